@@ -1,0 +1,405 @@
+"""The whole benchmark on one page: a request is resolved, planned, tuned, trained, evaluated, and put on a board."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import filelock
+
+from siambench import plan as planning
+from siambench.adhoc import adhoc_track
+from siambench.board import shelf
+from siambench.board.rows import Row, rows_of
+from siambench.board.table import Table, build
+from siambench.catalogue import Catalogue, Component
+from siambench.config import Comparison, MethodRules, Track, edit_track, load_comparison, load_track
+from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError
+from siambench.record import Record, read
+from siambench.spec import Context, Unit, Value
+from siambench.split import cut
+
+if TYPE_CHECKING:
+    from siambench.engine import Engine
+    from siambench.interfaces import Dataset
+    from siambench.search import Study
+
+log = logging.getLogger("siambench")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for, as the command line says it; every field may be left out."""
+
+    comparison: str | None = None
+    track: str | None = None
+    losses: tuple[str, ...] = ()
+    miners: tuple[str, ...] = ()
+    backbone: str | None = None
+    dataset: str | None = None
+    feed: str = "classes"
+    trials: int | None = None
+    seeds: int | None = None
+    changes: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request resolved: nothing has run, and all that can be wrong with a request has been found."""
+
+    track: Track
+    studies: tuple[planning.StudyPlan, ...]
+    anchors: tuple[Unit, ...]
+    refused: tuple[planning.Refused, ...]
+    local: Mapping[str, str]
+    direction: str
+
+    @property
+    def planned(self) -> int:
+        """Number of units, if every study comes to its final models."""
+        return len(self.anchors) + sum(s.trials * s.folds + s.seeds for s in self.studies)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened: ``unit`` ended as ``state`` (done, cached, failed, lost), ``reason`` where it did not go well."""
+
+    unit: Unit
+    state: str
+    reason: str | None
+    record: Record | None
+
+
+@dataclass
+class Outcome:
+    """What a run left."""
+
+    prepared: Prepared
+    records: list[Record] = field(default_factory=list)
+    units: dict[str, int] = field(default_factory=dict)
+    unfinished: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    table: Table | None = None
+
+
+def prepare(request: Request, catalogue: Catalogue) -> Prepared:
+    """Resolve a request against what is installed.
+
+    Raises:
+        UsageError: with the first thing that does not hold.
+        EmptyPlanError: if every combination was refused.
+    """
+    comparison, track = _comparison(request, catalogue)
+    changes = {**comparison.set, **request.changes}
+    track, fixed = edit_track(track, changes)
+    dataset_name, local = _dataset_name(track.dataset.name)
+    dataset_component = catalogue.get("datasets", track.dataset.name)
+    dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
+    split = cut(dataset, track.split.model_dump())
+    track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": dataset_name})})
+    metrics = {name: catalogue.get("metrics", name) for name in track.metrics.report}
+    for name, component in metrics.items():
+        if component.entry.needs is not None and component.entry.needs not in dataset.episodes:
+            raise ConfigError(f"the metric {name} needs {component.entry.needs!r}, which data set {track.dataset.name} does not bring")
+    augment = dataset_component.entry.augment if track.augment is None else track.augment.model_dump(mode="json")
+    shared = {"dataset": str(dataset_component.provenance), "metrics": "; ".join(sorted({str(c.provenance) for c in metrics.values()}))}
+
+    studies, refused = [], []
+    explicit = len(planning.methods_of(comparison.methods)) == 1
+    for method in planning.methods_of(comparison.methods):
+        parts, method, paths = _parts(method, track, catalogue, shared)
+        local |= paths
+        reason = planning.refusal(method, parts.loss)
+        if reason is not None and explicit:
+            raise CombinationError(reason)
+        if reason is not None:
+            refused.append(planning.Refused(method, reason))
+            continue
+        studies.append(
+            planning.study_plan(
+                method,
+                parts,
+                track,
+                fingerprint=split.fingerprint,
+                dataset_options={**dataset_component.entry.defaults, **track.dataset.options},
+                augment=augment,
+                trials=request.trials or comparison.trials,
+                seeds=request.seeds or comparison.seeds,
+                fixed=fixed,
+                maximise=metrics[track.metrics.primary].entry.direction == "max",
+            )
+        )
+    if not studies:
+        raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
+    planning.check_fixed(fixed, studies)
+    return Prepared(track, tuple(studies), _anchors(studies, catalogue), tuple(refused), local, metrics[track.metrics.primary].entry.direction)
+
+
+def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Track]:
+    flags = request.losses or request.miners or request.feed != "classes"
+    if request.comparison is not None:
+        if flags or request.track or request.dataset or request.backbone:
+            raise UsageError("a comparison file says which track and methods to run: give either the file or --track, --loss, --miner, …")
+        comparison = load_comparison(request.comparison)
+        return comparison, load_track(comparison.track)
+    if not request.losses:
+        raise UsageError(f"name a loss with --loss, or a comparison file; losses: {', '.join(catalogue.names('losses'))}")
+    if request.track and request.dataset:
+        raise UsageError("--track fixes the data set: give one of --track and --dataset")
+    backbone = None
+    if request.track is not None:
+        track = load_track(request.track)
+        backbone = request.backbone if request.backbone != track.model.backbone else None
+    elif request.dataset is not None or request.backbone is not None:
+        track = adhoc_track(catalogue, request.dataset, request.backbone)
+    else:
+        track = load_track("glyphs")
+    rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=request.feed, backbone=backbone)  # type: ignore[arg-type]  click's choices are the literal's
+    return Comparison(track=track.name, methods=[rules]), track
+
+
+def _dataset_name(name: str) -> tuple[str, dict[str, str]]:
+    # A path is a fact of this machine: units carry the folder's name, the context of a run says where it is.
+    kind, found, path = name.partition(":")
+    if not found:
+        return name, {}
+    short = f"{kind}:{Path(path).expanduser().resolve().name}"
+    return short, {short: f"{kind}:{Path(path).expanduser().resolve()}"}
+
+
+def _parts(
+    method: planning.Method, track: Track, catalogue: Catalogue, shared: Mapping[str, str]
+) -> tuple[planning.Parts, planning.Method, dict[str, str]]:
+    loss = catalogue.get("losses", method.loss)
+    miner = catalogue.get("miners", method.miner)
+    backbone = catalogue.get("backbones", method.backbone or track.model.backbone)
+    sampler = catalogue.get("samplers", "balanced-pairs" if method.feed == "pairs" else loss.entry.sampler)
+    components: dict[str, Component] = {"loss": loss, "backbone": backbone, "sampler": sampler}
+    if method.miner != "none":
+        components["miner"] = miner
+    provenance = {**shared, **{kind: str(c.provenance) for kind, c in components.items()}}
+    paths = {loss.name: f"{loss.path}:{loss.name.rpartition(':')[2]}"} if loss.path else {}
+    return planning.Parts(loss.entry, miner.entry, backbone.entry, provenance), dataclasses.replace(method, loss=loss.name), paths
+
+
+def _anchors(studies: Sequence[planning.StudyPlan], catalogue: Catalogue) -> tuple[Unit, ...]:
+    harness = str(next(c.provenance for c in catalogue.components("losses") if c.provenance.plugin == "siambench"))
+    units: dict[str, Unit] = {}
+    for study in studies:
+        units |= {unit.id: unit for unit in planning.anchor_units(study, harness)}
+    return tuple(units.values())
+
+
+def execute(document: Mapping[str, Any], context: Context) -> Record:
+    """Run one unit; what engines are handed. torch is imported here, in the worker, not in the coordinator."""
+    from siambench.unit import execute as run_unit
+
+    return run_unit(document, context)
+
+
+class Folder:
+    """The output folder of one track: records, log of test openings, rules, lock.
+
+    Args:
+        out: what ``--out`` names.
+        track: whose folder below it.
+    """
+
+    def __init__(self, out: Path, track: Track) -> None:
+        self.path = out / track.name
+        self.records = self.path / "records"
+        self.openings = self.path / shelf.OPENINGS
+        self._track = track
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder against a second coordinator.
+
+        Raises:
+            UsageError: if another run holds it, or it cannot be written.
+        """
+        try:
+            self.records.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.path / ".lock")
+            with lock.acquire(timeout=0):
+                rules = self._track.model_dump(by_alias=True, mode="json")
+                (self.path / "track.json").write_text(json.dumps(rules, indent=2) + "\n", encoding="utf-8")
+                yield
+        except filelock.Timeout as error:
+            raise UsageError(f"another siambench run holds {self.path}: wait for it, or choose another folder with --out") from error
+        except PermissionError as error:
+            raise UsageError(f"{self.path} cannot be written: {error.strerror}; choose another folder with --out") from error
+
+    def cached(self, unit: Unit) -> Record | None:
+        """The unit's record, if it was run before."""
+        return read(self.records / f"{unit.id}.json")
+
+
+def run(
+    prepared: Prepared,
+    *,
+    out: Path,
+    engine: Callable[[], Engine],
+    notify: Callable[[Event], None] = lambda _: None,
+) -> Outcome:
+    """Run what is not cached, study by study, and build the table.
+
+    Args:
+        prepared: what to run.
+        out: the output folder.
+        engine: makes the engine, when the first unit needs one.
+        notify: told of every unit that ends.
+    """
+    from siambench.search import Study
+
+    folder = Folder(out, prepared.track)
+    outcome = Outcome(prepared, units={"planned": prepared.planned, "done": 0, "cached": 0, "failed": 0, "lost": 0})
+    studies = {plan.key: Study(plan) for plan in prepared.studies}
+    with folder.held(), _Drain() as drain:
+        _Coordinator(folder, prepared, studies, outcome, engine, notify, drain).run()
+    outcome.unfinished = [s.plan.method.name for s in studies.values() if s.state not in ("done", "failed")]
+    outcome.table = build(prepared.track, _rows(outcome, folder), units=outcome.units, direction=prepared.direction)
+    return outcome
+
+
+def _rows(outcome: Outcome, folder: Folder) -> list[Row]:
+    from siambench.record import read_openings
+
+    budgets = {study.key: study.trials for study in outcome.prepared.studies}
+    fresh = rows_of(outcome.prepared.track, outcome.records, openings=read_openings(folder.openings), selected=budgets)
+    return fresh + shelf.shipped_rows(outcome.prepared.track)
+
+
+class _Drain:
+    """First Ctrl-C (or SIGTERM): no new units. Second: stop at once. Only the main thread can take signals."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Drain:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, *_: object) -> None:
+        self.asked += 1
+
+
+class _Coordinator:
+    """Keeps the engine fed: cached units are answered at once, a study's next units follow from its records."""
+
+    def __init__(  # noqa: PLR0913  made in one place
+        self,
+        folder: Folder,
+        prepared: Prepared,
+        studies: Mapping[str, Study],
+        outcome: Outcome,
+        make_engine: Callable[[], Engine],
+        notify: Callable[[Event], None],
+        drain: _Drain,
+    ) -> None:
+        self._folder = folder
+        self._prepared = prepared
+        self._studies = studies
+        self._outcome = outcome
+        self._make_engine = make_engine
+        self._notify = notify
+        self._drain = drain
+        self._engine: Engine | None = None
+        self._open: dict[str, Unit] = {}
+
+    def run(self) -> None:
+        stopped = False
+        try:
+            self._enqueue([*self._prepared.anchors, *(unit for study in self._studies.values() for unit in study.start())])
+            while self._open and not stopped:
+                stopped = self._step()
+        finally:
+            if self._engine is not None:
+                self._engine.close(now=stopped or bool(self._open))
+        self._outcome.interrupted = bool(self._drain.asked)
+
+    def _step(self) -> bool:
+        assert self._engine is not None
+        if self._drain.asked:
+            for key in self._engine.cancel():
+                self._open.pop(key, None)
+            if self._drain.asked > 1:
+                return True
+        for finished in self._engine.wait(0.2):
+            unit = self._open.pop(finished.key)
+            if finished.reason is None:
+                self._end(unit, finished.value, "failed" if finished.value["result"]["state"] == "failed" else "done", None)
+            else:
+                self._end(unit, None, "lost", finished.reason)
+        return False
+
+    def _enqueue(self, units: Sequence[Unit]) -> None:
+        waiting = deque(units)
+        while waiting:
+            unit = waiting.popleft()
+            record = self._folder.cached(unit)
+            if record is not None:
+                waiting.extend(self._take(unit, record, "cached", None))
+            elif not self._drain.asked:
+                self._open[unit.id] = unit
+                self._submit(unit)
+
+    def _submit(self, unit: Unit) -> None:
+        if self._engine is None:
+            self._engine = self._make_engine()
+        context = Context(records=str(self._folder.records.resolve()), openings=str(self._folder.openings.resolve()), local=self._prepared.local)
+        self._engine.submit(unit.id, unit.to_json(), context)
+
+    def _end(self, unit: Unit, record: Record | None, state: str, reason: str | None) -> None:
+        self._enqueue(self._take(unit, record, state, reason))
+
+    def _take(self, unit: Unit, record: Record | None, state: str, reason: str | None) -> list[Unit]:
+        self._outcome.units[state] += 1
+        if record is not None:
+            self._outcome.records.append(record)
+            reason = record["result"]["error"]
+            if record["telemetry"].get("traceback") and state != "cached":
+                log.warning("%s failed\n%s", unit.label, record["telemetry"]["traceback"])
+        else:
+            log.error("%s lost: %s", unit.label, reason)
+        self._notify(Event(unit, state, reason, record))
+        study = self._studies.get(unit.study)
+        return [] if study is None else study.finish(unit, record)
+
+
+def cached_units(prepared: Prepared, out: Path) -> int:
+    """How many of the units that are known before anything runs have a record; what follows from results is not known yet."""
+    from siambench.search import Study
+
+    folder, found = Folder(out, prepared.track), 0
+    studies = {plan.key: Study(plan) for plan in prepared.studies}
+    waiting = deque([*prepared.anchors, *(unit for study in studies.values() for unit in study.start())])
+    while waiting:
+        unit = waiting.popleft()
+        record = folder.cached(unit)
+        if record is not None:
+            found += 1
+            if unit.study in studies:
+                waiting.extend(studies[unit.study].finish(unit, record))
+    return found
+
+
+def describe_dataset(dataset: Dataset) -> str:
+    """For people: ``5,840 images of 292 classes, 1 × 28 × 28``."""
+    return f"{len(dataset.labels):,} images of {len(dataset.class_names):,} classes, {' × '.join(map(str, dataset.shape))}"

@@ -1,0 +1,1 @@
+"""First-party components. They are found by the same hooks as anybody's, and imported by nobody."""

@@ -1,0 +1,130 @@
+"""The networks behind the backbones' names. All take fp32 images [B, C, H, W] in [0, 1] and give features [B, F]."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from siambench.data.locate import Remote, locate
+from siambench.errors import ConfigError
+
+IMAGENET = Remote(
+    "resnet18-f37072fd.pth",
+    "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+    sha256_prefix="f37072fd",
+    folder="weights",
+)
+
+
+def mlp(input_shape: tuple[int, int, int], *, width: int, layers: int, dropout: float) -> nn.Module:
+    """``layers`` × (linear, BatchNorm, ReLU, dropout) of ``width`` units on the flattened image."""
+    parts: list[nn.Module] = [nn.Flatten()]
+    features = math.prod(input_shape)
+    for _ in range(layers):
+        parts += [nn.Linear(features, width), nn.BatchNorm1d(width), nn.ReLU(inplace=True)]
+        parts += [nn.Dropout(dropout)] if dropout else []
+        features = width
+    return nn.Sequential(*parts)
+
+
+def conv4(input_shape: tuple[int, int, int], *, width: int, blocks: int, dropout: float) -> nn.Module:
+    """``blocks`` × (3 × 3 convolution of ``width`` channels, BatchNorm, ReLU, 2 × 2 max-pooling), flattened.
+
+    Raises:
+        ConfigError: if the image is too small for that many halvings.
+    """
+    channels, height, wide = input_shape
+    if min(height, wide) < 2**blocks:
+        raise ConfigError(f"conv4 with {blocks} blocks needs images of at least {2**blocks} pixels, got {height} × {wide}")
+    parts: list[nn.Module] = []
+    for _ in range(blocks):
+        # The bias would be undone by BatchNorm.
+        parts += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+        parts += [nn.Dropout2d(dropout)] if dropout else []
+        channels = width
+    return nn.Sequential(*parts, nn.Flatten())
+
+
+def koch2015(input_shape: tuple[int, int, int], *, dropout: float) -> nn.Module:
+    """Four convolutions of 64, 128, 128 and 256 channels with pooling between, then 4,096 sigmoid units.
+
+    At 105 × 105 the kernels are the paper's 10, 7, 4 and 4, without padding. For smaller images they shrink in
+    proportion, to no less than 3, with "same" padding and pooling only while the map can still be halved.
+    """
+    channels, height, wide = input_shape
+    size = min(height, wide)
+    paper_size = 105
+    parts: list[nn.Module] = []
+    for index, (width, kernel) in enumerate([(64, 10), (128, 7), (128, 4), (256, 4)]):
+        if size >= paper_size:
+            parts.append(nn.Conv2d(channels, width, kernel))
+            pooled = True
+        else:
+            scaled = max(3, round(kernel * size / paper_size))
+            parts.append(nn.Conv2d(channels, width, scaled, padding="same"))
+            pooled = min(height, wide) >= 4  # noqa: PLR2004  a map of 2 × 2 or more is left
+        parts.append(nn.ReLU(inplace=True))
+        if pooled and index < 3:  # noqa: PLR2004  the paper pools after the first three
+            parts.append(nn.MaxPool2d(2))
+            height, wide = height // 2, wide // 2
+        channels = width
+    features = _features(nn.Sequential(*parts, nn.Flatten()), input_shape)
+    head: list[nn.Module] = [nn.Flatten(), nn.Linear(features, 4096), nn.Sigmoid()]
+    head += [nn.Dropout(dropout)] if dropout else []
+    return nn.Sequential(*parts, *head)
+
+
+def _features(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
+    with torch.no_grad():
+        return int(module(torch.zeros(1, *input_shape)).shape[1])
+
+
+class ResNet18(nn.Module):
+    """torchvision's ResNet-18 up to the pooled 512 features; grey images are repeated over three channels.
+
+    Args:
+        state: a state dict to load, or None for torchvision's own initialisation.
+    """
+
+    def __init__(self, state: dict[str, Tensor] | None) -> None:
+        super().__init__()
+        from torchvision.models import resnet18 as build
+
+        self.trunk = build(weights=None)
+        if state is not None:
+            self.trunk.load_state_dict(state)
+        self.trunk.fc = nn.Identity()  # type: ignore[assignment]  torchvision types the slot as Linear
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features [B, 512] of images [B, 1 or 3, H, W] in [0, 1], normalised as the published weights expect."""
+        images = (images.expand(-1, 3, -1, -1) - self.mean) / self.std
+        features: Tensor = self.trunk(images)
+        return features
+
+
+def resnet18(input_shape: tuple[int, int, int], *, weights: str) -> nn.Module:
+    """`ResNet18` with no weights, the published ImageNet weights, or those of a file.
+
+    Raises:
+        ConfigError: if the images have neither one nor three channels, or the file does not hold such weights.
+        DataMissingError: if the ImageNet weights are neither here nor within reach.
+    """
+    if input_shape[0] not in (1, 3):
+        raise ConfigError(f"resnet18 takes images of 1 or 3 channels, got {input_shape[0]}")
+    if weights == "none":
+        return ResNet18(None)
+    path = locate(IMAGENET) if weights == "imagenet" else Path(weights).expanduser()
+    if not path.is_file():
+        raise ConfigError(f"resnet18: weights must be none, imagenet or a file, got {weights!r}")
+    try:
+        return ResNet18(torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, KeyError, TypeError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        checksum = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        raise ConfigError(f"resnet18: {path.name} (SHA-256 {checksum}…) holds no ResNet-18 weights: {reason}") from error

@@ -1,0 +1,347 @@
+"""What is installed: (kind, name) → component and where it comes from.
+
+Plugins are loaded one by one, each behind its own ``try``: a broken one is listed with its reason and takes
+nothing down but its own components.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from siambench import hookspecs
+from siambench.errors import ConfigError, DataError, DuplicateNameError, PluginError, UnknownNameError, UsageError, suggestion
+from siambench.plugin import ENTRY_OF, LossEntry, call_factory, valid_name
+from siambench.spec import KINDS, Choice, Float, Int, Value
+
+if TYPE_CHECKING:
+    from siambench.interfaces import Dataset
+
+GROUP = "siambench"
+BUILTINS = tuple(f"siambench.builtin.{kind}" for kind in KINDS)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a component comes from. ``digest`` is set where the source can change under one version."""
+
+    plugin: str
+    distribution: str
+    version: str
+    digest: str | None = None
+
+    def __str__(self) -> str:
+        changing = f"+{self.digest[:16]}" if self.digest else ""
+        return f"{self.distribution} {self.version}{changing}"
+
+
+@dataclass(frozen=True)
+class Component:
+    """One named thing of a kind. ``path`` is set for a component in a file."""
+
+    kind: str
+    name: str
+    entry: Any
+    provenance: Provenance
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class PluginStatus:
+    """How the loading of one plugin went."""
+
+    plugin: str
+    distribution: str
+    version: str
+    error: str | None
+    components: tuple[str, ...]
+
+    @property
+    def status(self) -> str:
+        """``"ok"`` or ``"failed"``."""
+        return "ok" if self.error is None else "failed"
+
+
+class Catalogue:
+    """All components that could be loaded. Use `Catalogue.load`.
+
+    Args:
+        components: every component, two of one name included.
+        plugins: how each plugin fared.
+    """
+
+    def __init__(self, components: tuple[Component, ...], plugins: tuple[PluginStatus, ...]) -> None:
+        self._components = components
+        self.plugins = plugins
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Catalogue:
+        """Load the built-ins and every plugin that `SIAMBENCH_PLUGINS` lets in (unset: all; empty: none)."""
+        allowed = (os.environ if environ is None else environ).get("SIAMBENCH_PLUGINS")
+        wanted = None if allowed is None else {name.strip() for name in allowed.split(",") if name.strip()}
+        manager = pluggy.PluginManager("siambench")
+        manager.add_hookspecs(hookspecs)
+        components: list[Component] = []
+        plugins: list[PluginStatus] = []
+        for plugin, module, distribution in _sources(wanted):
+            found, status = _load_one(manager, plugin, module, distribution)
+            components += found
+            if module not in BUILTINS:
+                plugins.append(status)
+            elif status.error is not None:
+                raise PluginError(f"the built-in {module} is broken: {status.error}")
+        own = tuple(f"{c.kind}:{c.name}" for c in components if c.provenance.plugin == "siambench")
+        builtin = PluginStatus("siambench", "siambench", own_version(), None, own)
+        return cls(tuple(components), (builtin, *plugins))
+
+    def components(self, kind: str | None = None) -> tuple[Component, ...]:
+        """Every component of a kind (or of all), sorted by kind and name; two providers of one name are both there."""
+        chosen = [c for c in self._components if kind in (None, c.kind)]
+        return tuple(sorted(chosen, key=lambda c: (KINDS.index(c.kind), c.name, c.provenance.distribution)))
+
+    def names(self, kind: str) -> list[str]:
+        """The names of one kind, sorted."""
+        return sorted({c.name for c in self._components if c.kind == kind})
+
+    @property
+    def failed(self) -> list[str]:
+        """The plugins that did not load."""
+        return [p.plugin for p in self.plugins if p.error is not None]
+
+    def get(self, kind: str, name: str) -> Component:
+        """The component of that name.
+
+        A loss may also be ``./file.py:Name``; a data set may be ``folder:PATH``; a metric ``recall@10`` finds ``recall@k``.
+
+        Raises:
+            UnknownNameError: if nothing provides it.
+            DuplicateNameError: if two plugins do.
+            PluginError: if a component in a file does not keep its contract.
+        """
+        check_kind(kind)
+        if kind == "losses" and ".py:" in name:
+            return component_in_file(name)
+        lookup, takes_path = name, False
+        if kind == "datasets" and ":" in name:
+            lookup, takes_path = name.split(":", 1)[0], True
+        if kind == "metrics" and "@" in name:
+            stem, _, k = name.partition("@")
+            if k.isdigit() and int(k) >= 1:
+                lookup = f"{stem}@k"
+            if any(c.name == name for c in self._components if c.kind == kind):
+                lookup = name
+        found = [c for c in self._components if (c.kind, c.name) == (kind, lookup)]
+        if not found or (takes_path and not found[0].entry.takes_path):
+            raise UnknownNameError(_singular(kind), name, self.names(kind), self.failed)
+        if len(found) > 1:
+            providers = " and ".join(f"{c.provenance.plugin} ({c.provenance.distribution} {c.provenance.version})" for c in found)
+            raise DuplicateNameError(
+                f"{_singular(kind)} {name!r} is provided twice, by {providers}; uninstall one or restrict loading with SIAMBENCH_PLUGINS"
+            )
+        return found[0]
+
+    def dataset(self, name: str, options: Mapping[str, Value]) -> Dataset:
+        """Load a data set by name, ``folder:PATH`` included.
+
+        Raises:
+            UnknownNameError: if nothing provides it.
+            ConfigError: if it has no such option.
+            DataError: if its loader gives something else than a `Dataset`.
+        """
+        from siambench.interfaces import Dataset
+
+        entry = self.get("datasets", name).entry
+        for option in options:
+            if option not in entry.defaults:
+                known = ", ".join(sorted(entry.defaults)) or "none"
+                raise ConfigError(f"data set {name!r} has no option {option!r}{suggestion(option, entry.defaults)}; options: {known}")
+        path = {"path": name.partition(":")[2]} if entry.takes_path else {}
+        dataset = call_factory(entry.build, {**entry.defaults, **options, **path})
+        if not isinstance(dataset, Dataset):
+            raise DataError(f"data set {name!r} must give a siambench.interfaces.Dataset, got {type(dataset).__name__}")
+        return dataset
+
+
+def check_kind(kind: str) -> None:
+    """Raise `UsageError` for a kind that does not exist."""
+    if kind not in KINDS:
+        raise UsageError(f"unknown kind {kind!r}{suggestion(kind, KINDS)}; kinds: {', '.join(KINDS)}")
+
+
+def plural(kind: str) -> str:
+    """``losses`` of ``loss`` or ``losses``: people say either."""
+    return next((known for known in KINDS if kind in (known, known.removesuffix("s"), known.removesuffix("es"))), kind)
+
+
+def _singular(kind: str) -> str:
+    return {"losses": "loss", "datasets": "data set"}.get(kind, kind[:-1])
+
+
+def own_version() -> str:
+    """The version of the siambench that runs."""
+    try:
+        return importlib.metadata.version("siambench")
+    except importlib.metadata.PackageNotFoundError:
+        return "0+unknown"
+
+
+def _sources(wanted: set[str] | None) -> Iterator[tuple[str, Any, importlib.metadata.Distribution | None]]:
+    own = None
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        own = importlib.metadata.distribution("siambench")
+    for module in BUILTINS:
+        yield "siambench", module, own
+    entry_points = sorted(importlib.metadata.entry_points(group=GROUP), key=lambda e: (e.name, e.value))
+    seen: set[tuple[str, str]] = set()
+    for entry_point in entry_points:
+        # An editable install beside a stale build can list one entry point twice.
+        if (entry_point.name, entry_point.value) in seen or (wanted is not None and entry_point.name not in wanted):
+            continue
+        seen.add((entry_point.name, entry_point.value))
+        yield entry_point.name, entry_point, entry_point.dist
+
+
+def _load_one(
+    manager: pluggy.PluginManager, plugin: str, source: Any, distribution: importlib.metadata.Distribution | None  # noqa: ANN401
+) -> tuple[list[Component], PluginStatus]:
+    name, version = (distribution.name, distribution.version) if distribution else ("unknown", own_version())
+    if distribution is None and isinstance(source, str):
+        name = "siambench"
+    try:
+        # A plugin that prints while it is imported must not spoil a JSON document on stdout.
+        with contextlib.redirect_stdout(sys.stderr):
+            module = importlib.import_module(source) if isinstance(source, str) else source.load()
+            if not isinstance(module, ModuleType):
+                raise PluginError(f"the entry point must name a module, got {type(module).__name__}")  # noqa: TRY301
+            registered = manager.register(module, name=f"{plugin}:{module.__name__}")
+            if registered is None:
+                raise PluginError("registered twice")  # noqa: TRY301
+            found = list(_components_of(manager, module, plugin, Provenance(plugin, name, version, _digest(module, distribution))))
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a plugin raises, the host goes on
+        return [], PluginStatus(plugin, name, version, f"{type(error).__name__}: {error}", ())
+    return found, PluginStatus(plugin, name, version, None, tuple(f"{c.kind}:{c.name}" for c in found))
+
+
+def _components_of(manager: pluggy.PluginManager, module: ModuleType, plugin: str, provenance: Provenance) -> Iterator[Component]:
+    known = {f"siambench_{kind}" for kind in KINDS}
+    for caller in manager.get_hookcallers(module) or []:
+        if caller.name not in known:
+            raise PluginError(f"unknown hook {caller.name!r}{suggestion(caller.name, known)}")
+        kind = caller.name.removeprefix("siambench_")
+        for implementation in caller.get_hookimpls():
+            if implementation.plugin is not module:
+                continue
+            entries = implementation.function()
+            if not isinstance(entries, Mapping):
+                raise PluginError(f"{caller.name} must return a mapping from names to entries, got {type(entries).__name__}")
+            for name, entry in entries.items():
+                if not valid_name(name):
+                    raise PluginError(f"{name!r} is no name for a component: letters, digits, '.', '_' and '-' only")
+                if not isinstance(entry, ENTRY_OF[kind]):
+                    raise PluginError(f"{caller.name} must map {name!r} to a {ENTRY_OF[kind].__name__}, got {type(entry).__name__}")
+                yield Component(kind, name, entry, provenance)
+
+
+def _digest(module: ModuleType, distribution: importlib.metadata.Distribution | None) -> str | None:
+    """A digest of the source of an editable install; None where the version says all."""
+    if distribution is not None and not _is_editable(distribution):
+        return None
+    file = Path(module.__file__ or "")
+    package = file.parent
+    files = sorted(package.rglob("*.py")) if (package / "__init__.py").is_file() else [file]
+    total = hashlib.sha256()
+    for path in files:
+        total.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def _is_editable(distribution: importlib.metadata.Distribution) -> bool:
+    text = distribution.read_text("direct_url.json")
+    if text is None:
+        return False
+    return bool(json.loads(text).get("dir_info", {}).get("editable", False))
+
+
+def component_in_file(spec: str) -> Component:
+    """The loss ``./mine.py:MyLoss``: a `torch.nn.Module` class with ``forward(embeddings, labels, indices=None)``.
+
+    Its constructor's arguments need defaults, but for ``num_classes`` and ``embedding_size``; the class may carry
+    ``SPACE`` (a mapping of `Float`, `Int`, `Choice`), ``IMAGES_PER_CLASS``, ``NORMALISE`` and ``SOURCE``.
+    The file is read again at each call, and its content is part of the identity of every unit.
+
+    Raises:
+        PluginError: with what the file or the class lacks.
+    """
+    path_text, _, name = spec.rpartition(":")
+    path = Path(path_text).expanduser().resolve()
+    if not path.is_file():
+        raise PluginError(f"no such file: {path_text}")
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    module_spec = importlib.util.spec_from_file_location(f"siambench_local_{content[:16]}", path)
+    if module_spec is None or module_spec.loader is None:
+        raise PluginError(f"{path_text} is not a Python file")
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules[module_spec.name] = module
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            module_spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{path_text} cannot be imported: {type(error).__name__}: {error}") from error
+    cls = getattr(module, name, None)
+    if cls is None:
+        classes = [n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module.__name__]
+        raise PluginError(f"{path_text} has no {name!r}{suggestion(name, classes)}; it defines {', '.join(classes) or 'no class'}")
+    return Component("losses", f"{path.name}:{name}", _entry_of_class(cls, spec), Provenance(str(path.name), "local", "0", content), str(path))
+
+
+def _entry_of_class(cls: Any, spec: str) -> LossEntry:  # noqa: ANN401  whatever a user's file holds
+    import torch  # noqa: PLC0415  only a loss in a file needs it here
+
+    if not (inspect.isclass(cls) and issubclass(cls, torch.nn.Module)):
+        raise PluginError(f"{spec} must be a class derived from torch.nn.Module")
+    forward = list(inspect.signature(cls.forward).parameters)
+    if len(forward) < 3:  # noqa: PLR2004  self, embeddings, labels
+        raise PluginError(f"{spec}.forward must take (embeddings, labels, indices=None), got ({', '.join(forward)})")
+    defaults: dict[str, Value] = {}
+    for name, parameter in inspect.signature(cls).parameters.items():
+        if name in ("num_classes", "embedding_size") or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        if parameter.default is parameter.empty:
+            raise PluginError(f"{spec}: the constructor's argument {name!r} needs a default")
+        if isinstance(parameter.default, int | float | str):
+            defaults[name] = parameter.default
+    space = dict(getattr(cls, "SPACE", {}))
+    for name, dimension in space.items():
+        if not isinstance(dimension, Float | Int | Choice):
+            raise PluginError(f"{spec}: SPACE[{name!r}] must be a Float, Int or Choice, got {type(dimension).__name__}")
+    takes_indices = len(forward) > 3  # noqa: PLR2004
+    try:
+        with torch.random.fork_rng():
+            trial = call_factory(cls, {"num_classes": 2, "embedding_size": 8, **defaults})
+        return LossEntry(
+            cls,
+            source=str(getattr(cls, "SOURCE", f"local file, class {cls.__name__}")),
+            space=space,
+            defaults=defaults,
+            takes="triplets" if takes_indices else "none",
+            images_per_class=int(getattr(cls, "IMAGES_PER_CLASS", 4)),
+            own_parameters=any(True for _ in trial.parameters()),
+            normalise=bool(getattr(cls, "NORMALISE", True)),
+            feeds=("classes", "pairs") if takes_indices else ("classes",),
+        )
+    except (TypeError, ValueError) as error:
+        raise PluginError(f"{spec}: {error}") from error

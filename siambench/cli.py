@@ -1,0 +1,404 @@
+"""The command line: parse, call one function, print. Documents go to stdout, everything for people to stderr."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from siambench.errors import DifferenceError, InterruptedRunError, SiambenchError, UnfinishedError
+
+if TYPE_CHECKING:
+    from siambench.benchmark import Prepared, Request
+    from siambench.board.table import Table
+    from siambench.catalogue import Catalogue
+
+log = logging.getLogger("siambench")
+
+INTERNAL = 3
+USAGE = 4
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its documented code."""
+    args = sys.argv[1:] if arguments is None else arguments
+    with_traceback = "--traceback" in args
+    try:
+        cli.main([a for a in args if a != "--traceback"], prog_name="siambench", standalone_mode=False)
+        code = 0
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        code = _say(f"{error.format_message().rstrip('.')}", USAGE)
+    except SiambenchError as error:
+        code = _say(str(error), error.exit_code)
+        _trace(with_traceback)
+    except (KeyboardInterrupt, click.Abort):
+        code = _say("interrupted; finished units are kept, the same command goes on from here", InterruptedRunError.exit_code)
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough; Python would complain again while it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # noqa: BLE001  the last door: whatever comes is reported and logged
+        where = _trace(with_traceback)
+        code = _say(f"internal error, please report it: {type(error).__name__}: {error}{where}", INTERNAL)
+    sys.exit(code)
+
+
+def _say(text: str, code: int) -> int:
+    from siambench.progress import printable
+
+    # One sentence, whatever a library put into its message.
+    click.echo(f"siambench: {printable(' '.join(text.split()))}", err=True)
+    return code
+
+
+def _trace(shown: bool) -> str:  # noqa: FBT001
+    from siambench.data.locate import cache_folder
+
+    text = traceback.format_exc()
+    if shown:
+        click.echo(text, err=True)
+    try:
+        path = cache_folder() / "siambench.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{' '.join(sys.argv)}\n{text}\n")
+    except OSError:
+        return ""
+    return f" (traceback in {path})"
+
+
+def _print_json(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+@click.group(context_settings=_HELP, invoke_without_command=True)
+@click.version_option(package_name="siambench", message="siambench %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """The exam room of metric learning: every method sits the same exam, with the same tuning budget.
+
+    \b
+    siambench run --loss triplet --miner hard      tune, train and place a method among the shipped baselines
+    siambench leaderboard                          the shipped table
+    siambench list losses                          what is installed
+
+    Exit codes: 0 all done, 1 a unit was lost, 2 interrupted, 3 internal error, 4 usage, 5 nothing to run, 6 a difference.
+    `--traceback`, anywhere, shows where an error came from.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@cli.command()
+@click.argument("comparison", required=False)
+@click.option("--track", help="A shipped track, or the path of a track's TOML file or folder.  [default: glyphs]")
+@click.option("--loss", "losses", multiple=True, help="A loss, or ./file.py:Class. Repeat for a grid.")
+@click.option("--miner", "miners", multiple=True, help="A miner. Repeat for a grid.  [default: none]")
+@click.option("--backbone", help="Replaces the track's backbone.")
+@click.option("--dataset", help="A data set without a track, or folder:PATH.")
+@click.option("--feed", type=click.Choice(["classes", "pairs"]), default="classes", show_default=True, help="How batches are formed.")
+@click.option("--trials", type=click.IntRange(min=1), help="Tuning budget per method.  [default: the track's]")
+@click.option("--seeds", type=click.IntRange(min=1), help="Final models per method.  [default: the track's]")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Fix a parameter (loss.margin=0.2) or change a rule.")
+@click.option("--jobs", default="auto", show_default=True, help="Worker processes: a number, or auto.")
+@click.option("--engine", default="local", show_default=True, type=click.Choice(["local"]), help="Where units run.")
+@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), help="Seconds after which a unit is ended and lost.")
+@click.option("--out", default="siambench-runs", show_default=True, type=click.Path(path_type=Path), help="Folder of the records.")
+@click.option("--plan", "only_plan", is_flag=True, help="Show what would run, and run nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def run(  # noqa: PLR0913
+    comparison: str | None,
+    track: str | None,
+    losses: tuple[str, ...],
+    miners: tuple[str, ...],
+    backbone: str | None,
+    dataset: str | None,
+    feed: str,
+    trials: int | None,
+    seeds: int | None,
+    changes: tuple[str, ...],
+    jobs: str,
+    engine: str,
+    time_limit: float | None,
+    out: Path,
+    only_plan: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Tune, train and evaluate methods, and show their rows among the shipped ones.
+
+    COMPARISON is a TOML file (or the name of a shipped one, such as glyphs.toml); without it the options say what to
+    run. Finished units are kept in the output folder: the same command goes on where it stopped.
+    """
+    from siambench import benchmark, config
+    from siambench.api import local_engine
+    from siambench.catalogue import Catalogue
+
+    del engine
+    request = benchmark.Request(
+        comparison, track, losses, miners, backbone, dataset, feed, trials, seeds, config.parse_set(changes)
+    )
+    workers = _jobs(jobs)
+    prepared = benchmark.prepare(request, Catalogue.load())
+    if only_plan:
+        _show_plan(prepared, out, workers, as_json=as_json)
+        return
+    _run(prepared, request, out, local_engine(workers, time_limit), as_json=as_json)
+
+
+def _jobs(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if text.isdigit() and int(text) >= 1:
+        return int(text)
+    raise click.BadParameter(f"--jobs takes a number of at least 1, or auto, got {text!r}")
+
+
+def _run(prepared: Prepared, request: Request, out: Path, engine: Any, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from siambench import benchmark
+    from siambench.board.table import to_json
+    from siambench.progress import Progress
+
+    del request
+    console = Console(stderr=True)
+    _say_refused(prepared)
+    _log_to(out / "siambench.log")
+    with Progress(console, prepared) as progress:
+        outcome = benchmark.run(prepared, out=out, engine=engine, notify=progress.notify)
+    assert outcome.table is not None
+    if as_json:
+        _print_json(to_json(outcome.table))
+    else:
+        _show_table(outcome.table)
+    units = outcome.units
+    click.echo(f"{units['done']} done · {units['cached']} cached · {units['failed']} failed · {units['lost']} lost", err=True)
+    if outcome.interrupted:
+        raise InterruptedRunError("interrupted; finished units are kept, the same command goes on from here")
+    if units["lost"] or outcome.unfinished:
+        raise UnfinishedError(
+            f"{units['lost']} units were lost, so {', '.join(outcome.unfinished) or 'an anchor'} is not finished; "
+            f"the same command tries again (reasons above and in {out / 'siambench.log'})"
+        )
+
+
+def _say_refused(prepared: Prepared) -> None:
+    for refused in prepared.refused:
+        click.echo(f"skipped {refused.method.name}: {refused.reason}", err=True)
+
+
+def _log_to(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError:
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool) -> None:
+    from siambench import benchmark
+    from siambench.board.show import estimate
+    from siambench.engine.local import automatic_jobs
+    from siambench.progress import duration
+
+    _say_refused(prepared)
+    cached = benchmark.cached_units(prepared, out)
+    workers = jobs or automatic_jobs()
+    seconds = estimate(prepared.track, tune=sum(s.trials * s.folds for s in prepared.studies), final=sum(s.seeds for s in prepared.studies))
+    share = 1 - cached / prepared.planned
+    wall = None if seconds is None else seconds * share / workers
+    if as_json:
+        studies = [
+            {"method": s.method.name, "trials": s.trials, "folds": s.folds, "seeds": s.seeds, "dimension": len(s.space)} for s in prepared.studies
+        ]
+        track = {"name": prepared.track.name, "version": prepared.track.version}
+        units = {"planned": prepared.planned, "cached": cached}
+        _print_json({"schema": 1, "track": track, "studies": studies, "units": units, "jobs": workers, "estimated_seconds": wall})
+        return
+    click.echo(f"track {prepared.track.name} {prepared.track.version}")
+    for study in prepared.studies:
+        click.echo(f"  {study.method.name}: {study.trials} trials × {study.folds} folds + {study.seeds} seeds, {len(study.space)} parameters")
+    click.echo(f"  anchors: {len(prepared.anchors)} units")
+    guess = "no estimate: no unit of this track was timed yet" if wall is None else f"about {duration(wall)} with {workers} workers"
+    click.echo(f"{prepared.planned} units, {cached} cached; {guess}")
+
+
+def _show_table(table: Table) -> None:
+    from rich.console import Console
+
+    from siambench.board.show import console_table
+
+    console = Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=180)
+    console.print(console_table(table))
+    _say_caption(table)
+
+
+def _say_caption(table: Table) -> None:
+    from siambench.board import text
+
+    click.echo(text.CAPTION, err=True)
+    for flag in text.flags_of(table):
+        click.echo(f"{flag}: {text.FLAGS[flag]}", err=True)
+    for line in table.lines:
+        if line.row.reason:
+            click.echo(f"{line.row.name}: {line.row.reason}", err=True)
+
+
+@cli.command()
+@click.argument("track", default="glyphs")
+@click.option("--from", "more", multiple=True, type=click.Path(path_type=Path), help="An output folder of run whose rows join.")
+@click.option("--format", "form", default="table", show_default=True, type=click.Choice(["table", "md", "csv", "json"]))
+@click.option("--write", is_flag=True, help="Adopt the records of --from and write README.md and table.csv in the track's folder.")
+@click.option("--check", is_flag=True, help="Exit 6 where those files differ from what the records give.")
+def leaderboard(track: str, more: tuple[Path, ...], form: str, write: bool, check: bool) -> None:  # noqa: FBT001
+    """Show the table of TRACK, from the records that ship with siambench."""
+    from siambench.board import shelf, text
+    from siambench.board.table import to_json
+    from siambench.config import load_track, track_folder
+
+    if write and check:
+        raise click.UsageError("give one of --write and --check")
+    if write and more:
+        new = shelf.adopt(track_folder(track), load_track(track), more)
+        click.echo(f"{new} records adopted", err=True)
+        more = ()
+    table, found = shelf.leaderboard(track, more)
+    for path in found.damaged:
+        click.echo(f"passed over {path}: no intact record", err=True)
+    if write:
+        for path in shelf.write(track_folder(track), table):
+            click.echo(f"wrote {path}", err=True)
+    elif check:
+        shelf.check(track_folder(track), table)
+        click.echo(f"{track}: the generated files are what {len(found.records)} records give", err=True)
+    elif form == "json":
+        _print_json(to_json(table))
+    elif form == "csv":
+        click.echo(text.csv_text(table), nl=False)
+    elif form == "md":
+        click.echo(text.markdown(table, title=table.track.title or table.track.name, command=f"siambench leaderboard {track} --write"), nl=False)
+    else:
+        _show_table(table)
+
+
+def _catalogue() -> Catalogue:
+    from siambench.catalogue import Catalogue
+
+    return Catalogue.load()
+
+
+@cli.command(name="list")
+@click.argument("kind", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def list_components(kind: str | None, as_json: bool) -> None:  # noqa: FBT001
+    """List what is installed: KIND is datasets, backbones, losses, miners, samplers or metrics."""
+    from siambench.catalogue import check_kind
+    from siambench.progress import printable
+
+    catalogue = _catalogue()
+    if kind is not None:
+        check_kind(kind)
+    found = catalogue.components(kind)
+    if as_json:
+        _print_json(
+            [
+                {"kind": c.kind, "name": c.name, "distribution": c.provenance.distribution, "version": c.provenance.version, "source": c.entry.source}
+                for c in found
+            ]
+        )
+        return
+    width = max((len(c.name) for c in found), default=0)
+    last = None
+    for component in found:
+        if component.kind != last:
+            click.echo(component.kind)
+            last = component.kind
+        where = "" if component.provenance.distribution == "siambench" else f"  [{component.provenance}]"
+        click.echo(printable(f"  {component.name:<{width}}  {component.entry.source}{where}"))
+    for name in catalogue.failed:
+        click.echo(printable(f"plugin {name} failed to load; see siambench plugins --errors"), err=True)
+
+
+@cli.command()
+@click.argument("kind")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def show(kind: str, name: str, as_json: bool) -> None:  # noqa: FBT001
+    """Show one component: its space, defaults, batch layout, source and provenance."""
+    from siambench.board.show import describe
+    from siambench.catalogue import plural
+    from siambench.progress import printable
+
+    facts = describe(_catalogue().get(plural(kind), name))
+    if as_json:
+        _print_json(facts)
+        return
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            click.echo(f"{key}:" + ("" if value else " none"))
+            for inner, content in value.items():
+                shown = content if not isinstance(content, dict) else "  ".join(f"{k}={v}" for k, v in content.items())
+                click.echo(printable(f"  {inner}: {shown}"))
+        else:
+            click.echo(printable(f"{key}: {value}"))
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def tracks(as_json: bool) -> None:  # noqa: FBT001
+    """List the tracks that ship with siambench."""
+    from siambench.config import load_track, track_names
+
+    found = [load_track(name) for name in track_names()]
+    if as_json:
+        _print_json([{"name": t.name, "version": t.version, "title": t.title, "dataset": t.dataset.name} for t in found])
+        return
+    for track in found:
+        click.echo(f"{track.name} {track.version}  {track.title}: {track.budget.trials} trials, {track.budget.seeds} seeds, by {track.metrics.primary}")
+
+
+@cli.command()
+@click.option("--errors", is_flag=True, help="Only those that failed, with their reasons.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def plugins(errors: bool, as_json: bool) -> None:  # noqa: FBT001
+    """List the plugins, and what each provides or why it failed."""
+    from siambench.progress import printable
+
+    found = [p for p in _catalogue().plugins if not errors or p.error is not None]
+    if as_json:
+        _print_json(
+            [
+                {
+                    "plugin": p.plugin,
+                    "distribution": p.distribution,
+                    "version": p.version,
+                    "status": p.status,
+                    "error": p.error,
+                    "components": list(p.components),
+                }
+                for p in found
+            ]
+        )
+        return
+    for plugin in found:
+        text = f"{plugin.plugin}  {plugin.distribution} {plugin.version}  {plugin.status}"
+        click.echo(printable(text + (f": {plugin.error}" if plugin.error else f", {len(plugin.components)} components")))
+    if errors and not found:
+        click.echo("no plugin failed", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Find a published file on this machine, or download it with its checksum."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import os
+import tempfile
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import platformdirs
+
+from siambench.errors import DataMissingError
+
+_TIMEOUT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file as its authors publish it.
+
+    Args:
+        name: its published file name.
+        url: where it is published.
+        sha256_prefix: its SHA-256, or as many leading digits of it as are known.
+        folder: the folder it is kept in below `SIAMBENCH_DATA` or the cache.
+        unpacked: whether the checksum is that of the gunzipped content: distributions pack such files anew.
+    """
+
+    name: str
+    url: str
+    sha256_prefix: str
+    folder: str
+    unpacked: bool = False
+
+
+def cache_folder() -> Path:
+    """Where downloads and decoded images are kept: `SIAMBENCH_CACHE`, or the user's cache folder."""
+    chosen = os.environ.get("SIAMBENCH_CACHE")
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("siambench", appauthor=False))
+
+
+def candidates(remote: Remote, also: Sequence[Path] = ()) -> list[Path]:
+    """The places where the file is looked for, in order."""
+    places = []
+    chosen = os.environ.get("SIAMBENCH_DATA")
+    if chosen:
+        root = Path(chosen).expanduser()
+        places += [root / remote.folder / remote.name, root / remote.name]
+    places += [folder / remote.name for folder in also]
+    places.append(cache_folder() / remote.folder / remote.name)
+    return places
+
+
+def locate(remote: Remote, also: Sequence[Path] = ()) -> Path:
+    """The path of the file, downloaded into the cache if it is nowhere else.
+
+    Args:
+        remote: which file.
+        also: further folders in which a system may keep it.
+
+    Raises:
+        DataMissingError: if it is not here and cannot be fetched, or what is here has another checksum.
+    """
+    places = candidates(remote, also)
+    for path in places:
+        if path.is_file():
+            _check(path, remote)
+            return path
+    target = places[-1]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(f"{target}.lock"):
+            if not target.is_file():
+                _download(remote, target)
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error
+        wanted = Path(os.environ["SIAMBENCH_DATA"]) / remote.folder if os.environ.get("SIAMBENCH_DATA") else target.parent
+        raise DataMissingError(
+            f"{remote.name} is missing and {remote.url} could not be downloaded ({reason}): put the file into {wanted}"
+        ) from error
+    return target
+
+
+def _download(remote: Remote, target: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{remote.name}.", delete=False) as part:
+        temporary = Path(part.name)
+        try:
+            with urllib.request.urlopen(remote.url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310  the URLs are constants of loaders
+                while block := answer.read(1 << 20):
+                    part.write(block)
+            part.close()
+            _check(temporary, remote)
+            temporary.replace(target)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+
+
+def _check(path: Path, remote: Remote) -> None:
+    try:
+        with gzip.open(path) if remote.unpacked else path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  GzipFile reads into buffers too
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise DataMissingError(f"{path} is damaged ({error}): replace it by {remote.name} from {remote.url}") from error
+    if not found.startswith(remote.sha256_prefix):
+        raise DataMissingError(
+            f"{path} has SHA-256 {found[:16]}…, expected {remote.sha256_prefix[:16]}…: replace it by {remote.name} from {remote.url}"
+        )

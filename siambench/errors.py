@@ -1,0 +1,129 @@
+"""What can go wrong, as a tree.
+
+    SiambenchError                      exit code
+    ├── UsageError                      4   the command, a file or a name is wrong
+    │   ├── UnknownNameError            4   no such component, track or row
+    │   ├── DuplicateNameError          4   two plugins provide one name
+    │   ├── ConfigError                 4   a TOML file or `--set` does not hold
+    │   ├── CombinationError            4   a loss, miner and feed that do not fit
+    │   ├── PluginError                 4   a plugin breaks its contract
+    │   ├── DataMissingError            4   a file is not where it was looked for
+    │   └── DataError                   4   data is there but cannot be examined on
+    │       └── LeakageError            4   training and test share a class or an image
+    ├── CustodyError                    3   code asked for test data it must not see
+    ├── MetricError                     3   a score would be wrong, not approximate
+    ├── DivergedError                   0   a unit's training left the finite numbers: a result
+    ├── UnfinishedError                 1   a unit was lost, its study cannot end
+    ├── InterruptedRunError             2   Ctrl-C
+    ├── EmptyPlanError                  5   nothing to run
+    └── DifferenceError                 6   `--check` or `reproduce` found one
+
+Anything else that reaches the command line is a bug in siambench: exit code 3.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class SiambenchError(Exception):
+    """Base of every error that siambench raises on purpose; its text is one sentence for people."""
+
+    exit_code = 3
+
+
+class UsageError(SiambenchError):
+    """What was asked for cannot be done as asked."""
+
+    exit_code = 4
+
+
+class UnknownNameError(UsageError):
+    """A name that nothing provides.
+
+    Args:
+        what: the kind of thing that was looked for, e.g. ``"loss"``.
+        name: what was asked for.
+        known: the names that exist.
+        failed: plugins that did not load, and might have provided it.
+    """
+
+    def __init__(self, what: str, name: str, known: Iterable[str], failed: Sequence[str] = ()) -> None:
+        names = sorted(known)
+        text = f"unknown {what} {name!r}{suggestion(name, names)}; installed: {', '.join(names) or 'none'}"
+        if failed:
+            text += f"; plugins that failed to load: {', '.join(failed)}"
+        super().__init__(text)
+
+
+class DuplicateNameError(UsageError):
+    """One name, two providers."""
+
+
+class ConfigError(UsageError):
+    """A configuration that does not hold."""
+
+
+class CombinationError(UsageError):
+    """Components that do not fit each other; the text is the reason shown in a grid."""
+
+
+class PluginError(UsageError):
+    """A plugin or a local file that does not keep the contract of its kind."""
+
+
+class DataMissingError(UsageError):
+    """A data file that is neither on this machine nor within reach."""
+
+
+class DataError(UsageError):
+    """Data that is there, but that no exam can be held on."""
+
+
+class LeakageError(DataError):
+    """Training, validation and test share a class or an image."""
+
+
+class CustodyError(SiambenchError):
+    """Something asked for items that are withheld from it."""
+
+
+class MetricError(SiambenchError, ValueError):
+    """Inputs for which a score would be wrong rather than approximate."""
+
+
+class DivergedError(SiambenchError):
+    """Training left the finite numbers; the unit has failed, which is a result."""
+
+    exit_code = 0
+
+
+class UnfinishedError(SiambenchError):
+    """At least one unit was lost to its environment; the same command tries again."""
+
+    exit_code = 1
+
+
+class InterruptedRunError(SiambenchError):
+    """The user stopped the run; finished units are kept."""
+
+    exit_code = 2
+
+
+class EmptyPlanError(SiambenchError):
+    """Every combination of the grid was refused, or the comparison names no method."""
+
+    exit_code = 5
+
+
+class DifferenceError(SiambenchError):
+    """What was generated is not what is there."""
+
+    exit_code = 6
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """``", did you mean 'triplet'?"`` for the nearest of ``names``, or nothing where none is near."""
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f", did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,81 @@
+"""Pure functions from embeddings and labels to scores: exact, in float64, without files, clock or global random state."""
+
+from siambench.metrics.averages import ClassMeans, average, class_means
+from siambench.metrics.clustering import ClusterAgreement, cluster_agreement, normalised_mutual_information
+from siambench.metrics.episodes import EpisodeIndices, Rule, draw_episodes, episode_accuracy
+from siambench.metrics.geometry import MeanDistances, alignment, effective_rank, mean_distances, uniformity
+from siambench.metrics.neighbours import (
+    DEFAULT_MEMORY,
+    FLOAT64_ITEMS,
+    Distance,
+    answerable,
+    matches,
+    nearest,
+    relevant_counts,
+    search_precision,
+)
+from siambench.metrics.pairs import Pairs, draw_pairs, pair_similarity
+from siambench.metrics.retrieval import (
+    mean_average_precision,
+    mean_average_precision_at_r,
+    ndcg_at_k,
+    precision_at_k,
+    r_precision,
+    recall_at_k,
+    reciprocal_rank,
+)
+from siambench.metrics.transfer import linear_probe, neighbour_vote
+from siambench.metrics.verification import (
+    KFoldAccuracy,
+    best_threshold,
+    equal_error_rate,
+    impostors_needed,
+    k_fold_accuracy,
+    roc_auc,
+    true_accept_rate_at,
+)
+
+__all__ = [
+    "DEFAULT_MEMORY",
+    "FLOAT64_ITEMS",
+    "ClassMeans",
+    "ClusterAgreement",
+    "Distance",
+    "EpisodeIndices",
+    "KFoldAccuracy",
+    "MeanDistances",
+    "Pairs",
+    "Rule",
+    "alignment",
+    "answerable",
+    "average",
+    "best_threshold",
+    "class_means",
+    "cluster_agreement",
+    "draw_episodes",
+    "draw_pairs",
+    "effective_rank",
+    "episode_accuracy",
+    "equal_error_rate",
+    "impostors_needed",
+    "k_fold_accuracy",
+    "linear_probe",
+    "matches",
+    "mean_average_precision",
+    "mean_average_precision_at_r",
+    "mean_distances",
+    "ndcg_at_k",
+    "nearest",
+    "neighbour_vote",
+    "normalised_mutual_information",
+    "pair_similarity",
+    "precision_at_k",
+    "r_precision",
+    "recall_at_k",
+    "reciprocal_rank",
+    "relevant_counts",
+    "roc_auc",
+    "search_precision",
+    "true_accept_rate_at",
+    "uniformity",
+]

@@ -1,0 +1,254 @@
+"""The one door for plugin authors; what is named in ``__all__`` stays stable within one `API` number.
+
+A plugin is a module, light to import, registered under the entry-point group ``siambench``::
+
+    from siambench.plugin import Float, LossEntry, hookimpl
+
+    def build(margin: float):
+        from .losses import MyLoss          # torch is imported when the loss is built, not before
+        return MyLoss(margin)
+
+    @hookimpl
+    def siambench_losses():
+        return {"my-loss": LossEntry(build, space={"margin": Float(0.0, 1.0)}, defaults={"margin": 0.1},
+                                     source="Author, Title, Venue, eq. 3")}
+
+Each hook returns a mapping from names to entries. Factories are given just those of ``num_classes``,
+``embedding_size``, ``input_shape`` and the entry's parameters that their signature names.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pluggy
+
+from siambench.spec import Choice, Dimension, Float, Int, Params, Space, Value
+
+API = 1
+"""The version of this contract; every record carries it."""
+
+hookimpl = pluggy.HookimplMarker("siambench")
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(@[A-Za-z0-9]+)?")
+_WARMUP = Float(0.0, 0.5)
+
+
+def _check(build: Callable[..., Any], space: Mapping[str, object], defaults: Mapping[str, object], source: str) -> None:
+    if not callable(build):
+        raise TypeError(f"the factory of an entry must be callable, got {type(build).__name__}")
+    if not source.strip():
+        raise ValueError("an entry names its source: the paper, or where the component comes from")
+    accepted = inspect.signature(build).parameters
+    open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
+    for name in {*space, *defaults}:
+        if not open_ended and name not in accepted:
+            raise ValueError(f"parameter {name!r} is declared, but the factory takes only {sorted(accepted)}")
+    for name, dimension in space.items():
+        if not isinstance(dimension, Float | Int | Choice):
+            raise TypeError(f"space of {name!r} must be a Float, Int or Choice, got {type(dimension).__name__}")
+        if name not in defaults:
+            raise ValueError(f"parameter {name!r} has a space but no default")
+        if not dimension.contains(defaults[name]):
+            raise ValueError(f"default {defaults[name]!r} of {name!r} lies outside its space {dimension}")
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """A data set.
+
+    Args:
+        build: called with the track's options for it (``size``, ``path``, …); returns a `siambench.interfaces.Dataset`.
+        source: paper or origin, with licence.
+        defaults: the options and their values where a track says nothing.
+        augment: augmentation that suits its images, as in a track's ``[augment]``.
+        takes_path: whether it is named ``name:PATH``; the path arrives as the option ``path``.
+    """
+
+    build: Callable[..., Any]
+    source: str
+    defaults: Params = field(default_factory=dict)
+    augment: Mapping[str, Any] = field(default_factory=dict)
+    takes_path: bool = False
+
+    def __post_init__(self) -> None:
+        _check(self.build, {}, self.defaults, self.source)
+
+
+@dataclass(frozen=True)
+class BackboneEntry:
+    """A trunk: a module from images ``[B, C, H, W]`` to features ``[B, F]``; the harness adds the linear head.
+
+    Args:
+        build: called with ``input_shape`` = (C, H, W) and its options, as far as its signature names them.
+        source: the paper.
+        defaults: the options and their values where a track says nothing.
+    """
+
+    build: Callable[..., Any]
+    source: str
+    defaults: Params = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check(self.build, {}, self.defaults, self.source)
+
+
+@dataclass(frozen=True)
+class LossEntry:
+    """A loss: a module called with ``(embeddings [B, D], labels int64 [B], indices or None)`` that returns a scalar.
+
+    Args:
+        build: called with its parameters, ``num_classes`` and ``embedding_size`` as far as its signature names them.
+        source: the paper.
+        space: what is tuned.
+        defaults: a value for every parameter; trial 0 of every study.
+        takes: the form of the indices that a miner or a feed may hand it: ``"triplets"`` and ``"pairs"`` both take
+            either form, as pytorch-metric-learning's losses do; ``"none"`` for a loss that forms no tuples.
+        images_per_class: images of each class in a batch, where the loss is fed by classes.
+        sampler: the sampler that makes its batches.
+        own_parameters: whether it has parameters to optimise (proxies, class weights); their learning rate is tuned.
+        normalise: whether embeddings are L2-normalised before the loss sees them.
+        feeds: the ways it can be fed.
+    """
+
+    build: Callable[..., Any]
+    source: str
+    space: Space = field(default_factory=dict)
+    defaults: Params = field(default_factory=dict)
+    takes: Literal["none", "pairs", "triplets"] = "none"
+    images_per_class: int = 4
+    sampler: str = "m-per-class"
+    own_parameters: bool = False
+    normalise: bool = True
+    feeds: tuple[Literal["classes", "pairs"], ...] = ("classes",)
+
+    def __post_init__(self) -> None:
+        _check(self.build, self.space, self.defaults, self.source)
+        if self.images_per_class < 1:
+            raise ValueError(f"images_per_class must be at least 1, got {self.images_per_class}")
+
+
+@dataclass(frozen=True)
+class MinerEntry:
+    """A miner: called with ``(embeddings [B, D], labels int64 [B])``; returns indices.
+
+    Three index tensors are triplets (anchor, positive, negative); four are pairs (anchor, positive, anchor, negative).
+
+    Args:
+        build: called with its parameters.
+        source: the paper.
+        space: what is tuned.
+        defaults: a value for every parameter.
+        gives: ``"triplets"`` or ``"pairs"``.
+        warmup: the default share of the steps, in [0, 0.5], during which the harness leaves the miner out, where
+            mining from the first step does not train; None for a miner that needs none. The share is tuned.
+    """
+
+    build: Callable[..., Any]
+    source: str
+    space: Space = field(default_factory=dict)
+    defaults: Params = field(default_factory=dict)
+    gives: Literal["pairs", "triplets"] = "triplets"
+    warmup: float | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.build, self.space, self.defaults, self.source)
+        if "warmup" in self.defaults:
+            raise ValueError("a miner's parameter cannot be called 'warmup': the harness owns the warm-up")
+        if self.warmup is not None and not _WARMUP.contains(self.warmup):
+            raise ValueError(f"warmup must lie in [0, 0.5], got {self.warmup}")
+
+
+@dataclass(frozen=True)
+class SamplerEntry:
+    """A batch sampler: ``build(labels, batch_size, images_per_class, steps, generator)``, as far as its signature names them.
+
+    It returns an iterable of ``steps`` index tensors int64 ``[batch_size]`` into ``labels`` and draws from ``generator`` alone.
+    """
+
+    build: Callable[..., Any]
+    source: str
+
+    def __post_init__(self) -> None:
+        _check(self.build, {}, {}, self.source)
+
+
+@dataclass(frozen=True)
+class MetricEntry:
+    """A metric: a pure function of what the model made of the evaluated items.
+
+    Args:
+        compute: called with a `siambench.interfaces.Evaluation` (and ``k`` for a family named ``…@k``); returns one score per
+            query as a float64 tensor (averaged by the harness, per class too), one float, or None where it does not apply.
+        source: the paper or the definition.
+        direction: ``"max"`` or ``"min"``: which way is better.
+        low: smallest possible value.
+        high: largest possible value.
+        needs: the name of the evaluation that only some data sets bring (``"one-shot"``), or None.
+    """
+
+    compute: Callable[..., Any]
+    source: str
+    direction: Literal["max", "min"] = "max"
+    low: float = 0.0
+    high: float = 1.0
+    needs: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.compute, {}, {}, self.source)
+
+
+Entry = DatasetEntry | BackboneEntry | LossEntry | MinerEntry | SamplerEntry | MetricEntry
+
+ENTRY_OF: Mapping[str, type[Any]] = {
+    "datasets": DatasetEntry,
+    "backbones": BackboneEntry,
+    "losses": LossEntry,
+    "miners": MinerEntry,
+    "samplers": SamplerEntry,
+    "metrics": MetricEntry,
+}
+"""Which entry each kind's hook returns."""
+
+
+def valid_name(name: object) -> bool:
+    """Whether a component may be called that: letters, digits, ``.``, ``_`` and ``-``; a metric family ends in ``@k``."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def call_factory(build: Callable[..., Any], available: Mapping[str, Any]) -> Any:  # noqa: ANN401  a component of any kind
+    """Call a factory with just those of the available arguments that its signature names.
+
+    Raises:
+        TypeError: if it asks for an argument that is not available; Python's own message says which.
+    """
+    parameters = inspect.signature(build).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return build(**available)
+    return build(**{name: value for name, value in available.items() if name in parameters})
+
+
+__all__ = [
+    "API",
+    "ENTRY_OF",
+    "BackboneEntry",
+    "Choice",
+    "DatasetEntry",
+    "Dimension",
+    "Entry",
+    "Float",
+    "Int",
+    "LossEntry",
+    "MetricEntry",
+    "MinerEntry",
+    "SamplerEntry",
+    "Space",
+    "Value",
+    "call_factory",
+    "hookimpl",
+    "valid_name",
+]

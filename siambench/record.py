@@ -1,0 +1,109 @@
+"""Scores → record → one JSON file. The only writer of results."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from siambench.spec import SCHEMA, Unit, canonical, digest
+
+Record = dict[str, Any]
+
+
+def make(
+    unit: Unit, *, state: str, outcome: Mapping[str, Any], telemetry: Mapping[str, Any]
+) -> Record:
+    """A record.
+
+    Args:
+        unit: what was run.
+        state: ``"done"`` or ``"failed"``; what was lost leaves no record.
+        outcome: scores, curve, notes, error: what is the same wherever the unit is run.
+        telemetry: times, memory, host, versions: what is not.
+    """
+    return {"schema": SCHEMA, "id": unit.id, "result": {"unit": unit.to_json(), "state": state, **outcome}, "telemetry": dict(telemetry)}
+
+
+def write(folder: Path, record: Record) -> Path:
+    """Write a record under its id, so that a killed writer leaves either nothing or the whole file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{record['id']}.json"
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(canonical(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files that only the owner may read; a lab shares its records.
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def read(path: Path) -> Record | None:
+    """A record, or None where the file holds none: truncated, foreign, or of another schema."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        intact = record["schema"] == SCHEMA and record["id"] == path.stem == digest(record["result"]["unit"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return record if intact else None
+
+
+def read_all(folder: Path) -> Iterator[tuple[Path, Record | None]]:
+    """Every ``.json`` file of a folder in order of name, with its record or None."""
+    if folder.is_dir():
+        for path in sorted(folder.glob("*.json")):
+            yield path, read(path)
+
+
+def append_opening(path: Path, line: Mapping[str, Any]) -> None:
+    """Append one line to the log of test openings, in a single write: lines of concurrent units do not mix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        os.write(handle, (canonical(line) + "\n").encode())
+    finally:
+        os.close(handle)
+
+
+def read_openings(path: Path) -> list[dict[str, Any]]:
+    """The lines of the log of test openings; a line that a crash cut is passed over."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for text in path.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(ValueError):
+                found.append(json.loads(text))
+    return found
+
+
+def best_epoch(records: Sequence[Mapping[str, Any]], primary: str, *, maximise: bool) -> tuple[int, float] | None:
+    """The epoch (from 1) of the best mean over folds, and that mean; the earliest of equals; None if a fold has no score.
+
+    Folds that stopped early count up to the shortest of them.
+    """
+    curves = []
+    for record in records:
+        curve = record["result"]["curve"] if record["result"]["state"] == "done" else []
+        values = [epoch["validation"][primary] for epoch in curve]
+        if not values or None in values:
+            return None
+        curves.append(values)
+    means = [math.fsum(values) / len(values) for values in zip(*curves, strict=False)]
+    best = max(means) if maximise else min(means)
+    return means.index(best) + 1, best

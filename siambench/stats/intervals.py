@@ -1,0 +1,153 @@
+"""How sure a mean is: over seeds, over test classes, and how large a difference has to be to be seen."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy.special import nctdtrinc, stdtrit
+
+from siambench.errors import MetricError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+CONFIDENCE = 0.95
+
+_CELLS_AT_ONCE = 2**22
+
+
+class Interval(NamedTuple):
+    """A mean and the half-width of the interval around it; None where one value tells nothing of the spread."""
+
+    mean: float
+    half_width: float | None
+
+
+class Range(NamedTuple):
+    """A mean and the ends of an interval that need not lie symmetrically around it."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def t_interval(values: ArrayLike, *, confidence: float = CONFIDENCE) -> Interval:
+    """The mean of independent values and the half-width of its t-interval, mean ± t · s / √n.
+
+    Args:
+        values: [n], n >= 1, finite: scores of one method with n seeds, say.
+        confidence: how often the interval covers the true mean, in (0, 1).
+
+    Returns:
+        (mean, half-width) in the units of the values; the half-width is None at n = 1, and 0 for equal values.
+
+    Raises:
+        MetricError: if there are no values or one is not finite.
+
+    Source:
+        Student, The probable error of a mean, Biometrika 1908.
+    """
+    sample = _finite(values, name="values")
+    if sample.ndim != 1 or sample.size == 0:
+        raise MetricError(f"values must be [n] with n >= 1, got shape {sample.shape}")
+    count = sample.size
+    mean = math.fsum(sample) / count
+    if count == 1:
+        return Interval(mean, None)
+    # Equal values are spread by nothing: rounding of their mean must not pretend otherwise.
+    deviation = 0.0 if sample.min() == sample.max() else float(sample.std(ddof=1))
+    quantile = float(stdtrit(count - 1, (1 + confidence) / 2))
+    return Interval(mean, quantile * deviation / math.sqrt(count))
+
+
+def class_bootstrap(
+    scores: ArrayLike,
+    counts: ArrayLike,
+    *,
+    seed: int | Sequence[int],
+    draws: int = 10_000,
+    confidence: float = CONFIDENCE,
+) -> Range:
+    """How much a score depends on which classes were tested: percentile bootstrap over test classes.
+
+    Classes are drawn with replacement, each with all its queries; what the queries are compared with (the gallery) stays
+    as it was. The interval says nothing of training randomness.
+
+    Args:
+        scores: mean score of the queries of each class, [C], C >= 2.
+        counts: how many queries each class has, [C], >= 1.
+        seed: of a generator of its own.
+        draws: number of resamples.
+        confidence: share of resamples inside the interval.
+
+    Returns:
+        (mean over all queries, low, high) in the units of the scores.
+
+    Raises:
+        MetricError: for fewer than two classes, counts below 1, or scores that are not finite.
+
+    Source:
+        Efron, Tibshirani, An introduction to the bootstrap, 1993, chapter 13.
+    """
+    values, weights = _finite(scores, name="scores"), _finite(counts, name="counts")
+    if values.ndim != 1 or values.shape != weights.shape or values.size < 2:
+        raise MetricError(f"scores and counts must be [C] with at least 2 classes, got shapes {values.shape} and {weights.shape}")
+    if weights.min() < 1:
+        raise MetricError(f"every class needs at least one query, got a class with {weights.min():g}")
+    generator = np.random.default_rng(seed)
+    classes = values.size
+    chunk = max(_CELLS_AT_ONCE // classes, 1)
+    resampled = []
+    for start in range(0, draws, chunk):
+        chosen = generator.integers(classes, size=(min(chunk, draws - start), classes))
+        resampled.append((values * weights)[chosen].sum(axis=1) / weights[chosen].sum(axis=1))
+    low, high = np.quantile(np.concatenate(resampled), [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Range(math.fsum(values * weights) / math.fsum(weights), float(low), float(high))
+
+
+def minimum_detectable_difference(
+    deviation: float,
+    n: int,
+    comparisons: int,
+    *,
+    power: float = 0.8,
+    alpha: float = 0.05,
+) -> float | None:
+    """The true difference of two methods that a paired t-test finds with the given power, at the strictest step of Holm.
+
+    The first of m hypotheses is tested at alpha / m, two-sided. Power is that of the non-central t distribution.
+
+    Args:
+        deviation: standard deviation of the paired differences; √2 times that of one method if seeds share nothing.
+        n: number of seeds.
+        comparisons: number of pairs tested together, K · (K - 1) / 2.
+        power: how often the difference is to be found.
+        alpha: family-wise error.
+
+    Returns:
+        A difference in the units of ``deviation``; None at n = 1, where no test exists.
+
+    Raises:
+        MetricError: for a negative or infinite deviation, or fewer than one seed or comparison.
+
+    Source:
+        Cohen, Statistical power analysis for the behavioral sciences, 1988; Holm, A simple sequentially rejective multiple
+        test procedure, Scandinavian Journal of Statistics 1979.
+    """
+    if not 0 <= deviation < math.inf or n < 1 or comparisons < 1:
+        raise MetricError(f"needs deviation >= 0, n >= 1, comparisons >= 1, got {deviation}, {n}, {comparisons}")
+    if n == 1:
+        return None
+    critical = float(stdtrit(n - 1, 1 - alpha / (2 * comparisons)))
+    return float(nctdtrinc(n - 1, 1 - power, critical)) * deviation / math.sqrt(n)
+
+
+def _finite(values: ArrayLike, *, name: str) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise MetricError(f"{name} must be finite, got {int((~np.isfinite(array)).sum())} that are not")
+    return array
