@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import filelock
 
@@ -25,7 +25,7 @@ from siambench.catalogue import Catalogue, Component
 from siambench.config import Comparison, MethodRules, Track, edit_track, load_comparison, load_track
 from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError
 from siambench.record import Record, read
-from siambench.spec import Context, Unit, Value
+from siambench.spec import Context, Feed, Method, Unit, Value
 from siambench.split import cut
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Request:
     miners: tuple[str, ...] = ()
     backbone: str | None = None
     dataset: str | None = None
-    feed: str = "classes"
+    feed: Feed = "classes"
     trials: int | None = None
     seeds: int | None = None
     changes: Mapping[str, Value] = field(default_factory=dict)
@@ -115,8 +115,8 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
 
     studies, refused = [], []
     explicit = len(planning.methods_of(comparison.methods)) == 1
-    for method in planning.methods_of(comparison.methods):
-        parts, method, paths = _parts(method, track, catalogue, shared)
+    for named in planning.methods_of(comparison.methods):
+        parts, method, paths = _parts(named, track, catalogue, shared)
         local |= paths
         reason = planning.refusal(method, parts.loss)
         if reason is not None and explicit:
@@ -141,7 +141,9 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     if not studies:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
     planning.check_fixed(fixed, studies)
-    return Prepared(track, tuple(studies), _anchors(studies, catalogue), tuple(refused), local, metrics[track.metrics.primary].entry.direction)
+    return Prepared(
+        track, tuple(studies), _anchors(studies, catalogue), tuple(refused), local, metrics[track.metrics.primary].entry.direction
+    )
 
 
 def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Track]:
@@ -163,7 +165,7 @@ def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Tra
         track = adhoc_track(catalogue, request.dataset, request.backbone)
     else:
         track = load_track("glyphs")
-    rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=request.feed, backbone=backbone)  # type: ignore[arg-type]  click's choices are the literal's
+    rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=request.feed, backbone=backbone)
     return Comparison(track=track.name, methods=[rules]), track
 
 
@@ -176,9 +178,7 @@ def _dataset_name(name: str) -> tuple[str, dict[str, str]]:
     return short, {short: f"{kind}:{Path(path).expanduser().resolve()}"}
 
 
-def _parts(
-    method: planning.Method, track: Track, catalogue: Catalogue, shared: Mapping[str, str]
-) -> tuple[planning.Parts, planning.Method, dict[str, str]]:
+def _parts(method: Method, track: Track, catalogue: Catalogue, shared: Mapping[str, str]) -> tuple[planning.Parts, Method, dict[str, str]]:
     loss = catalogue.get("losses", method.loss)
     miner = catalogue.get("miners", method.miner)
     backbone = catalogue.get("backbones", method.backbone or track.model.backbone)
@@ -286,7 +286,7 @@ class _Drain:
         self.asked = 0
         self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> _Drain:
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._take)
@@ -303,7 +303,7 @@ class _Drain:
 class _Coordinator:
     """Keeps the engine fed: cached units are answered at once, a study's next units follow from its records."""
 
-    def __init__(  # noqa: PLR0913  made in one place
+    def __init__(
         self,
         folder: Folder,
         prepared: Prepared,
@@ -363,7 +363,9 @@ class _Coordinator:
     def _submit(self, unit: Unit) -> None:
         if self._engine is None:
             self._engine = self._make_engine()
-        context = Context(records=str(self._folder.records.resolve()), openings=str(self._folder.openings.resolve()), local=self._prepared.local)
+        context = Context(
+            records=str(self._folder.records.resolve()), openings=str(self._folder.openings.resolve()), local=self._prepared.local
+        )
         self._engine.submit(unit.id, unit.to_json(), context)
 
     def _end(self, unit: Unit, record: Record | None, state: str, reason: str | None) -> None:

@@ -216,7 +216,10 @@ def _sources(wanted: set[str] | None) -> Iterator[tuple[str, Any, importlib.meta
 
 
 def _load_one(
-    manager: pluggy.PluginManager, plugin: str, source: Any, distribution: importlib.metadata.Distribution | None  # noqa: ANN401
+    manager: pluggy.PluginManager,
+    plugin: str,
+    source: Any,
+    distribution: importlib.metadata.Distribution | None,
 ) -> tuple[list[Component], PluginStatus]:
     name, version = (distribution.name, distribution.version) if distribution else ("unknown", own_version())
     if distribution is None and isinstance(source, str):
@@ -230,13 +233,13 @@ def _load_one(
             registered = manager.register(module, name=f"{plugin}:{module.__name__}")
             if registered is None:
                 raise PluginError("registered twice")  # noqa: TRY301
-            found = list(_components_of(manager, module, plugin, Provenance(plugin, name, version, _digest(module, distribution))))
+            found = list(_components_of(manager, module, Provenance(plugin, name, version, _digest(module, distribution))))
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a plugin raises, the host goes on
         return [], PluginStatus(plugin, name, version, f"{type(error).__name__}: {error}", ())
     return found, PluginStatus(plugin, name, version, None, tuple(f"{c.kind}:{c.name}" for c in found))
 
 
-def _components_of(manager: pluggy.PluginManager, module: ModuleType, plugin: str, provenance: Provenance) -> Iterator[Component]:
+def _components_of(manager: pluggy.PluginManager, module: ModuleType, provenance: Provenance) -> Iterator[Component]:
     known = {f"siambench_{kind}" for kind in KINDS}
     for caller in manager.get_hookcallers(module) or []:
         if caller.name not in known:
@@ -305,16 +308,18 @@ def component_in_file(spec: str) -> Component:
     if cls is None:
         classes = [n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module.__name__]
         raise PluginError(f"{path_text} has no {name!r}{suggestion(name, classes)}; it defines {', '.join(classes) or 'no class'}")
-    return Component("losses", f"{path.name}:{name}", _entry_of_class(cls, spec), Provenance(str(path.name), "local", "0", content), str(path))
+    return Component(
+        "losses", f"{path.name}:{name}", _entry_of_class(cls, spec), Provenance(str(path.name), "local", "0", content), str(path)
+    )
 
 
-def _entry_of_class(cls: Any, spec: str) -> LossEntry:  # noqa: ANN401  whatever a user's file holds
-    import torch  # noqa: PLC0415  only a loss in a file needs it here
+def _entry_of_class(cls: Any, spec: str) -> LossEntry:
+    import torch
 
     if not (inspect.isclass(cls) and issubclass(cls, torch.nn.Module)):
         raise PluginError(f"{spec} must be a class derived from torch.nn.Module")
     forward = list(inspect.signature(cls.forward).parameters)
-    if len(forward) < 3:  # noqa: PLR2004  self, embeddings, labels
+    if len(forward) < 3:
         raise PluginError(f"{spec}.forward must take (embeddings, labels, indices=None), got ({', '.join(forward)})")
     defaults: dict[str, Value] = {}
     for name, parameter in inspect.signature(cls).parameters.items():
@@ -328,7 +333,7 @@ def _entry_of_class(cls: Any, spec: str) -> LossEntry:  # noqa: ANN401  whatever
     for name, dimension in space.items():
         if not isinstance(dimension, Float | Int | Choice):
             raise PluginError(f"{spec}: SPACE[{name!r}] must be a Float, Int or Choice, got {type(dimension).__name__}")
-    takes_indices = len(forward) > 3  # noqa: PLR2004
+    takes_indices = len(forward) > 3
     try:
         with torch.random.fork_rng():
             trial = call_factory(cls, {"num_classes": 2, "embedding_size": 8, **defaults})

@@ -8,16 +8,17 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
-from siambench.errors import DifferenceError, InterruptedRunError, SiambenchError, UnfinishedError
+from siambench.errors import InterruptedRunError, SiambenchError, UnfinishedError
 
 if TYPE_CHECKING:
-    from siambench.benchmark import Prepared, Request
+    from siambench.benchmark import Prepared
     from siambench.board.table import Table
     from siambench.catalogue import Catalogue
+    from siambench.spec import Feed
 
 log = logging.getLogger("siambench")
 
@@ -84,7 +85,7 @@ def _print_json(document: Any) -> None:
 @click.version_option(package_name="siambench", message="siambench %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """The exam room of metric learning: every method sits the same exam, with the same tuning budget.
+    r"""The exam room of metric learning: every method sits the same exam, with the same tuning budget.
 
     \b
     siambench run --loss triplet --miner hard      tune, train and place a method among the shipped baselines
@@ -115,7 +116,7 @@ def cli(context: click.Context) -> None:
 @click.option("--out", default="siambench-runs", show_default=True, type=click.Path(path_type=Path), help="Folder of the records.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def run(  # noqa: PLR0913
+def run(
     comparison: str | None,
     track: str | None,
     losses: tuple[str, ...],
@@ -144,14 +145,14 @@ def run(  # noqa: PLR0913
 
     del engine
     request = benchmark.Request(
-        comparison, track, losses, miners, backbone, dataset, feed, trials, seeds, config.parse_set(changes)
+        comparison, track, losses, miners, backbone, dataset, cast("Feed", feed), trials, seeds, config.parse_set(changes)
     )
     workers = _jobs(jobs)
     prepared = benchmark.prepare(request, Catalogue.load())
     if only_plan:
         _show_plan(prepared, out, workers, as_json=as_json)
         return
-    _run(prepared, request, out, local_engine(workers, time_limit), as_json=as_json)
+    _run(prepared, out, local_engine(workers, time_limit), as_json=as_json)
 
 
 def _jobs(text: str) -> int | None:
@@ -162,14 +163,13 @@ def _jobs(text: str) -> int | None:
     raise click.BadParameter(f"--jobs takes a number of at least 1, or auto, got {text!r}")
 
 
-def _run(prepared: Prepared, request: Request, out: Path, engine: Any, *, as_json: bool) -> None:
+def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
     from rich.console import Console
 
     from siambench import benchmark
     from siambench.board.table import to_json
     from siambench.progress import Progress
 
-    del request
     console = Console(stderr=True)
     _say_refused(prepared)
     _log_to(out / "siambench.log")
@@ -222,7 +222,8 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
     wall = None if seconds is None else seconds * share / workers
     if as_json:
         studies = [
-            {"method": s.method.name, "trials": s.trials, "folds": s.folds, "seeds": s.seeds, "dimension": len(s.space)} for s in prepared.studies
+            {"method": s.method.name, "trials": s.trials, "folds": s.folds, "seeds": s.seeds, "dimension": len(s.space)}
+            for s in prepared.studies
         ]
         track = {"name": prepared.track.name, "version": prepared.track.version}
         units = {"planned": prepared.planned, "cached": cached}
@@ -230,7 +231,9 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
         return
     click.echo(f"track {prepared.track.name} {prepared.track.version}")
     for study in prepared.studies:
-        click.echo(f"  {study.method.name}: {study.trials} trials × {study.folds} folds + {study.seeds} seeds, {len(study.space)} parameters")
+        click.echo(
+            f"  {study.method.name}: {study.trials} trials × {study.folds} folds + {study.seeds} seeds, {len(study.space)} parameters"
+        )
     click.echo(f"  anchors: {len(prepared.anchors)} units")
     guess = "no estimate: no unit of this track was timed yet" if wall is None else f"about {duration(wall)} with {workers} workers"
     click.echo(f"{prepared.planned} units, {cached} cached; {guess}")
@@ -289,7 +292,9 @@ def leaderboard(track: str, more: tuple[Path, ...], form: str, write: bool, chec
     elif form == "csv":
         click.echo(text.csv_text(table), nl=False)
     elif form == "md":
-        click.echo(text.markdown(table, title=table.track.title or table.track.name, command=f"siambench leaderboard {track} --write"), nl=False)
+        click.echo(
+            text.markdown(table, title=table.track.title or table.track.name, command=f"siambench leaderboard {track} --write"), nl=False
+        )
     else:
         _show_table(table)
 
@@ -315,7 +320,13 @@ def list_components(kind: str | None, as_json: bool) -> None:  # noqa: FBT001
     if as_json:
         _print_json(
             [
-                {"kind": c.kind, "name": c.name, "distribution": c.provenance.distribution, "version": c.provenance.version, "source": c.entry.source}
+                {
+                    "kind": c.kind,
+                    "name": c.name,
+                    "distribution": c.provenance.distribution,
+                    "version": c.provenance.version,
+                    "source": c.entry.source,
+                }
                 for c in found
             ]
         )
@@ -367,7 +378,8 @@ def tracks(as_json: bool) -> None:  # noqa: FBT001
         _print_json([{"name": t.name, "version": t.version, "title": t.title, "dataset": t.dataset.name} for t in found])
         return
     for track in found:
-        click.echo(f"{track.name} {track.version}  {track.title}: {track.budget.trials} trials, {track.budget.seeds} seeds, by {track.metrics.primary}")
+        budget = f"{track.budget.trials} trials, {track.budget.seeds} seeds, by {track.metrics.primary}"
+        click.echo(f"{track.name} {track.version}  {track.title or track.dataset.name}: {budget}")
 
 
 @cli.command()

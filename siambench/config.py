@@ -341,4 +341,3 @@ def edit_track(track: Track, changes: Mapping[str, Value]) -> tuple[Track, dict[
     if edited and not re.search(r"\+edited$", track.name):
         document["name"] = f"{track.name}+edited"
     return _validate(Track, document, "--set"), rest
-

@@ -103,7 +103,9 @@ class Evaluated:
         return self._pairs
 
 
-def embed(model: torch.nn.Module, read: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]], size: int, *, device: torch.device) -> Tensor:
+def embed(
+    model: torch.nn.Module, read: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]], size: int, *, device: torch.device
+) -> Tensor:
     """Embeddings fp32 [size, D] of items 0 … size - 1, in fp32 whatever the training's precision."""
     model.eval()
     parts = []
@@ -122,9 +124,7 @@ class RawPixels(torch.nn.Module):
         return images.flatten(1)
 
 
-def evaluate_items(
-    model: torch.nn.Module, items: Items, named: Mapping[str, MetricEntry], *, seed: int, device: torch.device
-) -> Scores:
+def evaluate_items(model: torch.nn.Module, items: Items, named: Mapping[str, MetricEntry], *, seed: int, device: torch.device) -> Scores:
     """Score a model on a part of a data set.
 
     Args:

@@ -122,7 +122,7 @@ def refusal(method: Method, loss: LossEntry) -> str | None:
     return None
 
 
-def study_plan(  # noqa: PLR0913  one argument per thing a study depends on
+def study_plan(
     method: Method,
     parts: Parts,
     track: Track,
@@ -187,7 +187,7 @@ def _space(parts: Parts, track: Track) -> tuple[dict[str, Dimension], dict[str, 
     return space, defaults
 
 
-def _template(  # noqa: PLR0913  see study_plan
+def _template(
     method: Method,
     parts: Parts,
     track: Track,
@@ -279,6 +279,8 @@ def anchor_units(plan: StudyPlan, component: str) -> list[Unit]:
             model={} if anchor == "raw" else plan.template.model,
             components={**own, "harness": component},
         )
-        for repetition in range(1 if anchor == "raw" else plan.seeds):
-            units.append(dataclasses.replace(template, repetition=repetition, seeds=_seeds(template, "final", None, repetition)))
+        units += [
+            dataclasses.replace(template, repetition=repetition, seeds=_seeds(template, "final", None, repetition))
+            for repetition in range(1 if anchor == "raw" else plan.seeds)
+        ]
     return units

@@ -220,7 +220,7 @@ def valid_name(name: object) -> bool:
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
-def call_factory(build: Callable[..., Any], available: Mapping[str, Any]) -> Any:  # noqa: ANN401  a component of any kind
+def call_factory(build: Callable[..., Any], available: Mapping[str, Any]) -> Any:
     """Call a factory with just those of the available arguments that its signature names.
 
     Raises:

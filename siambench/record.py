@@ -16,9 +16,7 @@ from siambench.spec import SCHEMA, Unit, canonical, digest
 Record = dict[str, Any]
 
 
-def make(
-    unit: Unit, *, state: str, outcome: Mapping[str, Any], telemetry: Mapping[str, Any]
-) -> Record:
+def make(unit: Unit, *, state: str, outcome: Mapping[str, Any], telemetry: Mapping[str, Any]) -> Record:
     """A record.
 
     Args:

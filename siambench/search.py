@@ -148,7 +148,9 @@ class Study:
 
     def _tell(self, trial: _Trial) -> None:
         self._told += 1
-        found = best_epoch([trial.records[fold] for fold in range(self.plan.folds)], self.plan.template.primary, maximise=self.plan.maximise)
+        found = best_epoch(
+            [trial.records[fold] for fold in range(self.plan.folds)], self.plan.template.primary, maximise=self.plan.maximise
+        )
         if found is None:
             self._study.tell(trial.handle, state=TrialState.FAIL)
             return

@@ -7,12 +7,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 TRAINING_REVISION = 1
 """Raised by any change that can move a score: every unit of an older revision is then run anew."""
 
-SCHEMA = 1
+SCHEMA: Final = 1
 """The layout of records, tables and TOML files."""
 
 KINDS = ("datasets", "backbones", "losses", "miners", "samplers", "metrics")

@@ -139,7 +139,8 @@ def _halves(dataset: Dataset, rules: Mapping[str, Any]) -> tuple[NDArray[np.int6
         test_classes = classes[border:]
     elif rule == "by-group":
         groups = _groups(dataset, rules, classes)
-        test_groups, size = set(), 0
+        test_groups: set[str] = set()
+        size = 0
         for name, members in sorted(groups.items(), reverse=True):
             # The last groups in order of name become test, as the last classes do in class-halves.
             if size + len(members) <= len(classes) * fraction or not test_groups:
@@ -155,7 +156,7 @@ def _halves(dataset: Dataset, rules: Mapping[str, Any]) -> tuple[NDArray[np.int6
 
 
 def _groups(dataset: Dataset, rules: Mapping[str, Any], classes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-    attribute = rules.get("group")
+    attribute = str(rules.get("group"))
     if attribute not in dataset.class_attributes:
         known = ", ".join(sorted(dataset.class_attributes)) or "none"
         raise ConfigError(f"the data set's classes have no attribute {attribute!r}; they have: {known}")
@@ -195,9 +196,7 @@ def _has_positive(labels: NDArray[np.int64]) -> bool:
     return bool(np.bincount(labels).max() > 1)
 
 
-def _check_duplicates(
-    content: Sequence[bytes], left: NDArray[np.int64], right: NDArray[np.int64], acknowledged: int, where: str
-) -> None:
+def _check_duplicates(content: Sequence[bytes], left: NDArray[np.int64], right: NDArray[np.int64], acknowledged: int, where: str) -> None:
     seen = {content[i] for i in left}
     found = sum(content[i] in seen for i in right)
     if found > acknowledged:

@@ -94,7 +94,7 @@ def build_model(unit: Unit, entry: BackboneEntry, input_shape: tuple[int, int, i
     trunk = call_factory(entry.build, {**unit.model["options"], "input_shape": input_shape})
     with torch.no_grad():
         probe = trunk.eval()(torch.zeros(2, *input_shape))
-    if probe.ndim != 2 or len(probe) != 2:  # noqa: PLR2004
+    if probe.ndim != 2 or len(probe) != 2:
         raise PluginError(f"backbone {unit.model['backbone']!r} must give features [B, F], got shape {tuple(probe.shape)} for B = 2")
     return EmbeddingModel(trunk, probe.shape[1], unit.model["embedding_size"])
 
@@ -261,4 +261,4 @@ def _stops_early(unit: Unit, curve: list[dict[str, Any]]) -> bool:
     if not patience or len(values) <= patience:
         return False
     best = max(values) if unit.training["maximise"] else min(values)
-    return len(values) - 1 - values.index(best) >= patience
+    return bool(len(values) - 1 - values.index(best) >= patience)

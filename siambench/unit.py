@@ -132,14 +132,16 @@ def _run(unit: Unit, context: Context, clock: Clock) -> dict[str, Any]:
             with clock.phase("evaluate"):
                 return evaluate_items(model, validation, metrics, seed=seed, device=device()).scores
 
-        trained = _train(unit, context, catalogue, custody, clock, validate)
-        return {**_outcome(trained), "scores": {}, "per_class": {}, "notes": {}, "directions": _directions(metrics)}
+        tuned = _train(unit, context, catalogue, custody, clock, validate)
+        return {**_outcome(tuned), "scores": {}, "per_class": {}, "notes": {}, "directions": _directions(metrics)}
 
+    trained: Trained | None = None
+    model: torch.nn.Module
     if unit.method.loss == "raw":
-        trained, model = None, RawPixels().to(device())
+        model = RawPixels().to(device())
     elif unit.method.loss == "untrained":
         entry = catalogue.get("backbones", unit.model["backbone"]).entry
-        trained, model = None, build_model(unit, entry, dataset.shape).to(device())
+        model = build_model(unit, entry, dataset.shape).to(device())
     else:
         trained = _train(unit, context, catalogue, custody, clock, None)
         model = trained.model

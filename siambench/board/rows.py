@@ -83,8 +83,7 @@ def rows_of(
         unit = record["result"]["unit"]
         if (unit["track"], unit["track_version"]) == (track.name, track.version):
             studies.setdefault(_group(unit), []).append(record)
-    rows = [_row(track, study, members, openings, (selected or {}).get(study), shipped) for study, members in sorted(studies.items())]
-    return rows
+    return [_row(track, study, members, openings, (selected or {}).get(study), shipped) for study, members in sorted(studies.items())]
 
 
 def _group(unit: Mapping[str, Any]) -> str:
@@ -95,12 +94,17 @@ def _group(unit: Mapping[str, Any]) -> str:
 
 
 def _row(
-    track: Track, study: str, records: list[Record], openings: Sequence[Mapping[str, Any]], trials: int | None, shipped: bool  # noqa: FBT001
+    track: Track,
+    study: str,
+    records: list[Record],
+    openings: Sequence[Mapping[str, Any]],
+    trials: int | None,
+    shipped: bool,  # noqa: FBT001
 ) -> Row:
     first = records[0]["result"]["unit"]
     method = Method(**first["method"])
     finals = [r for r in records if r["result"]["unit"]["kind"] == "final"]
-    seen = {r["id"] for r in finals} | {line["unit"] for line in openings if _group_of_line(line) == first["study"]}
+    seen = {r["id"] for r in finals} | {line["unit"] for line in openings if line.get("study") == first["study"]}
     if method.is_anchor:
         scores, by_seed = _scores(finals)
         reason = None if scores else _reason(finals)
@@ -110,8 +114,10 @@ def _row(
 
     ledger = _ledger(records)
     maximise = bool(first["training"]["maximise"])
-    counted, best = _best(ledger, trials or len(ledger), finals, track, first["primary"], maximise=maximise)
-    chosen = [r for r in finals if best is not None and r["result"]["unit"]["trial"] == best[0] and r["result"]["unit"]["stop_epoch"] == best[1]]
+    counted, best = _best(ledger, trials or len(ledger), finals, first["primary"], maximise=maximise)
+    chosen = [
+        r for r in finals if best is not None and r["result"]["unit"]["trial"] == best[0] and r["result"]["unit"]["stop_epoch"] == best[1]
+    ]
     scores, by_seed = _scores(chosen)
     default = best_epoch(ledger[0], first["primary"], maximise=maximise) if ledger else None
     params = ledger[best[0]][0]["result"]["unit"]["params"] if best is not None else {}
@@ -133,10 +139,6 @@ def _row(
     )
 
 
-def _group_of_line(line: Mapping[str, Any]) -> str | None:
-    return line.get("study")
-
-
 def _ledger(records: list[Record]) -> list[list[Record]]:
     """The complete trials of a study, from 0 on, each with its records by fold."""
     trials: dict[int, dict[int, Record]] = {}
@@ -154,14 +156,13 @@ def _ledger(records: list[Record]) -> list[list[Record]]:
 
 
 def _best(
-    ledger: list[list[Record]], trials: int, finals: list[Record], track: Track, primary: str, *, maximise: bool
+    ledger: list[list[Record]], trials: int, finals: list[Record], primary: str, *, maximise: bool
 ) -> tuple[int, tuple[int, int, float] | None]:
     """How many trials count, and the (trial, epoch, value) they select.
 
     Where an interrupted extension of the budget has left more trials than the final models were selected from, the
     largest number of trials that selects a trial with final models counts.
     """
-    del track
     have = {(r["result"]["unit"]["trial"], r["result"]["unit"]["stop_epoch"]) for r in finals}
     sign = -1 if maximise else 1
     fallback = None

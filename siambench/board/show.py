@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from siambench.board.table import Table
     from siambench.catalogue import Component
 
+_PLAIN_FACTS = (
+    *("takes", "images_per_class", "sampler", "own_parameters", "normalise", "feeds"),
+    *("gives", "warmup", "takes_path", "direction", "low", "high", "needs"),
+)
+
 
 def console_table(table: Table) -> RichTable:
     """A table for a terminal; fresh rows stand out."""
@@ -74,11 +79,7 @@ def describe(component: Component) -> dict[str, Any]:
     for name in ("defaults", "augment"):
         if hasattr(entry, name):
             facts[name] = dict(getattr(entry, name))
-    simple = (
-        ("takes", "images_per_class", "sampler", "own_parameters", "normalise", "feeds")
-        + ("gives", "warmup", "takes_path", "direction", "low", "high", "needs")
-    )
-    for name in simple:
+    for name in _PLAIN_FACTS:
         if hasattr(entry, name):
             value = getattr(entry, name)
             facts[name] = list(value) if isinstance(value, tuple) else value

@@ -41,9 +41,7 @@ class Table:
     direction: str
 
 
-def build(
-    track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direction: str = "max"
-) -> Table:
+def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direction: str = "max") -> Table:
     """Order and rank rows by the track's primary metric.
 
     A fresh row replaces its shipped twin. Anchors and rows without scores are not ranked.
@@ -75,7 +73,10 @@ def build(
 
     new = [row for row in kept if not row.shipped and not row.method.is_anchor]
     reference = new[0] if len(new) == 1 and len(kept) > 1 else None
-    lines = [Line(row, *place.get(id(row), (None, None)), _difference(row, reference, primary)) for row in sorted(kept, key=order)]
+    lines = []
+    for row in sorted(kept, key=order):
+        rank, group = place.get(id(row), (None, None))
+        lines.append(Line(row, rank, group, _difference(row, reference, primary)))
     return Table(track, tuple(lines), dict(units), direction)
 
 

@@ -144,7 +144,21 @@ def csv_text(table: Table) -> str:
     metrics = table.track.metrics.report
     columns = [column for m in metrics for column in (m, f"{m}_ci95", f"{m}_n")]
     writer.writerow(
-        ["method", "loss", "miner", "feed", "rank_low", "rank_high", "tie_group", *columns, "trials", "seeds", "dimension", "test_opened", "flags"]
+        [
+            "method",
+            "loss",
+            "miner",
+            "feed",
+            "rank_low",
+            "rank_high",
+            "tie_group",
+            *columns,
+            "trials",
+            "seeds",
+            "dimension",
+            "test_opened",
+            "flags",
+        ]
     )
     for line in table.lines:
         row = line.row

@@ -10,7 +10,7 @@ import numpy as np
 from siambench.errors import DataMissingError
 from siambench.interfaces import Dataset
 
-SHA256 = "a8a799c2a3c7445812ffb3a56aa51c45030cee91a4c2bc3bad3710a7f0c03dd4"
+SHA256 = "fb56f8c516965ba5d0379157f0f56c0c5d1504d03728c833cc6bdad1440229b0"
 
 
 def glyphs() -> Dataset:

@@ -66,9 +66,9 @@ def koch2015(input_shape: tuple[int, int, int], *, dropout: float) -> nn.Module:
         else:
             scaled = max(3, round(kernel * size / paper_size))
             parts.append(nn.Conv2d(channels, width, scaled, padding="same"))
-            pooled = min(height, wide) >= 4  # noqa: PLR2004  a map of 2 × 2 or more is left
+            pooled = min(height, wide) >= 4
         parts.append(nn.ReLU(inplace=True))
-        if pooled and index < 3:  # noqa: PLR2004  the paper pools after the first three
+        if pooled and index < 3:
             parts.append(nn.MaxPool2d(2))
             height, wide = height // 2, wide // 2
         channels = width
@@ -97,7 +97,9 @@ class ResNet18(nn.Module):
         self.trunk = build(weights=None)
         if state is not None:
             self.trunk.load_state_dict(state)
-        self.trunk.fc = nn.Identity()  # type: ignore[assignment]  torchvision types the slot as Linear
+        self.trunk.fc = nn.Identity()
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
 

@@ -47,9 +47,7 @@ _FASHION_FILES = {
     "t10k-images-idx3-ubyte.gz": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "t10k-labels-idx1-ubyte.gz": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
-FASHION = {
-    name: Remote(name, f"{_FASHION}/{name}", checksum, "fashion-mnist", unpacked=True) for name, checksum in _FASHION_FILES.items()
-}
+FASHION = {name: Remote(name, f"{_FASHION}/{name}", checksum, "fashion-mnist", unpacked=True) for name, checksum in _FASHION_FILES.items()}
 _DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
@@ -181,7 +179,7 @@ def folder(path: str, *, size: int, mode: str) -> Dataset:
         if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
     ]
     classes = sorted({name for name, _ in files})
-    if len(classes) < 2:  # noqa: PLR2004
+    if len(classes) < 2:
         raise DataError(f"{path} holds {len(classes)} folders with images; an exam needs at least two classes, one folder each")
     listing = hashlib.sha256(f"{size} {mode} v1\n".encode())
     for name, file in files:

@@ -31,7 +31,7 @@ class MPerClass:
         if batch_size % images_per_class:
             raise DataError(f"a batch of {batch_size} images cannot be cut into slots of {images_per_class} images per class")
         self.members = [torch.nonzero(labels == c).flatten() for c in torch.unique(labels)]
-        if len(self.members) < 2:  # noqa: PLR2004
+        if len(self.members) < 2:
             raise DataError(f"training needs at least two classes, got {len(self.members)}")
         self.slots = batch_size // images_per_class
         self.images_per_class = images_per_class
@@ -107,7 +107,7 @@ class BalancedPairs:
     def __init__(self, labels: Tensor, *, batch_size: int, steps: int, generator: Generator) -> None:
         self.members = [torch.nonzero(labels == c).flatten() for c in torch.unique(labels)]
         self.multiple = [m for m in self.members if len(m) > 1]
-        if len(self.members) < 2 or not self.multiple:  # noqa: PLR2004
+        if len(self.members) < 2 or not self.multiple:
             raise DataError("pairs need two classes, and a class with two images")
         if batch_size % 2:
             raise DataError(f"a batch of pairs holds an even number of images, got {batch_size}")

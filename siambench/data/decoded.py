@@ -32,14 +32,16 @@ def decode(file: str | Path | IO[bytes], *, size: int | None, mode: Mode, name: 
     Raises:
         DataError: if it cannot be read as an image.
     """
-    from PIL import Image  # noqa: PLC0415  only decoding needs it
+    from PIL import Image
 
     try:
         with Image.open(file) as image:
             converted = image.convert("L" if mode == "grey" else "RGB")
             if size is not None and converted.size != (size, size):
                 # Reduction by areas keeps thin strokes that sampling would lose.
-                converted = converted.resize((size, size), Image.Resampling.BOX if min(converted.size) >= size else Image.Resampling.BICUBIC)
+                converted = converted.resize(
+                    (size, size), Image.Resampling.BOX if min(converted.size) >= size else Image.Resampling.BICUBIC
+                )
             pixels = np.asarray(converted, dtype=np.uint8)
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{name or file} cannot be read as an image: {error}") from error

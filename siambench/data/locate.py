@@ -105,7 +105,7 @@ def _download(remote: Remote, target: Path) -> None:
 def _check(path: Path, remote: Remote) -> None:
     try:
         with gzip.open(path) if remote.unpacked else path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  GzipFile reads into buffers too
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     except (gzip.BadGzipFile, EOFError) as error:
         raise DataMissingError(f"{path} is damaged ({error}): replace it by {remote.name} from {remote.url}") from error
     if not found.startswith(remote.sha256_prefix):

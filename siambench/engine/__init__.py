@@ -24,7 +24,7 @@ class Finished:
 class Engine(Protocol):
     """Runs calls of one function somewhere and reports each exactly once, in any order."""
 
-    def submit(self, key: str, *arguments: Any) -> None:  # noqa: ANN401  the function's own
+    def submit(self, key: str, *arguments: Any) -> None:
         """Queue one call. The arguments and the result must survive pickling: no memory is shared."""
         ...
 

@@ -9,7 +9,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 
@@ -52,9 +52,7 @@ class LocalEngine:
         time_limit: seconds after which a call is ended and lost; None: none.
     """
 
-    def __init__(
-        self, function: Callable[..., Any], *, jobs: int, preload: Sequence[str] = (), time_limit: float | None = None
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], *, jobs: int, preload: Sequence[str] = (), time_limit: float | None = None) -> None:
         self._function = function
         self._jobs = jobs
         self._time_limit = time_limit
@@ -68,7 +66,7 @@ class LocalEngine:
             max_workers=jobs, context=context, initializer=_initialise, initargs=(environment, slots, gpu_count(), list(sys.path))
         )
 
-    def submit(self, key: str, *arguments: Any) -> None:  # noqa: ANN401  the function's own
+    def submit(self, key: str, *arguments: Any) -> None:
         """Queue one call."""
         self._schedule(key, arguments, attempt=1)
 
@@ -76,7 +74,7 @@ class LocalEngine:
         future = self._pool.schedule(self._function, args=arguments, timeout=self._time_limit)
         self._running[key] = future
 
-        def done(ended: ProcessFuture[Any]) -> None:
+        def done(ended: Future[Any]) -> None:
             try:
                 self._finished.put(Finished(key, ended.result(), None))
             except CancelledError:
@@ -89,7 +87,9 @@ class LocalEngine:
             except FutureTimeoutError:
                 self._finished.put(Finished(key, None, f"it ran longer than the limit of {self._time_limit:g} s"))
             except Exception as error:  # noqa: BLE001  the reason goes to the user, whatever it is
-                self._finished.put(Finished(key, None, f"{error}" if type(error).__name__ == "LostError" else f"{type(error).__name__}: {error}"))
+                self._finished.put(
+                    Finished(key, None, f"{error}" if type(error).__name__ == "LostError" else f"{type(error).__name__}: {error}")
+                )
             self._running.pop(key, None)
 
         future.add_done_callback(done)
@@ -125,7 +125,7 @@ class LocalEngine:
         return f"local, {self._jobs} worker{'s' if self._jobs > 1 else ''}"
 
 
-def _initialise(environment: dict[str, str], slots: Any, gpus: int, path: list[str]) -> None:  # noqa: ANN401  a shared counter
+def _initialise(environment: dict[str, str], slots: Any, gpus: int, path: list[str]) -> None:
     for name in [name for name in os.environ if name.startswith("SIAMBENCH_")]:
         if name not in environment:
             del os.environ[name]
@@ -142,7 +142,7 @@ def _initialise(environment: dict[str, str], slots: Any, gpus: int, path: list[s
     torch.set_num_threads(1)
 
 
-def _context(preload: Sequence[str]) -> Any:  # noqa: ANN401  multiprocessing's contexts share no public type
+def _context(preload: Sequence[str]) -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = _HeadlessContext()
@@ -156,12 +156,12 @@ if "forkserver" in multiprocessing.get_all_start_methods():
         """A worker that does not import the user's script: a script without a ``__main__`` guard must not run twice."""
 
         @staticmethod
-        def _Popen(process_obj: Any) -> Any:  # noqa: ANN401, N802  multiprocessing's own name
+        def _Popen(process_obj: Any) -> Any:  # noqa: N802  multiprocessing's own name
             with _swap:
                 script = sys.modules["__main__"]
                 sys.modules["__main__"] = types.ModuleType("__main__")
                 try:
-                    return multiprocessing.context.ForkServerProcess._Popen(process_obj)  # type: ignore[attr-defined]  # noqa: SLF001
+                    return multiprocessing.context.ForkServerProcess._Popen(process_obj)  # noqa: SLF001
                 finally:
                     sys.modules["__main__"] = script
 

@@ -89,8 +89,8 @@ def cluster_agreement(embeddings: Tensor, labels: Tensor, *, seed: int, repeats:
         raise MetricError(f"needs 1 <= clusters <= {len(points)} items and repeats >= 1, got {wanted} clusters, {repeats} repeats")
     scores = []
     for child in np.random.SeedSequence(seed).generate_state(repeats):
-        start = KMeans(n_clusters=wanted, n_init=1, random_state=int(child))  # type: ignore[no-untyped-call]
-        found = start.fit_predict(points)  # type: ignore[no-untyped-call]
+        start = KMeans(n_clusters=wanted, n_init=1, random_state=int(child))
+        found = start.fit_predict(points)
         scores.append(normalised_mutual_information(labels.cpu(), torch.from_numpy(found.astype(np.int64))))
     return ClusterAgreement(
         scores=tuple(scores),

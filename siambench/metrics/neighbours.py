@@ -55,8 +55,8 @@ def nearest(
     k-th place. Identical references are always tied, and the order does not depend on ``memory``: every product has
     the same number of rows, and whole panels of columns.
 
-    Precision: see `search_precision`. In float32, rows are normalised and centred in float64 before they are rounded:
-    subtracting one vector from all references changes no order, and keeps nearly equal references apart.
+    Precision: see `search_precision`. In float32, rows are normalised and centred in float64 before they are rounded,
+    which keeps nearly equal references apart.
 
     Args:
         queries: [Q, D], any real type.
@@ -186,7 +186,7 @@ def _block_width(references: int, dimensions: int, *, precision: torch.dtype, me
 
 
 def _centre(references: Tensor, *, distance: Distance, precision: torch.dtype) -> Tensor | None:
-    """What is subtracted from the references before they are multiplied, float64 [D], or nothing.
+    """What is taken from both sides before they are multiplied, float64 [D]; nothing for cosines in float64.
 
     Products of float32 numbers, and squares of numbers far from zero, lose the differences between near neighbours.
     The mean is rounded to a coarse grid: small integers stay exact numbers, and their ties stay ties.
@@ -196,49 +196,46 @@ def _centre(references: Tensor, *, distance: Distance, precision: torch.dtype) -
     total = torch.zeros(references.shape[1], dtype=torch.float64, device=references.device)
     extent = 0.0
     for rows in _slices(len(references), _ROWS_AT_ONCE):
-        part = finite_float64(references[rows], name="references")
-        part = unit_length(part) if distance == "cosine" else part
+        part = _exact(references[rows], distance=distance, name="references")
         total += part.sum(dim=0)
         extent = max(extent, float(part.abs().max()))
-    if extent == 0.0:
-        return None
     grid = 2.0 ** (math.frexp(extent)[1] - _CENTRE_BITS)
     return torch.round(total / len(references) / grid) * grid
+
+
+def _exact(points: Tensor, *, distance: Distance, name: str) -> Tensor:
+    exact = finite_float64(points, name=name)
+    return unit_length(exact) if distance == "cosine" else exact
 
 
 def _prepare(
     block: Tensor, centre: Tensor | None, *, distance: Distance, precision: torch.dtype, group: int
 ) -> tuple[Tensor, Tensor | None]:
-    """References ready for the product, and what is added to it: q·r for cosine, q·r - |r|²/2 for euclidean.
+    """References ready for the product, and what is added to it.
 
-    Rows are laid out so that the members of a group of neighbouring indices are one group count apart.
+    With q and r centred, a query's order by q·r - |r|²/2 is that by -|q - r|², which for unit vectors is that by cosine
+    (a zero vector is as far from every unit vector as one at right angles, once 1/2 is taken off). Rows are laid out so
+    that the members of a group of neighbouring indices are one group count apart.
     """
     padded = _padded(len(block))
     prepared = torch.zeros(padded, block.shape[1], dtype=precision, device=block.device)
-    layout = prepared.view(group, padded // group, block.shape[1])
-    bias = torch.zeros(padded, dtype=precision, device=block.device) if distance == "euclidean" else None
+    bias = None if centre is None else torch.zeros(padded, dtype=precision, device=block.device)
     for rows in _slices(len(block), _ROWS_AT_ONCE):
-        part = finite_float64(block[rows], name="references")
-        if distance == "cosine":
-            part = unit_length(part)
-        if centre is not None:
-            part = part - centre
+        part = _exact(block[rows], distance=distance, name="references")
         index = torch.arange(rows.start, rows.stop, device=block.device)
-        layout[index % group, index // group] = part.to(precision)
-        if bias is not None:
-            bias.view(group, -1)[index % group, index // group] = (part.square().sum(dim=1) / -2).to(precision)
+        if centre is not None and bias is not None:
+            missing = part.square().sum(dim=1) - 1.0 if distance == "cosine" else 0.0
+            part = part - centre
+            bias.view(group, -1)[index % group, index // group] = ((missing - part.square().sum(dim=1)) / 2).to(precision)
+        prepared.view(group, -1, block.shape[1])[index % group, index // group] = part.to(precision)
     return prepared, bias
 
 
 def _tile(queries: Tensor, centre: Tensor | None, *, distance: Distance, precision: torch.dtype) -> Tensor:
     """Queries ready for the product, filled up with rows of zeros: a product of fewer rows sums in another order."""
-    part = finite_float64(queries, name="queries")
-    if distance == "cosine":
-        part = unit_length(part)
-    elif centre is not None:
-        part = part - centre
+    part = _exact(queries, distance=distance, name="queries")
     tile = torch.zeros(_TILE_ROWS, queries.shape[1], dtype=precision, device=queries.device)
-    tile[: len(part)] = part.to(precision)
+    tile[: len(part)] = (part if centre is None else part - centre).to(precision)
     return tile
 
 

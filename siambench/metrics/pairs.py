@@ -49,7 +49,7 @@ def draw_pairs(labels: Tensor, *, seed: int, folds: int | None = None, pairs_per
     Args:
         labels: int64 [N]. A class of one item gives impostors, but no genuine pair.
         seed: of a generator of its own; the same seed and labels give the same pairs.
-        folds: how many; by default as many as possible, at most 10. Every fold needs two classes, one of them with two
+        folds: how many; by default as many as the classes allow, at most 10. Every fold needs two classes, one of them with two
             items.
         pairs_per_fold: genuine and impostors together, even.
 
@@ -117,13 +117,13 @@ def pair_similarity(embeddings: Tensor, pairs: Pairs, *, distance: Distance = "c
 
 
 def _fold_count(classes: int, with_pairs: int, wanted: int | None) -> int:
-    possible = min(_MOST_FOLDS, classes // 2, with_pairs)
+    possible = min(classes // 2, with_pairs)
     given = f"{classes} classes, {with_pairs} of them with two items or more"
     if possible < 2:
         raise MetricError(f"verification needs two folds of two classes, one of them with two items or more; got {given}")
     if wanted is not None and not 2 <= wanted <= possible:
         raise MetricError(f"folds must be between 2 and the {possible} that {given}, allow; got {wanted}")
-    return possible if wanted is None else wanted
+    return min(possible, _MOST_FOLDS) if wanted is None else wanted
 
 
 def _genuine(starts: Tensor, counts: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

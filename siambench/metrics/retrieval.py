@@ -59,7 +59,7 @@ def precision_at_k(matches: Tensor, *, k: int) -> Tensor:
         Manning, Raghavan, Schütze, Introduction to information retrieval, 2008, section 8.4.
     """
     _check_depth(matches, k)
-    return matches[:, :k].sum(dim=1).to(torch.float64) / k
+    return matches[:, :k].sum(dim=1, dtype=torch.float64) / k
 
 
 def r_precision(matches: Tensor, relevant: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ def r_precision(matches: Tensor, relevant: Tensor) -> Tensor:
     depth = _check_covers(matches, relevant)
     scores = torch.empty(len(matches), dtype=torch.float64, device=matches.device)
     for rows in _chunks(len(matches), depth):
-        scores[rows] = _first_r(matches[rows, :depth], relevant[rows]).sum(dim=1) / relevant[rows]
+        scores[rows] = _first_r(matches[rows, :depth], relevant[rows]).sum(dim=1, dtype=torch.float64) / relevant[rows]
     return _known(scores, relevant)
 
 

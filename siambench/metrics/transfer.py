@@ -111,5 +111,5 @@ def linear_probe(
     gram = known.T @ known
     gram.diagonal().add_(ridge)
     weights = torch.cholesky_solve(sums.T, torch.linalg.cholesky(gram))
-    outputs = asked @ weights + place.bincount() / len(known)
+    outputs = asked @ weights + place.bincount().to(torch.float64) / len(known)
     return torch.eq(classes[outputs.argmax(dim=1)], query_labels).to(torch.float64)

@@ -19,6 +19,7 @@ SIDE = 32
 INK = 24
 BLUR = 1.0
 SMALL_PIECE = 0.3
+HALF_INK = 128
 SHIFTS = (-2, -1, 0, 1, 2)
 STRETCHES = (0.88, 1.0, 1.12)
 WORTH_ALIGNING = 0.6
@@ -28,8 +29,8 @@ Floats = NDArray[np.float32]
 
 def without_marks(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The glyph without detached pieces that hold less than `SMALL_PIECE` of the largest piece's ink."""
-    pieces, count = ndimage.label(ink > 127, structure=np.ones((3, 3)))
-    if count < 2:
+    pieces, count = ndimage.label(ink >= HALF_INK, structure=np.ones((3, 3)))
+    if count <= 1:
         return ink
     weights = np.bincount(pieces.ravel())[1:]
     kept = np.isin(pieces, 1 + np.flatnonzero(weights >= SMALL_PIECE * weights.max()))

@@ -58,7 +58,8 @@ def _scripts(arrays: Arrays) -> str:
     rows.sort(key=lambda row: (str(row[2]) == "test", str(row[1]), str(row[0])))
     for part in ("trainval", "test"):
         own = [row for row in rows if row[2] == part and row[0]]
-        rows.append(("", f"**{part}**", part, sum(int(str(row[3])) for row in own), sum(int(str(row[4])) for row in own)))
+        classes, images = (sum(int(str(row[column])) for row in own) for column in (3, 4))
+        rows.append(("", f"**{part}**", part, classes, images))
     return "## Scripts\n\n" + _table(("script", "family", "part", "classes", "images"), rows)
 
 

@@ -67,7 +67,7 @@ def family_of(face: str) -> str:
 def choose_faces(inks: dict[str, Ink]) -> list[str]:
     """At most 20 faces, families taking turns, at most eight of one, no drawing twice, no drawing unlike all others."""
     names = list(inks)
-    portraits = np.stack([alike.portrait(ink).ravel() for ink in inks.values()]) if inks else np.zeros((0, 1))
+    portraits = np.stack([alike.portrait(ink).ravel() for ink in inks.values()]) if inks else np.zeros((0, 1), dtype=np.float32)
     cosines = portraits @ portraits.T
     foreign = {index for index in range(len(names)) if _is_foreign(index, names, inks, portraits)}
     turns: dict[str, int] = {}

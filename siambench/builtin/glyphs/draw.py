@@ -22,6 +22,8 @@ MAX_ROTATION = 15.0
 MAX_SHEAR = 0.2
 MIN_STRETCH = 0.85
 SMALLEST_SIDE = 15.0
+# Below an eighth of full ink a pixel of the large drawing is fringe, not stroke.
+FAINTEST_INK = 32
 
 Ink = NDArray[np.uint8]
 
@@ -34,19 +36,21 @@ class Face:
     """One style of a family: what it covers and how it draws."""
 
     def __init__(self, family: FaceFamily, file: str) -> None:
+        """Opens the file; raises `FontMissingError` where it is not installed."""
         self.family = family
         self.name = f"{family.name}/{Path(file).stem}"
         self.path = family.folder / file
         if not self.path.is_file():
-            raise FontMissingError(f"{self.path} is missing; install it with: apt-get install {' '.join(family.packages)}")
+            message = f"{self.path} is missing; install it with: apt-get install {' '.join(family.packages)}"
+            raise FontMissingError(message)
         with TTFont(self.path, lazy=True) as font:
             self.version = str(font["name"].getDebugName(5))
-            self._glyph_names: dict[int, str] = dict(font.getBestCmap())
+            self._glyph_names: dict[int, str] = dict(font.getBestCmap() or {})
         self._fonts: dict[int, ImageFont.FreeTypeFont] = {}
         self._missing = self._draw("\U0010fffd")
 
     def ink(self, codepoint: int) -> Ink | None:
-        """The glyph's ink, cropped, larger side about `INK_SIDE` pixels; None if the face does not draw the character."""
+        """The glyph's ink, cropped, larger side about `INK_SIDE` pixels; None if the face does not draw it."""
         if codepoint in self.family.exclude or self._glyph_names.get(codepoint, ".notdef") == ".notdef":
             return None
         ink = self._draw(chr(codepoint))
@@ -73,7 +77,7 @@ class Face:
 
 def crop(ink: Ink) -> Ink | None:
     """The smallest rectangle that holds all ink; None for a blank."""
-    rows, columns = np.nonzero(ink > 31)
+    rows, columns = np.nonzero(ink >= FAINTEST_INK)
     if rows.size == 0:
         return None
     return ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
@@ -117,7 +121,8 @@ def distort(ink: Ink, generator: np.random.Generator) -> NDArray[np.uint8]:
     start = -inverse @ (offset * SUPERSAMPLING)
     side = IMAGE_SIDE * SUPERSAMPLING
     coefficients = (inverse[0, 0], inverse[0, 1], start[0], inverse[1, 0], inverse[1, 1], start[1])
-    large = Image.fromarray(ink).transform((side, side), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
+    picture = Image.fromarray(ink)
+    large = picture.transform((side, side), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
     small = np.asarray(large.reduce(SUPERSAMPLING), dtype=np.float64)
     step = 255 // (GREY_LEVELS - 1)
     return (np.rint(small / step) * step).astype(np.uint8)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import sys
 import unicodedata
 import zipfile
 from pathlib import Path
@@ -93,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
     card.contact_sheet(arrays).quantize(16).save(options.out / "contact-sheet.png", optimize=True)
     if (options.out / "README.md").is_file():
         card.update_card(options.out / "README.md", arrays, drawn, selection.counts, digest)
-    print(f"{len(arrays['images'])} images, {selection.counts}, sha256 {digest}")
+    sys.stdout.write(f"{len(arrays['images'])} images, {selection.counts}, sha256 {digest}\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The writing systems of glyphs: which letters are candidates, which scripts are kin, which side of the split they stand on."""
+"""The writing systems of glyphs: which letters are candidates, which scripts are kin, which part they belong to."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ class Script:
     without: frozenset[str] = frozenset()
 
 
+# Final forms are small copies, Naskapi strings are rows of dots, and two signs have no form that faces agree on.
+NOT_CANADIAN = frozenset({"FINAL", "NASKAPI", "Y-CREE", "TTH"})
+
 # The order decides who stays when two letters look alike: the first. The two large syllabaries come last.
 SCRIPTS: tuple[Script, ...] = (
     Script("Latin", "LATIN", "european", "trainval", ((0x41, 0x5A), (0x61, 0x7A), (0xC6, 0x17F), (0x250, 0x292))),
@@ -58,7 +61,7 @@ SCRIPTS: tuple[Script, ...] = (
     Script("Georgian", "GEORGIAN", "caucasian", "test", ((0x10A0, 0x10C5), (0x10D0, 0x10F8))),
     Script("Cherokee", "CHEROKEE", "cherokee", "trainval", ((0x13A0, 0x13F4),)),
     Script("Ethiopic", "ETHIOPIC", "ethiopic", "test", ((0x1200, 0x1357),), 100),
-    Script("Canadian Aboriginal", "CANADIAN", "canadian", "trainval", ((0x1401, 0x1676),), 75, frozenset({"FINAL", "NASKAPI", "Y-CREE", "TTH"})),
+    Script("Canadian Aboriginal", "CANADIAN", "canadian", "trainval", ((0x1401, 0x1676),), 75, NOT_CANADIAN),
 )
 
 

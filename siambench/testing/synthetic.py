@@ -1,0 +1,157 @@
+"""A made-up data set that is quickly learnt, and an exam on it that takes a fraction of a second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from siambench.catalogue import Catalogue, Component, Provenance
+from siambench.config import Track
+from siambench.interfaces import Dataset, Episodes
+from siambench.plan import Parts, StudyPlan, study_plan
+from siambench.plugin import DatasetEntry
+from siambench.spec import Method, Value
+from siambench.split import cut
+
+_PATTERN = 4
+"""Classes differ in the brightness of a grid of 4 × 4 fields."""
+
+
+def synthetic_dataset(
+    *,
+    classes: int = 8,
+    images_per_class: int | Sequence[int] = 6,
+    size: int = 8,
+    channels: int = 1,
+    groups: int = 0,
+    official: bool = False,
+    one_shot_runs: int = 0,
+    noise: float = 24.0,
+    seed: int = 0,
+) -> Dataset:
+    """Classes with a pattern of their own, images of it with noise; equal arguments give equal pixels.
+
+    Args:
+        classes: K.
+        images_per_class: of every class, or one number per class.
+        size: edge in pixels, at least 4.
+        channels: C.
+        groups: if not 0, classes carry the attribute ``group``: so many runs of neighbouring classes, nearly equal in length.
+        official: whether the data set brings the parts ``trainval`` (the first half of its classes) and ``test``.
+        one_shot_runs: number of episodes ``one-shot``, each with one support image and one query of every class.
+        noise: standard deviation of the noise, in grey levels.
+        seed: of patterns and noise.
+
+    Raises:
+        ValueError: if the numbers do not fit each other.
+    """
+    counts = [images_per_class] * classes if isinstance(images_per_class, int) else list(images_per_class)
+    if len(counts) != classes or min(counts) < 1 or size < _PATTERN:
+        raise ValueError(f"{classes} classes of size {size} cannot have {counts} images")
+    generator = np.random.default_rng([seed, classes, size, channels])
+    fields = generator.integers(0, 256, size=(classes, channels, _PATTERN, _PATTERN)).astype(np.float64)
+    place = np.arange(size) * _PATTERN // size
+    patterns = fields[:, :, place[:, None], place]
+
+    def draw(labels: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        noisy = patterns[labels] + noise * generator.standard_normal((len(labels), channels, size, size))
+        pixels: np.ndarray[Any, np.dtype[np.uint8]] = noisy.round().clip(0, 255).astype(np.uint8)
+        return pixels
+
+    labels = np.repeat(np.arange(classes, dtype=np.int64), counts)
+    images = draw(labels)
+    ways = np.arange(classes)
+    runs = [(draw(ways), generator.permutation(classes)) for _ in range(one_shot_runs)]
+    queries = [draw(answer) for _, answer in runs]
+
+    def episodes() -> Episodes:
+        return Episodes(
+            support=np.stack([support for support, _ in runs]),
+            query=np.stack(queries),
+            answer=np.stack([answer for _, answer in runs]).astype(np.int64),
+        )
+
+    names = [f"class-{c:03d}" for c in range(classes)]
+    is_test = labels >= classes // 2
+    return Dataset(
+        labels=labels,
+        read=lambda indices: images[indices],
+        shape=(channels, size, size),
+        class_names=names,
+        class_attributes={"group": [f"group-{c * groups // classes}" for c in range(classes)]} if groups else {},
+        parts={"trainval": np.flatnonzero(~is_test), "test": np.flatnonzero(is_test)} if official else {},
+        episodes={"one-shot": episodes} if one_shot_runs else {},
+        colour="made up",
+    )
+
+
+def synthetic_track(**changes: Any) -> Track:
+    """A tiny exam on `synthetic_dataset`: 2 epochs of 3 steps, 2 folds, an MLP, 2 trials, 2 seeds.
+
+    Args:
+        changes: replace single rules, by section: ``training={"epochs": 1}``.
+    """
+    document: dict[str, Any] = {
+        "schema": 1,
+        "name": "synthetic",
+        "version": "0.0",
+        "dataset": {"name": "synthetic"},
+        "split": {"rule": "class-halves", "folds": 2},
+        "model": {"backbone": "mlp", "options": {"width": 16, "layers": 1}, "embedding_size": 8},
+        "training": {"epochs": 2, "steps_per_epoch": 3, "batch_size": 8},
+        "budget": {"trials": 2, "seeds": 2},
+    }
+    for section, values in changes.items():
+        document[section] = {**document.get(section, {}), **values} if isinstance(values, Mapping) else values
+    return Track.model_validate(document)
+
+
+def synthetic_catalogue(**options: Any) -> Catalogue:
+    """Everything that is installed, and the data set ``synthetic``: `synthetic_dataset` with these options."""
+    entry = DatasetEntry(lambda: synthetic_dataset(**options), source="made up: see siambench.testing")
+    dataset = Component("datasets", "synthetic", entry, Provenance("siambench.testing", "siambench", "0"))
+    installed = Catalogue.load()
+    return Catalogue((*installed.components(), dataset), installed.plugins)
+
+
+def synthetic_study(
+    method: Method,
+    *,
+    track: Track | None = None,
+    catalogue: Catalogue | None = None,
+    fixed: Mapping[str, Value] | None = None,
+    augment: Mapping[str, Any] | None = None,
+) -> StudyPlan:
+    """The study of a method on a tiny exam; its ``tune_unit`` and ``final_unit`` give units that `siambench.train.train` takes.
+
+    Args:
+        method: what is compared; its components come from the catalogue.
+        track: the exam; None: `synthetic_track`.
+        catalogue: where components and the track's data set come from; None: `synthetic_catalogue`.
+        fixed: parameters to fix, as ``--set`` does.
+        augment: augmentation rules; None: the track's, or none.
+    """
+    track = track or synthetic_track()
+    catalogue = catalogue or synthetic_catalogue()
+    loss = catalogue.get("losses", method.loss)
+    miner = catalogue.get("miners", method.miner)
+    backbone = catalogue.get("backbones", method.backbone or track.model.backbone)
+    split = cut(catalogue.dataset(track.dataset.name, track.dataset.options), track.split.model_dump())
+    rules = augment if augment is not None else {} if track.augment is None else track.augment.model_dump(mode="json")
+    components = {"loss": str(loss.provenance), "backbone": str(backbone.provenance)}
+    if method.miner != "none":
+        components["miner"] = str(miner.provenance)
+    return study_plan(
+        method,
+        Parts(loss.entry, miner.entry, backbone.entry, components),
+        track,
+        fingerprint=split.fingerprint,
+        dataset_options=track.dataset.options,
+        augment=rules,
+        trials=None,
+        seeds=None,
+        fixed=fixed or {},
+        maximise=catalogue.get("metrics", track.metrics.primary).entry.direction == "max",
+    )
