@@ -101,45 +101,48 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     comparison, track = _comparison(request, catalogue)
     changes = {**comparison.set, **request.changes}
     track, fixed = edit_track(track, changes)
-    dataset_name, local = _dataset_name(track.dataset.name)
+    # Names first: a typo should not have to wait for data.
     dataset_component = catalogue.get("datasets", track.dataset.name)
+    metrics = {name: catalogue.get("metrics", name) for name in track.metrics.report}
+    shared = {"dataset": str(dataset_component.provenance), "metrics": "; ".join(sorted({str(c.provenance) for c in metrics.values()}))}
+    dataset_name, local = _dataset_name(track.dataset.name)
+    methods, refused = [], []
+    named = planning.methods_of(comparison.methods)
+    for asked in named:
+        parts, method, paths = _parts(asked, track, catalogue, shared)
+        local |= paths
+        reason = planning.refusal(method, parts.loss)
+        if reason is None:
+            methods.append((method, parts))
+        elif len(named) == 1:
+            raise CombinationError(reason)
+        else:
+            refused.append(planning.Refused(method, reason))
+    if not methods:
+        raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
+
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
     split = cut(dataset, track.split.model_dump())
     track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": dataset_name})})
-    metrics = {name: catalogue.get("metrics", name) for name in track.metrics.report}
     for name, component in metrics.items():
         if component.entry.needs is not None and component.entry.needs not in dataset.episodes:
             raise ConfigError(f"the metric {name} needs {component.entry.needs!r}, which data set {track.dataset.name} does not bring")
     augment = dataset_component.entry.augment if track.augment is None else track.augment.model_dump(mode="json")
-    shared = {"dataset": str(dataset_component.provenance), "metrics": "; ".join(sorted({str(c.provenance) for c in metrics.values()}))}
-
-    studies, refused = [], []
-    explicit = len(planning.methods_of(comparison.methods)) == 1
-    for named in planning.methods_of(comparison.methods):
-        parts, method, paths = _parts(named, track, catalogue, shared)
-        local |= paths
-        reason = planning.refusal(method, parts.loss)
-        if reason is not None and explicit:
-            raise CombinationError(reason)
-        if reason is not None:
-            refused.append(planning.Refused(method, reason))
-            continue
-        studies.append(
-            planning.study_plan(
-                method,
-                parts,
-                track,
-                fingerprint=split.fingerprint,
-                dataset_options={**dataset_component.entry.defaults, **track.dataset.options},
-                augment=augment,
-                trials=request.trials or comparison.trials,
-                seeds=request.seeds or comparison.seeds,
-                fixed=fixed,
-                maximise=metrics[track.metrics.primary].entry.direction == "max",
-            )
+    studies = [
+        planning.study_plan(
+            method,
+            parts,
+            track,
+            fingerprint=split.fingerprint,
+            dataset_options={**dataset_component.entry.defaults, **track.dataset.options},
+            augment=augment,
+            trials=request.trials or comparison.trials,
+            seeds=request.seeds or comparison.seeds,
+            fixed=fixed,
+            maximise=metrics[track.metrics.primary].entry.direction == "max",
         )
-    if not studies:
-        raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
+        for method, parts in methods
+    ]
     planning.check_fixed(fixed, studies)
     return Prepared(
         track, tuple(studies), _anchors(studies, catalogue), tuple(refused), local, metrics[track.metrics.primary].entry.direction
@@ -236,7 +239,7 @@ class Folder:
                 yield
         except filelock.Timeout as error:
             raise UsageError(f"another siambench run holds {self.path}: wait for it, or choose another folder with --out") from error
-        except PermissionError as error:
+        except (PermissionError, NotADirectoryError, FileExistsError) as error:
             raise UsageError(f"{self.path} cannot be written: {error.strerror}; choose another folder with --out") from error
 
     def cached(self, unit: Unit) -> Record | None:

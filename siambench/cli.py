@@ -43,8 +43,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _trace(with_traceback)
     except (KeyboardInterrupt, click.Abort):
         code = _say("interrupted; finished units are kept, the same command goes on from here", InterruptedRunError.exit_code)
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough; Python would complain again while it flushes at exit.
+    except (BrokenPipeError, SystemExit):
+        # The reader of a pipe has seen enough (click turns that into its own exit): no error, and nothing more to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:  # noqa: BLE001  the last door: whatever comes is reported and logged

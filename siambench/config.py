@@ -262,8 +262,10 @@ def explain(model: type[BaseModel], error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        siblings = _keys_at(model, first["loc"][:-1])
-        return f"unknown key {place!r}{suggestion(str(first['loc'][-1]), siblings)}; keys here: {', '.join(siblings)}"
+        inside = ".".join(str(part) for part in first["loc"][:-1] if not isinstance(part, int))
+        siblings = [f"{inside}.{key}" if inside else key for key in _keys_at(model, first["loc"][:-1])]
+        asked = f"{inside}.{first['loc'][-1]}" if inside else str(first["loc"][-1])
+        return f"unknown key {place!r}{suggestion(asked, siblings)}; keys here: {', '.join(siblings)}"
     if first["type"] == "missing":
         return f"the key {place!r} is missing"
     message = first["msg"].removeprefix("Value error, ")

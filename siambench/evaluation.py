@@ -112,7 +112,8 @@ def embed(
     with torch.no_grad():
         for start in range(0, size, _BATCH):
             images = torch.from_numpy(np.ascontiguousarray(read(np.arange(start, min(start + _BATCH, size)))))
-            parts.append(model(to_float(images.to(device, non_blocking=True))))
+            floats = to_float(images.to(device, non_blocking=True))
+            parts.append(model(floats.contiguous(memory_format=torch.channels_last)))
     return torch.cat(parts)
 
 

@@ -96,7 +96,8 @@ def build_model(unit: Unit, entry: BackboneEntry, input_shape: tuple[int, int, i
         probe = trunk.eval()(torch.zeros(2, *input_shape))
     if probe.ndim != 2 or len(probe) != 2:
         raise PluginError(f"backbone {unit.model['backbone']!r} must give features [B, F], got shape {tuple(probe.shape)} for B = 2")
-    return EmbeddingModel(trunk, probe.shape[1], unit.model["embedding_size"])
+    # Channels-last is 1.6 times as fast for small convolutions on a CPU, and what GPUs want too.
+    return EmbeddingModel(trunk, probe.shape[1], unit.model["embedding_size"]).to(memory_format=torch.channels_last)
 
 
 def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None) -> Trained:
@@ -114,8 +115,6 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None)
     """
     rules, target = unit.training, device()
     model = build_model(unit, entries.backbone, items.dataset.shape).to(target)
-    if rules["precision"] == "bf16":
-        model = model.to(memory_format=torch.channels_last)
     batches, sampler = _batches(unit, entries.sampler, items)
     loss = _build_loss(unit, entries.loss, len(items.class_names)).to(target)
     miner = None if entries.miner is None else call_factory(entries.miner.build, _own(unit, "miner"))
@@ -131,7 +130,7 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None)
         for _ in range(rules["steps_per_epoch"]):
             batch = next(batches)
             images = to_float(torch.from_numpy(items.read(batch.numpy())).to(target, non_blocking=True))
-            images = augment(images, unit.augment, generator=augmentation)
+            images = augment(images, unit.augment, generator=augmentation).contiguous(memory_format=torch.channels_last)
             seed_globals(unit.seeds["loss"], step)
             with torch.autocast(target.type, torch.bfloat16, enabled=rules["precision"] == "bf16"):
                 embeddings = model(images)

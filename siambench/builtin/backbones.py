@@ -17,11 +17,11 @@ def mlp(input_shape: tuple[int, int, int], width: int, layers: int, dropout: flo
     return build(input_shape, width=width, layers=layers, dropout=dropout)
 
 
-def conv4(input_shape: tuple[int, int, int], width: int, blocks: int, dropout: float) -> nn.Module:
+def conv4(input_shape: tuple[int, int, int], width: int, blocks: int, growth: int, dropout: float) -> nn.Module:
     """Blocks of 3 × 3 convolution, BatchNorm, ReLU and 2 × 2 max-pooling."""
     from siambench.builtin.networks import conv4 as build
 
-    return build(input_shape, width=width, blocks=blocks, dropout=dropout)
+    return build(input_shape, width=width, blocks=blocks, growth=growth, dropout=dropout)
 
 
 def koch2015(input_shape: tuple[int, int, int], dropout: float) -> nn.Module:
@@ -49,7 +49,7 @@ def siambench_backbones() -> dict[str, BackboneEntry]:
         ),
         "conv4": BackboneEntry(
             conv4,
-            defaults={"width": 64, "blocks": 4, "dropout": 0.0},
+            defaults={"width": 64, "blocks": 4, "growth": 1, "dropout": 0.0},
             source="Vinyals et al., Matching Networks for One Shot Learning, NIPS 2016",
         ),
         "koch2015": BackboneEntry(

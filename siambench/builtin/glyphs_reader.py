@@ -10,7 +10,7 @@ import numpy as np
 from siambench.errors import DataMissingError
 from siambench.interfaces import Dataset
 
-SHA256 = "fb56f8c516965ba5d0379157f0f56c0c5d1504d03728c833cc6bdad1440229b0"
+SHA256 = "773cb921916cf6d4e423ffdb834ce651404cfdfa7ac9aaa511c9ab673fba478c"
 
 
 def glyphs() -> Dataset:

@@ -31,8 +31,10 @@ def mlp(input_shape: tuple[int, int, int], *, width: int, layers: int, dropout: 
     return nn.Sequential(*parts)
 
 
-def conv4(input_shape: tuple[int, int, int], *, width: int, blocks: int, dropout: float) -> nn.Module:
-    """``blocks`` × (3 × 3 convolution of ``width`` channels, BatchNorm, ReLU, 2 × 2 max-pooling), flattened.
+def conv4(input_shape: tuple[int, int, int], *, width: int, blocks: int, growth: int = 1, dropout: float) -> nn.Module:
+    """``blocks`` × (3 × 3 convolution, BatchNorm, ReLU, 2 × 2 max-pooling), flattened.
+
+    The first block has ``width`` channels, each further one ``growth`` times as many as the one before.
 
     Raises:
         ConfigError: if the image is too small for that many halvings.
@@ -45,7 +47,7 @@ def conv4(input_shape: tuple[int, int, int], *, width: int, blocks: int, dropout
         # The bias would be undone by BatchNorm.
         parts += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
         parts += [nn.Dropout2d(dropout)] if dropout else []
-        channels = width
+        channels, width = width, width * growth
     return nn.Sequential(*parts, nn.Flatten())
 
 

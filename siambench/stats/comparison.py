@@ -43,40 +43,52 @@ class PairedTests:
         return np.where(shown, np.sign(np.nan_to_num(self.difference)), 0.0).astype(np.int8)
 
 
-def compare_all(scores: ArrayLike) -> PairedTests:
+def compare_all(scores: ArrayLike, *, fixed: ArrayLike | None = None) -> PairedTests:
     """Test every pair of methods by a paired t-test over the seeds both have, and correct all tests together.
 
     Pairs in which there is nothing to estimate a spread from:
 
     - fewer than two common seeds: p = 1, nothing is shown;
     - equal at every seed (up to rounding, 1e-12 of the scores): p = 1;
-    - both methods constant over two or more seeds, and different: p = 0, since no training randomness is left to doubt,
-      as between two anchors that are not trained;
-    - a constant difference between methods that do vary: p = 2 · ½ⁿ, the smallest that flips of n signs can give. A t-test
-      would say 0 because scores are counted in whole queries.
+    - both fixed, and different: p = 0, since there is no training randomness to doubt;
+    - otherwise the same difference at every seed: p = 2 · ½ⁿ, the smallest that flips of n signs can give. A t-test
+      would say 0, but scores are counted in whole queries, and few seeds often agree by chance: with two seeds and 100
+      queries, 0 would show a difference in 41 % of tables in which there is none.
 
     Such pairs stay in the family that is corrected.
 
     Args:
         scores: [K, S], row = method, column = seed, paired by column; NaN where a method has no score.
+        fixed: whether a method has no randomness at all, such as raw input, bool [K]; by default none is. Its score at any
+            seed is its score at every seed.
 
     Returns:
         Differences and p-values of all pairs; symmetric, respectively antisymmetric, whatever the order of rows.
 
     Raises:
-        MetricError: if the shape is not [K, S] with K >= 1, or a score is infinite.
+        MetricError: if the shape is not [K, S] with K >= 1, a score is infinite, or a fixed method has two scores.
 
     Source:
         Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 1979.
     """
-    table = np.asarray(scores, dtype=np.float64)
+    table = np.array(scores, dtype=np.float64)
     if table.ndim != 2 or len(table) == 0:
         raise MetricError(f"scores must be [methods, seeds] with at least one method, got shape {table.shape}")
     if np.isinf(table).any():
         raise MetricError(f"scores must be finite or NaN for missing, got {int(np.isinf(table).sum())} infinite ones")
     methods = len(table)
+    still = np.zeros(methods, dtype=np.bool_) if fixed is None else np.asarray(fixed, dtype=np.bool_)
+    if still.shape != (methods,):
+        raise MetricError(f"fixed must be one per method, got shape {still.shape} for {methods} methods")
+    for row in np.flatnonzero(still):
+        known = table[row, ~np.isnan(table[row])]
+        if known.size:
+            if np.ptp(known) > _ROUNDING * np.abs(known).max():
+                raise MetricError(f"a fixed method has one score at all seeds, got {known.min()} and {known.max()} in row {row}")
+            table[row] = known[0]
+
     first, second = np.triu_indices(methods, k=1)
-    mean, p_value, common = _paired_t(table[first], table[second])
+    mean, p_value, common = _paired_t(table[first], table[second], still[first] & still[second])
     result = PairedTests(
         difference=_square(methods, mean, diagonal=0.0, sign=-1.0),
         p_value=_square(methods, p_value, diagonal=1.0),
@@ -128,31 +140,27 @@ def score_table(scores: Mapping[str, Mapping[int, float]]) -> tuple[tuple[str, .
     return tuple(scores), tuple(seeds), np.array(rows, dtype=np.float64).reshape(len(scores), len(seeds))
 
 
-def _paired_t(left: NDArray[np.float64], right: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+def _paired_t(
+    left: NDArray[np.float64], right: NDArray[np.float64], both_fixed: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Mean difference, two-sided p and number of common seeds of each of P pairs of rows [P, S]."""
     known = np.isfinite(left) & np.isfinite(right)
     count = known.sum(axis=1)
     left, right = np.where(known, left, 0.0), np.where(known, right, 0.0)
     rounding = _ROUNDING * np.maximum(np.abs(left), np.abs(right)).max(axis=1, initial=0.0)
-    mean, deviation = _moments(left - right, known)
+    mean = (left - right).sum(axis=1) / np.maximum(count, 1)
+    squares = np.where(known, left - right - mean[:, None], 0.0) ** 2
+    deviation = np.sqrt(squares.sum(axis=1) / np.maximum(count - 1, 1))
     constant = deviation <= rounding
     equal = constant & (np.abs(mean) <= rounding)
-    untrained = (_moments(left, known)[1] <= rounding) & (_moments(right, known)[1] <= rounding)
 
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = mean / (deviation / np.sqrt(count))
         p_value = 2.0 * stdtr(np.maximum(count - 1, 1), -np.abs(statistic))
-    p_value = np.where(constant, np.where(untrained, 0.0, 2.0 * 0.5**count), p_value)
+    p_value = np.where(constant, 2.0 * 0.5**count, p_value)
     p_value = np.where(equal | (count < 2), 1.0, p_value)
-    return np.where(count > 0, np.where(equal, 0.0, mean), np.nan), np.minimum(p_value, 1.0), count.astype(np.int64)
-
-
-def _moments(values: NDArray[np.float64], known: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation (n - 1) of the known values of each row; 0 where there are too few."""
-    count = known.sum(axis=1)
-    mean = np.where(known, values, 0.0).sum(axis=1) / np.maximum(count, 1)
-    squares = np.where(known, values - mean[:, None], 0.0) ** 2
-    return mean, np.sqrt(squares.sum(axis=1) / np.maximum(count - 1, 1))
+    p_value = np.where(both_fixed & ~equal & (count > 0), 0.0, p_value)
+    return np.where(count > 0, np.where(equal, 0.0, mean), np.nan), p_value, count.astype(np.int64)
 
 
 def _square(methods: int, upper: NDArray[np.float64], *, diagonal: float, sign: float = 1.0) -> NDArray[np.float64]:

@@ -55,13 +55,11 @@ def t_interval(values: ArrayLike, *, confidence: float = CONFIDENCE) -> Interval
     if sample.ndim != 1 or sample.size == 0:
         raise MetricError(f"values must be [n] with n >= 1, got shape {sample.shape}")
     count = sample.size
-    mean = math.fsum(sample) / count
-    if count == 1:
-        return Interval(mean, None)
-    # Equal values are spread by nothing: rounding of their mean must not pretend otherwise.
-    deviation = 0.0 if sample.min() == sample.max() else float(sample.std(ddof=1))
+    if sample.min() == sample.max():
+        # Equal values are their mean and have no spread: rounding of a sum must not pretend otherwise.
+        return Interval(float(sample[0]), None if count == 1 else 0.0)
     quantile = float(stdtrit(count - 1, (1 + confidence) / 2))
-    return Interval(mean, quantile * deviation / math.sqrt(count))
+    return Interval(math.fsum(sample) / count, quantile * float(sample.std(ddof=1)) / math.sqrt(count))
 
 
 def class_bootstrap(

@@ -62,11 +62,11 @@ def test_unknown_label_is_never_right():
 def test_refuses_what_cannot_be_fitted():
     """No penalty, a single class and wrong shapes are errors with the values."""
     references, labels = labelled(50, seed=6)
-    with pytest.raises(MetricError, match="got 0.0 and 3"):
+    with pytest.raises(MetricError, match=r"got 0.0 and 3"):
         linear_probe(references, labels, references, labels, ridge=0.0)
-    with pytest.raises(MetricError, match="got 1.0 and 1"):
+    with pytest.raises(MetricError, match=r"got 1.0 and 1"):
         linear_probe(references, labels * 0, references, labels)
     with pytest.raises(MetricError, match="50 references a query can have, got 51"):
         neighbour_vote(references, labels, references, labels, k=51)
-    with pytest.raises(MetricError, match="2 dimensions .* got 1"):
+    with pytest.raises(MetricError, match=r"2 dimensions .* got 1"):
         linear_probe(references, labels, references[:, :1], labels)

@@ -1,0 +1,347 @@
+"""The command line as a new user meets it: every test runs a real process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import pytest
+
+
+def lines(text):
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def test_help_names_every_command_and_exit_code(siambench):
+    """`--help` alone tells the commands and what the exit codes mean."""
+    done = siambench("--help")
+    assert done.returncode == 0
+    for word in ("run", "leaderboard", "list", "show", "tracks", "plugins", "Exit codes", "--version"):
+        assert word in done.stdout
+
+
+def test_version(siambench):
+    """`--version` prints name and version."""
+    assert re.fullmatch(r"siambench \d+\.\d+\.\d+\n", siambench("--version").stdout)
+
+
+def test_a_misspelt_loss_gets_a_suggestion(siambench):
+    """A typo exits 4 with one sentence: what was asked, the nearest name, the installed ones."""
+    done = siambench("run", "--loss", "tripet")
+    assert done.returncode == 4
+    assert len(lines(done.stderr)) == 1
+    assert "'tripet'" in done.stderr
+    assert "did you mean 'triplet'?" in done.stderr
+    assert "supcon" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run"], ["--loss", "triplet"]),
+        (["run", "--loss", "triplet", "--set", "loss.margn=0.2"], ["loss.margn", "did you mean 'loss.margin'?"]),
+        (["run", "--loss", "triplet", "--set", "loss.margin=7"], ["loss.margin=7", "space"]),
+        (["run", "--loss", "triplet", "--set", "training.epoch=7"], ["training.epoch", "training.epochs"]),
+        (["run", "--loss", "triplet", "--set", "margin"], ["key=value", "'margin'"]),
+        (["run", "--loss", "triplet", "--track", "glyph"], ["'glyph'", "did you mean 'glyphs'?"]),
+        (["run", "--loss", "triplet", "--dataset", "folder:nowhere"], ["nowhere"]),
+        (["run", "--loss", "triplet", "--dataset", "fashon-mnist"], ["did you mean 'fashion-mnist'?"]),
+        (["run", "--loss", "arcface", "--miner", "hard"], ["arcface", "hard", "no effect"]),
+        (["run", "--loss", "triplet", "--feed", "pairs"], ["triplet", "pairs"]),
+        (["run", "--loss", "triplet", "--feed", "triples"], ["triples", "pairs"]),
+        (["run", "--loss", "triplet", "--jobs", "none"], ["--jobs", "'none'"]),
+        (["run", "--loss", "triplet", "--jobs", "0"], ["--jobs", "'0'"]),
+        (["run", "--loss", "triplet", "--trials", "0"], ["trials", "0"]),
+        (["run", "--loss", "triplet", "--track", "glyphs", "--dataset", "digits"], ["--track", "--dataset"]),
+        (["run", "nothing.toml"], ["nothing.toml"]),
+        (["run", "--loss", "./nothing.py:Loss"], ["nothing.py"]),
+        (["runn"], ["runn"]),
+        (["leaderboard", "glyhps"], ["did you mean 'glyphs'?"]),
+        (["leaderboard", "--from", "nowhere"], ["nowhere"]),
+        (["leaderboard", "--write", "--check"], ["--write", "--check"]),
+        (["list", "los"], ["'los'", "losses"]),
+        (["show", "loss", "tripplet"], ["did you mean 'triplet'?"]),
+    ],
+)
+def test_usage_errors_are_one_sentence_and_exit_4(siambench, arguments, words):
+    """Whatever is wrong with a command, it exits 4 with one line on stderr that names it, and nothing on stdout."""
+    done = siambench(*arguments)
+    assert done.returncode == 4
+    assert len(lines(done.stderr)) == 1
+    assert done.stderr.startswith("siambench: ")
+    assert done.stdout == ""
+    for word in words:
+        assert word in done.stderr
+
+
+def test_an_unknown_key_in_a_comparison_names_the_nearest(siambench, tmp_path):
+    """A comparison with a misspelt key exits 4 and names the right one."""
+    (tmp_path / "mine.toml").write_text('track = "glyphs"\ntrails = 3\n[[methods]]\nloss = "triplet"\n')
+    done = siambench("run", "mine.toml")
+    assert done.returncode == 4
+    assert "'trails'" in done.stderr
+    assert "did you mean 'trials'?" in done.stderr
+
+
+def test_missing_data_names_file_url_and_folder(siambench, tmp_path):
+    """Without the Omniglot files and without a network, one sentence names the file, its URL and where to put it."""
+    surroundings = {
+        "SIAMBENCH_DATA": str(tmp_path / "data"),
+        "SIAMBENCH_CACHE": str(tmp_path / "cache"),
+        # A proxy that refuses at once stands for a missing network on machines that have one.
+        "https_proxy": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
+    done = siambench("run", "--track", "omniglot-minimal", "--loss", "triplet", env=surroundings)
+    assert done.returncode == 4
+    assert len(lines(done.stderr)) == 1
+    for word in ("images_background_small1.zip", "https://", str(tmp_path / "data" / "omniglot")):
+        assert word in done.stderr
+
+
+def test_a_folder_with_one_class_is_no_exam(siambench, tmp_path):
+    """A folder with a single class exits 4 and says that two are needed."""
+    from PIL import Image
+
+    (tmp_path / "birds" / "wren").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "birds" / "wren" / "a.png")
+    done = siambench("run", "--loss", "triplet", "--dataset", "folder:birds")
+    assert done.returncode == 4
+    assert len(lines(done.stderr)) == 1
+    assert "two classes" in done.stderr
+
+
+def test_an_empty_plan_exits_5(siambench, tmp_path):
+    """A grid of which every combination is refused exits 5 with the reasons."""
+    (tmp_path / "none.toml").write_text('[[methods]]\nloss = ["arcface", "npair"]\nminer = "hard"\n')
+    done = siambench("run", "none.toml")
+    assert done.returncode == 5
+    assert "arcface" in done.stderr
+    assert "npair" in done.stderr
+
+
+def test_a_grid_skips_what_makes_no_sense_and_says_why(siambench, tiny_track):
+    """In a grid a senseless combination is skipped with its reason, and the others are planned."""
+    done = siambench("run", "--track", tiny_track, "--loss", "triplet", "--loss", "arcface", "--miner", "hard", "--plan")
+    assert done.returncode == 0
+    assert "skipped arcface+hard: arcface forms no tuples" in done.stderr
+    assert "triplet+hard" in done.stdout
+
+
+def test_plan_runs_nothing(siambench, tiny_track, tmp_path):
+    """`--plan` shows units and an estimate, and leaves no record."""
+    done = siambench("run", "--track", tiny_track, "--loss", "triplet", "--plan", "--json")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    assert {"planned": 6 * 2 + 3 + 1 + 3, "cached": 0} == document["units"]
+    assert document["estimated_seconds"] is None
+    assert not (tmp_path / "siambench-runs").exists()
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """One method on the tiny track: the folder, and what was printed."""
+    import subprocess
+    import sys
+
+    from conftest import TINY_TRACK
+
+    folder = tmp_path_factory.mktemp("ran")
+    (folder / "track.toml").write_text(TINY_TRACK)
+    command = [sys.executable, "-m", "siambench", "run", "--track", "track.toml", "--loss", "triplet", "--miner", "hard", "--json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+    return folder, done
+
+
+def test_run_prints_one_json_document(ran):
+    """`run --json` prints one document of the documented form, and the count of units on stderr."""
+    _, done = ran
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert {"schema", "track", "rows", "units"} == set(document)
+    assert {"name": "tiny", "version": "1.0"} == document["track"]
+    assert {"planned": 19, "done": 19, "cached": 0, "failed": 0, "lost": 0} == document["units"]
+    rows = {row["method"]: row for row in document["rows"]}
+    assert ["triplet+hard", "raw", "untrained"] == list(rows)
+    row = rows["triplet+hard"]
+    assert {"loss": "triplet", "miner": "hard", "backbone": "mlp"} == {key: row[key] for key in ("loss", "miner", "backbone")}
+    assert [1, 1] == row["rank"]
+    assert (6, 3) == (row["trials"], row["seeds"])
+    assert {"loss.margin", "miner.warmup", "optimiser.lr", "optimiser.weight_decay"} == set(row["params"])
+    assert 0 <= row["params"]["miner.warmup"] <= 0.5
+    assert {"mean", "ci95", "n"} == set(row["scores"]["recall@1"])
+    assert 3 == row["scores"]["recall@1"]["n"]
+    assert row["scores"]["recall@1"]["ci95"] > 0
+    assert rows["raw"]["scores"]["recall@1"]["ci95"] is None
+    assert rows["raw"]["rank"] is None
+    assert rows["untrained"]["rank"] is None
+    assert "19 done · 0 cached · 0 failed · 0 lost" in done.stderr
+
+
+def test_a_second_run_is_all_cached(ran, siambench):
+    """The same command again runs nothing and prints the same rows."""
+    folder, first = ran
+    done = siambench("run", "--track", "track.toml", "--loss", "triplet", "--miner", "hard", "--json", cwd=folder)
+    assert done.returncode == 0
+    assert "0 done · 19 cached · 0 failed · 0 lost" in done.stderr
+    assert json.loads(first.stdout)["rows"] == json.loads(done.stdout)["rows"]
+
+
+def test_a_cached_run_does_not_import_torch(ran):
+    """Resuming a finished comparison costs no torch: the coordinator plans, replays the study and draws the table without it."""
+    import subprocess
+    import sys
+
+    folder, _ = ran
+    code = (
+        "import sys; from siambench.cli import main\n"
+        "try: main(['run', '--track', 'track.toml', '--loss', 'triplet', '--miner', 'hard', '--json'])\n"
+        "except SystemExit as e: print(e.code, 'torch' in sys.modules, file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stderr.endswith("0 False\n")
+
+
+def test_the_leaderboard_of_an_output_folder(ran, siambench):
+    """A run's folder is a track's folder: `leaderboard` shows it in every format."""
+    folder, first = ran
+    as_json = siambench("leaderboard", folder / "siambench-runs" / "tiny", "--format", "json")
+    shown = {row["method"]: row["scores"] for row in json.loads(as_json.stdout)["rows"]}
+    assert {row["method"]: row["scores"] for row in json.loads(first.stdout)["rows"]} == shown
+    as_csv = siambench("leaderboard", folder / "siambench-runs" / "tiny", "--format", "csv")
+    assert as_csv.stdout.startswith("method,loss,miner,feed,rank_low,")
+    as_markdown = siambench("leaderboard", folder / "siambench-runs" / "tiny", "--format", "md")
+    assert "| `triplet+hard` |" in as_markdown.stdout
+    as_table = siambench("leaderboard", folder / "siambench-runs" / "tiny")
+    assert "triplet+hard" in as_table.stdout
+    assert "t-interval" in as_table.stderr
+
+
+def test_write_then_check_then_a_difference(ran, siambench, tmp_path):
+    """`--write --from` adopts records and writes the files, `--check` accepts them, and exits 6 once a byte differs."""
+    folder, _ = ran
+    track = tmp_path / "tiny"
+    track.mkdir()
+    (track / "track.toml").write_bytes((folder / "track.toml").read_bytes())
+    written = siambench("leaderboard", track, "--from", folder / "siambench-runs", "--write")
+    assert written.returncode == 0, written.stderr
+    assert "19 records adopted" in written.stderr
+    assert siambench("leaderboard", track, "--check").returncode == 0
+    before = (track / "README.md").read_bytes()
+    again = siambench("leaderboard", track, "--from", folder / "siambench-runs", "--write")
+    assert "0 records adopted" in again.stderr
+    assert before == (track / "README.md").read_bytes()
+    (track / "table.csv").write_text((track / "table.csv").read_text().replace("0.", "0,", 1))
+    found = siambench("leaderboard", track, "--check")
+    assert found.returncode == 6
+    assert len(lines(found.stderr)) == 1
+    assert "table.csv" in found.stderr
+
+
+def test_python_and_command_line_agree(ran):
+    """`siambench.leaderboard` returns the rows of the command line as a data frame."""
+    import siambench
+
+    folder, first = ran
+    frame = siambench.leaderboard(str(folder / "siambench-runs" / "tiny"))
+    rows = json.loads(first.stdout)["rows"]
+    assert [row["method"] for row in rows] == list(frame["method"])
+    assert [row["scores"]["map@r"]["mean"] for row in rows] == list(frame["map@r"])
+    assert 1 == frame["rank_low"][0]
+
+
+def test_fixing_a_parameter_marks_the_row(siambench, tiny_track):
+    """`--set loss.margin` takes the parameter out of the space and flags the row."""
+    done = siambench("run", "--track", tiny_track, "--loss", "triplet", "--trials", "1", "--seeds", "1", "--set", "loss.margin=0.3", "--json")
+    row = json.loads(done.stdout)["rows"][0]
+    assert 0.3 == row["params"]["loss.margin"]
+    assert ["edited-space", "short-budget"] == row["flags"]
+    assert 2 == row["dimension"]
+
+
+def test_changing_a_rule_makes_another_exam(siambench, tiny_track):
+    """`--set training.epochs` renames the track, so its rows stand beside no others."""
+    done = siambench("run", "--track", tiny_track, "--loss", "triplet", "--set", "training.epochs=1", "--plan", "--json")
+    assert "tiny+edited" == json.loads(done.stdout)["track"]["name"]
+
+
+def test_list_show_tracks_plugins_as_json(siambench):
+    """The documents of `list`, `show`, `tracks` and `plugins` have the documented keys."""
+    losses = json.loads(siambench("list", "losses", "--json").stdout)
+    assert {"kind", "name", "distribution", "version", "source"} == set(losses[0])
+    assert {"contrastive", "triplet", "npair", "angular", "ntxent", "supcon", "multi-similarity", "proxy-anchor", "arcface"} == {
+        entry["name"] for entry in losses
+    }
+    everything = json.loads(siambench("list", "--json").stdout)
+    assert {"datasets", "backbones", "losses", "miners", "samplers", "metrics"} == {entry["kind"] for entry in everything}
+    triplet = json.loads(siambench("show", "loss", "triplet", "--json").stdout)
+    assert {"margin": {"type": "float", "low": -0.2, "high": 2.0, "log": False}} == triplet["space"]
+    assert 4 == triplet["images_per_class"]
+    assert "FaceNet" in triplet["source"]
+    assert "margin" in siambench("show", "losses", "triplet").stdout
+    assert {"glyphs", "omniglot-minimal"} == {track["name"] for track in json.loads(siambench("tracks", "--json").stdout)}
+    plugins = json.loads(siambench("plugins", "--json").stdout)
+    assert {"plugin", "distribution", "version", "status", "error", "components"} == set(plugins[0])
+    assert "ok" == plugins[0]["status"]
+
+
+def test_an_ad_hoc_track_from_a_folder(siambench, tmp_path):
+    """`--dataset folder:PATH` tunes and trains on somebody's own images, in an exam of its own."""
+    import numpy as np
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    for number in range(8):
+        (tmp_path / "birds" / f"kind{number}").mkdir(parents=True)
+        base = random.integers(0, 256, (16, 16, 3))
+        for item in range(6):
+            picture = np.clip(base + random.normal(0, 20, base.shape), 0, 255).astype("uint8")
+            Image.fromarray(picture).save(tmp_path / "birds" / f"kind{number}" / f"{item}.png")
+    tiny = ["--set", "dataset.size=16"]
+    done = siambench("run", "--loss", "contrastive", "--dataset", "folder:birds", "--trials", "1", "--seeds", "1", *tiny)
+    assert done.returncode == 4
+    assert "dataset.options" in done.stderr
+    small = [f"--set={x}" for x in ("dataset.options.size=16", "training.epochs=1", "training.steps_per_epoch=2", "training.batch_size=16")]
+    done = siambench("run", "--loss", "contrastive", "--dataset", "folder:birds", "--trials", "1", "--seeds", "1", *small, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "contrastive" == json.loads(done.stdout)["rows"][0]["method"]
+    assert str(tmp_path) not in "".join(path.read_text() for path in (tmp_path / "siambench-runs").rglob("records/*.json"))
+
+
+def test_an_output_folder_that_cannot_be_written(siambench, tiny_track, tmp_path):
+    """Where `--out` cannot be written, the run exits 4 with one sentence before anything is trained."""
+    (tmp_path / "taken").write_text("a file")
+    done = siambench("run", "--track", tiny_track, "--loss", "triplet", "--out", tmp_path / "taken")
+    assert done.returncode == 4
+    assert "taken" in done.stderr
+    assert "--out" in done.stderr
+
+
+def test_two_coordinators_on_one_folder(siambench, tiny_track, tmp_path):
+    """A second run on a folder that another holds is refused with a sentence."""
+    import filelock
+
+    held = tmp_path / "siambench-runs" / "tiny"
+    held.mkdir(parents=True)
+    with filelock.FileLock(held / ".lock"):
+        done = siambench("run", "--track", tiny_track, "--loss", "triplet")
+    assert done.returncode == 4
+    assert "another siambench run" in done.stderr
+
+
+def test_a_traceback_only_where_asked_for(siambench, tmp_path):
+    """An error shows a traceback with `--traceback` alone."""
+    assert "Traceback" not in siambench("run", "--loss", "tripet").stderr
+    assert "Traceback" in siambench("run", "--loss", "tripet", "--traceback").stderr
+
+
+def test_a_closed_pipe_is_no_error(tmp_path):
+    """`siambench list | head -1` ends quietly."""
+    import subprocess
+    import sys
+
+    command = f"{sys.executable} -m siambench list | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False, env=dict(os.environ))
+    assert (0, "") == (done.returncode, done.stderr)
