@@ -56,9 +56,9 @@ def run(
         SiambenchError: as the command line, which turns them into exit codes: `UnfinishedError` if a unit was lost,
             `InterruptedRunError` after Ctrl-C; finished units are kept in either case.
     """
-    from siambench.benchmark import Request
     from siambench.catalogue import Catalogue
     from siambench.errors import InterruptedRunError, UnfinishedError
+    from siambench.request import Request
 
     request = Request(
         comparison=None if comparison is None else str(comparison),
@@ -84,8 +84,20 @@ def run(
 def run_request(request: Any, catalogue: Any, *, jobs: int | None, out: Path, **watching: Any) -> Outcome:
     """Prepare and run a `Request` on the local engine."""
     from siambench import benchmark
+    from siambench.request import prepare
 
-    return benchmark.run(benchmark.prepare(request, catalogue), out=out, engine=local_engine(jobs), **watching)
+    return benchmark.run(prepare(request, catalogue), out=out, engine=local_engine(jobs), **watching)
+
+
+PRELOAD = (
+    "siambench.benchmark",
+    "siambench.unit",
+    "pytorch_metric_learning.losses",
+    "pytorch_metric_learning.miners",
+    # What torch and scipy would otherwise import in every worker, at the first step of an optimiser.
+    "torch._dynamo",
+    "scipy.special",
+)
 
 
 def local_engine(jobs: int | None, time_limit: float | None = None) -> Callable[[], Engine]:
@@ -98,7 +110,7 @@ def local_engine(jobs: int | None, time_limit: float | None = None) -> Callable[
         return LocalEngine(
             execute,
             jobs=jobs or automatic_jobs(),
-            preload=("siambench.unit", "siambench.benchmark", "pytorch_metric_learning.losses", "pytorch_metric_learning.miners"),
+            preload=PRELOAD,
             time_limit=time_limit,
         )
 

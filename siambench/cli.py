@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -13,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import click
 
 from siambench.errors import InterruptedRunError, SiambenchError, UnfinishedError
+from siambench.printing import print_json, say_refused, show_plan, show_table
 
 if TYPE_CHECKING:
-    from siambench.benchmark import Prepared
-    from siambench.board.table import Table
     from siambench.catalogue import Catalogue
+    from siambench.request import Prepared
     from siambench.spec import Feed
 
 log = logging.getLogger("siambench")
@@ -75,10 +74,6 @@ def _trace(shown: bool) -> str:  # noqa: FBT001
     except OSError:
         return ""
     return f" (traceback in {path})"
-
-
-def _print_json(document: Any) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 @click.group(context_settings=_HELP, invoke_without_command=True)
@@ -139,18 +134,17 @@ def run(
     COMPARISON is a TOML file (or the name of a shipped one, such as glyphs.toml); without it the options say what to
     run. Finished units are kept in the output folder: the same command goes on where it stopped.
     """
-    from siambench import benchmark, config
+    from siambench import config
     from siambench.api import local_engine
     from siambench.catalogue import Catalogue
+    from siambench.request import Request, prepare
 
     del engine
-    request = benchmark.Request(
-        comparison, track, losses, miners, backbone, dataset, cast("Feed", feed), trials, seeds, config.parse_set(changes)
-    )
+    request = Request(comparison, track, losses, miners, backbone, dataset, cast("Feed", feed), trials, seeds, config.parse_set(changes))
     workers = _jobs(jobs)
-    prepared = benchmark.prepare(request, Catalogue.load())
+    prepared = prepare(request, Catalogue.load())
     if only_plan:
-        _show_plan(prepared, out, workers, as_json=as_json)
+        show_plan(prepared, out, workers, as_json=as_json)
         return
     _run(prepared, out, local_engine(workers, time_limit), as_json=as_json)
 
@@ -171,15 +165,15 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
     from siambench.progress import Progress
 
     console = Console(stderr=True)
-    _say_refused(prepared)
+    say_refused(prepared)
     _log_to(out / "siambench.log")
     with Progress(console, prepared) as progress:
         outcome = benchmark.run(prepared, out=out, engine=engine, notify=progress.notify)
     assert outcome.table is not None
     if as_json:
-        _print_json(to_json(outcome.table))
+        print_json(to_json(outcome.table))
     else:
-        _show_table(outcome.table)
+        show_table(outcome.table)
     units = outcome.units
     click.echo(f"{units['done']} done · {units['cached']} cached · {units['failed']} failed · {units['lost']} lost", err=True)
     if outcome.interrupted:
@@ -189,11 +183,6 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
             f"{units['lost']} units were lost, so {', '.join(outcome.unfinished) or 'an anchor'} is not finished; "
             f"the same command tries again (reasons above and in {out / 'siambench.log'})"
         )
-
-
-def _say_refused(prepared: Prepared) -> None:
-    for refused in prepared.refused:
-        click.echo(f"skipped {refused.method.name}: {refused.reason}", err=True)
 
 
 def _log_to(path: Path) -> None:
@@ -206,58 +195,6 @@ def _log_to(path: Path) -> None:
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
-
-
-def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool) -> None:
-    from siambench import benchmark
-    from siambench.board.show import estimate
-    from siambench.engine.local import automatic_jobs
-    from siambench.progress import duration
-
-    _say_refused(prepared)
-    cached = benchmark.cached_units(prepared, out)
-    workers = jobs or automatic_jobs()
-    seconds = estimate(prepared.track, tune=sum(s.trials * s.folds for s in prepared.studies), final=sum(s.seeds for s in prepared.studies))
-    share = 1 - cached / prepared.planned
-    wall = None if seconds is None else seconds * share / workers
-    if as_json:
-        studies = [
-            {"method": s.method.name, "trials": s.trials, "folds": s.folds, "seeds": s.seeds, "dimension": len(s.space)}
-            for s in prepared.studies
-        ]
-        track = {"name": prepared.track.name, "version": prepared.track.version}
-        units = {"planned": prepared.planned, "cached": cached}
-        _print_json({"schema": 1, "track": track, "studies": studies, "units": units, "jobs": workers, "estimated_seconds": wall})
-        return
-    click.echo(f"track {prepared.track.name} {prepared.track.version}")
-    for study in prepared.studies:
-        click.echo(
-            f"  {study.method.name}: {study.trials} trials × {study.folds} folds + {study.seeds} seeds, {len(study.space)} parameters"
-        )
-    click.echo(f"  anchors: {len(prepared.anchors)} units")
-    guess = "no estimate: no unit of this track was timed yet" if wall is None else f"about {duration(wall)} with {workers} workers"
-    click.echo(f"{prepared.planned} units, {cached} cached; {guess}")
-
-
-def _show_table(table: Table) -> None:
-    from rich.console import Console
-
-    from siambench.board.show import console_table
-
-    console = Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=180)
-    console.print(console_table(table))
-    _say_caption(table)
-
-
-def _say_caption(table: Table) -> None:
-    from siambench.board import text
-
-    click.echo(text.CAPTION, err=True)
-    for flag in text.flags_of(table):
-        click.echo(f"{flag}: {text.FLAGS[flag]}", err=True)
-    for line in table.lines:
-        if line.row.reason:
-            click.echo(f"{line.row.name}: {line.row.reason}", err=True)
 
 
 @cli.command()
@@ -288,7 +225,7 @@ def leaderboard(track: str, more: tuple[Path, ...], form: str, write: bool, chec
         shelf.check(track_folder(track), table)
         click.echo(f"{track}: the generated files are what {len(found.records)} records give", err=True)
     elif form == "json":
-        _print_json(to_json(table))
+        print_json(to_json(table))
     elif form == "csv":
         click.echo(text.csv_text(table), nl=False)
     elif form == "md":
@@ -296,7 +233,7 @@ def leaderboard(track: str, more: tuple[Path, ...], form: str, write: bool, chec
             text.markdown(table, title=table.track.title or table.track.name, command=f"siambench leaderboard {track} --write"), nl=False
         )
     else:
-        _show_table(table)
+        show_table(table)
 
 
 def _catalogue() -> Catalogue:
@@ -318,7 +255,7 @@ def list_components(kind: str | None, as_json: bool) -> None:  # noqa: FBT001
         check_kind(kind)
     found = catalogue.components(kind)
     if as_json:
-        _print_json(
+        print_json(
             [
                 {
                     "kind": c.kind,
@@ -355,7 +292,7 @@ def show(kind: str, name: str, as_json: bool) -> None:  # noqa: FBT001
 
     facts = describe(_catalogue().get(plural(kind), name))
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     for key, value in facts.items():
         if isinstance(value, dict):
@@ -375,7 +312,7 @@ def tracks(as_json: bool) -> None:  # noqa: FBT001
 
     found = [load_track(name) for name in track_names()]
     if as_json:
-        _print_json([{"name": t.name, "version": t.version, "title": t.title, "dataset": t.dataset.name} for t in found])
+        print_json([{"name": t.name, "version": t.version, "title": t.title, "dataset": t.dataset.name} for t in found])
         return
     for track in found:
         budget = f"{track.budget.trials} trials, {track.budget.seeds} seeds, by {track.metrics.primary}"
@@ -391,7 +328,7 @@ def plugins(errors: bool, as_json: bool) -> None:  # noqa: FBT001
 
     found = [p for p in _catalogue().plugins if not errors or p.error is not None]
     if as_json:
-        _print_json(
+        print_json(
             [
                 {
                     "plugin": p.plugin,

@@ -44,10 +44,9 @@ def _check(build: Callable[..., Any], space: Mapping[str, object], defaults: Map
     if not source.strip():
         raise ValueError("an entry names its source: the paper, or where the component comes from")
     accepted = inspect.signature(build).parameters
-    open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
-    for name in {*space, *defaults}:
-        if not open_ended and name not in accepted:
-            raise ValueError(f"parameter {name!r} is declared, but the factory takes only {sorted(accepted)}")
+    for name in sorted({*space, *defaults}):
+        if name not in accepted:
+            raise ValueError(f"parameter {name!r} is declared, but the factory's signature names only {sorted(accepted)}")
     for name, dimension in space.items():
         if not isinstance(dimension, Float | Int | Choice):
             raise TypeError(f"space of {name!r} must be a Float, Int or Choice, got {type(dimension).__name__}")
@@ -226,10 +225,8 @@ def call_factory(build: Callable[..., Any], available: Mapping[str, Any]) -> Any
     Raises:
         TypeError: if it asks for an argument that is not available; Python's own message says which.
     """
-    parameters = inspect.signature(build).parameters
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
-        return build(**available)
-    return build(**{name: value for name, value in available.items() if name in parameters})
+    named = inspect.signature(build).parameters
+    return build(**{name: value for name, value in available.items() if name in named})
 
 
 __all__ = [

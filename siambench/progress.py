@@ -15,9 +15,10 @@ from rich.tree import Tree
 from siambench.record import best_epoch
 
 if TYPE_CHECKING:
-    from siambench.benchmark import Event, Prepared
+    from siambench.benchmark import Event
     from siambench.plan import StudyPlan
     from siambench.record import Record
+    from siambench.request import Prepared
 
 _MARK = {"done": "·", "cached": "=", "failed": "✗", "lost": "?"}
 

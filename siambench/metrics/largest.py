@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import torch
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -12,8 +14,8 @@ _LARGEST_GROUP = 64
 
 
 def group_size(columns: int, k: int) -> int:
-    """A power of two near sqrt(columns / k), which makes groups and members of the best k groups equally many."""
-    return int(min(2 ** max(round(math.log2(max(columns / k, 1.0)) / 2), 0), _LARGEST_GROUP))
+    """A power of two near 2 · sqrt(columns / k): fewer groups to choose from than members of the chosen to look at."""
+    return int(min(2 ** max(round(math.log2(max(columns / k, 0.5)) / 2 + 1), 0), _LARGEST_GROUP))
 
 
 def largest_of_groups(scores: Tensor, k: int, *, group: int) -> tuple[Tensor, Tensor]:
@@ -23,8 +25,8 @@ def largest_of_groups(scores: Tensor, k: int, *, group: int) -> tuple[Tensor, Te
     over whole rows of memory are cheap, and a group is a range of indices. The k largest are in the k groups with the
     largest maxima, so only those are looked at closely.
 
-    One more than k is looked up in any order of equals; where two neighbours of these are equal, or the last two are,
-    which also means that equals may be left outside, the row is done again with care.
+    One more than k is looked up, in any order of equals. Rows with equals among the first k are put in order; where the
+    last two are equal, others like them may have been left outside, and the row is done again with care.
 
     Args:
         scores: [rows, G · group], without NaN.
@@ -35,12 +37,19 @@ def largest_of_groups(scores: Tensor, k: int, *, group: int) -> tuple[Tensor, Te
         (values [rows, k], indices int64 [rows, k]).
     """
     layout = scores.view(len(scores), group, -1)
-    depth = min(k + 1, scores.shape[1])
-    values, indices = _in_any_order(layout, depth)
-    tied = (values[:, 1:] == values[:, :-1]).any(dim=1).nonzero()[:, 0]
-    if len(tied):
-        values[tied], indices[tied] = _in_order(layout[tied], depth)
-    return values[:, :k], indices[:, :k]
+    values, indices = _in_any_order(layout, min(k + 1, scores.shape[1]))
+    equal = values[:, 1:] == values[:, :-1]
+    cut = equal[:, k - 1 :].any(dim=1)
+    inside = (equal.any(dim=1) & ~cut).nonzero()[:, 0]
+    cut = cut.nonzero()[:, 0]
+    values, indices = values[:, :k].contiguous(), indices[:, :k].contiguous()
+    if len(inside):
+        ascending, order = indices[inside].sort(dim=1)
+        order = values[inside].gather(1, order).sort(dim=1, descending=True, stable=True).indices
+        indices[inside] = ascending.gather(1, order)
+    if len(cut):
+        values[cut], indices[cut] = _in_order(layout[cut], k)
+    return values, indices
 
 
 def largest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -56,10 +65,29 @@ def largest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 def _in_any_order(layout: Tensor, depth: int) -> tuple[Tensor, Tensor]:
     group, groups = layout.shape[1:]
-    best = layout.amax(dim=1).topk(min(depth, groups), sorted=False).indices
+    maxima, best = layout.amax(dim=1).topk(min(depth, groups), sorted=False)
     members = layout.gather(2, best[:, None, :].expand(-1, group, -1)).flatten(start_dim=1)
-    values, places = members.topk(depth)
+    if best.shape[1] == depth:
+        values, places = _at_least(members, maxima.amin(dim=1, keepdim=True))
+    else:
+        values, places = members, torch.arange(members.shape[1], device=members.device).expand_as(members)
+    values, order = values.topk(depth)
+    places = places.gather(1, order)
     return values, best.gather(1, places % best.shape[1]) * group + places // best.shape[1]
+
+
+def _at_least(values: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
+    """The values of each row that reach its edge and their positions, filled up with minus infinity.
+
+    Every one of the groups looked at reaches the edge with its maximum, so each row has enough; most have few more.
+    """
+    row, place = (values >= edge).nonzero(as_tuple=True)
+    counts = row.bincount(minlength=len(values))
+    column = torch.arange(len(row), device=row.device) - (counts.cumsum(dim=0) - counts)[row]
+    kept = values.new_full((len(values), int(counts.max())), -torch.inf)
+    places = torch.zeros_like(kept, dtype=torch.int64)
+    kept[row, column], places[row, column] = values[row, place], place
+    return kept, places
 
 
 def _in_order(layout: Tensor, depth: int) -> tuple[Tensor, Tensor]:

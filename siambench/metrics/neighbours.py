@@ -23,7 +23,7 @@ FLOAT64_ITEMS = 20_000
 
 DEFAULT_MEMORY = 256 * 2**20
 
-_TILE_ROWS = 256
+_TILE_ROWS = 512
 # Matrix kernels work in panels of columns and sum the columns left over in another order, so that two identical
 # references could differ in the last bit. Whole panels only: 192 is a multiple of every usual width (4 ... 64, 24).
 _PANEL = 192

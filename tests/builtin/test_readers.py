@@ -385,7 +385,7 @@ def test_a_folder_of_one_class_is_no_exam(tmp_path):
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     """A path that is no folder is missing data."""
-    with pytest.raises(DataMissingError, match="no such folder: .*nowhere"):
+    with pytest.raises(DataMissingError, match=r"no such folder: .*nowhere"):
         build("folder", path=str(tmp_path / "nowhere"))
 
 

@@ -40,9 +40,9 @@ def test_hidden_columns_come_last():
     """Columns at minus infinity are found only when there is nothing else."""
     values = torch.tensor([[-torch.inf, 2.0, -torch.inf, 3.0, -torch.inf, -torch.inf, 1.0, -torch.inf]])
 
-    assert [[3, 1, 6, 0]] == largest_of_groups(laid_out(values, 2), 4, group=2)[1].tolist()
+    assert largest_of_groups(laid_out(values, 2), 4, group=2)[1].tolist() == [[3, 1, 6, 0]]
 
 
 def test_groups_are_powers_of_two_that_balance_both_steps():
-    """A group holds about the square root of columns per neighbour, one where most columns are wanted, 64 at most."""
-    assert [64, 8, 1, 1] == [group_size(60_672, 10), group_size(60_672, 1000), group_size(192, 192), group_size(192, 1000)]
+    """A group holds about twice the square root of columns per neighbour, and no more than 64."""
+    assert [64, 16, 2, 1] == [group_size(60_672, 10), group_size(60_672, 1000), group_size(192, 192), group_size(192, 1000)]

@@ -85,9 +85,9 @@ def test_collapsed_embeddings_keep_the_order_of_indices():
     """When all embeddings are one point, every query's neighbours are the first other items."""
     found = nearest(torch.full((400, 16), 0.3), torch.full((400, 16), 0.3), 5, exclude_self=True)
 
-    assert [1, 2, 3, 4, 5] == found[0].tolist()
-    assert [0, 1, 3, 4, 5] == found[2].tolist()
-    assert [0, 1, 2, 3, 4] == found[399].tolist()
+    assert found[0].tolist() == [1, 2, 3, 4, 5]
+    assert found[2].tolist() == [0, 1, 3, 4, 5]
+    assert found[399].tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("limit", [10, 20_000])
@@ -117,7 +117,7 @@ def test_itself_is_left_out_by_index_and_not_by_distance():
     """A duplicate is the nearest neighbour, though nothing is nearer than the item itself."""
     points = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 0.9]])
 
-    assert [[2], [3], [0], [1]] == nearest(points, points, 1, exclude_self=True).tolist()
+    assert nearest(points, points, 1, exclude_self=True).tolist() == [[2], [3], [0], [1]]
 
 
 @pytest.mark.parametrize("limit", [0, 20_000])
@@ -126,8 +126,8 @@ def test_zero_vector_is_at_right_angles_to_everything(limit, monkeypatch):
     monkeypatch.setattr(neighbours, "FLOAT64_ITEMS", limit)
     references = torch.tensor([[-0.1, 5.0], [0.0, 0.0], [0.2, 7.0]])
 
-    assert [[2, 1, 0]] == nearest(torch.tensor([[1.0, 0.0]]), references, 3, exclude_self=False).tolist()
-    assert [[1, 2, 0]] == nearest(torch.tensor([[0.0, -3.0]]), references, 3, exclude_self=False).tolist()
+    assert nearest(torch.tensor([[1.0, 0.0]]), references, 3, exclude_self=False).tolist() == [[2, 1, 0]]
+    assert nearest(torch.tensor([[0.0, -3.0]]), references, 3, exclude_self=False).tolist() == [[1, 2, 0]]
 
 
 def test_float16_input_is_searched_exactly():
@@ -207,24 +207,29 @@ def test_labels_above_two_to_the_24_do_not_merge():
     """Labels that are one number in float32 stay two classes in matches and in counts."""
     labels = torch.tensor([2**24, 2**24 + 1, 2**24, 2**24 + 1, 2**53 + 1, 2**53])
 
-    assert [[False, True], [False, True], [True, False], [True, False], [True, False], [False, True]] == matches(
-        labels, labels, torch.tensor([[1, 2], [2, 3], [0, 1], [1, 4], [4, 5], [4, 5]])
-    ).tolist()
-    assert [1, 1, 1, 1, 0, 0] == relevant_counts(labels, labels, exclude_self=True).tolist()
+    assert matches(labels, labels, torch.tensor([[1, 2], [2, 3], [0, 1], [1, 4], [4, 5], [4, 5]])).tolist() == [
+        [False, True],
+        [False, True],
+        [True, False],
+        [True, False],
+        [True, False],
+        [False, True],
+    ]
+    assert relevant_counts(labels, labels, exclude_self=True).tolist() == [1, 1, 1, 1, 0, 0]
 
 
 def test_counts_of_relevant_references():
     """Each query counts the references of its label, without itself where it is one; unknown labels count 0."""
     queries, references = torch.tensor([5, -1, 7, 9]), torch.tensor([7, 5, 5, -1, 5])
 
-    assert [3, 1, 1, 0] == relevant_counts(queries, references, exclude_self=False).tolist()
-    assert [0, 2, 2, 0, 2] == relevant_counts(references, references, exclude_self=True).tolist()
-    assert [0, 0, 0, 0] == relevant_counts(queries, references[:0], exclude_self=False).tolist()
+    assert relevant_counts(queries, references, exclude_self=False).tolist() == [3, 1, 1, 0]
+    assert relevant_counts(references, references, exclude_self=True).tolist() == [0, 2, 2, 0, 2]
+    assert relevant_counts(queries, references[:0], exclude_self=False).tolist() == [0, 0, 0, 0]
 
 
 def test_answerable_names_the_queries_with_a_positive():
     """A class of one member has no answer, and its query is marked as such."""
-    assert [True, False, True] == answerable(torch.tensor([3, 0, 1])).tolist()
+    assert answerable(torch.tensor([3, 0, 1])).tolist() == [True, False, True]
 
 
 def test_refuses_labels_that_are_not_int64():

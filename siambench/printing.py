@@ -1,0 +1,79 @@
+"""What commands print: documents and tables on stdout, all that explains them on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from siambench.board.table import Table
+    from siambench.request import Prepared
+
+
+def print_json(document: Any) -> None:
+    """One document on stdout."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def say_refused(prepared: Prepared) -> None:
+    """Which combinations of a grid are skipped, and why."""
+    for refused in prepared.refused:
+        click.echo(f"skipped {refused.method.name}: {refused.reason}", err=True)
+
+
+def show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool) -> None:
+    """What would run, on stdout: as text or as one document."""
+    from siambench import benchmark
+    from siambench.board.show import estimate
+    from siambench.engine.local import automatic_jobs
+    from siambench.progress import duration
+
+    say_refused(prepared)
+    cached = benchmark.cached_units(prepared, out)
+    workers = jobs or automatic_jobs()
+    seconds = estimate(prepared.track, tune=sum(s.trials * s.folds for s in prepared.studies), final=sum(s.seeds for s in prepared.studies))
+    share = 1 - cached / prepared.planned
+    wall = None if seconds is None else seconds * share / workers
+    if as_json:
+        studies = [
+            {"method": s.method.name, "trials": s.trials, "folds": s.folds, "seeds": s.seeds, "dimension": len(s.space)}
+            for s in prepared.studies
+        ]
+        track = {"name": prepared.track.name, "version": prepared.track.version}
+        units = {"planned": prepared.planned, "cached": cached}
+        print_json({"schema": 1, "track": track, "studies": studies, "units": units, "jobs": workers, "estimated_seconds": wall})
+        return
+    click.echo(f"track {prepared.track.name} {prepared.track.version}")
+    for study in prepared.studies:
+        click.echo(
+            f"  {study.method.name}: {study.trials} trials × {study.folds} folds + {study.seeds} seeds, {len(study.space)} parameters"
+        )
+    click.echo(f"  anchors: {len(prepared.anchors)} units")
+    guess = "no estimate: no unit of this track was timed yet" if wall is None else f"about {duration(wall)} with {workers} workers"
+    click.echo(f"{prepared.planned} units, {cached} cached; {guess}")
+
+
+def show_table(table: Table) -> None:
+    """A table on stdout, its caption and the meaning of its flags on stderr."""
+    from rich.console import Console
+
+    from siambench.board.show import console_table
+
+    console = Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=180)
+    console.print(console_table(table))
+    _caption(table)
+
+
+def _caption(table: Table) -> None:
+    from siambench.board import text
+
+    click.echo(text.CAPTION, err=True)
+    for flag in text.flags_of(table):
+        click.echo(f"{flag}: {text.FLAGS[flag]}", err=True)
+    for line in table.lines:
+        if line.row.reason:
+            click.echo(f"{line.row.name}: {line.row.reason}", err=True)

@@ -1,0 +1,182 @@
+"""Plugin packages that tests build and install, and the command line that meets them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TINY = ("--trials", "1", "--seeds", "1", "--jobs", "1", "--set", "training.epochs=1", "--set", "training.steps_per_epoch=2")
+"""The smallest budget that tunes, trains and scores."""
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def install(source: Path, target: Path, *arguments: str) -> Path:
+    """Build a wheel of a package's source and install it into a folder of its own, without network."""
+    command = [*(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"), *arguments]
+    subprocess.run([*command, "--no-build-isolation", "--target", str(target), str(source)], check=True, timeout=120)
+    return target
+
+
+def pyproject(name: str, version: str, entry_points: dict[str, str]) -> str:
+    lines = [f'{entry} = "{module}"' for entry, module in entry_points.items()]
+    return "\n".join(
+        [
+            '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n',
+            f'[project]\nname = "{name}"\nversion = "{version}"\n',
+            "[project.entry-points.siambench]",
+            *lines,
+            '\n[tool.hatch.build.targets.wheel]\nsources = ["src"]\ninclude = ["src"]\n',
+        ]
+    )
+
+
+class CommandLine:
+    """The real command line in a process of its own, with the given folders of installed plugins on its path."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def environment(self, plugins: tuple[Path, ...], allowed: str | None = None) -> dict[str, str]:
+        ambient = {name: value for name, value in os.environ.items() if not name.startswith("SIAMBENCH_")}
+        paths = [*map(str, plugins), *filter(None, [ambient.get("PYTHONPATH")])]
+        chosen = {} if allowed is None else {"SIAMBENCH_PLUGINS": allowed}
+        return {**ambient, "PYTHONPATH": os.pathsep.join(paths), "SIAMBENCH_CACHE": str(self.folder / "cache"), **chosen}
+
+    def __call__(self, *arguments: str, plugins: tuple[Path, ...] = (), allowed: str | None = None) -> subprocess.CompletedProcess[str]:
+        return self.python("-m", "siambench", *arguments, plugins=plugins, allowed=allowed)
+
+    def python(self, *arguments: str, plugins: tuple[Path, ...] = (), allowed: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            cwd=self.folder,
+            env=self.environment(plugins, allowed),
+        )
+
+
+EXTRAS = {
+    "pyproject.toml": pyproject("exam-extras", "1.2.3", {"extras": "exam_extras"}),
+    "src/exam_extras/__init__.py": """
+from siambench.plugin import BackboneEntry, DatasetEntry, Float, Int, LossEntry, MinerEntry, hookimpl
+
+
+def hinge(margin):
+    from exam_extras.parts import Hinge
+
+    return Hinge(margin)
+
+
+def first(most):
+    from exam_extras.parts import First
+
+    return First(most)
+
+
+def stripes(images):
+    from exam_extras.parts import stripes
+
+    print("a loader that talks")
+    return stripes(images)
+
+
+def flat(input_shape, width):
+    from exam_extras.parts import flat
+
+    return flat(input_shape, width)
+
+
+@hookimpl
+def siambench_losses():
+    return {"plain-hinge": LossEntry(hinge, source="ours", space={"margin": Float(0.0, 1.0)}, defaults={"margin": 0.2}, takes="triplets")}
+
+
+@hookimpl
+def siambench_miners():
+    return {"first-triplets": MinerEntry(first, source="ours", space={"most": Int(1, 64)}, defaults={"most": 32})}
+
+
+@hookimpl
+def siambench_datasets():
+    return {"stripes": DatasetEntry(stripes, source="drawn by a loop", defaults={"images": 6})}
+
+
+@hookimpl
+def siambench_backbones():
+    return {"flat": BackboneEntry(flat, source="ours", defaults={"width": 16})}
+""",
+    "src/exam_extras/parts.py": """
+import numpy as np
+import torch
+from pytorch_metric_learning.utils.loss_and_miner_utils import convert_to_triplets, get_all_triplets_indices
+from siambench.interfaces import Dataset
+from torch import nn
+
+
+class Hinge(nn.Module):
+    def __init__(self, margin):
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, embeddings, labels, indices=None):
+        anchor, positive, negative = convert_to_triplets(indices, labels, t_per_anchor="all")
+        distances = torch.cdist(embeddings, embeddings)
+        return (distances[anchor, positive] - distances[anchor, negative] + self.margin).relu().mean()
+
+
+class First:
+    def __init__(self, most):
+        self.most = most
+
+    def __call__(self, embeddings, labels):
+        return tuple(part[: self.most] for part in get_all_triplets_indices(labels))
+
+
+def stripes(images):
+    generator = np.random.default_rng(8)
+    labels = np.repeat(np.arange(8), images)
+    pixels = generator.integers(0, 64, (len(labels), 1, 16, 16), dtype=np.uint8)
+    for index, label in enumerate(labels):
+        pixels[index, 0, :, 2 * label : 2 * label + 2] += 128
+    return Dataset(
+        labels=labels.astype(np.int64),
+        read=lambda indices: pixels[indices],
+        shape=(1, 16, 16),
+        class_names=[f"column {label}" for label in range(8)],
+    )
+
+
+def flat(input_shape, width):
+    channels, height, wide = input_shape
+    return nn.Sequential(nn.Flatten(), nn.Linear(channels * height * wide, width), nn.ReLU())
+""",
+}
+
+
+ENTRY = 'LossEntry(lambda margin=0.1: None, source="ours", space={{"margin": Float(0.0, 1.0)}}, defaults={{"margin": {default}}})'
+GOOD = "from siambench.plugin import Float, LossEntry, MinerEntry, hookimpl\n"
+ROGUES = {
+    "raises": 'raise RuntimeError("no such luck")\n',
+    "needs": "import a_module_that_is_not_there\n",
+    "leaves": "raise SystemExit(5)\n",
+    "prints": f'{GOOD}print("hello from a plugin")\n\n@hookimpl\ndef siambench_losses():\n    print("and again")\n'
+    f'    return {{"chatty": {ENTRY.format(default=0.5)}}}\n',
+    "misspells": f"{GOOD}\n@hookimpl\ndef siambench_loses():\n    return {{}}\n",
+    "lists": f"{GOOD}\n@hookimpl\ndef siambench_losses():\n    return []\n",
+    "mixes": f'{GOOD}\n@hookimpl\ndef siambench_miners():\n    return {{"mixed": {ENTRY.format(default=0.5)}}}\n',
+    "strays": f'{GOOD}\n@hookimpl\ndef siambench_losses():\n    return {{"stray": {ENTRY.format(default=1.5)}}}\n',
+    "misnames": f'{GOOD}\n@hookimpl\ndef siambench_losses():\n    return {{"two words": {ENTRY.format(default=0.5)}}}\n',
+    "asks": f"{GOOD}\n@hookimpl\ndef siambench_losses(catalogue):\n    return {{}}\n",
+    "paints": 'raise ValueError("\\x1b[2J\\x1b]0;owned\\x07red \\x9b31m")\n',
+}

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from plugin_packages import TINY
+
+from siambench.cli import main
+
+HEAD = "import torch\nfrom torch import nn\nfrom siambench.plugin import Choice, Float, Int\n\n\n"
+
+SPREAD = """
+class Spread(nn.Module):
+    SPACE = {"margin": Float(0.0, 1.0)}
+
+    def __init__(self, margin=0.5):
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, embeddings, labels, indices=None):
+        same = labels[:, None] == labels[None]
+        distances = torch.cdist(embeddings, embeddings)
+        return distances[same].mean() + (self.margin - distances[~same]).relu().mean()
+"""
+
+FAILURES = {
+    "Shape": ("return embeddings.sum(dim=1)", "loss 'losses.py:Shape' must return a scalar tensor, got shape ("),
+    "Number": ("return 0.5", "loss 'losses.py:Number' must return a scalar tensor, got float"),
+    "Cut": ("return embeddings.detach().sum()", "loss 'losses.py:Cut' returned a value without a gradient"),
+    "Raises": ('raise KeyError("anchor")', "KeyError: 'anchor'"),
+    "Leaves": ("raise SystemExit(3)", "SystemExit"),
+    "NotANumber": ("return (embeddings * float('nan')).sum()", "not finite"),
+    "Paints": ('raise ValueError("\\x1b[2J\\x1b]0;owned\\x07red")', "owned"),
+}
+"""What the forward of a loss does, and what the reason of its row must say."""
+
+
+@pytest.fixture(scope="session")
+def grid(command_line):
+    """A run of a grid of losses in one file, of which only the first is sound."""
+    text = HEAD + SPREAD
+    for name, (line, _) in FAILURES.items():
+        text += f"\n\nclass {name}(nn.Module):\n    def forward(self, embeddings, labels, indices=None):\n        {line}\n"
+    (command_line.folder / "losses.py").write_text(text)
+    chosen = [part for name in ("Spread", *FAILURES) for part in ("--loss", f"./losses.py:{name}")]
+    return command_line("run", *chosen, "--dataset", "digits", *TINY, "--json", "--out", "grid")
+
+
+def rows_of(result):
+    return {row["method"]: row for row in json.loads(result.stdout)["rows"]}
+
+
+def test_a_sound_loss_in_a_file_gets_a_row_flagged_local(grid):
+    """A loss in a file is tuned, trained and scored like any other; its row says that it is local."""
+    row = rows_of(grid)["losses.py:Spread"]
+
+    assert row["reason"] is None
+    assert row["flags"].count("local") == 1
+    assert row["scores"]["map@r"]["n"] == 1
+
+
+def test_failed_units_are_results_and_the_run_exits_0(grid):
+    """Losses whose every unit fails make the run neither stop nor exit with an error: each has a row without scores."""
+    rows = rows_of(grid)
+
+    assert grid.returncode == 0, grid.stderr
+    assert sorted(rows) == sorted(["raw", "untrained", "losses.py:Spread", *(f"losses.py:{name}" for name in FAILURES)])
+    assert "14 failed · 0 lost" in grid.stderr
+    assert {rows[f"losses.py:{name}"]["scores"].get("map@r", {"mean": None})["mean"] for name in FAILURES} == {None}
+
+
+@pytest.mark.parametrize("name", sorted(FAILURES))
+def test_a_loss_that_breaks_while_it_trains_has_a_row_with_its_reason(grid, name):
+    """A wrong shape, a plain number, no gradient, an exception, SystemExit and NaN are each told in the row and on stderr."""
+    reason = rows_of(grid)[f"losses.py:{name}"]["reason"]
+    lines = [line for line in grid.stderr.splitlines() if line.startswith(f"losses.py:{name}:")]
+
+    assert FAILURES[name][1] in reason
+    assert len(lines) == 1
+    assert FAILURES[name][1] in lines[0]
+
+
+def test_control_codes_of_a_loss_do_not_reach_the_terminal(grid):
+    """The text of an exception in a loss is shown with its escape sequences spelt out."""
+    assert [code for code in ("\x1b", "\x07") if code in grid.stderr + grid.stdout] == []
+
+
+REFUSED = {
+    "nowhere.py:Loss": (None, "no such file: ./nowhere.py"),
+    "broken.py:Loss": ("class Loss(:\n", "./broken.py cannot be imported: SyntaxError: "),
+    "raising.py:Loss": ('raise RuntimeError("not today")\n', "./raising.py cannot be imported: RuntimeError: not today"),
+    "leaving.py:Loss": ("raise SystemExit(0)\n", "./leaving.py cannot be imported: SystemExit: 0"),
+    "named.py:Spraed": (HEAD + SPREAD, "./named.py has no 'Spraed', did you mean 'Spread'?; it defines Spread"),
+    "empty.py:Loss": ("", "./empty.py has no 'Loss'; it defines no class"),
+    "plain.py:Loss": ("class Loss:\n    pass\n", "./plain.py:Loss must be a class derived from torch.nn.Module"),
+    "function.py:loss": ("def loss(embeddings, labels):\n    pass\n", "./function.py:loss must be a class derived from torch.nn.Module"),
+    "needy.py:Loss": (
+        HEAD
+        + "class Loss(nn.Module):\n    def __init__(self, margin):\n        pass\n    def forward(self, embeddings, labels):\n        pass\n",
+        "./needy.py:Loss: the constructor's argument 'margin' needs a default",
+    ),
+    "narrow.py:Loss": (
+        HEAD + "class Loss(nn.Module):\n    def forward(self, embeddings):\n        pass\n",
+        "./narrow.py:Loss.forward must take (embeddings, labels, indices=None), got (self, embeddings)",
+    ),
+    "space.py:Loss": (
+        HEAD + SPREAD.replace("Spread", "Loss").replace("Float(0.0, 1.0)", "(0.0, 1.0)"),
+        "./space.py:Loss: SPACE['margin'] must be a Float, Int or Choice, got tuple",
+    ),
+    "outside.py:Loss": (
+        HEAD + SPREAD.replace("Spread", "Loss").replace("margin=0.5", "margin=1.5"),
+        "./outside.py:Loss: default 1.5 of 'margin' lies outside its space",
+    ),
+    "undefaulted.py:Loss": (
+        HEAD + SPREAD.replace("Spread", "Loss").replace('{"margin"', '{"scale": Int(1, 4), "margin"'),
+        "./undefaulted.py:Loss: parameter 'scale' ",
+    ),
+    "built.py:Loss": (
+        HEAD + "class Loss(nn.Module):\n    def __init__(self):\n        raise ZeroDivisionError('one by none')\n"
+        "    def forward(self, embeddings, labels):\n        pass\n",
+        "./built.py:Loss cannot be built with its defaults: ZeroDivisionError: one by none",
+    ),
+}
+"""Files that break the contract before anything is trained, and what the error says."""
+
+
+@pytest.mark.parametrize("spec", sorted(REFUSED))
+def test_a_file_that_breaks_the_contract_is_refused_before_anything_runs(spec, tmp_path, monkeypatch, capsys):
+    """A missing file, a syntax error, an unknown class, an argument without default … exit 4 with one sentence and no record."""
+    text, expected = REFUSED[spec]
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        (tmp_path / spec.partition(":")[0]).write_text(text)
+    with pytest.raises(SystemExit) as left:
+        main(["run", "--loss", f"./{spec}", "--dataset", "digits", *TINY, "--out", "out"])
+    captured = capsys.readouterr()
+
+    assert left.value.code == 4
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith(f"siambench: {expected}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_file_prints_does_not_spoil_a_document(tmp_path, monkeypatch, capsys):
+    """Text that a loss file prints, on import or when the loss is built, goes to stderr; stdout is one JSON document."""
+    monkeypatch.chdir(tmp_path)
+    talking = SPREAD.replace("super().__init__()", 'super().__init__()\n        print("a loss is built")')
+    (tmp_path / "talks.py").write_text(f'{HEAD}print("a file is read")\n{talking}')
+    with pytest.raises(SystemExit) as left:
+        main(["run", "--loss", "talks.py:Spread", "--dataset", "digits", *TINY, "--plan", "--json"])
+    captured = capsys.readouterr()
+
+    assert left.value.code == 0
+    assert json.loads(captured.out)["schema"] == 1
+    assert "a file is read\n" in captured.err
+    assert "a loss is built\n" in captured.err
+
+
+def cached(command_line, *arguments):
+    result = command_line("run", *arguments, "--dataset", "digits", *TINY, "--plan", "--json", "--out", "grid")
+    return json.loads(result.stdout)["units"]
+
+
+def test_an_unchanged_file_is_served_from_its_records(grid, command_line):
+    """The same file meets its records again: all five units, the two anchors included, are there."""
+    assert grid.returncode == 0, grid.stderr
+    assert cached(command_line, "--loss", "losses.py:Spread") == {"planned": 5, "cached": 5}
+
+
+def test_an_edited_file_is_not_served_from_the_records_of_what_it_was(grid, command_line):
+    """After any change of the file's text only the anchors are there: it may be another loss now."""
+    assert grid.returncode == 0, grid.stderr
+    edited = command_line.folder / "edited" / "losses.py"
+    edited.parent.mkdir(exist_ok=True)
+    text = (command_line.folder / "losses.py").read_text()
+    edited.write_text(text)
+    same = cached(command_line, "--loss", "edited/losses.py:Spread")
+    edited.write_text(text + "\n# another thought\n")
+    other = cached(command_line, "--loss", "edited/losses.py:Spread")
+
+    assert (same["cached"], other["cached"]) == (5, 2)
+
+
+@pytest.mark.slow
+def test_an_edited_loss_is_run_anew_and_its_row_is_the_new_one(command_line):
+    """Between two runs a loss is edited: its units run again, and the row shows the scores of what it is now."""
+    file = command_line.folder / "changing.py"
+    arguments = ("run", "--loss", "changing.py:Spread", "--dataset", "digits", *TINY, "--json", "--out", "changing")
+    file.write_text(HEAD + SPREAD)
+    first = command_line(*arguments)
+    again = command_line(*arguments)
+    file.write_text(HEAD + SPREAD.replace("distances[same].mean() +", "10 * distances[same].mean() +"))
+    edited = command_line(*arguments)
+    scores = [rows_of(result)["changing.py:Spread"]["scores"]["map@r"]["mean"] for result in (first, again, edited)]
+
+    assert re.findall(r"(\d+) done · (\d+) cached", first.stderr + again.stderr + edited.stderr) == [("5", "0"), ("0", "5"), ("3", "2")]
+    assert scores[0] == scores[1]
+    assert scores[0] != scores[2]
+
+
+def test_two_files_of_one_name_are_two_methods(command_line):
+    """Two different files that bear one name, in two folders, are not taken for each other in one run."""
+    for folder, factor in (("one", 1), ("two", 10)):
+        path = command_line.folder / folder / "same.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(HEAD + SPREAD.replace("distances[same].mean() +", f"{factor} * distances[same].mean() +"))
+    plan = command_line("run", "--loss", "one/same.py:Spread", "--loss", "two/same.py:Spread", "--dataset", "digits", *TINY, "--plan")
+
+    assert plan.returncode == 4
+    assert "one/same.py" in plan.stderr
+    assert "two/same.py" in plan.stderr

@@ -1,0 +1,158 @@
+"""What exists is documented: every command, option, key, hook, flag and exit code stands in the pages, and the pages' code runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+import pytest
+from pydantic import BaseModel
+
+from siambench import errors, hookspecs
+from siambench.board import text
+from siambench.catalogue import Catalogue
+from siambench.cli import cli
+from siambench.config import Comparison, MethodRules, RangeRules, Track
+from siambench.spec import KINDS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+CONFIGS = (ROOT / "configs" / "README.md").read_text()
+BOARDS = (ROOT / "leaderboards" / "README.md").read_text()
+PLUGINS = (ROOT / "plugins" / "README.md").read_text()
+
+
+def test_every_command_and_option_is_in_the_readme():
+    """Each command and each of its long options stands in the README."""
+    for name, command in cli.commands.items():
+        assert f"siambench {name}" in README
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert f"{parameter.opts[-1]}" in README, f"{name} {parameter.opts}"
+
+
+def test_every_exit_code_is_in_the_readme():
+    """Each exit code that an error carries stands in the README's table."""
+    codes = {error.exit_code for error in vars(errors).values() if isinstance(error, type) and issubclass(error, errors.SiambenchError)}
+    assert {0, 1, 2, 3, 4, 5, 6} == codes
+    for code in codes:
+        assert f"| {code} |" in README
+
+
+def keys(model: type[BaseModel], prefix: str = ""):
+    for name, field in model.model_fields.items():
+        inner = [
+            t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(t, type) and issubclass(t, BaseModel)
+        ]
+        if inner and inner[0] not in (RangeRules, MethodRules):
+            yield from keys(inner[0], f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{field.alias or name}"
+
+
+@pytest.mark.parametrize("model", [Track, Comparison, MethodRules])
+def test_every_config_key_is_documented(model):
+    """Each key of a track and of a comparison stands in configs/README.md."""
+    for key in keys(model):
+        assert f"`{key}`" in CONFIGS, key
+
+
+def test_every_hook_is_documented():
+    """Each hook and each kind stands in plugins/README.md."""
+    for kind in KINDS:
+        assert f"siambench_{kind}" in PLUGINS
+        assert hasattr(hookspecs, f"siambench_{kind}")
+        assert getattr(hookspecs, f"siambench_{kind}").__doc__
+
+
+def test_every_flag_is_documented():
+    """Each flag of a row stands in leaderboards/README.md."""
+    for flag in text.FLAGS:
+        assert f"`{flag}" in BOARDS
+
+
+def test_every_environment_variable_is_documented():
+    """Each SIAMBENCH_ variable that the code reads stands in the README."""
+    found = set()
+    for path in (ROOT / "siambench").rglob("*.py"):
+        found |= set(re.findall(r"SIAMBENCH_[A-Z]+", path.read_text()))
+    assert {"SIAMBENCH_DATA", "SIAMBENCH_CACHE", "SIAMBENCH_PLUGINS"} == found
+    for name in found:
+        assert f"`{name}`" in README
+
+
+def test_every_builtin_component_is_in_the_readme():
+    """Each built-in loss, miner, backbone, sampler, data set and metric is named in the README."""
+    catalogue = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
+    for component in catalogue.components():
+        assert component.name in README, component.name
+
+
+def test_every_component_says_what_it_is_and_names_its_paper():
+    """Each built-in's factory has a docstring, and its source is a reference rather than a word."""
+    for component in Catalogue.load({"SIAMBENCH_PLUGINS": ""}).components():
+        build = getattr(component.entry, "build", None) or component.entry.compute
+        assert build.__doc__, component.name
+        assert len(component.entry.source.split()) >= 3, component.name
+
+
+def test_the_readmes_loss_runs(siambench, tiny_track, tmp_path):
+    """The README's loss in a file runs as it stands there."""
+    block = next(b for b in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "class MyLoss" in b)
+    (tmp_path / "mine.py").write_text(block)
+    done = siambench("run", "--track", tiny_track, "--loss", "./mine.py:MyLoss", "--trials", "2", "--seeds", "1", "--json")
+    assert 0 == done.returncode, done.stderr
+    row = json.loads(done.stdout)["rows"][0]
+    assert "mine.py:MyLoss" == row["method"]
+    assert "local" in row["flags"]
+
+
+def test_the_documented_json_is_valid():
+    """The JSON example in leaderboards/README.md parses and has a row's keys."""
+    block = re.search(r"```json\n(.*?)```", BOARDS, re.DOTALL).group(1)
+    assert {"schema", "track", "rows", "units"} == set(json.loads(block))
+
+
+def test_the_documented_comparison_is_valid():
+    """The TOML example in configs/README.md is a comparison."""
+    import tomllib
+
+    block = re.search(r"```toml\n(.*?)```", CONFIGS, re.DOTALL).group(1)
+    assert 2 == len(Comparison.model_validate(tomllib.loads(block)).methods)
+
+
+def test_shipped_comparisons_open_with_command_time_and_expectation():
+    """Each config opens with its command, its time and its expected score."""
+    for path in (ROOT / "configs").glob("*.toml"):
+        head = path.read_text().splitlines()[:2]
+        assert head[0] == f"# siambench run configs/{path.name}"
+        assert "minutes" in head[1]
+        assert "xpected" in head[1]
+
+
+def test_links_between_pages_lead_somewhere():
+    """Each relative link of the pages names a file or folder of the checkout."""
+    for page in [
+        ROOT / "README.md",
+        *ROOT.glob("*/README.md"),
+        *ROOT.glob("plugins/*/README.md"),
+        ROOT / "siambench/builtin/glyphs/README.md",
+    ]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_no_module_is_longer_than_400_lines():
+    """The house's ceiling holds for every module."""
+    found = [*(ROOT / "siambench").rglob("*.py"), *(ROOT / "plugins").rglob("src/**/*.py")]
+    assert [] == [str(path.relative_to(ROOT)) for path in found if len(path.read_text().splitlines()) > 400]
+
+
+def test_no_module_bears_the_name_of_a_public_function():
+    """Importing a submodule must not shadow `siambench.run` and its like."""
+    for name in ("run", "leaderboard", "evaluate", "diagnose"):
+        assert not (ROOT / "siambench" / f"{name}.py").exists()
+        assert not (ROOT / "siambench" / name).exists()
