@@ -68,6 +68,9 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     named = planning.methods_of(comparison.methods)
     for asked in named:
         parts, method, paths = _parts(asked, track, catalogue, shared)
+        for name, path in paths.items():
+            if local.get(name, path) != path:
+                raise UsageError(f"two files give the name {name!r}: rename one of {local[name]} and {path}")
         local |= paths
         reason = planning.refusal(method, parts.loss)
         if reason is None:

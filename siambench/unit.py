@@ -121,6 +121,7 @@ def _run(unit: Unit, context: Context, clock: Clock) -> dict[str, Any]:
             raise LostError(
                 f"the data has fingerprint {split.fingerprint[:16]}…, the unit was planned for {unit.data['fingerprint'][:16]}…"
             )
+    _check_components(unit, context, catalogue)
     custody = Custody(dataset, split, kind=unit.kind, fold=unit.fold, opened=_opening(unit, context))
     metrics = metric_entries(catalogue, unit.metrics)
 
@@ -149,6 +150,23 @@ def _run(unit: Unit, context: Context, clock: Clock) -> dict[str, Any]:
         seed = seed_of(unit.data["fingerprint"], "pairs", "test")
         found = evaluate_items(model, custody.test(), metrics, seed=seed, device=device())
     return {**_outcome(trained), **_scores(found), "directions": _directions(metrics)}
+
+
+def _check_components(unit: Unit, context: Context, catalogue: Catalogue) -> None:
+    # A file edited since the plan, or a worker with another version, would give a record that is not what it says.
+    names = {
+        "dataset": ("datasets", context.local.get(unit.data["dataset"], unit.data["dataset"])),
+        "loss": ("losses", context.local.get(unit.method.loss, unit.method.loss)),
+        "miner": ("miners", unit.method.miner),
+        "backbone": ("backbones", unit.model.get("backbone")),
+        "sampler": ("samplers", unit.training.get("sampler")),
+    }
+    for role, planned in unit.components.items():
+        if role in names and names[role][1] is not None:
+            kind, name = names[role]
+            found = str(catalogue.get(kind, name).provenance)
+            if found != planned:
+                raise LostError(f"the {role} {name} is {found} here, the unit was planned for {planned}")
 
 
 def _train(

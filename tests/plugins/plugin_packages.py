@@ -46,15 +46,18 @@ class CommandLine:
         self.folder = folder
 
     def environment(self, plugins: tuple[Path, ...], allowed: str | None = None) -> dict[str, str]:
+        """The surroundings of a process that finds those plugins and nothing of the user's."""
         ambient = {name: value for name, value in os.environ.items() if not name.startswith("SIAMBENCH_")}
         paths = [*map(str, plugins), *filter(None, [ambient.get("PYTHONPATH")])]
         chosen = {} if allowed is None else {"SIAMBENCH_PLUGINS": allowed}
         return {**ambient, "PYTHONPATH": os.pathsep.join(paths), "SIAMBENCH_CACHE": str(self.folder / "cache"), **chosen}
 
     def __call__(self, *arguments: str, plugins: tuple[Path, ...] = (), allowed: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run one command of siambench."""
         return self.python("-m", "siambench", *arguments, plugins=plugins, allowed=allowed)
 
     def python(self, *arguments: str, plugins: tuple[Path, ...] = (), allowed: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run Python with those arguments."""
         return subprocess.run(
             [sys.executable, *arguments],
             capture_output=True,

@@ -4,9 +4,14 @@ import json
 import re
 
 import pytest
-from plugin_packages import TINY
+from plugin_packages import TINY, write
 
+from siambench.benchmark import Request, cached_units, prepare
+from siambench.catalogue import Catalogue
 from siambench.cli import main
+from siambench.errors import UsageError
+from siambench.spec import Context
+from siambench.unit import LostError, execute
 
 HEAD = "import torch\nfrom torch import nn\nfrom siambench.plugin import Choice, Float, Int\n\n\n"
 
@@ -30,7 +35,7 @@ FAILURES = {
     "Cut": ("return embeddings.detach().sum()", "loss 'losses.py:Cut' returned a value without a gradient"),
     "Raises": ('raise KeyError("anchor")', "KeyError: 'anchor'"),
     "Leaves": ("raise SystemExit(3)", "SystemExit"),
-    "NotANumber": ("return (embeddings * float('nan')).sum()", "not finite"),
+    "NotANumber": ("return (embeddings * float('nan')).sum()", "the loss became nan"),
     "Paints": ('raise ValueError("\\x1b[2J\\x1b]0;owned\\x07red")', "owned"),
 }
 """What the forward of a loss does, and what the reason of its row must say."""
@@ -45,6 +50,13 @@ def grid(command_line):
     (command_line.folder / "losses.py").write_text(text)
     chosen = [part for name in ("Spread", *FAILURES) for part in ("--loss", f"./losses.py:{name}")]
     return command_line("run", *chosen, "--dataset", "digits", *TINY, "--json", "--out", "grid")
+
+
+@pytest.fixture(scope="session")
+def printed(grid, command_line):
+    """The same run once more, from its records, as a table for people."""
+    chosen = [part for name in ("Spread", *FAILURES) for part in ("--loss", f"./losses.py:{name}")]
+    return command_line("run", *chosen, "--dataset", "digits", *TINY, "--out", "grid")
 
 
 def rows_of(result):
@@ -71,19 +83,21 @@ def test_failed_units_are_results_and_the_run_exits_0(grid):
 
 
 @pytest.mark.parametrize("name", sorted(FAILURES))
-def test_a_loss_that_breaks_while_it_trains_has_a_row_with_its_reason(grid, name):
-    """A wrong shape, a plain number, no gradient, an exception, SystemExit and NaN are each told in the row and on stderr."""
-    reason = rows_of(grid)[f"losses.py:{name}"]["reason"]
-    lines = [line for line in grid.stderr.splitlines() if line.startswith(f"losses.py:{name}:")]
+def test_a_loss_that_breaks_while_it_trains_has_a_row_with_its_reason(grid, printed, name):
+    """A wrong shape, a plain number, no gradient, an exception, SystemExit and NaN are each told where they happen and in the row."""
+    told = [line for line in grid.stderr.splitlines() if f" losses.py:{name} trial " in line]
+    below = [line for line in printed.stderr.splitlines() if line.startswith(f"losses.py:{name}: ")]
 
-    assert FAILURES[name][1] in reason
-    assert len(lines) == 1
-    assert FAILURES[name][1] in lines[0]
+    assert [FAILURES[name][1] in line for line in told] == [True, True]
+    assert FAILURES[name][1] in rows_of(grid)[f"losses.py:{name}"]["reason"]
+    assert [FAILURES[name][1] in line for line in below] == [True]
 
 
-def test_control_codes_of_a_loss_do_not_reach_the_terminal(grid):
-    """The text of an exception in a loss is shown with its escape sequences spelt out."""
-    assert [code for code in ("\x1b", "\x07") if code in grid.stderr + grid.stdout] == []
+def test_control_codes_of_a_loss_do_not_reach_the_terminal(grid, printed):
+    """The text of an exception in a loss is shown with its escape sequences spelt out, while it runs and below the table."""
+    shown = grid.stderr + grid.stdout + printed.stderr + printed.stdout
+
+    assert [code for code in ("\x1b", "\x07") if code in shown] == []
 
 
 REFUSED = {
@@ -158,29 +172,28 @@ def test_what_a_file_prints_does_not_spoil_a_document(tmp_path, monkeypatch, cap
     assert "a loss is built\n" in captured.err
 
 
-def cached(command_line, *arguments):
-    result = command_line("run", *arguments, "--dataset", "digits", *TINY, "--plan", "--json", "--out", "grid")
-    return json.loads(result.stdout)["units"]
+def planned(spec):
+    changes = {"training.epochs": 1, "training.steps_per_epoch": 2}
+    return prepare(Request(losses=(str(spec),), dataset="digits", trials=1, seeds=1, changes=changes), Catalogue.load())
 
 
 def test_an_unchanged_file_is_served_from_its_records(grid, command_line):
-    """The same file meets its records again: all five units, the two anchors included, are there."""
+    """The same text meets its records again, in whichever folder it is: all five units, the two anchors included, are there."""
     assert grid.returncode == 0, grid.stderr
-    assert cached(command_line, "--loss", "losses.py:Spread") == {"planned": 5, "cached": 5}
+    moved = write(command_line.folder / "moved", {"losses.py": (command_line.folder / "losses.py").read_text()})
+
+    for folder in (command_line.folder, moved):
+        prepared = planned(folder / "losses.py:Spread")
+        assert (prepared.planned, cached_units(prepared, command_line.folder / "grid")) == (5, 5)
 
 
 def test_an_edited_file_is_not_served_from_the_records_of_what_it_was(grid, command_line):
     """After any change of the file's text only the anchors are there: it may be another loss now."""
     assert grid.returncode == 0, grid.stderr
-    edited = command_line.folder / "edited" / "losses.py"
-    edited.parent.mkdir(exist_ok=True)
     text = (command_line.folder / "losses.py").read_text()
-    edited.write_text(text)
-    same = cached(command_line, "--loss", "edited/losses.py:Spread")
-    edited.write_text(text + "\n# another thought\n")
-    other = cached(command_line, "--loss", "edited/losses.py:Spread")
+    edited = write(command_line.folder / "edited", {"losses.py": text + "\n# another thought\n"})
 
-    assert (same["cached"], other["cached"]) == (5, 2)
+    assert cached_units(planned(edited / "losses.py:Spread"), command_line.folder / "grid") == 2
 
 
 @pytest.mark.slow
@@ -200,14 +213,26 @@ def test_an_edited_loss_is_run_anew_and_its_row_is_the_new_one(command_line):
     assert scores[0] != scores[2]
 
 
-def test_two_files_of_one_name_are_two_methods(command_line):
-    """Two different files that bear one name, in two folders, are not taken for each other in one run."""
-    for folder, factor in (("one", 1), ("two", 10)):
-        path = command_line.folder / folder / "same.py"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(HEAD + SPREAD.replace("distances[same].mean() +", f"{factor} * distances[same].mean() +"))
-    plan = command_line("run", "--loss", "one/same.py:Spread", "--loss", "two/same.py:Spread", "--dataset", "digits", *TINY, "--plan")
+def test_two_files_of_one_name_are_not_taken_for_each_other(tmp_path):
+    """Losses of one class name from two files of one name, in two folders, are an error that names both."""
+    losses = []
+    for folder in ("one", "two"):
+        write(tmp_path / folder, {"same.py": HEAD + SPREAD + f"\n# {folder}\n"})
+        losses.append(f"{tmp_path / folder / 'same.py'}:Spread")
 
-    assert plan.returncode == 4
-    assert "one/same.py" in plan.stderr
-    assert "two/same.py" in plan.stderr
+    with pytest.raises(UsageError) as caught:
+        prepare(Request(losses=tuple(losses), dataset="digits"), Catalogue.load())
+    assert all(loss in str(caught.value) for loss in losses)
+
+
+def test_a_file_edited_while_a_run_is_under_way_is_not_recorded_as_what_it_was(tmp_path):
+    """A unit whose loss file was edited after the plan is lost, not scored: its record would bear the name of the old text."""
+    file = tmp_path / "mine.py"
+    file.write_text(HEAD + SPREAD)
+    prepared = planned(f"{file}:Spread")
+    study = prepared.studies[0]
+    unit = study.tune_unit(0, 0, study.defaults)
+    file.write_text(f"{HEAD}{SPREAD}\n# another thought\n")
+
+    with pytest.raises(LostError, match=r"mine\.py:Spread was changed"):
+        execute(unit.to_json(), Context(local=prepared.local))
