@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -153,6 +154,9 @@ def evaluate_items(model: torch.nn.Module, items: Items, named: Mapping[str, Met
             scores[name], per_class[name] = _averages(value, evaluated.labels, len(items.class_names))
         else:
             scores[name] = None if value is None else float(value)
+        found = scores[name]
+        if found is not None and not math.isfinite(found):
+            raise MetricError(f"metric {name} gave {found}, which is no score")
     notes = dict(evaluated.notes)
     alone = int((evaluated.relevant == 0).sum())
     if alone:

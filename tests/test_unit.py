@@ -358,6 +358,15 @@ def test_a_component_that_is_not_installed_is_no_result(catalogue):
         run(dataclasses.replace(unit, method=Method("elsewhere")))
 
 
+def test_another_version_of_a_component_is_no_result(catalogue):
+    """A worker whose loss is of another version than the unit was planned for loses it: its record would say something else."""
+    unit = tune(study_of(catalogue))
+    planned = {**unit.components, "loss": "siambench 0.0.0"}
+
+    with pytest.raises(LostError, match=r"the loss contrastive is siambench .* here, the unit was planned for siambench 0\.0\.0"):
+        run(dataclasses.replace(unit, components=planned))
+
+
 def test_a_local_file_that_is_gone_is_no_result(catalogue, tmp_path):
     """A loss in a file that this machine does not have is the environment's doing as well."""
     unit = dataclasses.replace(tune(study_of(catalogue)), method=Method("mine.py:Mine"))

@@ -82,15 +82,14 @@ def one_shot_error(evaluation: Evaluation) -> float | None:
     """Share of the queries of the official episodes whose most similar support image is of another class."""
     import torch
 
+    from siambench.metrics import episode_accuracy
+
     episodes = evaluation.episodes("one-shot")
     if episodes is None:
         return None
     support, query, answer = episodes
-    # Ties go to the first support image: argmax of equal values is not promised to, so it is spelled out.
-    similarity = query.double() @ support.double().transpose(1, 2)
-    best = similarity.max(dim=2, keepdim=True).values
-    first = torch.argmax((similarity == best).to(torch.int8), dim=2)
-    return float((first != answer).double().mean())
+    ways = torch.arange(support.shape[1], device=support.device).expand(support.shape[:2])
+    return float(1 - episode_accuracy(support, ways, query, answer).mean())
 
 
 @hookimpl

@@ -181,5 +181,16 @@ ROGUES = {
     "strays": f'{GOOD}\n@hookimpl\ndef siambench_losses():\n    return {{"stray": {ENTRY.format(default=1.5)}}}\n',
     "misnames": f'{GOOD}\n@hookimpl\ndef siambench_losses():\n    return {{"two words": {ENTRY.format(default=0.5)}}}\n',
     "asks": f"{GOOD}\n@hookimpl\ndef siambench_losses(catalogue):\n    return {{}}\n",
+    "drops": f"""{GOOD.replace("Float", "DatasetEntry, Float")}
+def missing():
+    return {{}}["labels"]
+
+def leaving():
+    raise SystemExit(0)
+
+@hookimpl
+def siambench_datasets():
+    return {{"missing": DatasetEntry(missing, source="ours"), "leaving": DatasetEntry(leaving, source="ours")}}
+""",
     "paints": 'raise ValueError("\\x1b[2J\\x1b]0;owned\\x07red \\x9b31m")\n',
 }

@@ -35,8 +35,8 @@ def test_a_broken_plugin_is_listed_as_failed_with_its_reason(listed, plugin):
 
 
 def test_every_way_to_break_a_plugin_has_its_reason():
-    """The plugin that prints is the only one of the distribution that keeps its contract."""
-    assert sorted(ROGUES) == sorted([*REASONS, "prints"])
+    """The plugin that prints, and the one whose loaders fail, are the only ones of the distribution that can be loaded."""
+    assert sorted(ROGUES) == sorted([*REASONS, "prints", "drops"])
 
 
 def test_what_a_plugin_prints_while_it_is_loaded_does_not_spoil_a_document(listed):
@@ -54,6 +54,15 @@ def test_what_a_loader_prints_does_not_spoil_a_document(command_line, extras):
 
     assert json.loads(result.stdout)["schema"] == 1
     assert "a loader that talks" in result.stderr
+
+
+@pytest.mark.parametrize(("name", "reason"), [("missing", "KeyError: 'labels'"), ("leaving", "SystemExit: 0")])
+def test_a_loader_that_fails_is_blamed_by_name(command_line, rogues, name, reason):
+    """A data set whose loader raises, or ends the program, exits 4 with one sentence that names it and its distribution."""
+    result = command_line("run", "--loss", "triplet", "--dataset", name, plugins=(rogues,))
+
+    assert (result.returncode, result.stdout) == (4, "")
+    assert f"siambench: data set '{name}' of rogue-extras 0.9 cannot be loaded: {reason}\n" in result.stderr
 
 
 def test_errors_shows_the_failed_plugins_alone(command_line, extras, rogues):

@@ -6,10 +6,11 @@ import re
 import pytest
 from plugin_packages import TINY, write
 
-from siambench.benchmark import Request, cached_units, prepare
+from siambench.benchmark import cached_units
 from siambench.catalogue import Catalogue
 from siambench.cli import main
 from siambench.errors import UsageError
+from siambench.request import Request, prepare
 from siambench.spec import Context
 from siambench.unit import LostError, execute
 
@@ -110,8 +111,7 @@ REFUSED = {
     "plain.py:Loss": ("class Loss:\n    pass\n", "./plain.py:Loss must be a class derived from torch.nn.Module"),
     "function.py:loss": ("def loss(embeddings, labels):\n    pass\n", "./function.py:loss must be a class derived from torch.nn.Module"),
     "needy.py:Loss": (
-        HEAD
-        + "class Loss(nn.Module):\n    def __init__(self, margin):\n        pass\n    def forward(self, embeddings, labels):\n        pass\n",
+        HEAD + SPREAD.replace("Spread", "Loss").replace("margin=0.5", "margin"),
         "./needy.py:Loss: the constructor's argument 'margin' needs a default",
     ),
     "narrow.py:Loss": (
@@ -234,5 +234,5 @@ def test_a_file_edited_while_a_run_is_under_way_is_not_recorded_as_what_it_was(t
     unit = study.tune_unit(0, 0, study.defaults)
     file.write_text(f"{HEAD}{SPREAD}\n# another thought\n")
 
-    with pytest.raises(LostError, match=r"mine\.py:Spread was changed"):
+    with pytest.raises(LostError, match="the unit was planned for"):
         execute(unit.to_json(), Context(local=prepared.local))

@@ -7,7 +7,7 @@ from typing import Any
 
 import timm
 import torch
-from siambench.errors import ConfigError, suggestion
+from siambench.errors import ConfigError, DataMissingError, UsageError, suggestion
 from timm.layers import PatchEmbed
 from timm.models import get_pretrained_cfg
 from torch import Tensor, nn
@@ -62,8 +62,9 @@ def build(name: str, input_shape: tuple[int, int, int], *, pretrained: str, drop
         size: edge in pixels that images are resized to; 0: none.
 
     Raises:
-        ConfigError: if there is no such model, or it takes no such option, images or weights.
-        DataMissingError: if published weights are neither here nor within reach.
+        ConfigError: if the model takes no such option or images.
+        UsageError: if this timm has no such model, or publishes no such weights.
+        DataMissingError: if weights are neither here nor within reach, or are not the model's.
     """
     config = _config(name)
     _check_options(pretrained, drop_path, size)
@@ -89,12 +90,12 @@ def _config(name: object) -> Any:
     if not isinstance(name, str) or not timm.is_model(name):
         architectures = timm.list_models()
         near = suggestion(name.partition(".")[0], architectures) if isinstance(name, str) else ""
-        raise ConfigError(f"timm {timm.__version__} has no model {name!r}{near}; {len(architectures)} models, see timm.list_models()")
+        raise UsageError(f"timm {timm.__version__} has no model {name!r}{near}; {len(architectures)} models, see timm.list_models()")
     architecture, _, tag = name.partition(".")
     tags = [full.partition(".")[2] for full in timm.list_models(f"{architecture}.*", include_tags=True)]
     if tag and tag not in tags:
         known = ", ".join(sorted(t for t in tags if t)) or "none"
-        raise ConfigError(f"timm's {architecture} has no weights {tag!r}{suggestion(tag, tags)}; weights: {known}")
+        raise UsageError(f"timm's {architecture} has no weights {tag!r}{suggestion(tag, tags)}; weights: {known}")
     return get_pretrained_cfg(name, allow_unregistered=True)
 
 
@@ -134,10 +135,10 @@ def _create_loaded(name: str, config: Any, pretrained: str, arguments: dict[str,
     try:
         model = _create(name, arguments, pretrained=True, pretrained_cfg_overlay={"state_dict": state, "custom_load": False})
     except (ConfigError, KeyError) as error:
-        raise ConfigError(f"{path.name} does not fit timm's {name}: {first_line(error)}") from error
+        raise DataMissingError(f"{path.name} does not fit timm's {name}: {first_line(error)}") from error
     missing = [key for key, value in model.named_parameters() if _is_drawn(value) and key in bare and torch.equal(value, bare[key])]
     if missing:
-        raise ConfigError(f"{path.name} holds no weights of timm's {name} for {len(missing)} of its layers, among them {missing[0]}")
+        raise DataMissingError(f"{path.name} holds no weights of timm's {name} for {len(missing)} of its layers, among them {missing[0]}")
     return model
 
 

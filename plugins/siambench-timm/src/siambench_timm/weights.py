@@ -1,4 +1,8 @@
-"""Where published weights of a timm model are, on this machine or on the hub, and what a file of weights holds."""
+"""Where published weights of a timm model are, on this machine or on the hub, and what a file of weights holds.
+
+What another version of timm or another file would mend is no `ConfigError`: such a unit is lost, not failed, so that it is
+tried again when it has been mended.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from huggingface_hub import try_to_load_from_cache
 from siambench.data.locate import Remote, candidates, locate
-from siambench.errors import ConfigError
+from siambench.errors import ConfigError, DataMissingError, UsageError
 from timm.models import load_state_dict
 
 if TYPE_CHECKING:
@@ -36,13 +40,13 @@ def published(model: str, config: Any) -> Path:
         config: timm's ``PretrainedCfg`` of the model.
 
     Raises:
-        ConfigError: if there are no such weights, or they were not trained on ImageNet.
+        UsageError: if there are no such weights, or they were not trained on ImageNet.
         DataMissingError: if the file is neither here nor within reach.
     """
     if not (config.hf_hub_id or config.url):
-        raise ConfigError(f"timm publishes no weights for {model!r}: pretrained must be none or a file")
+        raise UsageError(f"timm publishes no weights for {model!r}: pretrained must be none or a file")
     if config.tag and not _IMAGENET.search(config.tag):
-        raise ConfigError(f"timm's weights {config.tag!r} of {model!r} are not from ImageNet: pretrained must be none or a file of them")
+        raise UsageError(f"timm's weights {config.tag!r} of {model!r} are not from ImageNet: pretrained must be none or a file of them")
     if not config.hf_hub_id:
         return locate(Remote(config.url.rpartition("/")[2], config.url, "", _FOLDER))
     file = config.hf_hub_filename or _HUB_FILE
@@ -61,7 +65,8 @@ def own_file(text: str) -> Path:
     """The file of weights that a user names: a path, or the bare name of a file in a folder ``weights`` as in `published`.
 
     Raises:
-        ConfigError: if there is none.
+        ConfigError: if it is not named as such files are.
+        DataMissingError: if there is none.
     """
     path = Path(text).expanduser()
     if path.suffix.lower() not in SUFFIXES:
@@ -69,7 +74,7 @@ def own_file(text: str) -> Path:
     places = [path] if path.parent != Path() else [path, *candidates(Remote(path.name, "", "", _FOLDER))]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
-        raise ConfigError(f"pretrained: no file of weights {text!r}; looked for {' and '.join(map(str, places))}")
+        raise DataMissingError(f"pretrained: no file of weights {text!r}; looked for {' and '.join(map(str, places))}")
     return found
 
 
@@ -77,7 +82,7 @@ def read(path: Path) -> dict[str, Tensor]:
     """The tensors of a file; nothing in it is executed.
 
     Raises:
-        ConfigError: if it holds none.
+        DataMissingError: if it holds none.
     """
     try:
         state = load_state_dict(str(path), weights_only=True)
@@ -85,9 +90,9 @@ def read(path: Path) -> dict[str, Tensor]:
         raise
     except Exception as error:
         # Readers of three formats raise what they like on a damaged file.
-        raise ConfigError(f"{path.name} cannot be read as weights: {first_line(error)}") from error
+        raise DataMissingError(f"{path.name} cannot be read as weights: {first_line(error)}") from error
     if not isinstance(state, dict) or not any(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ConfigError(f"{path.name} holds no weights")
+        raise DataMissingError(f"{path.name} holds no weights")
     return dict(state)
 
 

@@ -1,0 +1,177 @@
+"""The page on writing plugins, taken at its word: its files are built, installed and run, its tables compared with the code."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from plugin_packages import TINY, CommandLine, install, write
+
+from siambench import hookspecs
+from siambench.plugin import ENTRY_OF
+
+PAGE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*) ?(\S*)\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+FILES = {name: text for _, name, text in BLOCKS if name}
+COMMANDS = [line.removeprefix("$ ") for language, _, text in BLOCKS if language == "console" for line in text.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory):
+    """The package of the page, written from its blocks and nothing else, and installed from its wheel."""
+    source = write(tmp_path_factory.mktemp("page") / "siambench-soft", {n: t for n, t in FILES.items() if n != "mine.py"})
+    return source, install(source, source.parent / "site")
+
+
+@pytest.fixture(scope="session")
+def page_line(tmp_path_factory):
+    """A command line in a folder that holds nothing but the page's `mine.py`."""
+    return CommandLine(write(tmp_path_factory.mktemp("page_work"), {"mine.py": FILES["mine.py"]}))
+
+
+def test_every_block_is_a_file_or_commands():
+    """Each block of the page is a named file that a test writes, or lines of commands that a test runs: none is mere prose."""
+    assert [language for language, name, _ in BLOCKS if not name and language != "console"] == []
+    assert sorted(FILES) == [
+        "mine.py",
+        "pyproject.toml",
+        "src/siambench_soft/__init__.py",
+        "src/siambench_soft/parts.py",
+        "tests/test_soft.py",
+    ]
+    assert [line for line in COMMANDS if not re.match(r"(SIAMBENCH_PLUGINS=\S* )?(pip install|pytest$|siambench )", line)] == []
+
+
+def test_the_packages_own_tests_pass(package):
+    """The tests that the page shows pass against the package that the page shows."""
+    source, site = package
+    line = CommandLine(source)
+    result = line.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", plugins=(site,))
+
+    assert result.returncode == 0, result.stdout
+    assert "3 passed" in result.stdout
+
+
+def test_the_package_is_listed(package, page_line):
+    """The plugin of the page is found with its loss and its miner, and none of its entries is refused."""
+    result = page_line("plugins", "--json", plugins=(package[1],))
+    found = {plugin["plugin"]: plugin for plugin in json.loads(result.stdout)}["soft"]
+
+    assert (found["distribution"], found["version"], found["status"]) == ("siambench-soft", "0.1.0", "ok")
+    assert sorted(found["components"]) == ["losses:soft-triplet", "miners:nearest"]
+
+
+QUICK = [line for line in COMMANDS if "siambench " in line and " run " not in line]
+RUNS = [line for line in COMMANDS if line.startswith("siambench run")]
+
+
+def call(page_line, site, line, *more):
+    words = shlex.split(line)
+    allowed = words.pop(0).partition("=")[2] if words[0].startswith("SIAMBENCH_PLUGINS=") else None
+    return page_line(*words[1:], *more, plugins=(site,), allowed=allowed)
+
+
+@pytest.mark.parametrize("line", QUICK)
+def test_each_command_of_the_page_works(package, page_line, line):
+    """Every command that only shows something exits 0 with the plugin of the page installed."""
+    result = call(page_line, package[1], line)
+
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("line", RUNS)
+def test_each_run_of_the_page_can_be_planned(package, page_line, line):
+    """Every `run` of the page makes a plan, with the options as the page has them."""
+    result = call(page_line, package[1], line.removesuffix(" --plan"), "--plan")
+
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_pages_loss_and_miner_sit_an_exam(package, page_line):
+    """The page's loss without a miner and with its miner, and its loss in a file, all get rows in one run."""
+    losses = ("--loss", "soft-triplet", "--miner", "nearest")
+    run = page_line("run", *losses, "--dataset", "digits", *TINY, "--json", "--out", "exam", plugins=(package[1],))
+    rows = {row["method"]: row for row in json.loads(run.stdout)["rows"]}
+
+    assert run.returncode == 0, run.stderr
+    assert rows["soft-triplet+nearest"]["reason"] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", RUNS)
+def test_each_run_of_the_page_runs(package, page_line, line):
+    """Every `run` of the page, on its own track with a tiny budget, exits 0 with a row of its own and no failed unit."""
+    result = call(page_line, package[1], line.removesuffix(" --plan"), *TINY, "--json", "--out", "page")
+
+    assert result.returncode == 0, result.stderr
+    assert "0 failed · 0 lost" in result.stderr
+    fresh = [row["method"] for row in json.loads(result.stdout)["rows"] if not row["shipped"]]
+    assert [method for method in fresh if method.startswith(("soft-triplet", "mine.py:Spread"))]
+
+
+def test_an_edit_of_an_editable_install_gives_new_units(package, tmp_path):
+    """Installed with `-e`, the plugin's digest counts: after an edit its loss is another component, siambench's are the same."""
+    source = write(tmp_path / "soft", {name: text for name, text in FILES.items() if name != "mine.py"})
+    # A path file instead of an import hook: the hook would need a package that nothing else here does.
+    (source / "pyproject.toml").write_text(f'{FILES["pyproject.toml"]}\n[tool.hatch.build]\ndev-mode-dirs = ["src"]\n')
+    environment = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True, timeout=120)
+    python = environment / "bin" / "python"
+    site = next(environment.glob("lib/python*/site-packages"))
+    ours = next(path for path in sys.path if path.endswith("site-packages"))
+    (site / "ours.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
+    subprocess.run([*pip, "--no-build-isolation", "-e", str(source)], check=True, timeout=120)
+    environ = CommandLine(tmp_path).environment(())
+
+    def shown(kind, name):
+        command = [str(python), "-m", "siambench", "show", kind, name, "--json"]
+        result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=environ, cwd=tmp_path)
+        return json.loads(result.stdout)
+
+    before = shown("loss", "soft-triplet")
+    (source / "src/siambench_soft/parts.py").write_text(FILES["src/siambench_soft/parts.py"] + "\n# another thought\n")
+    after = shown("loss", "soft-triplet")
+
+    assert len(before["digest"]) == 64
+    assert before["digest"] != after["digest"]
+    assert {**before, "digest": None} == {**after, "digest": None}
+
+
+def test_every_hook_is_in_the_table():
+    """The table of hooks names each hook of the contract with its entry, and no other."""
+    rows = dict(re.findall(r"^\| `(siambench_\w+)` \| `(\w+)` \|", PAGE, flags=re.MULTILINE))
+    hooks = [name for name in vars(hookspecs) if name.startswith("siambench_")]
+
+    assert rows == {f"siambench_{kind}": entry.__name__ for kind, entry in ENTRY_OF.items()}
+    assert sorted(hooks) == sorted(rows)
+
+
+@pytest.mark.parametrize("entry", ENTRY_OF.values(), ids=lambda entry: entry.__name__)
+def test_every_field_of_an_entry_is_in_its_table(entry):
+    """The table of each entry names its fields in their order, with their defaults."""
+    section = re.split(r"^#+ ", PAGE.partition(f"### `{entry.__name__}`\n")[2], flags=re.MULTILINE)[0]
+    rows = re.findall(r"^\| `(\w+)` \| (?:`(.*?)`)? ?\|", section, flags=re.MULTILINE)
+
+    def default(field):
+        if field.default_factory is not dataclasses.MISSING:
+            return repr(field.default_factory())
+        return "" if field.default is dataclasses.MISSING else repr(field.default).replace("'", '"')
+
+    assert rows == [(field.name, default(field)) for field in dataclasses.fields(entry)]
+
+
+def test_the_table_of_troubles_quotes_what_siambench_says():
+    """Each message in the table of troubles is to be found in siambench's source, but for the names in it."""
+    section = PAGE.partition("## When it does not work\n")[2]
+    quoted = [text for text in re.findall(r"^\| `(.*?)` \|", section, flags=re.MULTILINE) if not text.endswith("Error")]
+    source = " ".join(path.read_text(encoding="utf-8") for path in Path(hookspecs.__file__).parent.glob("*.py"))
+
+    assert len(quoted) == 7
+    assert [text for text in quoted if re.sub(r" '.*'$", "", text).replace("unknown loss", "unknown ") not in source] == []
