@@ -109,12 +109,13 @@ def embed(
 ) -> Tensor:
     """Embeddings fp32 [size, D] of items 0 … size - 1, in fp32 whatever the training's precision."""
     model.eval()
+    memory_format = getattr(model, "memory_format", torch.contiguous_format)
     parts = []
     with torch.no_grad():
         for start in range(0, size, _BATCH):
             images = torch.from_numpy(np.ascontiguousarray(read(np.arange(start, min(start + _BATCH, size)))))
             floats = to_float(images.to(device, non_blocking=True))
-            parts.append(model(floats.contiguous(memory_format=torch.channels_last)))
+            parts.append(model(floats.contiguous(memory_format=memory_format)))
     return torch.cat(parts)
 
 

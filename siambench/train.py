@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from siambench.data.transforms import augment, to_float
-from siambench.errors import PluginError
+from siambench.errors import DivergedError, PluginError
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry, SamplerEntry, call_factory
 from siambench.watch import Watcher
 
@@ -42,10 +43,14 @@ class EmbeddingModel(nn.Module):
         trunk: features [B, F] of images [B, C, H, W] in [0, 1].
         features: F.
         embedding_size: D.
+        memory_format: how the trunk takes its images.
     """
 
-    def __init__(self, trunk: nn.Module, features: int, embedding_size: int) -> None:
+    def __init__(
+        self, trunk: nn.Module, features: int, embedding_size: int, memory_format: torch.memory_format = torch.contiguous_format
+    ) -> None:
         super().__init__()
+        self.memory_format = memory_format
         self.trunk = trunk
         self.head = nn.Linear(features, embedding_size)
 
@@ -92,12 +97,22 @@ def build_model(unit: Unit, entry: BackboneEntry, input_shape: tuple[int, int, i
     """
     seed_globals(unit.seeds["weights"])
     trunk = call_factory(entry.build, {**unit.model["options"], "input_shape": input_shape})
-    with torch.no_grad():
-        probe = trunk.eval()(torch.zeros(2, *input_shape))
+    memory_format, probe = _probe(trunk, input_shape)
     if probe.ndim != 2 or len(probe) != 2:
         raise PluginError(f"backbone {unit.model['backbone']!r} must give features [B, F], got shape {tuple(probe.shape)} for B = 2")
-    # Channels-last is 1.6 times as fast for small convolutions on a CPU, and what GPUs want too.
-    return EmbeddingModel(trunk, probe.shape[1], unit.model["embedding_size"]).to(memory_format=torch.channels_last)
+    return EmbeddingModel(trunk, probe.shape[1], unit.model["embedding_size"], memory_format)
+
+
+def _probe(trunk: nn.Module, input_shape: tuple[int, int, int]) -> tuple[torch.memory_format, Tensor]:
+    # Channels-last is 1.6 times as fast for small convolutions on a CPU, and what GPUs want too; a trunk that flattens
+    # with `view` cannot take it, and is told by trying.
+    images = torch.zeros(2, *input_shape)
+    with torch.no_grad():
+        try:
+            probe = trunk.eval().to(memory_format=torch.channels_last)(images.contiguous(memory_format=torch.channels_last))
+        except RuntimeError:
+            return torch.contiguous_format, trunk.to(memory_format=torch.contiguous_format)(images)
+    return torch.channels_last, probe
 
 
 def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None) -> Trained:
@@ -130,7 +145,7 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None)
         for _ in range(rules["steps_per_epoch"]):
             batch = next(batches)
             images = to_float(torch.from_numpy(items.read(batch.numpy())).to(target, non_blocking=True))
-            images = augment(images, unit.augment, generator=augmentation).contiguous(memory_format=torch.channels_last)
+            images = augment(images, unit.augment, generator=augmentation).contiguous(memory_format=model.memory_format)
             seed_globals(unit.seeds["loss"], step)
             with torch.autocast(target.type, torch.bfloat16, enabled=rules["precision"] == "bf16"):
                 embeddings = model(images)
@@ -138,8 +153,9 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None)
             if rules["normalise"]:
                 embeddings = functional.normalize(embeddings)
             batch_labels = labels[batch].to(target, non_blocking=True)
-            indices, tuples = _tuples(unit, miner if step >= mined_from else None, embeddings, batch_labels)
-            value = loss(embeddings, batch_labels, indices) if indices is not None else loss(embeddings, batch_labels)
+            with _divergence_recognised(embeddings, step):
+                indices, tuples = _tuples(unit, miner if step >= mined_from else None, embeddings, batch_labels)
+                value = loss(embeddings, batch_labels, indices) if indices is not None else loss(embeddings, batch_labels)
             _check_loss(value, unit.method.loss)
             optimiser.zero_grad(set_to_none=True)
             value.backward()
@@ -244,6 +260,17 @@ def pair_indices(labels: Tensor) -> Indices:
     left = torch.arange(half, device=labels.device)
     same = labels[:half] == labels[half:]
     return left[same], left[same] + half, left[~same], left[~same] + half
+
+
+@contextlib.contextmanager
+def _divergence_recognised(embeddings: Tensor, step: int) -> Iterator[None]:
+    # Miners draw with weights that cannot be computed from embeddings that are not finite: what they raise is divergence.
+    try:
+        yield
+    except Exception as error:
+        if not bool(torch.isfinite(embeddings).all()):
+            raise DivergedError(f"the embeddings were not finite at step {step + 1}") from error
+        raise
 
 
 def _check_loss(value: object, name: str) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,9 @@ import torch
 
 from siambench import record as records
 from siambench.catalogue import Catalogue
-from siambench.errors import ConfigError, CustodyError, DataError, DivergedError, MetricError, PluginError, UsageError
+from siambench.errors import DataMissingError, DivergedError, MetricError, SiambenchError, UsageError
 from siambench.evaluation import RawPixels, Scores, evaluate_items
-from siambench.plugin import MetricEntry
+from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.spec import Context, Unit, seed_of
 from siambench.split import Custody, Split, cut
 from siambench.train import EmbeddingModel, Entries, Trained, build_model, device, train
@@ -48,35 +49,30 @@ def execute(document: Mapping[str, Any], context: Context) -> records.Record:
     torch.set_num_threads(1)
     unit = Unit.from_json(document)
     started, clock, trace = time.time(), Clock(), None
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            outcome = _run(unit, context, clock)
-        state = "done"
-    except (UsageError, CustodyError, MemoryError, torch.OutOfMemoryError) as error:
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or not _is_method(error):
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            ready = _ready(unit, context, clock)
+        except Exception as error:
+            # Nothing of the method has run yet: what is wrong is the data, the installation or a file that is gone.
+            raise LostError(str(error) if isinstance(error, SiambenchError | LostError) else f"{type(error).__name__}: {error}") from error
+        try:
+            state, outcome = "done", _run(unit, ready, clock)
+        except (MemoryError, torch.OutOfMemoryError, DataMissingError, OSError) as error:
             raise LostError(f"{type(error).__name__}: {error}") from error
-        state, outcome, trace = "failed", _failure(error), traceback.format_exc()
-    except LostError:
-        raise
-    except Exception as error:  # whatever a component raises is its method's result
-        if "can't allocate memory" in str(error):
-            raise LostError(f"out of memory: {error}") from error
-        state, outcome, trace = "failed", _failure(error), traceback.format_exc()
+        except Exception as error:  # whatever a component raises is its method's result
+            if "can't allocate memory" in str(error):
+                raise LostError(f"out of memory: {error}") from error
+            state, outcome, trace = "failed", _failure(error), traceback.format_exc()
     record = records.make(unit, state=state, outcome=outcome, telemetry=_telemetry(started, clock, trace))
     if context.records is not None:
         records.write(Path(context.records), record)
     return record
 
 
-def _is_method(error: BaseException) -> bool:
-    # A component that breaks its contract while it runs is a result of its method; missing data and wrong names are not.
-    return isinstance(error, PluginError) or (isinstance(error, DataError) and type(error) is DataError) or type(error) is ConfigError
-
-
 def _failure(error: Exception) -> dict[str, Any]:
     verdict = "diverged" if isinstance(error, DivergedError) else "raised"
     text = str(error) if isinstance(error, DivergedError | UsageError | MetricError) else f"{type(error).__name__}: {error}"
-    return {"error": text[:2000], "verdict": verdict, "scores": {}, "per_class": {}, "curve": [], "notes": {}}
+    return {"error": " ".join(text.split())[:2000], "verdict": verdict, "scores": {}, "per_class": {}, "curve": [], "notes": {}}
 
 
 class Clock:
@@ -112,7 +108,17 @@ def metric_entries(catalogue: Catalogue, names: tuple[str, ...]) -> dict[str, Me
     return {name: catalogue.get("metrics", name).entry for name in names}
 
 
-def _run(unit: Unit, context: Context, clock: Clock) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Ready:
+    custody: Custody
+    shape: tuple[int, int, int]
+    metrics: Mapping[str, MetricEntry]
+    backbone: BackboneEntry | None
+    entries: Entries | None
+
+
+def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
+    """Data and components, checked to be those that the unit was planned with."""
     catalogue = _catalogue()
     with clock.phase("data"):
         name = context.local.get(unit.data["dataset"], unit.data["dataset"])
@@ -122,9 +128,22 @@ def _run(unit: Unit, context: Context, clock: Clock) -> dict[str, Any]:
                 f"the data has fingerprint {split.fingerprint[:16]}…, the unit was planned for {unit.data['fingerprint'][:16]}…"
             )
     _check_components(unit, context, catalogue)
+    backbone = None if unit.method.loss == "raw" else catalogue.get("backbones", unit.model["backbone"]).entry
+    entries = None
+    if not unit.method.is_anchor:
+        assert backbone is not None
+        entries = Entries(
+            backbone=backbone,
+            loss=catalogue.get("losses", context.local.get(unit.method.loss, unit.method.loss)).entry,
+            miner=None if unit.method.miner == "none" else catalogue.get("miners", unit.method.miner).entry,
+            sampler=catalogue.get("samplers", unit.training["sampler"]).entry,
+        )
     custody = Custody(dataset, split, kind=unit.kind, fold=unit.fold, opened=_opening(unit, context))
-    metrics = metric_entries(catalogue, unit.metrics)
+    return _Ready(custody, dataset.shape, metric_entries(catalogue, unit.metrics), backbone, entries)
 
+
+def _run(unit: Unit, ready: _Ready, clock: Clock) -> dict[str, Any]:
+    custody, metrics = ready.custody, ready.metrics
     if unit.kind == "tune":
         validation = custody.validation()
         seed = seed_of(unit.data["fingerprint"], "pairs", unit.fold)
@@ -133,18 +152,18 @@ def _run(unit: Unit, context: Context, clock: Clock) -> dict[str, Any]:
             with clock.phase("evaluate"):
                 return evaluate_items(model, validation, metrics, seed=seed, device=device()).scores
 
-        tuned = _train(unit, context, catalogue, custody, clock, validate)
+        tuned = _train(unit, ready, clock, validate)
         return {**_outcome(tuned), "scores": {}, "per_class": {}, "notes": {}, "directions": _directions(metrics)}
 
     trained: Trained | None = None
     model: torch.nn.Module
     if unit.method.loss == "raw":
         model = RawPixels().to(device())
-    elif unit.method.loss == "untrained":
-        entry = catalogue.get("backbones", unit.model["backbone"]).entry
-        model = build_model(unit, entry, dataset.shape).to(device())
+    elif ready.entries is None:
+        assert ready.backbone is not None
+        model = build_model(unit, ready.backbone, ready.shape).to(device())
     else:
-        trained = _train(unit, context, catalogue, custody, clock, None)
+        trained = _train(unit, ready, clock, None)
         model = trained.model
     with clock.phase("evaluate"):
         seed = seed_of(unit.data["fingerprint"], "pairs", "test")
@@ -169,23 +188,11 @@ def _check_components(unit: Unit, context: Context, catalogue: Catalogue) -> Non
                 raise LostError(f"the {role} {name} is {found} here, the unit was planned for {planned}")
 
 
-def _train(
-    unit: Unit,
-    context: Context,
-    catalogue: Catalogue,
-    custody: Custody,
-    clock: Clock,
-    validate: Callable[[EmbeddingModel], dict[str, float | None]] | None,
-) -> Trained:
-    entries = Entries(
-        backbone=catalogue.get("backbones", unit.model["backbone"]).entry,
-        loss=catalogue.get("losses", context.local.get(unit.method.loss, unit.method.loss)).entry,
-        miner=None if unit.method.miner == "none" else catalogue.get("miners", unit.method.miner).entry,
-        sampler=catalogue.get("samplers", unit.training["sampler"]).entry,
-    )
+def _train(unit: Unit, ready: _Ready, clock: Clock, validate: Callable[[EmbeddingModel], dict[str, float | None]] | None) -> Trained:
+    assert ready.entries is not None
     before = clock.seconds.get("evaluate", 0.0)
     with clock.phase("train"):
-        trained = train(unit, entries, custody.training(), validate)
+        trained = train(unit, ready.entries, ready.custody.training(), validate)
     clock.seconds["train"] -= clock.seconds.get("evaluate", 0.0) - before
     return trained
 

@@ -85,6 +85,22 @@ def test_the_same_command_runs_nothing_twice(sat, command_line, extras):
     assert json.loads(sat.stdout)["rows"] == json.loads(again.stdout)["rows"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--backbone", "flat", "--set", "model.options.wdith=8"), "backbone 'flat' has no option 'wdith', did you mean 'width'?"),
+        (("--dataset", "stripes", "--set", "dataset.options.image=8"), "data set 'stripes' has no option 'image', did you mean 'images'?"),
+        (("--track", "glyphs", "--backbone", "flat", "--set", "model.options.width=8"), "--set model.options.width"),
+    ],
+)
+def test_an_option_that_would_have_no_effect_is_an_error(command_line, extras, arguments, sentence):
+    """An option that a component does not have, or that no backbone of the comparison would be given, exits 4 and is named."""
+    result = command_line("run", "--loss", "triplet", *arguments, "--plan", plugins=(extras,))
+
+    assert (result.returncode, result.stdout) == (4, "")
+    assert sentence in result.stderr
+
+
 def test_one_name_of_two_plugins_is_an_error_that_names_both(command_line, extras, twin):
     """A loss that two distributions provide exits 4 and names both, in `run` and in `show`."""
     for arguments in (BY_NAME, ("show", "loss", "plain-hinge")):

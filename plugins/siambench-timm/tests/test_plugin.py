@@ -67,7 +67,6 @@ def test_show_describes_a_backbone_as_json():
 
 @pytest.mark.parametrize("shape", [(1, 32, 32), (3, 32, 32)])
 @pytest.mark.parametrize("model", sorted(siambench_timm.MODELS))
-@pytest.mark.slow
 def test_every_model_of_the_list_gives_features_of_grey_and_coloured_images(model, shape):
     """Each model of the list turns small images of one or three channels into finite features [B, F]."""
     import torch

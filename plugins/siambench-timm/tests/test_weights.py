@@ -7,7 +7,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
-from siambench.errors import ConfigError, DataMissingError
+from siambench.errors import ConfigError, DataMissingError, UsageError
 
 from siambench_timm.trunk import build
 
@@ -29,9 +29,10 @@ def pretrained(value, *, model="test_resnet", shape=SHAPE, size=0):
     return build(model, shape, pretrained=str(value), drop_path=0.0, size=size)
 
 
-def refusal(value, **options):
-    with pytest.raises(ConfigError) as caught:
+def refusal(value, *, kind=DataMissingError, **options):
+    with pytest.raises(UsageError) as caught:
         pretrained(value, **options)
+    assert type(caught.value) is kind
     return str(caught.value)
 
 
@@ -109,10 +110,8 @@ def test_missing_published_weights_say_what_is_missing_and_where_to_put_it(tmp_p
 
 def test_weights_from_elsewhere_are_not_called_imagenet():
     """Weights that timm publishes from elsewhere refuse the name imagenet, and so does a model without any."""
-    assert "timm's weights 'openai' of 'resnet50_clip' are not from ImageNet" in refusal(
-        "imagenet", model="resnet50_clip", shape=(3, 64, 64)
-    )
-    assert "timm publishes no weights for 'mixer_s16_224'" in refusal("imagenet", model="mixer_s16_224")
+    assert "timm's weights 'openai' of 'resnet50_clip' are not from ImageNet" in refusal("imagenet", kind=UsageError, model="resnet50_clip")
+    assert "timm publishes no weights for 'mixer_s16_224'" in refusal("imagenet", kind=UsageError, model="mixer_s16_224")
 
 
 def test_weights_of_another_model_are_refused(donor, tmp_path):
@@ -144,10 +143,12 @@ def test_nothing_in_a_file_of_weights_is_executed(tmp_path):
 
 
 def test_a_file_that_is_none_is_refused_in_one_sentence(tmp_path):
-    """A missing file, a damaged one, one of another kind, and images of two channels are each a ConfigError that says so."""
+    """A missing file, a damaged one, one of another kind, and images of two channels are each an error that says so."""
     (tmp_path / "damaged.safetensors").write_bytes(b"\x08\x00")
 
     assert "no file of weights 'absent.safetensors'; looked for absent.safetensors and " in refusal("absent.safetensors")
     assert "damaged.safetensors cannot be read as weights" in refusal(tmp_path / "damaged.safetensors")
-    assert "pretrained must be none, imagenet or a file that ends in .safetensors, .pth, .pt, .bin" in refusal("imagnet")
-    assert "pretrained weights of test_resnet take images of 1 or 3 channels, got 2" in refusal("imagenet", shape=(2, 32, 32))
+    assert "pretrained must be none, imagenet or a file that ends in .safetensors, .pth, .pt, .bin" in refusal("imagnet", kind=ConfigError)
+    assert "pretrained weights of test_resnet take images of 1 or 3 channels, got 2" in refusal(
+        "imagenet", kind=ConfigError, shape=(2, 32, 32)
+    )
