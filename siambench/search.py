@@ -35,7 +35,6 @@ TPE_ARGUMENTS: Mapping[str, Any] = {
     "multivariate": True,
     "group": False,
     "constant_liar": True,
-    "warn_independent_sampling": False,
 }
 """Every argument of the sampler that a release of Optuna might change its default of."""
 
