@@ -217,8 +217,13 @@ class _Coordinator:
     def _submit(self, unit: Unit) -> None:
         if self._engine is None:
             self._engine = self._make_engine()
+        from siambench.search import settings
+
         context = Context(
-            records=str(self._folder.records.resolve()), openings=str(self._folder.openings.resolve()), local=self._prepared.local
+            records=str(self._folder.records.resolve()),
+            openings=str(self._folder.openings.resolve()),
+            local=self._prepared.local,
+            search=settings(),
         )
         self._engine.submit(unit.id, unit.to_json(), context)
 

@@ -100,7 +100,7 @@ class Catalogue:
         for plugin, module, distribution in _sources(wanted):
             found, status = _load_one(manager, plugin, module, distribution)
             components += found
-            if module not in BUILTINS:
+            if not isinstance(module, str):
                 plugins.append(status)
             elif status.error is not None:
                 raise PluginError(f"the built-in {module} is broken: {status.error}")

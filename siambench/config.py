@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -259,7 +260,9 @@ def _validate(model: type[M], document: Mapping[str, Any], where: str) -> M:
 
 def explain(model: type[BaseModel], error: ValidationError) -> str:
     """The first thing that is wrong, in one sentence."""
-    first = error.errors()[0]
+    # A misspelt key is also a missing one: the spelling is what helps.
+    found = error.errors()
+    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         inside = ".".join(str(part) for part in first["loc"][:-1] if not isinstance(part, int))
@@ -301,9 +304,14 @@ def parse_set(pairs: tuple[str, ...] | list[str]) -> dict[str, Value]:
         if not found or not key.strip():
             raise ConfigError(f"--set takes key=value, got {pair!r}")
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
+            document = tomllib.loads(f"value = {text}")
         except tomllib.TOMLDecodeError:
+            document = {"value": text.strip()}
+        value = document["value"]
+        if len(document) > 1 or not isinstance(value, str | int | float | bool | list):
             value = text.strip()
+        if not all(math.isfinite(v) for v in (value if isinstance(value, list) else [value]) if isinstance(v, float)):
+            raise ConfigError(f"--set {key.strip()}: values must be finite, got {text.strip()}")
         result[key.strip()] = value
     return result
 

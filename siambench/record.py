@@ -58,7 +58,7 @@ def read(path: Path) -> Record | None:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         intact = record["schema"] == SCHEMA and record["id"] == path.stem == digest(record["result"]["unit"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return record if intact else None
 
@@ -75,7 +75,8 @@ def append_opening(path: Path, line: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        os.write(handle, (canonical(line) + "\n").encode())
+        # A line that a crash cut is ended first, so that this one is not lost with it; empty lines are passed over.
+        os.write(handle, ("\n" + canonical(line) + "\n").encode())
     finally:
         os.close(handle)
 
@@ -84,7 +85,7 @@ def read_openings(path: Path) -> list[dict[str, Any]]:
     """The lines of the log of test openings; a line that a crash cut is passed over."""
     found = []
     with contextlib.suppress(FileNotFoundError):
-        for text in path.read_text(encoding="utf-8").splitlines():
+        for text in path.read_bytes().split(b"\n"):
             with contextlib.suppress(ValueError):
                 found.append(json.loads(text))
     return found

@@ -29,14 +29,13 @@ RANDOM_TRIALS = 4
 """Random trials after the default one, before TPE begins."""
 
 TPE_ARGUMENTS: Mapping[str, Any] = {
-    "prior_weight": 1.0,
     "n_startup_trials": 1,
     "n_ei_candidates": 24,
     "multivariate": True,
     "group": False,
     "constant_liar": True,
 }
-"""Every argument of the sampler that a release of Optuna might change its default of."""
+"""Every argument of the sampler that a release of Optuna might change its default of, but for those it has deprecated."""
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -136,8 +135,9 @@ class Study:
             self._study.enqueue_trial({name: self.plan.defaults[name] for name in space})
         seed = seed_of(self.plan.key, number) % 2**32
         with warnings.catch_warnings():
-            # Multivariate TPE is marked experimental; every one of its arguments is passed and recorded.
+            # Multivariate TPE is marked experimental, and naming some arguments deprecated; every one of them is passed and recorded.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            warnings.simplefilter("ignore", FutureWarning)
             if number <= RANDOM_TRIALS:
                 self._study.sampler = optuna.samplers.RandomSampler(seed=seed)
             else:

@@ -228,11 +228,13 @@ class Context:
         records: the folder for its record, or None: it is only handed back.
         openings: the log of test openings, or None.
         local: paths behind names that stand for files and folders (``mine.py:MyLoss``, ``folder:birds``).
+        search: with what the coordinator searches, for the record.
     """
 
     records: str | None = None
     openings: str | None = None
     local: Mapping[str, str] = field(default_factory=dict)
+    search: Mapping[str, Any] = field(default_factory=dict)
 
 
 def canonical(document: object) -> str:

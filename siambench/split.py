@@ -117,6 +117,11 @@ def _check_consistency(dataset: Dataset) -> None:
         raise DataError(
             f"labels must be int64 in 0 … {classes - 1}, got {dataset.labels.dtype} in {dataset.labels.min()} … {dataset.labels.max()}"
         )
+    if len(set(dataset.class_names)) < classes:
+        twice = next(name for name in dataset.class_names if list(dataset.class_names).count(name) > 1)
+        raise DataError(f"class names must be distinct, got {twice!r} twice")
+    if dataset.digests is not None and len(dataset.digests) != len(dataset.labels):
+        raise DataError(f"the data set gives {len(dataset.digests)} digests for {len(dataset.labels)} images")
     for name, values in dataset.class_attributes.items():
         if len(values) != classes:
             raise DataError(f"class attribute {name!r} has {len(values)} values for {classes} classes")

@@ -63,7 +63,7 @@ def execute(document: Mapping[str, Any], context: Context) -> records.Record:
             if "can't allocate memory" in str(error):
                 raise LostError(f"out of memory: {error}") from error
             state, outcome, trace = "failed", _failure(error), traceback.format_exc()
-    record = records.make(unit, state=state, outcome=outcome, telemetry=_telemetry(started, clock, trace))
+    record = records.make(unit, state=state, outcome=outcome, telemetry={**_telemetry(started, clock, trace), "search": context.search})
     if context.records is not None:
         records.write(Path(context.records), record)
     return record

@@ -159,7 +159,7 @@ def test_garbage_among_the_records_is_passed_over(tiny, tmp_path):
 def test_only_final_units_open_the_test_part(tiny):
     """The log of test openings names every final unit and anchor once, and no tune unit; the table counts them."""
     _, undisturbed, document = tiny
-    opened = [json.loads(line)["unit"] for line in (undisturbed / "test-openings.jsonl").read_text().splitlines()]
+    opened = [json.loads(line)["unit"] for line in (undisturbed / "test-openings.jsonl").read_text().split()]
     kinds = {key: result["unit"]["kind"] for key, result in results(undisturbed / "records").items()}
     assert sorted(key for key, kind in kinds.items() if kind == "final") == sorted(opened)
     assert {"triplet+hard": 3, "raw": 1, "untrained": 3} == {row["method"]: row["test_opened"] for row in document["rows"]}

@@ -135,7 +135,7 @@ def test_plan_runs_nothing(siambench, tiny_track, tmp_path):
     done = siambench("run", "--track", tiny_track, "--loss", "triplet", "--plan", "--json")
     assert done.returncode == 0
     document = json.loads(done.stdout)
-    assert document["units"] == {"planned": 6 * 2 + 3 + 1 + 3, "cached": 0}
+    assert {"planned": 6 * 2 + 3 + 1 + 3, "cached": 0} == document["units"]
     assert document["estimated_seconds"] is None
     assert not (tmp_path / "siambench-runs").exists()
 
@@ -161,18 +161,18 @@ def test_run_prints_one_json_document(ran):
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert {"schema", "track", "rows", "units"} == set(document)
-    assert document["track"] == {"name": "tiny", "version": "1.0"}
-    assert document["units"] == {"planned": 19, "done": 19, "cached": 0, "failed": 0, "lost": 0}
+    assert {"name": "tiny", "version": "1.0"} == document["track"]
+    assert {"planned": 19, "done": 19, "cached": 0, "failed": 0, "lost": 0} == document["units"]
     rows = {row["method"]: row for row in document["rows"]}
-    assert list(rows) == ["triplet+hard", "raw", "untrained"]
+    assert ["triplet+hard", "raw", "untrained"] == list(rows)
     row = rows["triplet+hard"]
-    assert {key: row[key] for key in ("loss", "miner", "backbone")} == {"loss": "triplet", "miner": "hard", "backbone": "mlp"}
-    assert row["rank"] == [1, 1]
-    assert (row["trials"], row["seeds"]) == (6, 3)
+    assert {"loss": "triplet", "miner": "hard", "backbone": "mlp"} == {key: row[key] for key in ("loss", "miner", "backbone")}
+    assert [1, 1] == row["rank"]
+    assert (6, 3) == (row["trials"], row["seeds"])
     assert {"loss.margin", "miner.warmup", "optimiser.lr", "optimiser.weight_decay"} == set(row["params"])
     assert 0 <= row["params"]["miner.warmup"] <= 0.5
     assert {"mean", "ci95", "n"} == set(row["scores"]["recall@1"])
-    assert row["scores"]["recall@1"]["n"] == 3
+    assert 3 == row["scores"]["recall@1"]["n"]
     assert row["scores"]["recall@1"]["ci95"] > 0
     assert rows["raw"]["scores"]["recall@1"]["ci95"] is None
     assert rows["raw"]["rank"] is None
@@ -249,7 +249,7 @@ def test_python_and_command_line_agree(ran):
     rows = json.loads(first.stdout)["rows"]
     assert [row["method"] for row in rows] == list(frame["method"])
     assert [row["scores"]["map@r"]["mean"] for row in rows] == list(frame["map@r"])
-    assert frame["rank_low"][0] == 1
+    assert 1 == frame["rank_low"][0]
 
 
 def test_fixing_a_parameter_marks_the_row(siambench, tiny_track):
@@ -258,15 +258,15 @@ def test_fixing_a_parameter_marks_the_row(siambench, tiny_track):
         "run", "--track", tiny_track, "--loss", "triplet", "--trials", "1", "--seeds", "1", "--set", "loss.margin=0.3", "--json"
     )
     row = json.loads(done.stdout)["rows"][0]
-    assert row["params"]["loss.margin"] == 0.3
-    assert row["flags"] == ["edited-space", "short-budget"]
-    assert row["dimension"] == 2
+    assert 0.3 == row["params"]["loss.margin"]
+    assert ["edited-space", "short-budget"] == row["flags"]
+    assert 2 == row["dimension"]
 
 
 def test_changing_a_rule_makes_another_exam(siambench, tiny_track):
     """`--set training.epochs` renames the track, so its rows stand beside no others."""
     done = siambench("run", "--track", tiny_track, "--loss", "triplet", "--set", "training.epochs=1", "--plan", "--json")
-    assert json.loads(done.stdout)["track"]["name"] == "tiny+edited"
+    assert "tiny+edited" == json.loads(done.stdout)["track"]["name"]
 
 
 def test_list_show_tracks_plugins_as_json(siambench):
@@ -279,14 +279,14 @@ def test_list_show_tracks_plugins_as_json(siambench):
     everything = json.loads(siambench("list", "--json").stdout)
     assert {"datasets", "backbones", "losses", "miners", "samplers", "metrics"} == {entry["kind"] for entry in everything}
     triplet = json.loads(siambench("show", "loss", "triplet", "--json").stdout)
-    assert triplet["space"] == {"margin": {"type": "float", "low": -0.2, "high": 2.0, "log": False}}
-    assert triplet["images_per_class"] == 4
+    assert {"margin": {"type": "float", "low": -0.2, "high": 2.0, "log": False}} == triplet["space"]
+    assert 4 == triplet["images_per_class"]
     assert "FaceNet" in triplet["source"]
     assert "margin" in siambench("show", "losses", "triplet").stdout
     assert {"glyphs", "omniglot-minimal"} == {track["name"] for track in json.loads(siambench("tracks", "--json").stdout)}
     plugins = json.loads(siambench("plugins", "--json").stdout)
     assert {"plugin", "distribution", "version", "status", "error", "components"} == set(plugins[0])
-    assert plugins[0]["status"] == "ok"
+    assert "ok" == plugins[0]["status"]
 
 
 def test_an_ad_hoc_track_from_a_folder(siambench, tmp_path):
@@ -308,7 +308,7 @@ def test_an_ad_hoc_track_from_a_folder(siambench, tmp_path):
     small = [f"--set={x}" for x in ("dataset.options.size=16", "training.epochs=1", "training.steps_per_epoch=2", "training.batch_size=16")]
     done = siambench("run", "--loss", "contrastive", "--dataset", "folder:birds", "--trials", "1", "--seeds", "1", *small, "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["rows"][0]["method"] == "contrastive"
+    assert "contrastive" == json.loads(done.stdout)["rows"][0]["method"]
     assert str(tmp_path) not in "".join(path.read_text() for path in (tmp_path / "siambench-runs").rglob("records/*.json"))
 
 
@@ -346,4 +346,4 @@ def test_a_closed_pipe_is_no_error(tmp_path):
 
     command = f"{sys.executable} -m siambench list | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False, env=dict(os.environ))
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (0, "") == (done.returncode, done.stderr)

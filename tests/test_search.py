@@ -401,8 +401,10 @@ def test_the_settings_say_how_it_was_searched():
     assert (found["batch"], found["random_trials"]) == (4, 4)
     known = set(inspect.signature(optuna.samplers.TPESampler).parameters)
     assert set(found["tpe"]) <= known
-    # What is left out are callbacks without a JSON form, and the seed.
+    # What is left out are callbacks without a JSON form, the seed, and arguments that Optuna has deprecated.
     assert known - set(found["tpe"]) <= {
+        "prior_weight",
+        "warn_independent_sampling",
         "seed",
         "gamma",
         "weights",

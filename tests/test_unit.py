@@ -12,7 +12,7 @@ from torch import nn
 from siambench import record as records
 from siambench import unit as units
 from siambench.catalogue import Catalogue, Component, Provenance
-from siambench.errors import DataError, DataMissingError, PluginError
+from siambench.errors import DataError, DataMissingError
 from siambench.interfaces import Dataset
 from siambench.plan import anchor_units
 from siambench.plugin import DatasetEntry, LossEntry, MetricEntry
@@ -419,9 +419,3 @@ def test_a_record_holds_its_whole_unit(catalogue):
     unit = final(study_of(catalogue))
 
     assert unit == Unit.from_json(run(unit)["result"]["unit"])
-
-
-def test_a_plugin_error_is_told_from_the_environment():
-    """What a component does while it runs fails its unit; what is missing around it loses the unit."""
-    assert units._is_method(PluginError("broke its contract"))
-    assert not units._is_method(DataMissingError("gone"))

@@ -124,7 +124,7 @@ def adopt(folder: Path, track: Track, directories: Sequence[Path]) -> int:
             new += 1
         known = set((folder / OPENINGS).read_text(encoding="utf-8").splitlines()) if (folder / OPENINGS).is_file() else set()
         if (source / OPENINGS).is_file():
-            lines = [line for line in (source / OPENINGS).read_text(encoding="utf-8").splitlines() if line not in known]
+            lines = [line for line in (source / OPENINGS).read_text(encoding="utf-8").splitlines() if line and line not in known]
             with (folder / OPENINGS).open("a", encoding="utf-8") as file:
                 file.writelines(f"{line}\n" for line in lines)
     return new

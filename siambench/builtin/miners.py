@@ -67,6 +67,7 @@ def siambench_miners() -> dict[str, MinerEntry]:
         ),
         "easy-positive-hard-negative": MinerEntry(
             easy_positive_hard_negative,
+            gives="pairs",
             warmup=0.33,
             source="Xuan, Stylianou, Pless, Improved Embeddings with Easy Positive Triplet Mining, WACV 2020",
         ),

@@ -66,7 +66,8 @@ def koch2015(input_shape: tuple[int, int, int], *, dropout: float) -> nn.Module:
             parts.append(nn.Conv2d(channels, width, kernel))
             pooled = True
         else:
-            scaled = max(3, round(kernel * size / paper_size))
+            # Odd, since torch pads even kernels by a copy of the image, and warns of it.
+            scaled = max(3, round(kernel * size / paper_size) // 2 * 2 + 1)
             parts.append(nn.Conv2d(channels, width, scaled, padding="same"))
             pooled = min(height, wide) >= 4
         parts.append(nn.ReLU(inplace=True))
@@ -128,7 +129,7 @@ def resnet18(input_shape: tuple[int, int, int], *, weights: str) -> nn.Module:
         raise ConfigError(f"resnet18: weights must be none, imagenet or a file, got {weights!r}")
     try:
         return ResNet18(torch.load(path, map_location="cpu", weights_only=True))
-    except (RuntimeError, KeyError, TypeError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # torch.load raises almost anything for a foreign file
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         checksum = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         raise ConfigError(f"resnet18: {path.name} (SHA-256 {checksum}…) holds no ResNet-18 weights: {reason}") from error

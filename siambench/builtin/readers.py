@@ -176,7 +176,7 @@ def folder(path: str, *, size: int, mode: str) -> Dataset:
         for sub in sorted(root.iterdir())
         if sub.is_dir() and not sub.name.startswith(".")
         for file in sorted(sub.rglob("*"))
-        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+        if file.suffix.lower() in IMAGE_SUFFIXES and not any(p.startswith(".") for p in file.relative_to(sub).parts) and file.is_file()
     ]
     classes = sorted({name for name, _ in files})
     if len(classes) < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import torch
@@ -13,8 +14,9 @@ from siambench.errors import DataError
 class MPerClass:
     """``batch_size // images_per_class`` classes a batch, ``images_per_class`` images of each.
 
-    Classes are taken from shuffled rounds, so that all are seen equally often; a class's images are drawn without
-    replacement, and repeated within its slot only where the class has fewer than ``images_per_class``.
+    Classes are taken from shuffled rounds, so that all are seen equally often, and none stands in a batch twice unless
+    there are fewer classes than slots; a class's images are drawn without replacement, and repeated in a batch only where
+    the class has fewer than its slots there hold.
 
     Args:
         labels: int64 [N].
@@ -45,17 +47,20 @@ class MPerClass:
         queue: list[int] = []
         for _ in range(self.steps):
             while len(queue) < self.slots:
-                queue += torch.randperm(len(self.members), generator=self.generator).tolist()
+                # At the seam of two rounds, classes that are in the batch already stand behind the others.
+                waiting = Counter(queue)
+                queue += sorted(torch.randperm(len(self.members), generator=self.generator).tolist(), key=waiting.__getitem__)
             chosen, queue = queue[: self.slots], queue[self.slots :]
-            batch = torch.cat([self._draw(self.members[c]) for c in chosen])
+            drawn = {c: iter(self._draw(self.members[c], times).view(-1, self.images_per_class)) for c, times in Counter(chosen).items()}
+            batch = torch.cat([next(drawn[c]) for c in chosen])
             self.drawn += len(batch)
             self.repeated += len(batch) - len(torch.unique(batch))
             yield batch
 
-    def _draw(self, members: Tensor) -> Tensor:
+    def _draw(self, members: Tensor, slots: int) -> Tensor:
         order = torch.randperm(len(members), generator=self.generator)
-        rounds = -(-self.images_per_class // len(members))
-        return members[order.repeat(rounds)[: self.images_per_class]]
+        wanted = slots * self.images_per_class
+        return members[order.repeat(-(-wanted // len(members)))[:wanted]]
 
     @property
     def repeat_rate(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterable
@@ -11,11 +12,13 @@ from typing import IO, TYPE_CHECKING, Literal
 import filelock
 import numpy as np
 
-from siambench.data.locate import cache_folder
+from siambench.data.locate import cache_folder, share
 from siambench.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 Mode = Literal["grey", "rgb"]
 
@@ -66,7 +69,9 @@ def decoded(key: str, build: Callable[[], Iterable[NDArray[np.uint8]]]) -> NDArr
             if not path.is_file():
                 _write(path, np.stack(list(build())))
         return _map(path)
-    except (PermissionError, NotADirectoryError, FileExistsError):
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
         return np.stack(list(build()))
 
 
@@ -80,6 +85,7 @@ def _write(path: Path, images: NDArray[np.uint8]) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             np.save(file, images, allow_pickle=False)
+        share(Path(temporary))
         Path(temporary).replace(path)
     finally:
         Path(temporary).unlink(missing_ok=True)

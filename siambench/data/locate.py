@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import http.client
 import os
 import tempfile
+import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +73,7 @@ def locate(remote: Remote, also: Sequence[Path] = ()) -> Path:
     places = candidates(remote, also)
     for path in places:
         if path.is_file():
-            _check(path, remote)
+            _check(path, remote, str(path))
             return path
     target = places[-1]
     try:
@@ -78,8 +81,10 @@ def locate(remote: Remote, also: Sequence[Path] = ()) -> Path:
         with filelock.FileLock(f"{target}.lock"):
             if not target.is_file():
                 _download(remote, target)
-    except OSError as error:
-        reason = getattr(error, "reason", None) or error
+    except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
+        reason = str(getattr(error, "reason", None) or error).strip() or type(error).__name__
         wanted = Path(os.environ["SIAMBENCH_DATA"]) / remote.folder if os.environ.get("SIAMBENCH_DATA") else target.parent
         raise DataMissingError(
             f"{remote.name} is missing and {remote.url} could not be downloaded ({reason}): put the file into {wanted}"
@@ -95,20 +100,28 @@ def _download(remote: Remote, target: Path) -> None:
                 while block := answer.read(1 << 20):
                     part.write(block)
             part.close()
-            _check(temporary, remote)
+            _check(temporary, remote, f"what {remote.url} gave")
+            share(temporary)
             temporary.replace(target)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
 
 
-def _check(path: Path, remote: Remote) -> None:
+def share(temporary: Path) -> None:
+    """Give a temporary file, which only its owner may read, the permissions of a new file: a cache may be shared."""
+    mask = os.umask(0)
+    os.umask(mask)
+    temporary.chmod(0o666 & ~mask)
+
+
+def _check(path: Path, remote: Remote, called: str) -> None:
     try:
         with gzip.open(path) if remote.unpacked else path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise DataMissingError(f"{path} is damaged ({error}): replace it by {remote.name} from {remote.url}") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataMissingError(f"{called} is damaged ({error}): replace it by {remote.name} from {remote.url}") from error
     if not found.startswith(remote.sha256_prefix):
         raise DataMissingError(
-            f"{path} has SHA-256 {found[:16]}…, expected {remote.sha256_prefix[:16]}…: replace it by {remote.name} from {remote.url}"
+            f"{called} has SHA-256 {found[:16]}…, expected {remote.sha256_prefix[:16]}…: replace it by {remote.name} from {remote.url}"
         )

@@ -29,7 +29,7 @@ def augment(images: Tensor, rules: Mapping[str, Any], *, generator: Generator) -
     Returns:
         fp32 [B, C, H, W] on the device of ``images``.
     """
-    if not any(rules.get(key) for key in ("rotate", "translate", "shear", "flip")) and rules.get("scale") in (None, [1.0, 1.0]):
+    if not any(rules.get(key) for key in ("rotate", "translate", "shear", "flip")) and tuple(rules.get("scale", (1, 1))) == (1, 1):
         return images
     draws = torch.rand((len(images), 6), generator=generator, dtype=torch.float32)
     signed = draws * 2 - 1
@@ -41,10 +41,12 @@ def augment(images: Tensor, rules: Mapping[str, Any], *, generator: Generator) -
     # grid_sample's coordinates run over [-1, 1]: a share of the edge is twice that.
     move = signed[:, 4:] * 2 * rules.get("translate", 0.0)
     cosine, sine = torch.cos(rotate) / scale, torch.sin(rotate) / scale
+    # A turn is one in pixels: in shares of the edges, a wide image would be sheared by it.
+    height, wide = images.shape[2:]
     theta = torch.stack(
         [
-            torch.stack([mirror * cosine, shear * cosine - sine, move[:, 0]], dim=1),
-            torch.stack([mirror * sine, shear * sine + cosine, move[:, 1]], dim=1),
+            torch.stack([mirror * cosine, (shear * cosine - sine) * (height / wide), move[:, 0]], dim=1),
+            torch.stack([mirror * sine * (wide / height), shear * sine + cosine, move[:, 1]], dim=1),
         ],
         dim=1,
     ).to(images.device, non_blocking=True)

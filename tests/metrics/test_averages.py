@@ -10,15 +10,15 @@ from siambench.metrics import average, class_means
 
 def test_average_leaves_out_and_counts_queries_without_a_score():
     """The mean is over the scored queries, and the number of the others comes with it."""
-    assert average(torch.tensor([1.0, torch.nan, 0.5, torch.nan])) == (0.75, 2)
+    assert (0.75, 2) == average(torch.tensor([1.0, torch.nan, 0.5, torch.nan]))
     mean, missing = average(torch.tensor([torch.nan]))
     assert math.isnan(mean)
-    assert missing == 1
+    assert 1 == missing
 
 
 def test_average_of_float16_is_computed_in_float64():
     """Two thousand and one half-precision ones have mean 1, which half-precision sums cannot say."""
-    assert average(torch.ones(70_001, dtype=torch.float16)) == (1.0, 0)
+    assert (1.0, 0) == average(torch.ones(70_001, dtype=torch.float16))
 
 
 def test_class_means_are_those_of_each_class():

@@ -48,8 +48,8 @@ def test_first_support_item_wins_a_tie():
     support = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
     query = torch.tensor([[[1.0, 0.5]]])
 
-    assert episode_accuracy(support, torch.tensor([[8, 3]]), query, torch.tensor([[8]])).tolist() == [1.0]
-    assert episode_accuracy(support, torch.tensor([[8, 3]]), query, torch.tensor([[3]]), rule="prototype").tolist() == [1.0]
+    assert [1.0] == episode_accuracy(support, torch.tensor([[8, 3]]), query, torch.tensor([[8]])).tolist()
+    assert [1.0] == episode_accuracy(support, torch.tensor([[8, 3]]), query, torch.tensor([[3]]), rule="prototype").tolist()
 
 
 def test_draws_keep_every_promise():
@@ -62,15 +62,15 @@ def test_draws_keep_every_promise():
 
     drawn = draw_episodes(labels, seed=1, episodes=7, ways=15, shots=2, queries=3, groups=groups)
 
-    assert drawn.support.shape == (7, 30)
-    assert drawn.query.shape == (7, 45)
+    assert (7, 30) == drawn.support.shape
+    assert (7, 45) == drawn.query.shape
     used = []
     for support, query in zip(drawn.support, drawn.query, strict=True):
         items = torch.cat([support, query])
-        assert len(items.unique()) == 75
-        assert len(groups[items].unique()) == 1
+        assert 75 == len(items.unique())
+        assert 1 == len(groups[items].unique())
         assert torch.equal(labels[support].view(15, 2)[:, 0], labels[query].view(15, 3)[:, 0])
-        assert labels[items].unique(return_counts=True)[1].tolist() == [5] * 15
+        assert [5] * 15 == labels[items].unique(return_counts=True)[1].tolist()
         used.append(int(groups[support[0]]))
     assert {0, 1, 2} == set(used[:3]) == set(used[3:6])
 
@@ -94,7 +94,7 @@ def test_drawn_episodes_are_scored_end_to_end():
 
     scores = episode_accuracy(points[drawn.support], labels[drawn.support], points[drawn.query], labels[drawn.query])
 
-    assert scores.tolist() == [1.0] * 4
+    assert [1.0] * 4 == scores.tolist()
 
 
 @pytest.mark.parametrize(

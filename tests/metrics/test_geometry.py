@@ -82,9 +82,9 @@ def test_collapse_is_perfectly_aligned_and_not_uniform():
     """All items at one point: alignment 0, uniformity 0, effective rank 1."""
     points = torch.full((20, 7), 0.4)
 
-    assert pytest.approx(alignment(points, torch.arange(20) // 2), abs=1e-12) == 0
-    assert pytest.approx(uniformity(points), abs=1e-12) == 0
-    assert pytest.approx(effective_rank(points), abs=1e-6) == 1
+    assert 0 == pytest.approx(alignment(points, torch.arange(20) // 2), abs=1e-12)
+    assert 0 == pytest.approx(uniformity(points), abs=1e-12)
+    assert 1 == pytest.approx(effective_rank(points), abs=1e-6)
 
 
 def test_effective_rank_is_its_formula():
@@ -101,8 +101,8 @@ def test_effective_rank_counts_equal_directions():
     points = torch.zeros(10, 6)
     points[:4, :4] = 3 * torch.eye(4)
 
-    assert pytest.approx(effective_rank(points), abs=1e-12) == 4
-    assert effective_rank(torch.zeros(3, 2)) == 0.0
+    assert 4 == pytest.approx(effective_rank(points), abs=1e-12)
+    assert 0.0 == effective_rank(torch.zeros(3, 2))
 
 
 def test_refuses_what_has_no_geometry():

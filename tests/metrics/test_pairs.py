@@ -61,7 +61,7 @@ def test_large_classes_do_not_crowd_out_small_ones():
     drawn = draw_pairs(labels, seed=0, folds=2, pairs_per_fold=200)
 
     _, counts = labels[drawn.left[drawn.same]].unique(return_counts=True)
-    assert counts.tolist() == [50, 50, 50, 50]
+    assert [50, 50, 50, 50] == counts.tolist()
 
 
 def test_all_pairs_of_a_small_fold_are_drawn_once():
@@ -103,7 +103,7 @@ def test_many_classes_give_impostors_of_different_class_pairs():
     drawn = draw_pairs(labels, seed=0, folds=2, pairs_per_fold=1200)
 
     couples = torch.stack([labels[drawn.left], labels[drawn.right]], dim=1)[~drawn.same]
-    assert len(couples.unique(dim=0)) == 1200
+    assert 1200 == len(couples.unique(dim=0))
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_more_than_ten_folds_only_when_asked():
     """Ten folds by default, more where the caller says so and the classes allow it."""
     labels = labels_of(*[3] * 50)
 
-    assert len(draw_pairs(labels, seed=0).fold.unique()) == 10
-    assert len(draw_pairs(labels, seed=0, folds=25).fold.unique()) == 25
+    assert 10 == len(draw_pairs(labels, seed=0).fold.unique())
+    assert 25 == len(draw_pairs(labels, seed=0, folds=25).fold.unique())
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
@@ -143,6 +143,6 @@ def test_similarity_is_cosine_or_negative_distance(dtype):
     exact = points.double()
     cosine = torch.nn.functional.cosine_similarity(exact[left], exact[right])
     torch.testing.assert_close(pair_similarity(points, drawn), cosine, rtol=0, atol=1e-12)
-    assert pair_similarity(points, drawn)[7] == 0
+    assert 0 == pair_similarity(points, drawn)[7]
     distance = (exact[left] - exact[right]).norm(dim=1)
     torch.testing.assert_close(pair_similarity(points, drawn, distance="euclidean"), -distance, rtol=0, atol=1e-12)

@@ -167,7 +167,7 @@ def test_agrees_with_pytorch_metric_learning(dtype):
     found = matches(labels, labels, nearest(points, points, int(relevant.max()), exclude_self=True))
     some = answerable(relevant)
 
-    assert int((~some).sum()) == 1
+    assert 1 == int((~some).sum())
     assert expected["precision_at_1"] == pytest.approx(float(precision_at_k(found, k=1)[some].mean()), abs=1e-6)
     assert expected["r_precision"] == pytest.approx(float(r_precision(found, relevant)[some].mean()), abs=1e-6)
     assert expected["mean_average_precision_at_r"] == pytest.approx(
@@ -209,7 +209,7 @@ def test_no_query_gives_no_score():
     found, relevant = torch.zeros(0, 4, dtype=torch.bool), torch.zeros(0, dtype=torch.int64)
 
     for score in (mean_average_precision_at_r, mean_average_precision, r_precision, reciprocal_rank):
-        assert score(found, relevant).shape == (0,)
+        assert (0,) == score(found, relevant).shape
 
 
 HITS = torch.tensor([[True, False, True], [False, False, False]])

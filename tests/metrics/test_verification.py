@@ -94,9 +94,9 @@ def test_thresholds_come_from_the_other_folds():
 
     result = k_fold_accuracy(similarity, same, fold)
 
-    assert result.per_fold == (1.0, 1.0, 0.5)
-    assert pytest.approx(result.thresholds, abs=1e-7) == (0.3, 0.25, 0.5)
-    assert pytest.approx(result.mean) == 2.5 / 3
+    assert (1.0, 1.0, 0.5) == result.per_fold
+    assert (0.3, 0.25, 0.5) == pytest.approx(result.thresholds, abs=1e-7)
+    assert 2.5 / 3 == pytest.approx(result.mean)
     assert np.std([1, 1, 0.5], ddof=1) / math.sqrt(3) == pytest.approx(result.standard_error)
 
 
@@ -125,23 +125,23 @@ def test_swapped_convention_turns_every_score_around():
     """The convention is same = 1: with the labels of a perfect separation swapped, AUC is 0 and the equal error rate 1."""
     similarity, same = torch.tensor([0.9, 0.8, -0.2, -0.3, -0.4]), torch.tensor([1, 1, 0, 0, 0])
 
-    assert (roc_auc(similarity, same), equal_error_rate(similarity, same)) == (1.0, 0.0)
-    assert (roc_auc(similarity, 1 - same), equal_error_rate(similarity, 1 - same)) == (0.0, 1.0)
+    assert (1.0, 0.0) == (roc_auc(similarity, same), equal_error_rate(similarity, same))
+    assert (0.0, 1.0) == (roc_auc(similarity, 1 - same), equal_error_rate(similarity, 1 - same))
 
 
 def test_equal_similarities_are_chance():
     """When all pairs are equally similar, AUC and equal error rate are one half, and nothing is accepted at a low FAR."""
     similarity, same = torch.full((60,), 0.7), torch.arange(60) % 3 == 0
 
-    assert roc_auc(similarity, same) == 0.5
-    assert equal_error_rate(similarity, same) == 0.5
-    assert true_accept_rate_at(similarity, same, far=0.3) == 0.0
+    assert 0.5 == roc_auc(similarity, same)
+    assert 0.5 == equal_error_rate(similarity, same)
+    assert 0.0 == true_accept_rate_at(similarity, same, far=0.3)
     assert math.inf == best_threshold(similarity, same)
 
 
 def test_lowest_threshold_when_all_should_be_accepted():
     """With genuine pairs alone, the threshold is the lowest similarity, which it accepts."""
-    assert best_threshold(torch.tensor([0.5, -0.5, 0.1]), torch.tensor([1, 1, 1])) == -0.5
+    assert -0.5 == best_threshold(torch.tensor([0.5, -0.5, 0.1]), torch.tensor([1, 1, 1]))
 
 
 def test_threshold_between_neighbouring_numbers_rejects_the_lower():
@@ -154,7 +154,7 @@ def test_threshold_between_neighbouring_numbers_rejects_the_lower():
 
 def test_number_of_impostors_needed():
     """Ten impostors for every false accept that is let through; fewer give no score."""
-    assert [impostors_needed(far) for far in (0.1, 0.01, 1e-3, 1e-5, 0.07)] == [100, 1000, 10_000, 1_000_000, 143]
+    assert [100, 1000, 10_000, 1_000_000, 143] == [impostors_needed(far) for far in (0.1, 0.01, 1e-3, 1e-5, 0.07)]
     same = torch.cat([torch.ones(5, dtype=torch.int64), torch.zeros(100, dtype=torch.int64)])
     similarity = torch.linspace(1, -1, 105)
     assert true_accept_rate_at(similarity, same, far=0.1) == 1.0

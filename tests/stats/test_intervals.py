@@ -22,8 +22,8 @@ def test_t_interval_agrees_with_scipy(values, confidence):
 
 def test_one_value_has_no_interval():
     """A single seed says nothing of the spread, and two equal ones that there is none."""
-    assert t_interval([0.4]) == (0.4, None)
-    assert t_interval([0.1] * 3) == (0.1, 0.0)
+    assert (0.4, None) == t_interval([0.4])
+    assert (0.1, 0.0) == t_interval([0.1] * 3)
 
 
 @pytest.mark.parametrize("values", [[], [[1.0, 2.0]], [1.0, math.nan], [math.inf]])
@@ -43,7 +43,7 @@ def test_bootstrap_is_its_loop():
 
     mean, low, high = class_bootstrap(scores, counts, seed=7, draws=500)
 
-    assert pytest.approx(mean, abs=1e-12) == (1.0 + 0.9 + 1.5 + 1.0) / 19
+    assert (1.0 + 0.9 + 1.5 + 1.0) / 19 == pytest.approx(mean, abs=1e-12)
     assert tuple(np.quantile(resampled, [0.025, 0.975])) == pytest.approx((low, high), abs=1e-12)
 
 
@@ -81,14 +81,14 @@ def test_detectable_difference_is_found_with_the_power_promised(n, comparisons):
     difference = minimum_detectable_difference(0.02, n, comparisons)
 
     critical = stats.t.ppf(1 - 0.05 / (2 * comparisons), n - 1)
-    assert pytest.approx(stats.nct.sf(critical, n - 1, difference / 0.02 * math.sqrt(n)), abs=1e-4) == 0.8
+    assert 0.8 == pytest.approx(stats.nct.sf(critical, n - 1, difference / 0.02 * math.sqrt(n)), abs=1e-4)
 
 
 def test_detectable_difference_at_five_seeds_and_twelve_methods():
     """Twelve methods and five seeds need a t beyond 9.26, so differences of five deviations: a number worth printing."""
     assert 11.454 / math.sqrt(5) == pytest.approx(minimum_detectable_difference(1.0, 5, 66), abs=1e-3)
     assert minimum_detectable_difference(1.0, 1, 66) is None
-    assert minimum_detectable_difference(0.0, 5, 66) == 0.0
+    assert 0.0 == minimum_detectable_difference(0.0, 5, 66)
 
 
 @pytest.mark.parametrize("arguments", [(-1.0, 5, 1), (math.inf, 5, 1), (math.nan, 5, 1), (1.0, 0, 1), (1.0, 5, 0)])

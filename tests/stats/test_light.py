@@ -8,4 +8,4 @@ def test_statistics_do_not_import_torch():
 
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert finished.stdout.strip() == "[]"
+    assert "[]" == finished.stdout.strip()

@@ -29,7 +29,7 @@ def test_holm_is_its_definition(p_values):
 
 def test_holm_of_a_published_example():
     """0.01, 0.02, 0.03, 0.005 become 0.03, 0.04, 0.04, 0.02."""
-    assert pytest.approx(holm([0.01, 0.02, 0.03, 0.005]).tolist()) == [0.03, 0.04, 0.04, 0.02]
+    assert [0.03, 0.04, 0.04, 0.02] == pytest.approx(holm([0.01, 0.02, 0.03, 0.005]).tolist())
 
 
 @pytest.mark.parametrize("p_values", [[0.5, 1.1], [-0.1], [math.nan], [[0.1]]])
@@ -66,7 +66,7 @@ def test_p_values_agree_with_scipy(missing):
     for (i, j), p in zip(raw, slow_holm(list(raw.values())), strict=True):
         assert p == pytest.approx(tests.adjusted[i, j], rel=1e-9)
         assert tests.adjusted[i, j] == tests.adjusted[j, i]
-    assert np.diag(tests.adjusted).tolist() == [1.0] * 6
+    assert [1.0] * 6 == np.diag(tests.adjusted).tolist()
     assert (~np.isnan(table)).sum(axis=1).tolist() == np.diag(tests.seeds).tolist()
 
 
@@ -77,8 +77,8 @@ def test_signs_say_which_scores_are_larger():
 
     signs = compare_all(table).signs()
 
-    assert signs[2].tolist() == [1, 1, 0]
-    assert signs[:, 2].tolist() == [-1, -1, 0]
+    assert [1, 1, 0] == signs[2].tolist()
+    assert [-1, -1, 0] == signs[:, 2].tolist()
     assert (signs == -signs.T).all()
 
 
@@ -110,16 +110,16 @@ def test_methods_without_randomness_differ_without_doubt():
     tests = compare_all(table, fixed=[True, True, False, True])
 
     assert 0.0 == tests.p_value[0, 1] == tests.p_value[3, 0]
-    assert tests.p_value[1, 3] == 1.0
-    assert tests.signs()[0, 1] == -1
+    assert 1.0 == tests.p_value[1, 3]
+    assert -1 == tests.signs()[0, 1]
     assert stats.ttest_1samp(table[2], 0.2).pvalue == pytest.approx(tests.p_value[0, 2])
-    assert np.diag(tests.seeds).tolist() == [3] * 4
-    assert compare_all([[np.nan], [0.2]], fixed=[True, True]).p_value[0, 1] == 1.0
+    assert [3] * 4 == np.diag(tests.seeds).tolist()
+    assert 1.0 == compare_all([[np.nan], [0.2]], fixed=[True, True]).p_value[0, 1]
 
 
 def test_agreeing_seeds_are_not_taken_for_fixed():
     """Two rows that happen to be constant over two seeds show nothing unless they are said to be fixed."""
-    assert compare_all([[0.2, 0.2], [0.3, 0.3]]).p_value[0, 1] == 0.5
+    assert 0.5 == compare_all([[0.2, 0.2], [0.3, 0.3]]).p_value[0, 1]
     with pytest.raises(MetricError, match=r"got 0.2 and 0.3 in row 1"):
         compare_all([[0.1, 0.1], [0.2, 0.3]], fixed=[False, True])
     with pytest.raises(MetricError, match=r"got shape \(1,\) for 2 methods"):
@@ -130,8 +130,8 @@ def test_constant_difference_of_varying_methods_is_judged_by_signs():
     """Scores counted in queries may differ by the same amount at every seed: p is that of flipping n signs."""
     scores = np.array([0.31, 0.35, 0.30, 0.39, 0.33])
 
-    assert compare_all([scores, scores + 0.01]).p_value[0, 1] == 2 * 0.5**5
-    assert compare_all([scores[:2], scores[:2] + 0.01]).p_value[0, 1] == 0.5
+    assert 2 * 0.5**5 == compare_all([scores, scores + 0.01]).p_value[0, 1]
+    assert 0.5 == compare_all([scores[:2], scores[:2] + 0.01]).p_value[0, 1]
 
 
 def test_too_few_common_seeds_show_nothing():
@@ -139,9 +139,9 @@ def test_too_few_common_seeds_show_nothing():
     tests = compare_all([[0.1, 0.2, np.nan], [np.nan, 0.9, 0.8], [0.5, np.nan, np.nan]])
 
     assert (tests.adjusted == 1.0).all()
-    assert pytest.approx(tests.difference[0, 1]) == -0.7
+    assert -0.7 == pytest.approx(tests.difference[0, 1])
     assert math.isnan(tests.difference[1, 2])
-    assert tests.seeds.tolist() == [[2, 1, 1], [1, 2, 0], [1, 0, 1]]
+    assert [[2, 1, 1], [1, 2, 0], [1, 0, 1]] == tests.seeds.tolist()
     assert (tests.signs() == 0).all()
 
 
@@ -149,8 +149,8 @@ def test_one_method_is_compared_with_nobody():
     """A table of one row has no pair."""
     tests = compare_all([[0.1, 0.2]])
 
-    assert tests.adjusted.tolist() == [[1.0]]
-    assert tests.difference.tolist() == [[0.0]]
+    assert [[1.0]] == tests.adjusted.tolist()
+    assert [[0.0]] == tests.difference.tolist()
 
 
 @pytest.mark.parametrize(("table", "reason"), [([0.1, 0.2], r"got shape \(2,\)"), ([[0.1, math.inf]], "1 infinite"), ([], "got shape")])
@@ -164,7 +164,7 @@ def test_scores_by_name_become_a_table():
     """Methods keep their order, seeds are sorted, and what a method lacks is missing."""
     methods, seeds, table = score_table({"b": {2: 0.4, 0: 0.1}, "a": {1: 0.7}})
 
-    assert methods == ("b", "a")
-    assert seeds == (0, 1, 2)
+    assert ("b", "a") == methods
+    assert (0, 1, 2) == seeds
     np.testing.assert_array_equal(np.array([[0.1, np.nan, 0.4], [np.nan, 0.7, np.nan]]), table)
-    assert score_table({})[2].shape == (0, 0)
+    assert (0, 0) == score_table({})[2].shape

@@ -23,20 +23,20 @@ def test_rank_interval_counts_significant_differences():
     """A method may have any rank from one below those shown better to one above those shown worse."""
     tests = decided(4, (0, 2), (0, 3), (1, 3))
 
-    assert rank_intervals(tests) == ((1, 2), (1, 3), (2, 4), (3, 4))
-    assert rank_intervals(tests, higher_is_better=False) == ((3, 4), (2, 4), (1, 3), (1, 2))
+    assert ((1, 2), (1, 3), (2, 4), (3, 4)) == rank_intervals(tests)
+    assert ((3, 4), (2, 4), (1, 3), (1, 2)) == rank_intervals(tests, higher_is_better=False)
 
 
 def test_nothing_shown_leaves_every_rank():
     """Without a significant difference all intervals are [1, K]."""
-    assert rank_intervals(decided(3)) == ((1, 3),) * 3
-    assert rank_intervals(compare_all([[0.3, 0.4]])) == ((1, 1),)
+    assert ((1, 3),) * 3 == rank_intervals(decided(3))
+    assert ((1, 1),) == rank_intervals(compare_all([[0.3, 0.4]]))
 
 
 def test_stricter_alpha_widens_intervals():
     """A difference at p = 0.01 counts at alpha 0.05 and not at 0.001."""
-    assert rank_intervals(decided(2, (0, 1)), alpha=0.001) == ((1, 2), (1, 2))
-    assert rank_intervals(decided(2, (0, 1)), alpha=0.05) == ((1, 1), (2, 2))
+    assert ((1, 2), (1, 2)) == rank_intervals(decided(2, (0, 1)), alpha=0.001)
+    assert ((1, 1), (2, 2)) == rank_intervals(decided(2, (0, 1)), alpha=0.05)
 
 
 @settings(deadline=None, derandomize=True)
@@ -56,14 +56,14 @@ def test_groups_end_where_the_leader_is_significantly_better():
     """Rows tied with the first of their group stay in it; the next one opens a group, in the better direction."""
     tests = decided(5, (3, 0), (3, 4), (1, 0), (2, 0), (2, 4))
 
-    assert tie_groups([0.1, 0.6, 0.7, 0.9, 0.2], tests) == (2, 1, 1, 1, 2)
-    assert tie_groups([0.1, 0.6, 0.7, 0.9, 0.2], tests, higher_is_better=False) == (1, 2, 2, 2, 1)
+    assert (2, 1, 1, 1, 2) == tie_groups([0.1, 0.6, 0.7, 0.9, 0.2], tests)
+    assert (1, 2, 2, 2, 1) == tie_groups([0.1, 0.6, 0.7, 0.9, 0.2], tests, higher_is_better=False)
 
 
 def test_missing_mean_is_last():
     """A method without a mean stands in the last group, alone or with others like it."""
-    assert tie_groups([0.9, math.nan, 0.2, math.nan], decided(4, (0, 2))) == (1, 3, 2, 3)
-    assert tie_groups([math.nan, math.nan], decided(2)) == (1, 1)
+    assert (1, 3, 2, 3) == tie_groups([0.9, math.nan, 0.2, math.nan], decided(4, (0, 2)))
+    assert (1, 1) == tie_groups([math.nan, math.nan], decided(2))
     with pytest.raises(MetricError, match="for 2 methods"):
         tie_groups([0.1], decided(2))
 
@@ -92,8 +92,8 @@ def test_mean_rank_over_tracks():
     assert t_interval([3, 3, 2]) == result[1]
     assert result[2] is None
     assert t_interval([2, 1.5, 3]) == result[3]
-    assert mean_ranks([[2.0, 1.0]]) == ((1.0, None), (2.0, None))
-    assert mean_ranks([[np.nan]]) == (None,)
+    assert ((1.0, None), (2.0, None)) == mean_ranks([[2.0, 1.0]])
+    assert (None,) == mean_ranks([[np.nan]])
 
 
 @pytest.mark.parametrize(

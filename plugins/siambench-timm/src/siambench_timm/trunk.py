@@ -7,7 +7,7 @@ from typing import Any
 
 import timm
 import torch
-from siambench.errors import ConfigError, DataMissingError, UsageError, suggestion
+from siambench.errors import ConfigError, DataMissingError, suggestion
 from timm.layers import PatchEmbed
 from timm.models import get_pretrained_cfg
 from torch import Tensor, nn
@@ -63,8 +63,7 @@ def build(name: str, input_shape: tuple[int, int, int], *, pretrained: str, drop
 
     Raises:
         ConfigError: if the model takes no such option or images.
-        UsageError: if this timm has no such model, or publishes no such weights.
-        DataMissingError: if weights are neither here nor within reach, or are not the model's.
+        DataMissingError: if this timm has no such model, or its weights are neither here nor within reach, or not its own.
     """
     config = _config(name)
     _check_options(pretrained, drop_path, size)
@@ -90,12 +89,12 @@ def _config(name: object) -> Any:
     if not isinstance(name, str) or not timm.is_model(name):
         architectures = timm.list_models()
         near = suggestion(name.partition(".")[0], architectures) if isinstance(name, str) else ""
-        raise UsageError(f"timm {timm.__version__} has no model {name!r}{near}; {len(architectures)} models, see timm.list_models()")
+        raise DataMissingError(f"timm {timm.__version__} has no model {name!r}{near}; {len(architectures)} models, see timm.list_models()")
     architecture, _, tag = name.partition(".")
     tags = [full.partition(".")[2] for full in timm.list_models(f"{architecture}.*", include_tags=True)]
     if tag and tag not in tags:
         known = ", ".join(sorted(t for t in tags if t)) or "none"
-        raise UsageError(f"timm's {architecture} has no weights {tag!r}{suggestion(tag, tags)}; weights: {known}")
+        raise DataMissingError(f"timm's {architecture} has no weights {tag!r}{suggestion(tag, tags)}; weights: {known}")
     return get_pretrained_cfg(name, allow_unregistered=True)
 
 

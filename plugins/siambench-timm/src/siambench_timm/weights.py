@@ -1,7 +1,7 @@
 """Where published weights of a timm model are, on this machine or on the hub, and what a file of weights holds.
 
-What another version of timm or another file would mend is no `ConfigError`: such a unit is lost, not failed, so that it is
-tried again when it has been mended.
+What another version of timm or another file would mend is a `DataMissingError`: such a unit is lost, not failed, so that it
+is tried again when it has been mended.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from huggingface_hub import try_to_load_from_cache
 from siambench.data.locate import Remote, candidates, locate
-from siambench.errors import ConfigError, DataMissingError, UsageError
+from siambench.errors import ConfigError, DataMissingError
 from timm.models import load_state_dict
 
 if TYPE_CHECKING:
@@ -40,13 +40,15 @@ def published(model: str, config: Any) -> Path:
         config: timm's ``PretrainedCfg`` of the model.
 
     Raises:
-        UsageError: if there are no such weights, or they were not trained on ImageNet.
-        DataMissingError: if the file is neither here nor within reach.
+        DataMissingError: if there are no such weights, they were not trained on ImageNet, or the file is neither here nor
+            within reach.
     """
     if not (config.hf_hub_id or config.url):
-        raise UsageError(f"timm publishes no weights for {model!r}: pretrained must be none or a file")
+        raise DataMissingError(f"timm publishes no weights for {model!r}: pretrained must be none or a file")
     if config.tag and not _IMAGENET.search(config.tag):
-        raise UsageError(f"timm's weights {config.tag!r} of {model!r} are not from ImageNet: pretrained must be none or a file of them")
+        raise DataMissingError(
+            f"timm's weights {config.tag!r} of {model!r} are not from ImageNet: pretrained must be none or a file of them"
+        )
     if not config.hf_hub_id:
         return locate(Remote(config.url.rpartition("/")[2], config.url, "", _FOLDER))
     file = config.hf_hub_filename or _HUB_FILE
