@@ -260,8 +260,8 @@ def _components_of(manager: pluggy.PluginManager, module: ModuleType, provenance
 
 
 def _digest(module: ModuleType, distribution: importlib.metadata.Distribution | None) -> str | None:
-    """A digest of the source of an editable install; None where the version says all."""
-    if distribution is not None and not _is_editable(distribution):
+    """A digest of the source of what was installed from a folder; None where the version says all."""
+    if distribution is not None and not _is_from_folder(distribution):
         return None
     file = Path(module.__file__ or "")
     package = file.parent
@@ -272,11 +272,10 @@ def _digest(module: ModuleType, distribution: importlib.metadata.Distribution | 
     return total.hexdigest()
 
 
-def _is_editable(distribution: importlib.metadata.Distribution) -> bool:
+def _is_from_folder(distribution: importlib.metadata.Distribution) -> bool:
+    # `pip install .` and `pip install -e .` both can give other code under the same version; a wheel cannot.
     text = distribution.read_text("direct_url.json")
-    if text is None:
-        return False
-    return bool(json.loads(text).get("dir_info", {}).get("editable", False))
+    return text is not None and "dir_info" in json.loads(text)
 
 
 def component_in_file(spec: str) -> Component:
