@@ -11,7 +11,7 @@ from siambench import plan as planning
 from siambench.adhoc import adhoc_track
 from siambench.catalogue import Catalogue, Component
 from siambench.config import Comparison, MethodRules, Track, edit_track, load_comparison, load_track
-from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError
+from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError, suggestion
 from siambench.spec import Feed, Method, Unit, Value
 from siambench.split import cut
 
@@ -147,6 +147,12 @@ def _parts(method: Method, track: Track, catalogue: Catalogue, shared: Mapping[s
     miner = catalogue.get("miners", method.miner)
     backbone = catalogue.get("backbones", method.backbone or track.model.backbone)
     sampler = catalogue.get("samplers", "balanced-pairs" if method.feed == "pairs" else loss.entry.sampler)
+    if backbone.name == track.model.backbone:
+        for option in track.model.options:
+            if option not in backbone.entry.defaults:
+                known = ", ".join(sorted(backbone.entry.defaults)) or "none"
+                near = suggestion(option, backbone.entry.defaults)
+                raise ConfigError(f"backbone {backbone.name!r} has no option {option!r}{near}; options: {known}")
     components: dict[str, Component] = {"loss": loss, "backbone": backbone, "sampler": sampler}
     if method.miner != "none":
         components["miner"] = miner

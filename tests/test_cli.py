@@ -44,6 +44,9 @@ def test_a_misspelt_loss_gets_a_suggestion(siambench):
         (["run", "--loss", "triplet", "--set", "loss.margn=0.2"], ["loss.margn", "did you mean 'loss.margin'?"]),
         (["run", "--loss", "triplet", "--set", "loss.margin=7"], ["loss.margin=7", "space"]),
         (["run", "--loss", "triplet", "--set", "training.epoch=7"], ["training.epoch", "training.epochs"]),
+        (["run", "--loss", "triplet", "--set", "model.options.widht=7"], ["'widht'", "did you mean 'width'?"]),
+        (["run", "--loss", "triplet", "--dataset", "digits", "--set", "dataset.options.size=7"], ["digits", "'size'"]),
+        (["run", "--loss", "triplet", "--backbone", "resnet81"], ["did you mean 'resnet18'?"]),
         (["run", "--loss", "triplet", "--set", "margin"], ["key=value", "'margin'"]),
         (["run", "--loss", "triplet", "--track", "glyph"], ["'glyph'", "did you mean 'glyphs'?"]),
         (["run", "--loss", "triplet", "--dataset", "folder:nowhere"], ["nowhere"]),
@@ -261,6 +264,17 @@ def test_fixing_a_parameter_marks_the_row(siambench, tiny_track):
     assert 0.3 == row["params"]["loss.margin"]
     assert ["edited-space", "short-budget"] == row["flags"]
     assert 2 == row["dimension"]
+
+
+def test_a_backbone_of_ones_own_choice(siambench, tiny_track):
+    """`--backbone` names the method's row on a track, and makes an ad-hoc track without one."""
+    on_track = siambench("run", "--track", tiny_track, "--loss", "triplet", "--backbone", "conv4", "--plan", "--json")
+    assert on_track.returncode == 0, on_track.stderr
+    document = json.loads(on_track.stdout)
+    assert ("tiny", "triplet@conv4") == (document["track"]["name"], document["studies"][0]["method"])
+    alone = siambench("run", "--loss", "triplet", "--backbone", "mlp", "--plan", "--json")
+    document = json.loads(alone.stdout)
+    assert ("glyphs-mlp", "triplet") == (document["track"]["name"], document["studies"][0]["method"])
 
 
 def test_changing_a_rule_makes_another_exam(siambench, tiny_track):
