@@ -19,10 +19,17 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def install(source: Path, target: Path, *arguments: str) -> Path:
-    """Build a wheel of a package's source and install it into a folder of its own, without network."""
-    command = [*(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"), *arguments]
-    subprocess.run([*command, "--no-build-isolation", "--target", str(target), str(source)], check=True, timeout=120)
+def pip(*arguments: object) -> None:
+    """Run pip without network; what it builds is built with what is installed here."""
+    options = ("--quiet", "--disable-pip-version-check", "--no-index", "--no-deps")
+    subprocess.run([sys.executable, "-m", "pip", str(arguments[0]), *options, *map(str, arguments[1:])], check=True, timeout=120)
+
+
+def install(source: Path, target: Path) -> Path:
+    """Build a wheel of a package's source and install the wheel into a folder of its own."""
+    wheels = target.with_name(f"{target.name}-wheels")
+    pip("wheel", "--no-build-isolation", "--wheel-dir", wheels, source)
+    pip("install", "--target", target, *wheels.glob("*.whl"))
     return target
 
 

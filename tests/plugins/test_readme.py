@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from plugin_packages import TINY, CommandLine, install, write
+from plugin_packages import TINY, CommandLine, install, pip, write
 
 from siambench import hookspecs
 from siambench.plugin import ENTRY_OF
@@ -126,8 +126,8 @@ def test_an_edit_of_an_editable_install_gives_new_units(package, tmp_path):
     site = next(environment.glob("lib/python*/site-packages"))
     ours = next(path for path in sys.path if path.endswith("site-packages"))
     (site / "ours.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
-    subprocess.run([*pip, "--no-build-isolation", "-e", str(source)], check=True, timeout=120)
+    pip_there = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
+    subprocess.run([*pip_there, "--no-build-isolation", "-e", str(source)], check=True, timeout=120)
     environ = CommandLine(tmp_path).environment(())
 
     def shown(kind, name):
@@ -142,6 +142,16 @@ def test_an_edit_of_an_editable_install_gives_new_units(package, tmp_path):
     assert len(before["digest"]) == 64
     assert before["digest"] != after["digest"]
     assert {**before, "digest": None} == {**after, "digest": None}
+
+
+def test_an_install_from_a_folder_carries_a_digest_and_a_wheel_none(package, page_line, tmp_path):
+    """What pip installed from a folder may change under one version, so its digest counts; what came in a wheel may not."""
+    pip("install", "--no-build-isolation", "--target", tmp_path / "site", package[0])
+    shown = [page_line("show", "miner", "nearest", "--json", plugins=(site,)) for site in (tmp_path / "site", package[1])]
+    folder, wheel = (json.loads(result.stdout)["digest"] for result in shown)
+
+    assert len(folder) == 64
+    assert wheel is None
 
 
 def test_every_hook_is_in_the_table():
