@@ -15,7 +15,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +24,16 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from siambench import hookspecs
-from siambench.errors import ConfigError, DataError, DuplicateNameError, PluginError, UnknownNameError, UsageError, suggestion
+from siambench.errors import (
+    ConfigError,
+    DataError,
+    DuplicateNameError,
+    PluginError,
+    SiambenchError,
+    UnknownNameError,
+    UsageError,
+    suggestion,
+)
 from siambench.plugin import ENTRY_OF, LossEntry, call_factory, valid_name
 from siambench.spec import KINDS, Choice, Float, Int, Value
 
@@ -164,13 +173,20 @@ class Catalogue:
         """
         from siambench.interfaces import Dataset
 
-        entry = self.get("datasets", name).entry
+        component = self.get("datasets", name)
+        entry = component.entry
         for option in options:
             if option not in entry.defaults:
                 known = ", ".join(sorted(entry.defaults)) or "none"
                 raise ConfigError(f"data set {name!r} has no option {option!r}{suggestion(option, entry.defaults)}; options: {known}")
         path = {"path": name.partition(":")[2]} if entry.takes_path else {}
-        dataset = call_factory(entry.build, {**entry.defaults, **options, **path})
+        try:
+            dataset = call_factory(entry.build, {**entry.defaults, **options, **path})
+        except (SiambenchError, MemoryError):
+            raise
+        except (Exception, SystemExit) as error:
+            text = f"data set {name!r} of {component.provenance} cannot be loaded: {type(error).__name__}: {error}"
+            raise DataError(text) from error
         if not isinstance(dataset, Dataset):
             raise DataError(f"data set {name!r} must give a siambench.interfaces.Dataset, got {type(dataset).__name__}")
         return dataset
@@ -235,7 +251,7 @@ def _load_one(
                 raise PluginError("registered twice")  # noqa: TRY301
             found = list(_components_of(manager, module, Provenance(plugin, name, version, _digest(module, distribution))))
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a plugin raises, the host goes on
-        return [], PluginStatus(plugin, name, version, f"{type(error).__name__}: {error}", ())
+        return [], PluginStatus(plugin, name, version, " ".join(f"{type(error).__name__}: {error}".split()), ())
     return found, PluginStatus(plugin, name, version, None, tuple(f"{c.kind}:{c.name}" for c in found))
 
 
@@ -312,6 +328,16 @@ def component_in_file(spec: str) -> Component:
     )
 
 
+def _built(build: Callable[..., Any], spec: str, defaults: Mapping[str, Value]) -> Any:
+    import torch
+
+    try:
+        with torch.random.fork_rng():
+            return call_factory(build, {"num_classes": 2, "embedding_size": 8, **defaults})
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{spec} cannot be built with its defaults: {type(error).__name__}: {error}") from error
+
+
 def _entry_of_class(cls: Any, spec: str) -> LossEntry:
     import torch
 
@@ -333,9 +359,8 @@ def _entry_of_class(cls: Any, spec: str) -> LossEntry:
         if not isinstance(dimension, Float | Int | Choice):
             raise PluginError(f"{spec}: SPACE[{name!r}] must be a Float, Int or Choice, got {type(dimension).__name__}")
     takes_indices = len(forward) > 3
+    trial = _built(cls, spec, defaults)
     try:
-        with torch.random.fork_rng():
-            trial = call_factory(cls, {"num_classes": 2, "embedding_size": 8, **defaults})
         return LossEntry(
             cls,
             source=str(getattr(cls, "SOURCE", f"local file, class {cls.__name__}")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -142,11 +143,17 @@ def run(
     del engine
     request = Request(comparison, track, losses, miners, backbone, dataset, cast("Feed", feed), trials, seeds, config.parse_set(changes))
     workers = _jobs(jobs)
-    prepared = prepare(request, Catalogue.load())
+    with _stdout_for_documents():
+        prepared = prepare(request, Catalogue.load())
     if only_plan:
         show_plan(prepared, out, workers, as_json=as_json)
         return
     _run(prepared, out, local_engine(workers, time_limit), as_json=as_json)
+
+
+def _stdout_for_documents() -> contextlib.AbstractContextManager[object]:
+    # Loaders, losses and libraries print what they like; on stdout it would spoil a JSON document.
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def _jobs(text: str) -> int | None:
@@ -167,7 +174,7 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
     console = Console(stderr=True)
     say_refused(prepared)
     _log_to(out / "siambench.log")
-    with Progress(console, prepared) as progress:
+    with _stdout_for_documents(), Progress(console, prepared) as progress:
         outcome = benchmark.run(prepared, out=out, engine=engine, notify=progress.notify)
     assert outcome.table is not None
     if as_json:

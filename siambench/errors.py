@@ -13,6 +13,7 @@
     ├── CustodyError                    3   code asked for test data it must not see
     ├── MetricError                     3   a score would be wrong, not approximate
     ├── DivergedError                   0   a unit's training left the finite numbers: a result
+    ├── LostError                       1   the environment took a unit: never a result
     ├── UnfinishedError                 1   a unit was lost, its study cannot end
     ├── InterruptedRunError             2   Ctrl-C
     ├── EmptyPlanError                  5   nothing to run
@@ -97,6 +98,12 @@ class DivergedError(SiambenchError):
     """Training left the finite numbers; the unit has failed, which is a result."""
 
     exit_code = 0
+
+
+class LostError(SiambenchError):
+    """The environment took the unit: memory ran out, the data is gone. Never a result."""
+
+    exit_code = 1
 
 
 class UnfinishedError(SiambenchError):

@@ -21,8 +21,10 @@ def print_json(document: Any) -> None:
 
 def say_refused(prepared: Prepared) -> None:
     """Which combinations of a grid are skipped, and why."""
+    from siambench.progress import printable
+
     for refused in prepared.refused:
-        click.echo(f"skipped {refused.method.name}: {refused.reason}", err=True)
+        click.echo(printable(f"skipped {refused.method.name}: {refused.reason}"), err=True)
 
 
 def show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool) -> None:
@@ -70,10 +72,11 @@ def show_table(table: Table) -> None:
 
 def _caption(table: Table) -> None:
     from siambench.board import text
+    from siambench.progress import printable
 
     click.echo(text.CAPTION, err=True)
     for flag in text.flags_of(table):
         click.echo(f"{flag}: {text.FLAGS[flag]}", err=True)
     for line in table.lines:
         if line.row.reason:
-            click.echo(f"{line.row.name}: {line.row.reason}", err=True)
+            click.echo(printable(f"{line.row.name}: {line.row.reason}"), err=True)

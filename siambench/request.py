@@ -66,6 +66,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     dataset_name, local = _dataset_name(track.dataset.name)
     methods, refused = [], []
     named = planning.methods_of(comparison.methods)
+    _check_model_options(changes, named, track)
     for asked in named:
         parts, method, paths = _parts(asked, track, catalogue, shared)
         for name, path in paths.items():
@@ -131,6 +132,14 @@ def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Tra
         track = load_track("glyphs")
     rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=request.feed, backbone=backbone)
     return Comparison(track=track.name, methods=[rules]), track
+
+
+def _check_model_options(changes: Mapping[str, Value], methods: Sequence[Method], track: Track) -> None:
+    if any(method.backbone in (None, track.model.backbone) for method in methods):
+        return
+    for key in changes:
+        if key.startswith("model.options."):
+            raise ConfigError(f"--set {key} is for the track's backbone {track.model.backbone!r}, which no method here uses")
 
 
 def _dataset_name(name: str) -> tuple[str, dict[str, str]]:

@@ -1,7 +1,7 @@
 """Tuning of one study. The only module that knows Optuna.
 
 Trials are asked for in batches of a fixed size, run anywhere in any order, and told in trial order; the sampler is made
-anew, seeded by the names of study and trial, before each ask. So a study gives the same trials on any number of
+anew, seeded by the names of track, method and trial, before each ask. So a study gives the same trials on any number of
 workers, and the records on disk replay it after a crash.
 """
 
@@ -133,7 +133,9 @@ class Study:
         space = {name: _distribution(dimension) for name, dimension in sorted(self.plan.space.items())}
         if number == 0 and space:
             self._study.enqueue_trial({name: self.plan.defaults[name] for name in space})
-        seed = seed_of(self.plan.key, number) % 2**32
+        # Names alone, not versions: whoever repeats a study, from a wheel or a checkout, is given the same trials.
+        unit = self.plan.template
+        seed = seed_of("search", unit.track, unit.data["fingerprint"], self.plan.method.name, number) % 2**32
         with warnings.catch_warnings():
             # Multivariate TPE is marked experimental, and naming some arguments deprecated; every one of them is passed and recorded.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

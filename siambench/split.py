@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from siambench.errors import ConfigError, CustodyError, DataError, LeakageError, suggestion
+from siambench.errors import ConfigError, CustodyError, DataError, LeakageError, LostError, suggestion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,8 +55,15 @@ class Items:
     class_names: Sequence[str]
 
     def read(self, positions: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Images by their position in this part, uint8 [B, C, H, W]."""
-        return self.dataset.read(self.indices[positions])
+        """Images by their position in this part, uint8 [B, C, H, W].
+
+        Raises:
+            LostError: if a file cannot be read any more: that is no method's result.
+        """
+        try:
+            return self.dataset.read(self.indices[positions])
+        except OSError as error:
+            raise LostError(f"the images cannot be read: {error}") from error
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -20,7 +20,7 @@ import torch
 
 from siambench import record as records
 from siambench.catalogue import Catalogue
-from siambench.errors import DataMissingError, DivergedError, MetricError, SiambenchError, UsageError
+from siambench.errors import DataMissingError, DivergedError, LostError, MetricError, SiambenchError, UsageError
 from siambench.evaluation import RawPixels, Scores, evaluate_items
 from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.spec import Context, Unit, seed_of
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from siambench.interfaces import Dataset
 
 LIBRARIES = ("siambench", "torch", "torchvision", "pytorch-metric-learning", "numpy", "scipy")
-
-
-class LostError(Exception):
-    """The environment took the unit: memory ran out, the data is gone. Never a result."""
 
 
 def execute(document: Mapping[str, Any], context: Context) -> records.Record:
@@ -52,14 +48,16 @@ def execute(document: Mapping[str, Any], context: Context) -> records.Record:
     with contextlib.redirect_stdout(sys.stderr):
         try:
             ready = _ready(unit, context, clock)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # Nothing of the method has run yet: what is wrong is the data, the installation or a file that is gone.
-            raise LostError(str(error) if isinstance(error, SiambenchError | LostError) else f"{type(error).__name__}: {error}") from error
+            raise LostError(str(error) if isinstance(error, SiambenchError) else f"{type(error).__name__}: {error}") from error
         try:
             state, outcome = "done", _run(unit, ready, clock)
-        except (MemoryError, torch.OutOfMemoryError, DataMissingError, OSError) as error:
+        except LostError:
+            raise
+        except (MemoryError, torch.OutOfMemoryError, DataMissingError) as error:
             raise LostError(f"{type(error).__name__}: {error}") from error
-        except Exception as error:  # whatever a component raises is its method's result
+        except (Exception, SystemExit) as error:  # whatever a component raises is its method's result
             if "can't allocate memory" in str(error):
                 raise LostError(f"out of memory: {error}") from error
             state, outcome, trace = "failed", _failure(error), traceback.format_exc()
@@ -69,7 +67,7 @@ def execute(document: Mapping[str, Any], context: Context) -> records.Record:
     return record
 
 
-def _failure(error: Exception) -> dict[str, Any]:
+def _failure(error: BaseException) -> dict[str, Any]:
     verdict = "diverged" if isinstance(error, DivergedError) else "raised"
     text = str(error) if isinstance(error, DivergedError | UsageError | MetricError) else f"{type(error).__name__}: {error}"
     return {"error": " ".join(text.split())[:2000], "verdict": verdict, "scores": {}, "per_class": {}, "curve": [], "notes": {}}

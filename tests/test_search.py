@@ -129,12 +129,13 @@ def test_trials_1_to_4_are_random(plan):
 
 
 def test_random_trials_are_those_of_their_names(plan):
-    """A random trial is drawn by a sampler seeded from the names of study and trial, and by nothing else."""
+    """A random trial is drawn by a sampler seeded from the names of track, method and trial, and by nothing else."""
     from siambench.spec import seed_of
 
     trials, _ = drive(Study(plan))
     for number in (1, 4):
-        sampler = optuna.samplers.RandomSampler(seed=seed_of(plan.key, number) % 2**32)
+        names = ("search", plan.template.track, plan.template.data["fingerprint"], plan.method.name, number)
+        sampler = optuna.samplers.RandomSampler(seed=seed_of(*names) % 2**32)
         reference = optuna.create_study(sampler=sampler)
         asked = reference.ask(
             {
@@ -219,11 +220,20 @@ def test_the_world_outside_changes_nothing(plan):
 
 def test_another_study_has_other_trials(plan):
     """Studies of other names draw other trials, but for the defaults."""
-    other = dataclasses.replace(plan, template=dataclasses.replace(plan.template, study="other"))
+    other = dataclasses.replace(plan, method=dataclasses.replace(plan.method, miner="other"))
     mine, theirs = drive(Study(plan))[0], drive(Study(other))[0]
 
     assert mine[0] == theirs[0]
     assert all(mine[number] != theirs[number] for number in range(1, 12))
+
+
+def test_a_study_of_other_versions_has_the_same_trials(plan):
+    """A checkout and a wheel, whose components differ in their digests alone, draw the same trials: a row can be repeated."""
+    other = dataclasses.replace(
+        plan, template=dataclasses.replace(plan.template, study="other", components={"loss": "siambench 0.1.0+abc"})
+    )
+
+    assert drive(Study(plan))[0] == drive(Study(other))[0]
 
 
 def test_nothing_is_written(plan, tmp_path, monkeypatch):

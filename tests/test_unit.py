@@ -12,13 +12,13 @@ from torch import nn
 from siambench import record as records
 from siambench import unit as units
 from siambench.catalogue import Catalogue, Component, Provenance
-from siambench.errors import DataError, DataMissingError
+from siambench.errors import DataError, DataMissingError, LostError
 from siambench.interfaces import Dataset
 from siambench.plan import anchor_units
 from siambench.plugin import DatasetEntry, LossEntry, MetricEntry
 from siambench.spec import Context, Method, Unit
 from siambench.testing import synthetic_catalogue, synthetic_dataset, synthetic_study, synthetic_track
-from siambench.unit import LostError, execute
+from siambench.unit import execute
 
 HERE = Context()
 MADE_UP = Provenance("tests", "tests", "0")
