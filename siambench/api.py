@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from siambench.board import shelf, table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from siambench.benchmark import Outcome
     from siambench.engine import Engine
     from siambench.spec import Value
 
@@ -56,9 +55,10 @@ def run(
         SiambenchError: as the command line, which turns them into exit codes: `UnfinishedError` if a unit was lost,
             `InterruptedRunError` after Ctrl-C; finished units are kept in either case.
     """
+    from siambench import benchmark
     from siambench.catalogue import Catalogue
     from siambench.errors import InterruptedRunError, UnfinishedError
-    from siambench.request import Request
+    from siambench.request import Request, prepare
 
     request = Request(
         comparison=None if comparison is None else str(comparison),
@@ -72,21 +72,13 @@ def run(
         seeds=seeds,
         changes=changes or {},
     )
-    outcome = run_request(request, Catalogue.load(), jobs=jobs, out=Path(out))
+    outcome = benchmark.run(prepare(request, Catalogue.load()), out=Path(out), engine=local_engine(jobs))
     if outcome.interrupted:
         raise InterruptedRunError("interrupted; the same call goes on from here")
     if outcome.units["lost"] or outcome.unfinished:
         raise UnfinishedError(f"{outcome.units['lost']} units were lost; the same call tries them again")
     assert outcome.table is not None
     return frame(outcome.table)
-
-
-def run_request(request: Any, catalogue: Any, *, jobs: int | None, out: Path, **watching: Any) -> Outcome:
-    """Prepare and run a `Request` on the local engine."""
-    from siambench import benchmark
-    from siambench.request import prepare
-
-    return benchmark.run(prepare(request, catalogue), out=out, engine=local_engine(jobs), **watching)
 
 
 PRELOAD = (

@@ -175,10 +175,7 @@ class Catalogue:
 
         component = self.get("datasets", name)
         entry = component.entry
-        for option in options:
-            if option not in entry.defaults:
-                known = ", ".join(sorted(entry.defaults)) or "none"
-                raise ConfigError(f"data set {name!r} has no option {option!r}{suggestion(option, entry.defaults)}; options: {known}")
+        check_options(component, name, options)
         path = {"path": name.partition(":")[2]} if entry.takes_path else {}
         try:
             dataset = call_factory(entry.build, {**entry.defaults, **options, **path})
@@ -196,6 +193,17 @@ def check_kind(kind: str) -> None:
     """Raise `UsageError` for a kind that does not exist."""
     if kind not in KINDS:
         raise UsageError(f"unknown kind {kind!r}{suggestion(kind, KINDS)}; kinds: {', '.join(KINDS)}")
+
+
+def check_options(component: Component, name: str, options: Mapping[str, Value]) -> None:
+    """Raise `ConfigError` for an option that a data set or a backbone does not have."""
+    defaults = component.entry.defaults
+    for option in options:
+        if option not in defaults:
+            known = ", ".join(sorted(defaults)) or "none"
+            raise ConfigError(
+                f"{_singular(component.kind)} {name!r} has no option {option!r}{suggestion(option, defaults)}; options: {known}"
+            )
 
 
 def plural(kind: str) -> str:

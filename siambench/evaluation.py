@@ -168,15 +168,12 @@ def evaluate_items(model: torch.nn.Module, items: Items, named: Mapping[str, Met
 
 
 def _averages(values: Tensor, labels: Tensor, classes: int) -> tuple[float | None, list[float | None]]:
-    known = ~torch.isnan(values)
-    if not bool(known.any()):
-        return None, [None] * classes
-    sums = torch.zeros(classes, dtype=torch.float64, device=values.device).index_add_(0, labels[known], values[known].double())
-    counts = torch.bincount(labels[known], minlength=classes)
-    means = (sums / counts).tolist()
-    return float(values[known].double().mean()), [
-        round(mean, PER_CLASS_DIGITS) if count else None for mean, count in zip(means, counts.tolist(), strict=True)
-    ]
+    mean, left_out = metrics.average(values)
+    per_class: list[float | None] = [None] * classes
+    found = metrics.class_means(values, labels)
+    for place, value in zip(found.classes.tolist(), found.means.tolist(), strict=True):
+        per_class[place] = round(value, PER_CLASS_DIGITS)
+    return (None if left_out == len(values) else mean), per_class
 
 
 def _embed_episodes(model: torch.nn.Module, dataset: Dataset, name: str, device: torch.device) -> tuple[Tensor, Tensor, Tensor] | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from siambench.data.files import share
 from siambench.spec import SCHEMA, Unit, canonical, digest
 
 Record = dict[str, Any]
@@ -38,19 +39,12 @@ def write(folder: Path, record: Record) -> Path:
             file.write(canonical(record) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files that only the owner may read; a lab shares its records.
-        Path(temporary).chmod(0o666 & ~_umask())
+        share(Path(temporary))
         Path(temporary).replace(path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()
     return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def read(path: Path) -> Record | None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from siambench import plan as planning
 from siambench.adhoc import adhoc_track
-from siambench.catalogue import Catalogue, Component
+from siambench.catalogue import Catalogue, Component, check_options
 from siambench.config import Comparison, MethodRules, Track, edit_track, load_comparison, load_track
-from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError, suggestion
+from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError
 from siambench.spec import Feed, Method, Unit, Value
 from siambench.split import cut
 
@@ -157,11 +157,7 @@ def _parts(method: Method, track: Track, catalogue: Catalogue, shared: Mapping[s
     backbone = catalogue.get("backbones", method.backbone or track.model.backbone)
     sampler = catalogue.get("samplers", "balanced-pairs" if method.feed == "pairs" else loss.entry.sampler)
     if backbone.name == track.model.backbone:
-        for option in track.model.options:
-            if option not in backbone.entry.defaults:
-                known = ", ".join(sorted(backbone.entry.defaults)) or "none"
-                near = suggestion(option, backbone.entry.defaults)
-                raise ConfigError(f"backbone {backbone.name!r} has no option {option!r}{near}; options: {known}")
+        check_options(backbone, backbone.name, track.model.options)
     components: dict[str, Component] = {"loss": loss, "backbone": backbone, "sampler": sampler}
     if method.miner != "none":
         components["miner"] = miner

@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Literal
 import filelock
 import numpy as np
 
-from siambench.data.locate import cache_folder, share
+from siambench.data.files import share
+from siambench.data.locate import cache_folder
 from siambench.errors import DataError
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from pathlib import Path
 import filelock
 import platformdirs
 
+from siambench.data.files import share
 from siambench.errors import DataMissingError
 
 _TIMEOUT_SECONDS = 30
@@ -106,13 +107,6 @@ def _download(remote: Remote, target: Path) -> None:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
-
-
-def share(temporary: Path) -> None:
-    """Give a temporary file, which only its owner may read, the permissions of a new file: a cache may be shared."""
-    mask = os.umask(0)
-    os.umask(mask)
-    temporary.chmod(0o666 & ~mask)
 
 
 def _check(path: Path, remote: Remote, called: str) -> None:
