@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
+from siambench.commands.listing import list_components, plugins, show, tracks
 from siambench.errors import InterruptedRunError, SiambenchError, UnfinishedError
 from siambench.printing import print_json, say_refused, show_plan, show_table
 
 if TYPE_CHECKING:
-    from siambench.catalogue import Catalogue
     from siambench.request import Prepared
     from siambench.spec import Feed
 
@@ -243,117 +243,8 @@ def leaderboard(track: str, more: tuple[Path, ...], form: str, write: bool, chec
         show_table(table)
 
 
-def _catalogue() -> Catalogue:
-    from siambench.catalogue import Catalogue
-
-    return Catalogue.load()
-
-
-@cli.command(name="list")
-@click.argument("kind", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def list_components(kind: str | None, as_json: bool) -> None:  # noqa: FBT001
-    """List what is installed: KIND is datasets, backbones, losses, miners, samplers or metrics."""
-    from siambench.catalogue import check_kind
-    from siambench.progress import printable
-
-    catalogue = _catalogue()
-    if kind is not None:
-        check_kind(kind)
-    found = catalogue.components(kind)
-    if as_json:
-        print_json(
-            [
-                {
-                    "kind": c.kind,
-                    "name": c.name,
-                    "distribution": c.provenance.distribution,
-                    "version": c.provenance.version,
-                    "source": c.entry.source,
-                }
-                for c in found
-            ]
-        )
-        return
-    width = max((len(c.name) for c in found), default=0)
-    last = None
-    for component in found:
-        if component.kind != last:
-            click.echo(component.kind)
-            last = component.kind
-        where = "" if component.provenance.distribution == "siambench" else f"  [{component.provenance}]"
-        click.echo(printable(f"  {component.name:<{width}}  {component.entry.source}{where}"))
-    for name in catalogue.failed:
-        click.echo(printable(f"plugin {name} failed to load; see siambench plugins --errors"), err=True)
-
-
-@cli.command()
-@click.argument("kind")
-@click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def show(kind: str, name: str, as_json: bool) -> None:  # noqa: FBT001
-    """Show one component: its space, defaults, batch layout, source and provenance."""
-    from siambench.board.show import describe
-    from siambench.catalogue import plural
-    from siambench.progress import printable
-
-    facts = describe(_catalogue().get(plural(kind), name))
-    if as_json:
-        print_json(facts)
-        return
-    for key, value in facts.items():
-        if isinstance(value, dict):
-            click.echo(f"{key}:" + ("" if value else " none"))
-            for inner, content in value.items():
-                shown = content if not isinstance(content, dict) else "  ".join(f"{k}={v}" for k, v in content.items())
-                click.echo(printable(f"  {inner}: {shown}"))
-        else:
-            click.echo(printable(f"{key}: {value}"))
-
-
-@cli.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def tracks(as_json: bool) -> None:  # noqa: FBT001
-    """List the tracks that ship with siambench."""
-    from siambench.config import load_track, track_names
-
-    found = [load_track(name) for name in track_names()]
-    if as_json:
-        print_json([{"name": t.name, "version": t.version, "title": t.title, "dataset": t.dataset.name} for t in found])
-        return
-    for track in found:
-        budget = f"{track.budget.trials} trials, {track.budget.seeds} seeds, by {track.metrics.primary}"
-        click.echo(f"{track.name} {track.version}  {track.title or track.dataset.name}: {budget}")
-
-
-@cli.command()
-@click.option("--errors", is_flag=True, help="Only those that failed, with their reasons.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def plugins(errors: bool, as_json: bool) -> None:  # noqa: FBT001
-    """List the plugins, and what each provides or why it failed."""
-    from siambench.progress import printable
-
-    found = [p for p in _catalogue().plugins if not errors or p.error is not None]
-    if as_json:
-        print_json(
-            [
-                {
-                    "plugin": p.plugin,
-                    "distribution": p.distribution,
-                    "version": p.version,
-                    "status": p.status,
-                    "error": p.error,
-                    "components": list(p.components),
-                }
-                for p in found
-            ]
-        )
-        return
-    for plugin in found:
-        text = f"{plugin.plugin}  {plugin.distribution} {plugin.version}  {plugin.status}"
-        click.echo(printable(text + (f": {plugin.error}" if plugin.error else f", {len(plugin.components)} components")))
-    if errors and not found:
-        click.echo("no plugin failed", err=True)
+for _command in (list_components, show, tracks, plugins):
+    cli.add_command(_command)
 
 
 if __name__ == "__main__":
