@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import filelock
-
 from siambench.board import shelf
 from siambench.board.rows import Row, rows_of
 from siambench.board.table import Table, build
-from siambench.config import Track
-from siambench.errors import UsageError
-from siambench.record import Record, read
+from siambench.folder import Folder
+from siambench.record import Record
 from siambench.spec import Context, Unit
 
 if TYPE_CHECKING:
-    from siambench.engine import Engine
+    from siambench.interfaces import Engine
     from siambench.request import Prepared
     from siambench.search import Study
 
@@ -60,42 +55,11 @@ def execute(document: Mapping[str, Any], context: Context) -> Record:
     return run_unit(document, context)
 
 
-class Folder:
-    """The output folder of one track: records, log of test openings, rules, lock.
+def unfit(documents: Sequence[Mapping[str, Any]], context: Context) -> str | None:
+    """Why this process cannot run those units, or None; what engines may ask their workers."""
+    from siambench.unit import unfit as unfit_here
 
-    Args:
-        out: what ``--out`` names.
-        track: whose folder below it.
-    """
-
-    def __init__(self, out: Path, track: Track) -> None:
-        self.path = out / track.name
-        self.records = self.path / "records"
-        self.openings = self.path / shelf.OPENINGS
-        self._track = track
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the folder against a second coordinator.
-
-        Raises:
-            UsageError: if another run holds it, or it cannot be written.
-        """
-        try:
-            self.records.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path / ".lock")
-            with lock.acquire(timeout=0):
-                rules = self._track.model_dump(by_alias=True, mode="json")
-                (self.path / "track.json").write_text(json.dumps(rules, indent=2) + "\n", encoding="utf-8")
-                yield
-        except filelock.Timeout as error:
-            raise UsageError(f"another siambench run holds {self.path}: wait for it, or choose another folder with --out") from error
-        except (PermissionError, NotADirectoryError, FileExistsError) as error:
-            raise UsageError(f"{self.path} cannot be written: {error.strerror}; choose another folder with --out") from error
-
-    def cached(self, unit: Unit) -> Record | None:
-        """The unit's record, if it was run before."""
-        return read(self.records / f"{unit.id}.json")
+    return unfit_here(documents, context)
 
 
 def run(
@@ -196,12 +160,22 @@ class _Coordinator:
             if self._drain.asked > 1:
                 return True
         for finished in self._engine.wait(0.2):
-            unit = self._open.pop(finished.key)
-            if finished.reason is None:
+            unit = self._open.pop(finished.key, None)
+            if unit is None:
+                continue  # dropped while it ended
+            reason = finished.reason or self._keep(unit, finished.value)
+            if reason is None:
                 self._end(unit, finished.value, "failed" if finished.value["result"]["state"] == "failed" else "done", None)
             else:
-                self._end(unit, None, "lost", finished.reason)
+                self._end(unit, None, "lost", reason)
         return False
+
+    def _keep(self, unit: Unit, record: Record) -> str | None:
+        try:
+            self._folder.keep(unit, record)
+        except OSError as error:
+            return f"its record cannot be written: {error}"
+        return None
 
     def _enqueue(self, units: Sequence[Unit]) -> None:
         waiting = deque(units)
@@ -217,6 +191,7 @@ class _Coordinator:
     def _submit(self, unit: Unit) -> None:
         if self._engine is None:
             self._engine = self._make_engine()
+            log.info("engine: %s", self._engine.describe())
         from siambench.search import settings
 
         context = Context(

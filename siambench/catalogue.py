@@ -11,12 +11,10 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
-import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from siambench import hookspecs
+from siambench.components import Component, PluginStatus, Provenance
 from siambench.errors import (
     ConfigError,
     DataError,
@@ -34,55 +33,15 @@ from siambench.errors import (
     UsageError,
     suggestion,
 )
-from siambench.plugin import ENTRY_OF, LossEntry, call_factory, valid_name
-from siambench.spec import KINDS, Choice, Float, Int, Value
+from siambench.in_file import component_in_file
+from siambench.plugin import ENTRY_OF, MetricEntry, call_factory, valid_name
+from siambench.spec import KINDS, Value
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
 
 GROUP = "siambench"
 BUILTINS = tuple(f"siambench.builtin.{kind}" for kind in KINDS)
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where a component comes from. ``digest`` is set where the source can change under one version."""
-
-    plugin: str
-    distribution: str
-    version: str
-    digest: str | None = None
-
-    def __str__(self) -> str:
-        changing = f"+{self.digest[:16]}" if self.digest else ""
-        return f"{self.distribution} {self.version}{changing}"
-
-
-@dataclass(frozen=True)
-class Component:
-    """One named thing of a kind. ``path`` is set for a component in a file."""
-
-    kind: str
-    name: str
-    entry: Any
-    provenance: Provenance
-    path: str | None = None
-
-
-@dataclass(frozen=True)
-class PluginStatus:
-    """How the loading of one plugin went."""
-
-    plugin: str
-    distribution: str
-    version: str
-    error: str | None
-    components: tuple[str, ...]
-
-    @property
-    def status(self) -> str:
-        """``"ok"`` or ``"failed"``."""
-        return "ok" if self.error is None else "failed"
 
 
 class Catalogue:
@@ -134,7 +93,8 @@ class Catalogue:
     def get(self, kind: str, name: str) -> Component:
         """The component of that name.
 
-        A loss may also be ``./file.py:Name``; a data set may be ``folder:PATH``; a metric ``recall@10`` finds ``recall@k``.
+        A loss may also be ``./file.py:Name``; a data set may be ``folder:PATH``; a metric ``recall@10`` finds ``recall@k``,
+        and ``tar@1e-3`` finds ``tar@far``.
 
         Raises:
             UnknownNameError: if nothing provides it.
@@ -149,8 +109,10 @@ class Catalogue:
             lookup, takes_path = name.split(":", 1)[0], True
         if kind == "metrics" and "@" in name:
             stem, _, k = name.partition("@")
-            if k.isdigit() and int(k) >= 1:
+            if k.isascii() and k.isdigit() and int(k) >= 1:
                 lookup = f"{stem}@k"
+            elif _rate(k) is not None:
+                lookup = f"{stem}@far"
             if any(c.name == name for c in self._components if c.kind == kind):
                 lookup = name
         found = [c for c in self._components if (c.kind, c.name) == (kind, lookup)]
@@ -162,6 +124,19 @@ class Catalogue:
                 f"{_singular(kind)} {name!r} is provided twice, by {providers}; uninstall one or restrict loading with SIAMBENCH_PLUGINS"
             )
         return found[0]
+
+    def metrics(self, names: Iterable[str]) -> dict[str, MetricEntry]:
+        """Entries by the full names of metrics, ``recall@4`` included.
+
+        Raises:
+            UnknownNameError: if nothing provides one.
+            ConfigError: for a family without its number.
+        """
+        for name in names:
+            if name.endswith(("@k", "@far")):
+                stem = name.partition("@")[0]
+                raise ConfigError(f"{name} is a family of metrics: say which, such as {stem}@{'4' if name.endswith('@k') else '1e-3'}")
+        return {name: self.get("metrics", name).entry for name in names}
 
     def dataset(self, name: str, options: Mapping[str, Value]) -> Dataset:
         """Load a data set by name, ``folder:PATH`` included.
@@ -193,6 +168,23 @@ def check_kind(kind: str) -> None:
     """Raise `UsageError` for a kind that does not exist."""
     if kind not in KINDS:
         raise UsageError(f"unknown kind {kind!r}{suggestion(kind, KINDS)}; kinds: {', '.join(KINDS)}")
+
+
+def metric_arguments(name: str) -> dict[str, float]:
+    """What the name of a metric asks for: ``{"k": 4}`` of ``recall@4``, ``{"far": 0.001}`` of ``tar@1e-3``."""
+    text = name.partition("@")[2]
+    if text.isascii() and text.isdigit():
+        return {"k": int(text)}
+    rate = _rate(text)
+    return {} if rate is None else {"far": rate}
+
+
+def _rate(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 < value < 1 else None
 
 
 def check_options(component: Component, name: str, options: Mapping[str, Value]) -> None:
@@ -300,85 +292,3 @@ def _is_from_folder(distribution: importlib.metadata.Distribution) -> bool:
     # `pip install .` and `pip install -e .` both can give other code under the same version; a wheel cannot.
     text = distribution.read_text("direct_url.json")
     return text is not None and "dir_info" in json.loads(text)
-
-
-def component_in_file(spec: str) -> Component:
-    """The loss ``./mine.py:MyLoss``: a `torch.nn.Module` class with ``forward(embeddings, labels, indices=None)``.
-
-    Its constructor's arguments need defaults, but for ``num_classes`` and ``embedding_size``; the class may carry
-    ``SPACE`` (a mapping of `Float`, `Int`, `Choice`), ``IMAGES_PER_CLASS``, ``NORMALISE`` and ``SOURCE``.
-    The file is read again at each call, and its content is part of the identity of every unit.
-
-    Raises:
-        PluginError: with what the file or the class lacks.
-    """
-    path_text, _, name = spec.rpartition(":")
-    path = Path(path_text).expanduser().resolve()
-    if not path.is_file():
-        raise PluginError(f"no such file: {path_text}")
-    content = hashlib.sha256(path.read_bytes()).hexdigest()
-    module_spec = importlib.util.spec_from_file_location(f"siambench_local_{content[:16]}", path)
-    if module_spec is None or module_spec.loader is None:
-        raise PluginError(f"{path_text} is not a Python file")
-    module = importlib.util.module_from_spec(module_spec)
-    sys.modules[module_spec.name] = module
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            module_spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{path_text} cannot be imported: {type(error).__name__}: {error}") from error
-    cls = getattr(module, name, None)
-    if cls is None:
-        classes = [n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module.__name__]
-        raise PluginError(f"{path_text} has no {name!r}{suggestion(name, classes)}; it defines {', '.join(classes) or 'no class'}")
-    return Component(
-        "losses", f"{path.name}:{name}", _entry_of_class(cls, spec), Provenance(str(path.name), "local", "0", content), str(path)
-    )
-
-
-def _built(build: Callable[..., Any], spec: str, defaults: Mapping[str, Value]) -> Any:
-    import torch
-
-    try:
-        with torch.random.fork_rng():
-            return call_factory(build, {"num_classes": 2, "embedding_size": 8, **defaults})
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{spec} cannot be built with its defaults: {type(error).__name__}: {error}") from error
-
-
-def _entry_of_class(cls: Any, spec: str) -> LossEntry:
-    import torch
-
-    if not (inspect.isclass(cls) and issubclass(cls, torch.nn.Module)):
-        raise PluginError(f"{spec} must be a class derived from torch.nn.Module")
-    forward = list(inspect.signature(cls.forward).parameters)
-    if len(forward) < 3:
-        raise PluginError(f"{spec}.forward must take (embeddings, labels, indices=None), got ({', '.join(forward)})")
-    defaults: dict[str, Value] = {}
-    for name, parameter in inspect.signature(cls).parameters.items():
-        if name in ("num_classes", "embedding_size") or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-            continue
-        if parameter.default is parameter.empty:
-            raise PluginError(f"{spec}: the constructor's argument {name!r} needs a default")
-        if isinstance(parameter.default, int | float | str):
-            defaults[name] = parameter.default
-    space = dict(getattr(cls, "SPACE", {}))
-    for name, dimension in space.items():
-        if not isinstance(dimension, Float | Int | Choice):
-            raise PluginError(f"{spec}: SPACE[{name!r}] must be a Float, Int or Choice, got {type(dimension).__name__}")
-    takes_indices = len(forward) > 3
-    trial = _built(cls, spec, defaults)
-    try:
-        return LossEntry(
-            cls,
-            source=str(getattr(cls, "SOURCE", f"local file, class {cls.__name__}")),
-            space=space,
-            defaults=defaults,
-            takes="triplets" if takes_indices else "none",
-            images_per_class=int(getattr(cls, "IMAGES_PER_CLASS", 4)),
-            own_parameters=any(True for _ in trial.parameters()),
-            normalise=bool(getattr(cls, "NORMALISE", True)),
-            feeds=("classes", "pairs") if takes_indices else ("classes",),
-        )
-    except (TypeError, ValueError) as error:
-        raise PluginError(f"{spec}: {error}") from error

@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
+from siambench.commands.checking import check
+from siambench.commands.evaluating import evaluate
+from siambench.commands.inspecting import doctor
 from siambench.commands.listing import list_components, plugins, show, tracks
+from siambench.commands.reproducing import reproduce
+from siambench.commands.upgrading import upgrade
+from siambench.commands.watching import status
 from siambench.errors import InterruptedRunError, SiambenchError, UnfinishedError
-from siambench.printing import print_json, say_refused, show_plan, show_table
+from siambench.printing import jobs_of, print_grid, print_json, say_refused, show_plan, show_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from siambench.request import Prepared
     from siambench.spec import Feed
 
@@ -88,7 +96,8 @@ def cli(context: click.Context) -> None:
     siambench leaderboard                          the shipped table
     siambench list losses                          what is installed
 
-    Exit codes: 0 all done, 1 a unit was lost, 2 interrupted, 3 internal error, 4 usage, 5 nothing to run, 6 a difference.
+    Exit codes: 0 all done, 1 a unit was lost, 2 interrupted, 3 internal error, 4 usage, 5 nothing to run,
+    6 a difference or a broken contract.
     `--traceback`, anywhere, shows where an error came from.
     """
     if context.invoked_subcommand is None:
@@ -106,9 +115,11 @@ def cli(context: click.Context) -> None:
 @click.option("--trials", type=click.IntRange(min=1), help="Tuning budget per method.  [default: the track's]")
 @click.option("--seeds", type=click.IntRange(min=1), help="Final models per method.  [default: the track's]")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Fix a parameter (loss.margin=0.2) or change a rule.")
-@click.option("--jobs", default="auto", show_default=True, help="Worker processes: a number, or auto.")
-@click.option("--engine", default="local", show_default=True, type=click.Choice(["local"]), help="Where units run.")
-@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), help="Seconds after which a unit is ended and lost.")
+@click.option("--jobs", default="auto", show_default=True, help="Units at once: a number, or auto.")
+@click.option("--engine", default="local", show_default=True, help="Where units run: an installed engine.")
+@click.option("--address", help="Of a cluster, for an engine that has one: tcp://host:port, or local.")
+@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), help="Seconds after which a unit is ended; twice: lost.")
+@click.option("--memory-limit", type=click.FloatRange(min=0, min_open=True), metavar="MB", help="Likewise, by its worker's memory.")
 @click.option("--out", default="siambench-runs", show_default=True, type=click.Path(path_type=Path), help="Folder of the records.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -125,7 +136,9 @@ def run(
     changes: tuple[str, ...],
     jobs: str,
     engine: str,
+    address: str | None,
     time_limit: float | None,
+    memory_limit: float | None,
     out: Path,
     only_plan: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
@@ -136,32 +149,30 @@ def run(
     run. Finished units are kept in the output folder: the same command goes on where it stopped.
     """
     from siambench import config
-    from siambench.api import local_engine
+    from siambench.api import engine_for
     from siambench.catalogue import Catalogue
+    from siambench.engine.choice import choose
+    from siambench.record import older
     from siambench.request import Request, prepare
 
-    del engine
     request = Request(comparison, track, losses, miners, backbone, dataset, cast("Feed", feed), trials, seeds, config.parse_set(changes))
-    workers = _jobs(jobs)
+    workers = jobs_of(jobs)
+    options = {"jobs": workers, "address": address, "time_limit": time_limit, "memory_limit": memory_limit}
     with _stdout_for_documents():
-        prepared = prepare(request, Catalogue.load())
+        catalogue = Catalogue.load()
+        chosen = choose(catalogue, engine, options)
+        prepared = prepare(request, catalogue)
+    folder = out / prepared.track.name
+    _say_older(folder, older(folder / "records"))
     if only_plan:
         show_plan(prepared, out, workers, as_json=as_json)
         return
-    _run(prepared, out, local_engine(workers, time_limit), as_json=as_json)
+    _run(prepared, out, engine_for(chosen, prepared), as_json=as_json)
 
 
 def _stdout_for_documents() -> contextlib.AbstractContextManager[object]:
     # Loaders, losses and libraries print what they like; on stdout it would spoil a JSON document.
     return contextlib.redirect_stdout(sys.stderr)
-
-
-def _jobs(text: str) -> int | None:
-    if text == "auto":
-        return None
-    if text.isdigit() and int(text) >= 1:
-        return int(text)
-    raise click.BadParameter(f"--jobs takes a number of at least 1, or auto, got {text!r}")
 
 
 def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
@@ -205,26 +216,37 @@ def _log_to(path: Path) -> None:
 
 
 @cli.command()
-@click.argument("track", default="glyphs")
+@click.argument("tracks", nargs=-1, metavar="[TRACK]...")
 @click.option("--from", "more", multiple=True, type=click.Path(path_type=Path), help="An output folder of run whose rows join.")
 @click.option("--format", "form", default="table", show_default=True, type=click.Choice(["table", "md", "csv", "json"]))
-@click.option("--write", is_flag=True, help="Adopt the records of --from and write README.md and table.csv in the track's folder.")
-@click.option("--check", is_flag=True, help="Exit 6 where those files differ from what the records give.")
-def leaderboard(track: str, more: tuple[Path, ...], form: str, write: bool, check: bool) -> None:  # noqa: FBT001
-    """Show the table of TRACK, from the records that ship with siambench."""
-    from siambench.board import shelf, text
+@click.option("--write", is_flag=True, help="Adopt the records of --from and write README.md, table.csv, costs.csv in the track's folder.")
+@click.option("--check", is_flag=True, help="Exit 6 where page and table differ from what the records give.")
+def leaderboard(tracks: tuple[str, ...], more: tuple[Path, ...], form: str, write: bool, check: bool) -> None:  # noqa: FBT001
+    """Show the table of TRACK (default: glyphs), from the records that ship with siambench.
+
+    With two tracks or more: the mean rank of each method that has a score on all of them.
+    """
+    if write and check:
+        raise click.UsageError("give one of --write and --check")
+    if len(tracks) < 2:
+        _leaderboard(tracks[0] if tracks else "glyphs", more, form, write=write, check=check)
+    elif write or check:
+        raise click.UsageError(f"--write and --check take one track, got {len(tracks)}: {', '.join(tracks)}")
+    else:
+        _across(tracks, more, form)
+
+
+def _leaderboard(track: str, more: tuple[Path, ...], form: str, *, write: bool, check: bool) -> None:
+    from siambench.board import page, shelf, text
     from siambench.board.table import to_json
     from siambench.config import load_track, track_folder
 
-    if write and check:
-        raise click.UsageError("give one of --write and --check")
     if write and more:
         new = shelf.adopt(track_folder(track), load_track(track), more)
         click.echo(f"{new} records adopted", err=True)
         more = ()
     table, found = shelf.leaderboard(track, more)
-    for path in found.damaged:
-        click.echo(f"passed over {path}: no intact record", err=True)
+    _say_damaged(found.damaged)
     if write:
         for path in shelf.write(track_folder(track), table):
             click.echo(f"wrote {path}", err=True)
@@ -236,14 +258,49 @@ def leaderboard(track: str, more: tuple[Path, ...], form: str, write: bool, chec
     elif form == "csv":
         click.echo(text.csv_text(table), nl=False)
     elif form == "md":
-        click.echo(
-            text.markdown(table, title=table.track.title or table.track.name, command=f"siambench leaderboard {track} --write"), nl=False
-        )
+        click.echo(page.markdown(table, title=text.title_of(table), command=f"siambench leaderboard {track} --write"), nl=False)
     else:
         show_table(table)
 
 
-for _command in (list_components, show, tracks, plugins):
+def _across(tracks: tuple[str, ...], more: tuple[Path, ...], form: str) -> None:
+    from siambench.board import across, shelf
+    from siambench.board.show import across_table
+
+    found, damaged = shelf.leaderboards(tracks, more)
+    _say_damaged(damaged)
+    if form == "json":
+        print_json(across.to_json(found))
+    elif form == "csv":
+        click.echo(across.csv_text(found), nl=False)
+    elif form == "md":
+        click.echo(across.markdown(found), nl=False)
+    else:
+        print_grid(across_table(found))
+        for caption in across.captions(found):
+            click.echo(caption, err=True)
+
+
+def _say_damaged(paths: Sequence[Path]) -> None:
+    from siambench.record import schema_of
+
+    shown = 5
+    old = {path: path.parent.parent for path in paths if schema_of(path) is not None}
+    for folder in sorted(set(old.values())):
+        _say_older(folder, list(old.values()).count(folder))
+    damaged = [path for path in paths if path not in old]
+    for path in damaged[:shown]:
+        click.echo(f"passed over {path}: no intact record", err=True)
+    if len(damaged) > shown:
+        click.echo(f"passed over {len(damaged) - shown} more files: no intact records", err=True)
+
+
+def _say_older(folder: Path, number: int) -> None:
+    if number:
+        click.echo(f"passed over {number} records of another layout: siambench upgrade {folder}", err=True)
+
+
+for _command in (list_components, show, tracks, plugins, evaluate, reproduce, check, upgrade, status, doctor):
     cli.add_command(_command)
 
 

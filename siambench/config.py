@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from siambench.errors import ConfigError, UnknownNameError, suggestion
 from siambench.spec import SCHEMA, Feed, Float, Value
 
-TRACK_SECTIONS = ("dataset", "split", "model", "training", "augment", "budget", "metrics")
+TRACK_SECTIONS = ("dataset", "split", "model", "training", "augment", "budget", "evaluation", "metrics")
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -35,7 +35,7 @@ class DatasetRules(_Frozen):
 class SplitRules(_Frozen):
     """How the data is cut; see `siambench.split.cut`."""
 
-    rule: Literal["official", "class-halves", "class-fraction", "by-group"] = "class-halves"
+    rule: Literal["official", "class-halves", "class-fraction", "by-group", "closed-set"] = "class-halves"
     folds: Annotated[int, Field(ge=2)] = 2
     group: str | None = None
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -54,7 +54,8 @@ class TrainingRules(_Frozen):
     """One training run, the same for every method of the track.
 
     ``precision`` is a fixed value, never chosen by the machine. ``early_stopping`` is the number of epochs without a
-    better validation score after which a tune unit stops; 0: never.
+    better validation score after which a tune unit stops; 0: never. With ``rotate_classes`` each training class turned
+    by 90°, 180° and 270° is three further classes.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 4
@@ -64,6 +65,7 @@ class TrainingRules(_Frozen):
     schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = "one-cycle"
     precision: Literal["fp32", "bf16"] = "fp32"
     early_stopping: Annotated[int, Field(ge=0)] = 0
+    rotate_classes: bool = False
 
 
 class AugmentRules(_Frozen):
@@ -119,6 +121,19 @@ class BudgetRules(_Frozen):
     seeds: Annotated[int, Field(ge=1)] = 5
 
 
+class EvaluationRules(_Frozen):
+    """How final models are scored.
+
+    ``protocol``: ``retrain`` trains each final model on all of trainval; ``reality-check`` trains one per fold and reports
+    the mean of their scores, and the scores of their concatenated embeddings. ``pairs`` names a file of verification
+    pairs for the test part; ``all``: every pair counts; empty: they are drawn.
+    """
+
+    distance: Literal["cosine", "euclidean"] = "cosine"
+    protocol: Literal["retrain", "reality-check"] = "retrain"
+    pairs: str = ""
+
+
 class MetricRules(_Frozen):
     """The metric that tuning watches and rows are ordered by, and all that are reported."""
 
@@ -157,6 +172,7 @@ class Track(_Frozen):
     augment: AugmentRules | None = None
     space: SpaceRules = SpaceRules()
     budget: BudgetRules = BudgetRules()
+    evaluation: EvaluationRules = EvaluationRules()
     metrics: MetricRules = MetricRules()
 
 

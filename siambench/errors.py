@@ -17,7 +17,8 @@
     ├── UnfinishedError                 1   a unit was lost, its study cannot end
     ├── InterruptedRunError             2   Ctrl-C
     ├── EmptyPlanError                  5   nothing to run
-    └── DifferenceError                 6   `--check` or `reproduce` found one
+    ├── DifferenceError                 6   `--check` or `reproduce` found one
+    └── ContractError                   6   `check` found a contract that is not kept
 
 Anything else that reaches the command line is a bug in siambench: exit code 3.
 """
@@ -126,6 +127,12 @@ class EmptyPlanError(SiambenchError):
 
 class DifferenceError(SiambenchError):
     """What was generated is not what is there."""
+
+    exit_code = 6
+
+
+class ContractError(SiambenchError):
+    """A loss, a miner or a plugin was examined and breaks a contract of its kind."""
 
     exit_code = 6
 

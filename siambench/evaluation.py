@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -13,20 +15,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from siambench import metrics
+from siambench.catalogue import metric_arguments
+from siambench.custody import Items
 from siambench.data.transforms import to_float
-from siambench.errors import DivergedError, MetricError
+from siambench.errors import DataError, MetricError
+from siambench.evaluated import Evaluated
 from siambench.interfaces import Dataset
 from siambench.plugin import MetricEntry, call_factory
-from siambench.split import Items
 
 if TYPE_CHECKING:
-    from siambench.metrics import Pairs
+    from siambench.metrics import Distance, Pairs
 
 _BATCH = 512
 PER_CLASS_DIGITS = 6
 """Decimals of the per-class scores in a record: finer than one item of a class of any size met so far."""
-
-Embed = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -37,71 +39,14 @@ class Scores:
         scores: by metric; None where it does not apply.
         per_class: by metric with a score per query, its mean over each class's queries, in order of the classes;
             None for a class without a query that has a positive.
-        notes: what a reader must know: queries without a positive, reduced precision.
+        class_queries: how many queries of each class have a positive, in order of the classes.
+        notes: what a reader must know: queries without a positive, reduced precision, standard errors.
     """
 
     scores: dict[str, float | None]
     per_class: dict[str, list[float | None]]
+    class_queries: list[int]
     notes: dict[str, Any]
-
-
-class Evaluated:
-    """The `siambench.interfaces.Evaluation` of one part of a data set.
-
-    Args:
-        embeddings: fp32 [N, D]; normalised here.
-        labels: int64 [N].
-        seed: of the verification pairs; derived from the fingerprint of the split, never from the method.
-        episodes: embeds the named episodes, or gives None.
-    """
-
-    def __init__(
-        self, embeddings: Tensor, labels: Tensor, *, seed: int, episodes: Callable[[str], tuple[Tensor, Tensor, Tensor] | None]
-    ) -> None:
-        if not bool(torch.isfinite(embeddings).all()):
-            raise DivergedError("the embeddings are not finite")
-        self.embeddings = functional.normalize(embeddings.float())
-        self.labels = labels
-        self.relevant = metrics.relevant_counts(labels, labels, exclude_self=True)
-        self.notes: dict[str, Any] = {}
-        self._seed = seed
-        self._episodes = episodes
-        self._matches: Tensor | None = None
-        self._pairs: tuple[Pairs | None, Tensor | None] | None = None
-
-    def matches(self, k: int) -> Tensor:
-        """Whether each of the k nearest others shares the label, bool [N, k]; False beyond the last other."""
-        depth = min(k, len(self.labels) - 1)
-        if self._matches is None or self._matches.shape[1] < depth:
-            # The deepest list that retrieval metrics usually want is computed at once.
-            depth = min(max(depth, int(self.relevant.max()), 8), len(self.labels) - 1)
-            found = metrics.nearest(self.embeddings, self.embeddings, depth, exclude_self=True)
-            self._matches = metrics.matches(self.labels, self.labels, found)
-        return functional.pad(self._matches[:, :k], (0, max(0, k - self._matches.shape[1])))
-
-    @property
-    def pairs(self) -> Pairs | None:
-        """The verification pairs, or None where classes are too few; the reason goes to the notes."""
-        return self._verification()[0]
-
-    @property
-    def similarities(self) -> Tensor | None:
-        """Cosine similarity of each pair, float64 [P]."""
-        return self._verification()[1]
-
-    def episodes(self, name: str) -> tuple[Tensor, Tensor, Tensor] | None:
-        """The embedded episodes of that name, or None."""
-        return self._episodes(name)
-
-    def _verification(self) -> tuple[Pairs | None, Tensor | None]:
-        if self._pairs is None:
-            try:
-                pairs = metrics.draw_pairs(self.labels.cpu(), seed=self._seed)
-                self._pairs = pairs, metrics.pair_similarity(self.embeddings.cpu(), pairs)
-            except MetricError as error:
-                self.notes["verification"] = str(error)
-                self._pairs = None, None
-        return self._pairs
 
 
 def embed(
@@ -127,44 +72,171 @@ class RawPixels(torch.nn.Module):
         return images.flatten(1)
 
 
-def evaluate_items(model: torch.nn.Module, items: Items, named: Mapping[str, MetricEntry], *, seed: int, device: torch.device) -> Scores:
+class Concatenated(torch.nn.Module):
+    """Several models as one: their embeddings, each at unit length, side by side, as the Reality Check concatenates its folds.
+
+    Args:
+        models: M of them, each from images [B, C, H, W] to embeddings [B, D].
+    """
+
+    def __init__(self, models: Sequence[torch.nn.Module]) -> None:
+        super().__init__()
+        self.models = torch.nn.ModuleList(models)
+        self.memory_format = getattr(models[0], "memory_format", torch.contiguous_format)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[B, M · D] of [B, C, H, W]."""
+        return torch.cat([functional.normalize(model(images)) for model in self.models], dim=1)
+
+
+def evaluate_items(
+    model: torch.nn.Module,
+    items: Items,
+    named: Mapping[str, MetricEntry],
+    *,
+    seed: int,
+    device: torch.device,
+    distance: Distance = "cosine",
+    pairs: Pairs | Literal["all"] | None = None,
+) -> Scores:
     """Score a model on a part of a data set.
 
     Args:
         model: embeds images [B, C, H, W] in [0, 1].
-        items: the part.
+        items: the part; with a gallery, only the others are queries.
         named: metric name → entry; a family member such as ``recall@4`` comes under its full name.
-        seed: of the verification pairs.
+        seed: of the verification pairs and all else that metrics draw.
         device: where the model is.
+        distance: what near means.
+        pairs: verification pairs by position in ``items``; ``"all"``: every pair; None: they are drawn.
 
     Raises:
         DivergedError: if an embedding is not finite.
     """
     embeddings = embed(model, items.read, len(items), device=device)
+    labels = torch.from_numpy(items.labels).to(embeddings.device)
+    groups = None if items.groups is None else torch.from_numpy(items.groups).to(embeddings.device)
+    queries = None
+    if items.is_gallery is not None:
+        order = torch.from_numpy(np.argsort(items.is_gallery, kind="stable")).to(embeddings.device)
+        embeddings, labels, groups = embeddings[order], labels[order], None if groups is None else groups[order]
+        queries = int((~items.is_gallery).sum())
+        pairs = pairs if pairs is None or pairs == "all" else _reordered(pairs, order)
 
     def episodes(name: str) -> tuple[Tensor, Tensor, Tensor] | None:
         return _embed_episodes(model, items.dataset, name, device)
 
-    evaluated = Evaluated(embeddings, torch.from_numpy(items.labels).to(embeddings.device), seed=seed, episodes=episodes)
+    evaluated = Evaluated(
+        embeddings,
+        labels,
+        seed=seed,
+        queries=queries,
+        groups=groups,
+        distance=distance,
+        depth=deepest(named),
+        pairs=pairs,
+        episodes=episodes,
+    )
+    return score(evaluated, named, classes=len(items.class_names))
+
+
+def pairs_of(path: Path, items: Items) -> Pairs:
+    """The verification pairs that a file names, by position in a part; see `siambench.metrics.parse_pairs` for its forms.
+
+    Items without names are called by their position, from 0.
+
+    Raises:
+        DataError: if the file does not hold, names an item that is not there, or contradicts the labels.
+    """
+    names = items.dataset.item_names
+    own = [str(position) for position in range(len(items))] if names is None else [names[index] for index in items.indices]
+    try:
+        return metrics.resolve_pairs(metrics.parse_pairs(path.read_text(encoding="utf-8-sig")), own, torch.from_numpy(items.labels))
+    except (MetricError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def applies(name: str, entry: MetricEntry, items: Items, *, distance: Distance) -> str | None:
+    """Why a metric has no value on a part, whatever the model: asked of random embeddings; None where it has one."""
+    generator = torch.Generator().manual_seed(0)
+    labels, groups = torch.from_numpy(items.labels), None if items.groups is None else torch.from_numpy(items.groups)
+    points = torch.randn(len(items), 8, generator=generator)
+    evaluated = Evaluated(points, labels, seed=0, groups=groups, distance=distance, depth=deepest([name]))
+    if score(evaluated, {name: entry}, classes=len(items.class_names)).scores[name] is not None:
+        return None
+    return next((note for note in evaluated.notes.values() if isinstance(note, str)), "it does not apply")
+
+
+def deepest(names: Iterable[str]) -> int:
+    """The largest k that the names of metrics ask for, at least 1."""
+    return int(max((arguments["k"] for name in names if "k" in (arguments := metric_arguments(name))), default=1))
+
+
+def score(evaluated: Evaluated, named: Mapping[str, MetricEntry], *, classes: int) -> Scores:
+    """Compute metrics of what was evaluated.
+
+    Args:
+        evaluated: what metrics ask.
+        named: metric name → entry.
+        classes: K of the labels 0 … K - 1.
+
+    Raises:
+        MetricError: if a metric gives something that is no score.
+    """
     scores: dict[str, float | None] = {}
     per_class: dict[str, list[float | None]] = {}
+    labels = evaluated.labels[: evaluated.queries]
     for name, entry in named.items():
-        _, _, k = name.partition("@")
-        value = call_factory(entry.compute, {"evaluation": evaluated, "k": int(k) if k.isdigit() else None})
+        value = call_factory(entry.compute, {"evaluation": evaluated, **metric_arguments(name)})
         if isinstance(value, Tensor):
-            scores[name], per_class[name] = _averages(value, evaluated.labels, len(items.class_names))
+            scores[name], per_class[name] = _averages(value, labels, classes)
         else:
             scores[name] = None if value is None else float(value)
         found = scores[name]
         if found is not None and not math.isfinite(found):
             raise MetricError(f"metric {name} gave {found}, which is no score")
-    notes = dict(evaluated.notes)
-    alone = int((evaluated.relevant == 0).sum())
-    if alone:
-        notes["queries_without_positive"] = alone
-    if len(items) > metrics.FLOAT64_ITEMS:
+    notes: dict[str, Any] = dict(evaluated.notes)
+    known = evaluated.relevant > 0
+    if not bool(known.all()):
+        notes["queries_without_positive"] = int((~known).sum())
+    if (
+        metrics.search_precision(evaluated.queries, len(evaluated.labels) - (evaluated.queries if evaluated.has_gallery else 0))
+        != torch.float64
+    ):
         notes["precision"] = f"similarities in fp32: more than {metrics.FLOAT64_ITEMS} items"
-    return Scores(scores, per_class, notes)
+    counts = torch.bincount(labels[known], minlength=classes).tolist()
+    return Scores(scores, per_class, counts, notes)
+
+
+def separated(parts: Sequence[Scores]) -> Scores:
+    """The mean of the scores of several models, metric by metric and class by class; None where one of them has none.
+
+    Source:
+        Musgrave, Belongie, Lim, A Metric Learning Reality Check, ECCV 2020, section 4.
+    """
+    scores = {name: _mean([part.scores[name] for part in parts]) for name in parts[0].scores}
+    per_class = {
+        name: [_mean(values, PER_CLASS_DIGITS) for values in zip(*(part.per_class[name] for part in parts), strict=True)]
+        for name in parts[0].per_class
+    }
+    # Standard errors and thresholds are of one model each; why a metric does not apply holds for all.
+    notes = {name: note for name, note in parts[0].notes.items() if len(parts) == 1 or not isinstance(note, float)}
+    return Scores(scores, per_class, parts[0].class_queries, notes)
+
+
+def _mean(values: Sequence[float | None], digits: int | None = None) -> float | None:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    mean = math.fsum(known) / len(known)
+    return mean if digits is None else round(mean, digits)
+
+
+def _reordered(pairs: Pairs, order: Tensor) -> Pairs:
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order), device=order.device)
+    place = place.cpu()
+    return dataclasses.replace(pairs, left=place[pairs.left], right=place[pairs.right])
 
 
 def _averages(values: Tensor, labels: Tensor, classes: int) -> tuple[float | None, list[float | None]]:
@@ -184,5 +256,5 @@ def _embed_episodes(model: torch.nn.Module, dataset: Dataset, name: str, device:
     for images in (given.support, given.query):
         flat = images.reshape(-1, *images.shape[2:])
         found = embed(model, flat.__getitem__, len(flat), device=device)
-        parts.append(functional.normalize(found).reshape(*images.shape[:2], -1))
+        parts.append(found.reshape(*images.shape[:2], -1))
     return parts[0], parts[1], torch.from_numpy(given.answer).to(device)

@@ -48,3 +48,9 @@ def siambench_samplers() -> Mapping[str, plugin.SamplerEntry]:
 def siambench_metrics() -> Mapping[str, plugin.MetricEntry]:
     """Metrics, by the name that a track reports; a family such as ``recall@k`` ends in ``@k``."""
     return {}
+
+
+@hookspec
+def siambench_engines() -> Mapping[str, plugin.EngineEntry]:
+    """Engines, by the name that ``--engine`` uses."""
+    return {}

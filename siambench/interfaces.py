@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from siambench.metrics import Pairs
+    from siambench.metrics import AllPairs, Pairs
 
 ReadImages = Callable[["NDArray[np.int64]"], "NDArray[np.uint8]"]
 Indices = tuple["Tensor", ...]
@@ -43,8 +43,10 @@ class Dataset:
         shape: (C, H, W).
         class_names: one per class, K of them, distinct.
         class_attributes: further facts about each class, e.g. ``{"alphabet": (…)}``, K values each; folds and splits may follow one.
-        parts: the official split, where there is one: part name (``"trainval"``, ``"test"``) → indices int64.
+        parts: the official split, where there is one: part name (``"trainval"``, ``"test"``) → indices int64. Where queries
+            are compared with a gallery of its own, ``"query"`` and ``"gallery"`` stand in the place of ``"test"``.
         digests: SHA-256 of the content of each image, 32 bytes each, N of them; None: of the pixels that `read` gives.
+        item_names: one per image, distinct, by which a file of verification pairs names them; None: they have none.
         episodes: evaluations with images of their own, by name; read only when a final model is evaluated.
         colour: what the file's values mean, for people: ``"white ink on black"``.
     """
@@ -56,6 +58,7 @@ class Dataset:
     class_attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     parts: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     digests: Sequence[bytes] | None = None
+    item_names: Sequence[str] | None = None
     episodes: Mapping[str, Callable[[], Episodes]] = field(default_factory=dict)
     colour: str = ""
 
@@ -85,37 +88,119 @@ class Sampler(Protocol):
 
 
 class Evaluation(Protocol):
-    """What a metric may ask for; each item is computed once, when it is first asked for."""
+    """What a metric may ask for; each item is computed once, when it is first asked for.
+
+    Where queries are compared with a gallery of its own, ``items`` are the queries and then the gallery; otherwise
+    queries, gallery and items are the same, and no query is compared with itself.
+    """
+
+    @property
+    def distance(self) -> Literal["cosine", "euclidean"]:
+        """What near means."""
+        ...
 
     @property
     def embeddings(self) -> Tensor:
-        """L2-normalised, fp32 [N, D]."""
+        """Of the items, as the distance sees them: of unit length under ``"cosine"``; float64 [N, D], fp32 above 20,000 items."""
         ...
 
     @property
     def labels(self) -> Tensor:
-        """int64 [N]."""
+        """Of the items, int64 [N]."""
+        ...
+
+    @property
+    def groups(self) -> Tensor | None:
+        """The group of each item (alphabet, script), int64 [N]; None where classes have none."""
+        ...
+
+    @property
+    def queries(self) -> int:
+        """Q: the first so many items are the queries."""
+        ...
+
+    @property
+    def has_gallery(self) -> bool:
+        """Whether queries are compared with a gallery of its own: then Q < N."""
         ...
 
     @property
     def relevant(self) -> Tensor:
-        """For each item, how many others share its label, int64 [N]; metrics leave out those with none."""
+        """For each query, how many of those it is compared with share its label, int64 [Q]; metrics leave out queries with none."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """How many items a query is compared with."""
         ...
 
     def matches(self, k: int) -> Tensor:
-        """Whether each of the k nearest others shares the item's label, bool [N, min(k, N - 1)]."""
+        """Whether each of the k nearest shares the query's label, bool [Q, k]; False beyond `depth`."""
         ...
 
     @property
     def pairs(self) -> Pairs | None:
-        """Verification pairs, drawn from the fingerprint of the split; None where classes are too few."""
+        """Verification pairs of items, from a file or drawn by the fingerprint of the split; None where classes are too few."""
+        ...
+
+    @property
+    def every_pair(self) -> AllPairs | None:
+        """Verification over every pair of items, where the track wants that; None: over `pairs`."""
         ...
 
     @property
     def similarities(self) -> Tensor | None:
-        """Cosine similarity of each pair, float64 [P]; None where there are no pairs."""
+        """How similar the items of each pair are, larger is more similar, float64 [P]; None where there are no pairs."""
         ...
 
     def episodes(self, name: str) -> tuple[Tensor, Tensor, Tensor] | None:
         """Support embeddings [E, N, D], query embeddings [E, Q, D] and answers int64 [E, Q]; None where the data set has none."""
+        ...
+
+    def seed(self, purpose: str) -> int:
+        """A seed for what a metric draws, the same for every method."""
+        ...
+
+    def note(self, name: str, value: float | str) -> None:
+        """Leave a fact for the reader beside the scores: a standard error, or why a metric does not apply."""
+        ...
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How one call that was submitted to an engine ended.
+
+    Args:
+        key: as it was submitted.
+        value: what the function returned; None if it was lost.
+        reason: why it was lost, half a sentence for people; None if it was not.
+    """
+
+    key: str
+    value: Any
+    reason: str | None
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Runs calls of one function somewhere and reports each exactly once, in any order."""
+
+    def submit(self, key: str, *arguments: Any) -> None:
+        """Queue one call. The arguments and the result must survive pickling: no memory is shared."""
+        ...
+
+    def wait(self, seconds: float) -> list[Finished]:
+        """The calls that ended since the last wait; blocks up to ``seconds`` for the first."""
+        ...
+
+    def cancel(self) -> list[str]:
+        """Drop the calls that have not started; their keys, which are then never reported."""
+        ...
+
+    def close(self, *, now: bool) -> None:
+        """End the workers: after their current call, or ``now``."""
+        ...
+
+    def describe(self) -> str:
+        """For people: what this engine is, e.g. ``local, 2 workers``."""
         ...

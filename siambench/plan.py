@@ -10,7 +10,7 @@ from typing import Any
 from siambench.config import MethodRules, Track
 from siambench.errors import ConfigError, suggestion
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry
-from siambench.spec import ANCHORS, Dimension, Float, Method, Params, Unit, Value, digest, dimension_to_json, seed_of
+from siambench.spec import ANCHORS, FIXED_ANCHORS, Dimension, Float, Method, Params, Unit, Value, digest, dimension_to_json, seed_of
 
 STREAMS = ("weights", "order", "augmentation", "loss")
 """Separate sources of randomness, so that a change in one leaves the others as they are."""
@@ -50,6 +50,7 @@ class StudyPlan:
         seeds: number of final models.
         folds: folds of a trial.
         maximise: whether a higher primary metric is better.
+        scratch: options under which the backbone starts from random weights, where it can start from others.
     """
 
     method: Method
@@ -61,6 +62,7 @@ class StudyPlan:
     seeds: int
     folds: int
     maximise: bool
+    scratch: Params
 
     @property
     def key(self) -> str:
@@ -134,6 +136,7 @@ def study_plan(
     seeds: int | None,
     fixed: Mapping[str, Value],
     maximise: bool,
+    evaluation: Mapping[str, Any] | None = None,
 ) -> StudyPlan:
     """Resolve one method on one track.
 
@@ -148,6 +151,7 @@ def study_plan(
         seeds: final models that replace the track's number, or None.
         fixed: parameters fixed by the user, those of other methods included.
         maximise: whether a higher primary metric is better.
+        evaluation: resolved rules of scoring; None: the track's.
 
     Raises:
         ConfigError: if a fixed value lies outside its space.
@@ -159,7 +163,8 @@ def study_plan(
             raise ConfigError(f"--set {name}={fixed[name]} lies outside its space {space[name]}")
         space.pop(name, None)
         defaults[name] = fixed[name]
-    template = _template(method, parts, track, space, edited, defaults, fingerprint, dataset_options, augment, maximise)
+    scoring = track.evaluation.model_dump(mode="json") if evaluation is None else dict(evaluation)
+    template = _template(method, parts, track, space, edited, defaults, fingerprint, dataset_options, augment, scoring, maximise)
     return StudyPlan(
         method=method,
         space=space,
@@ -171,6 +176,7 @@ def study_plan(
         seeds=seeds or track.budget.seeds,
         folds=track.split.folds,
         maximise=maximise,
+        scratch=parts.backbone.scratch,
     )
 
 
@@ -197,6 +203,7 @@ def _template(
     fingerprint: str,
     dataset_options: Params,
     augment: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
     maximise: bool,  # noqa: FBT001  private, and called once
 ) -> Unit:
     pairs = method.feed == "pairs"
@@ -231,14 +238,21 @@ def _template(
         augment=dict(augment),
         params={},
         space={name: dimension_to_json(dimension) for name, dimension in sorted(space.items())},
+        space_versions=_space_versions(method, parts),
         edited=edited,
         components=dict(sorted(parts.components.items())),
+        evaluation=evaluation,
         metrics=track.metrics.report,
         primary=track.metrics.primary,
         seeds={},
     )
     fixed = {name: value for name, value in defaults.items() if name not in space}
     return dataclasses.replace(unit, study=digest([unit.to_json(), dict(sorted(fixed.items())), dict(sorted(defaults.items()))])[:32])
+
+
+def _space_versions(method: Method, parts: Parts) -> dict[str, int]:
+    versions = {"loss": parts.loss.space_version}
+    return versions if method.miner == "none" else versions | {"miner": parts.miner.space_version}
 
 
 def check_fixed(fixed: Mapping[str, Value], plans: Sequence[StudyPlan]) -> None:
@@ -254,20 +268,27 @@ def check_fixed(fixed: Mapping[str, Value], plans: Sequence[StudyPlan]) -> None:
 
 
 def anchor_units(plan: StudyPlan, component: str) -> list[Unit]:
-    """The units of the rows that nothing is trained for: ``raw`` once, ``untrained`` for every seed.
+    """The units of the rows that nothing is trained for: ``untrained`` for every seed, the others once.
+
+    ``pretrained`` is there where training starts from pretrained weights: the features of those, without a head.
 
     Args:
         plan: any study of the track.
         component: provenance of the harness itself.
     """
+    options = plan.template.model["options"]
+    starts_pretrained = any(options[name] != value for name, value in plan.scratch.items())
     units = []
     for anchor in ANCHORS:
+        if anchor == "pretrained" and not starts_pretrained:
+            continue
         # The anchor is a property of the track: nothing of the method it was made beside may reach its identity.
         own = {
             name: where
             for name, where in plan.template.components.items()
             if name in ("dataset", "metrics", *(() if anchor == "raw" else ("backbone",)))
         }
+        model = {**plan.template.model, "options": {**options, **(plan.scratch if anchor == "untrained" else {})}}
         template = dataclasses.replace(
             plan.template,
             method=Method(anchor, backbone=None if anchor == "raw" else plan.method.backbone),
@@ -275,12 +296,14 @@ def anchor_units(plan: StudyPlan, component: str) -> list[Unit]:
             training={},
             augment={},
             space={},
+            space_versions={},
             edited=(),
-            model={} if anchor == "raw" else plan.template.model,
+            model={} if anchor == "raw" else model,
             components={**own, "harness": component},
+            evaluation={**plan.template.evaluation, "protocol": "retrain"},
         )
         units += [
             dataclasses.replace(template, repetition=repetition, seeds=_seeds(template, "final", None, repetition))
-            for repetition in range(1 if anchor == "raw" else plan.seeds)
+            for repetition in range(1 if anchor in FIXED_ANCHORS else plan.seeds)
         ]
     return units

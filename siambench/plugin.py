@@ -86,14 +86,17 @@ class BackboneEntry:
         build: called with ``input_shape`` = (C, H, W) and its options, as far as its signature names them.
         source: the paper.
         defaults: the options and their values where a track says nothing.
+        scratch: for a trunk that can start from pretrained weights, the options under which it does not, e.g.
+            ``{"weights": "none"}``. Where a track's options differ from them, its tables carry the anchor ``pretrained``.
     """
 
     build: Callable[..., Any]
     source: str
     defaults: Params = field(default_factory=dict)
+    scratch: Params = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check(self.build, {}, self.defaults, self.source)
+        _check(self.build, {}, {**self.defaults, **self.scratch}, self.source)
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ class LossEntry:
         own_parameters: whether it has parameters to optimise (proxies, class weights); their learning rate is tuned.
         normalise: whether embeddings are L2-normalised before the loss sees them.
         feeds: the ways it can be fed.
+        space_version: raised whenever the space or a default changes; part of the identity of every unit.
     """
 
     build: Callable[..., Any]
@@ -124,6 +128,7 @@ class LossEntry:
     own_parameters: bool = False
     normalise: bool = True
     feeds: tuple[Literal["classes", "pairs"], ...] = ("classes",)
+    space_version: int = 1
 
     def __post_init__(self) -> None:
         _check(self.build, self.space, self.defaults, self.source)
@@ -145,6 +150,7 @@ class MinerEntry:
         gives: ``"triplets"`` or ``"pairs"``.
         warmup: the default share of the steps, in [0, 0.5], during which the harness leaves the miner out, where
             mining from the first step does not train; None for a miner that needs none. The share is tuned.
+        space_version: raised whenever the space or a default changes; part of the identity of every unit.
     """
 
     build: Callable[..., Any]
@@ -153,6 +159,7 @@ class MinerEntry:
     defaults: Params = field(default_factory=dict)
     gives: Literal["pairs", "triplets"] = "triplets"
     warmup: float | None = None
+    space_version: int = 1
 
     def __post_init__(self) -> None:
         _check(self.build, self.space, self.defaults, self.source)
@@ -181,27 +188,47 @@ class MetricEntry:
     """A metric: a pure function of what the model made of the evaluated items.
 
     Args:
-        compute: called with a `siambench.interfaces.Evaluation` (and ``k`` for a family named ``…@k``); returns one score per
-            query as a float64 tensor (averaged by the harness, per class too), one float, or None where it does not apply.
+        compute: called with a `siambench.interfaces.Evaluation` (and ``k``, a whole number, for a family named ``…@k``, or
+            ``far``, a rate in (0, 1), for a family named ``…@far``); returns one score per query as a float64 tensor
+            (averaged by the harness, per class too), one float, or None where it does not apply.
         source: the paper or the definition.
         direction: ``"max"`` or ``"min"``: which way is better.
-        low: smallest possible value.
-        high: largest possible value.
+        low: smallest possible value; None where there is none.
+        high: largest possible value; None where there is none.
         needs: the name of the evaluation that only some data sets bring (``"one-shot"``), or None.
     """
 
     compute: Callable[..., Any]
     source: str
     direction: Literal["max", "min"] = "max"
-    low: float = 0.0
-    high: float = 1.0
+    low: float | None = 0.0
+    high: float | None = 1.0
     needs: str | None = None
 
     def __post_init__(self) -> None:
         _check(self.compute, {}, {}, self.source)
 
 
-Entry = DatasetEntry | BackboneEntry | LossEntry | MinerEntry | SamplerEntry | MetricEntry
+@dataclass(frozen=True)
+class EngineEntry:
+    """An engine: where units run.
+
+    Args:
+        build: returns a `siambench.interfaces.Engine`. It is called with ``function``, what to run, and as far as its signature
+            names them and they were given: ``jobs`` (how many calls at once), ``address``, ``time_limit`` (seconds),
+            ``memory_limit`` (megabytes), ``preload`` (modules that ``function`` will import) and ``fits``, which called on a
+            worker gives None, or why that worker cannot run the units. One that is not given keeps its default.
+        source: what it is built on.
+    """
+
+    build: Callable[..., Any]
+    source: str
+
+    def __post_init__(self) -> None:
+        _check(self.build, {}, {}, self.source)
+
+
+Entry = DatasetEntry | BackboneEntry | LossEntry | MinerEntry | SamplerEntry | MetricEntry | EngineEntry
 
 ENTRY_OF: Mapping[str, type[Any]] = {
     "datasets": DatasetEntry,
@@ -210,12 +237,13 @@ ENTRY_OF: Mapping[str, type[Any]] = {
     "miners": MinerEntry,
     "samplers": SamplerEntry,
     "metrics": MetricEntry,
+    "engines": EngineEntry,
 }
 """Which entry each kind's hook returns."""
 
 
 def valid_name(name: object) -> bool:
-    """Whether a component may be called that: letters, digits, ``.``, ``_`` and ``-``; a metric family ends in ``@k``."""
+    """Whether a component may be called that: letters, digits, ``.``, ``_`` and ``-``; a metric family ends in ``@k`` or ``@far``."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
@@ -236,6 +264,7 @@ __all__ = [
     "Choice",
     "DatasetEntry",
     "Dimension",
+    "EngineEntry",
     "Entry",
     "Float",
     "Int",

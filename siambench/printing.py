@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
     from siambench.board.table import Table
     from siambench.request import Prepared
 
@@ -60,23 +62,37 @@ def show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool)
 
 
 def show_table(table: Table) -> None:
-    """A table on stdout, its caption and the meaning of its flags on stderr."""
-    from rich.console import Console
-
-    from siambench.board.show import console_table
-
-    console = Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=180)
-    console.print(console_table(table))
-    _caption(table)
-
-
-def _caption(table: Table) -> None:
+    """A table on stdout, its captions and the meaning of its flags on stderr."""
     from siambench.board import text
+    from siambench.board.show import console_table
     from siambench.progress import printable
 
-    click.echo(text.CAPTION, err=True)
+    print_grid(console_table(table))
+    for caption in text.captions(table, classes=False):
+        click.echo(caption, err=True)
     for flag in text.flags_of(table):
         click.echo(f"{flag}: {text.FLAGS[flag]}", err=True)
+    shown = text.main_metrics(table)
     for line in table.lines:
         if line.row.reason:
             click.echo(printable(f"{line.row.name}: {line.row.reason}"), err=True)
+        for what, reason in line.row.missing.items():
+            if what in shown:
+                click.echo(printable(f"{line.row.name}, no {what}: {reason}"), err=True)
+
+
+def print_grid(grid: RichTable) -> None:
+    """A table on stdout: as wide as the terminal, or wide enough for a file."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=180)
+    console.print(grid)
+
+
+def jobs_of(text: str) -> int | None:
+    """What ``--jobs`` says: a number of workers, or None for ``auto``."""
+    if text == "auto":
+        return None
+    if text.isdigit() and int(text) >= 1:
+        return int(text)
+    raise click.BadParameter(f"--jobs takes a number of at least 1, or auto, got {text!r}")

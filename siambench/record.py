@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from siambench.data.files import share
-from siambench.spec import SCHEMA, Unit, canonical, digest
+from siambench.errors import ConfigError
+from siambench.spec import RECORD_SCHEMA, Unit, canonical, digest
 
 Record = dict[str, Any]
 
@@ -26,7 +27,12 @@ def make(unit: Unit, *, state: str, outcome: Mapping[str, Any], telemetry: Mappi
         outcome: scores, curve, notes, error: what is the same wherever the unit is run.
         telemetry: times, memory, host, versions: what is not.
     """
-    return {"schema": SCHEMA, "id": unit.id, "result": {"unit": unit.to_json(), "state": state, **outcome}, "telemetry": dict(telemetry)}
+    return {
+        "schema": RECORD_SCHEMA,
+        "id": unit.id,
+        "result": {"unit": unit.to_json(), "state": state, **outcome},
+        "telemetry": dict(telemetry),
+    }
 
 
 def write(folder: Path, record: Record) -> Path:
@@ -49,12 +55,64 @@ def write(folder: Path, record: Record) -> Path:
 
 def read(path: Path) -> Record | None:
     """A record, or None where the file holds none: truncated, foreign, or of another schema."""
+    record = _intact(path)
+    return record if record is not None and record["schema"] == RECORD_SCHEMA else None
+
+
+def schema_of(path: Path) -> int | None:
+    """The schema of an intact record, older or newer ones included; None where the file holds no record."""
+    record = _intact(path)
+    return None if record is None else int(record["schema"])
+
+
+def _intact(path: Path) -> Record | None:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        intact = record["schema"] == SCHEMA and record["id"] == path.stem == digest(record["result"]["unit"])
+        record: Record = json.loads(path.read_text(encoding="utf-8"))
+        intact = isinstance(record["schema"], int) and record["id"] == path.stem == digest(record["result"]["unit"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return record if intact else None
+
+
+def older(folder: Path) -> int:
+    """How many records of an older schema a folder of records holds, told by a look at each rather than by reading it."""
+    mark = f'"schema":{RECORD_SCHEMA},'.encode()
+    paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    unlike = [path for path in paths if mark not in path.read_bytes()]
+    return sum((schema_of(path) or RECORD_SCHEMA) < RECORD_SCHEMA for path in unlike)
+
+
+def upgraded(record: Mapping[str, Any]) -> Record:
+    """A record of an older schema in today's layout, under the id of its unit in that layout.
+
+    What an older siambench did not write stays unknown: ``class_queries`` of a record of schema 1 is None, so that its row
+    has no interval over test classes.
+
+    Raises:
+        ConfigError: for a schema that this siambench does not know.
+    """
+    schema = record["schema"]
+    if schema == RECORD_SCHEMA:
+        return dict(record)
+    if schema != 1:
+        raise ConfigError(
+            f"record {record['id'][:16]}… has schema {schema}, this siambench reads 1 to {RECORD_SCHEMA}: install a newer one"
+        )
+    unit = {
+        **record["result"]["unit"],
+        # Verification pairs are drawn from another seed since: such a row is marked.
+        "revision": 0,
+        "space_versions": {},
+        "evaluation": {"distance": "cosine", "protocol": "retrain", "pairs": ""},
+    }
+    if unit["training"]:
+        unit["training"] = {**unit["training"], "rotate_classes": False}
+    return {
+        "schema": RECORD_SCHEMA,
+        "id": digest(unit),
+        "result": {**record["result"], "unit": unit, "class_queries": None},
+        "telemetry": {**record["telemetry"], "upgraded_from": {"schema": schema, "id": record["id"]}},
+    }
 
 
 def read_all(folder: Path) -> Iterator[tuple[Path, Record | None]]:
@@ -62,6 +120,11 @@ def read_all(folder: Path) -> Iterator[tuple[Path, Record | None]]:
     if folder.is_dir():
         for path in sorted(folder.glob("*.json")):
             yield path, read(path)
+
+
+def opening(unit: Unit, seconds: float) -> dict[str, Any]:
+    """The line of the log of test openings for a unit that opens the test part at that time."""
+    return {"time": round(seconds, 3), "unit": unit.id, "track": unit.track, "method": unit.method.name, "study": unit.study}
 
 
 def append_opening(path: Path, line: Mapping[str, Any]) -> None:

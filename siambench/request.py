@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from siambench import plan as planning
 from siambench.adhoc import adhoc_track
-from siambench.catalogue import Catalogue, Component, check_options
-from siambench.config import Comparison, MethodRules, Track, edit_track, load_comparison, load_track
+from siambench.catalogue import Catalogue, check_options
+from siambench.components import Component
+from siambench.config import Comparison, MethodRules, Track, edit_track, load_comparison, load_track, track_folder
+from siambench.custody import Custody
+from siambench.data.locate import find
 from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError
-from siambench.spec import Feed, Method, Unit, Value
-from siambench.split import cut
+from siambench.spec import EVERY_PAIR, Feed, Method, Unit, Value
+from siambench.split import Split, cut
+
+if TYPE_CHECKING:
+    from siambench.interfaces import Dataset
+    from siambench.plugin import MetricEntry
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,9 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     """
     comparison, track = _comparison(request, catalogue)
     changes = {**comparison.set, **request.changes}
+    # The budget that rows are judged by stays the track's: another one is a request, and marks the row.
+    other_budget = {key: changes.pop(key) for key in [key for key in changes if key.startswith("budget.")]}
+    budget = edit_track(track, other_budget)[0].budget
     track, fixed = edit_track(track, changes)
     # Names first: a typo should not have to wait for data.
     dataset_component = catalogue.get("datasets", track.dataset.name)
@@ -83,13 +95,17 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     if not methods:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
 
+    catalogue.metrics(track.metrics.report)
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
     split = cut(dataset, track.split.model_dump())
+    evaluation, pairs_path = _evaluation(request, comparison, track, dataset, split)
+    local |= pairs_path
     track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": dataset_name})})
     for name, component in metrics.items():
         if component.entry.needs is not None and component.entry.needs not in dataset.episodes:
             raise ConfigError(f"the metric {name} needs {component.entry.needs!r}, which data set {track.dataset.name} does not bring")
     augment = dataset_component.entry.augment if track.augment is None else track.augment.model_dump(mode="json")
+    _check_primary(track, metrics[track.metrics.primary].entry, dataset, split)
     studies = [
         planning.study_plan(
             method,
@@ -98,10 +114,11 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
             fingerprint=split.fingerprint,
             dataset_options={**dataset_component.entry.defaults, **track.dataset.options},
             augment=augment,
-            trials=request.trials or comparison.trials,
-            seeds=request.seeds or comparison.seeds,
+            trials=request.trials or comparison.trials or budget.trials,
+            seeds=request.seeds or comparison.seeds or budget.seeds,
             fixed=fixed,
             maximise=metrics[track.metrics.primary].entry.direction == "max",
+            evaluation=evaluation,
         )
         for method, parts in methods
     ]
@@ -132,6 +149,55 @@ def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Tra
         track = load_track("glyphs")
     rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=request.feed, backbone=backbone)
     return Comparison(track=track.name, methods=[rules]), track
+
+
+def _evaluation(
+    request: Request, comparison: Comparison, track: Track, dataset: Dataset, split: Split
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The resolved rules of scoring, and where the list of pairs is: a path is a fact of this machine, its content is not.
+
+    Raises:
+        DataMissingError: if the list is nowhere.
+        DataError: if it does not hold.
+    """
+    rules = track.evaluation.model_dump(mode="json")
+    if track.evaluation.pairs == EVERY_PAIR and track.evaluation.distance != "cosine":
+        raise ConfigError(f"evaluation.pairs = {EVERY_PAIR!r} counts cosines: it needs evaluation.distance = 'cosine'")
+    if track.evaluation.pairs in ("", EVERY_PAIR):
+        return rules, {}
+    from siambench.evaluation import pairs_of
+
+    named = request.track or comparison.track
+    path = find(track.evaluation.pairs, beside=None if request.dataset else track_folder(named))
+    pairs_of(path, Custody(dataset, split, kind="final", fold=None, opened=lambda: None).test())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {**rules, "pairs": path.name, "pairs_digest": digest}, {f"pairs:{path.name}": str(path)}
+
+
+def _check_primary(track: Track, entry: MetricEntry, dataset: Dataset, split: Split) -> None:
+    """Refuse a primary metric that a fold cannot have: found out by asking it of random embeddings of the right labels.
+
+    Raises:
+        ConfigError: with the metric's own reason.
+    """
+    if track.metrics.primary == "map@r":
+        # Split rules see to it that there is something to retrieve, and torch need not be imported to say so.
+        return
+    from siambench.evaluation import applies
+
+    primary, distance, group = track.metrics.primary, track.evaluation.distance, track.split.group
+    if primary == "verification_accuracy" and track.evaluation.pairs == EVERY_PAIR:
+        raise ConfigError("over all pairs there are no folds to choose a threshold on: verification_accuracy cannot be the primary metric")
+    for fold in range(len(split.folds)):
+        validation = Custody(dataset, split, kind="tune", fold=fold, opened=lambda: None, group=group).validation()
+        reason = applies(primary, entry, validation, distance=distance)
+        if reason is not None:
+            raise ConfigError(f"the primary metric {primary} has no value on fold {fold}: {reason}")
+    # Of the test part the labels alone are looked at, which planning has read for the split.
+    test = Custody(dataset, split, kind="final", fold=None, opened=lambda: None, group=group).test()
+    reason = None if entry.needs or track.evaluation.pairs else applies(primary, entry, test, distance=distance)
+    if reason is not None:
+        raise ConfigError(f"the primary metric {primary} has no value on the test part: {reason}")
 
 
 def _check_model_options(changes: Mapping[str, Value], methods: Sequence[Method], track: Track) -> None:

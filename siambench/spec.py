@@ -13,13 +13,23 @@ TRAINING_REVISION = 1
 """Raised by any change that can move a score: every unit of an older revision is then run anew."""
 
 SCHEMA: Final = 1
-"""The layout of records, tables and TOML files."""
+"""The layout of TOML files and of the JSON documents that commands print."""
 
-KINDS = ("datasets", "backbones", "losses", "miners", "samplers", "metrics")
+RECORD_SCHEMA: Final = 2
+"""The layout of records; `siambench.record.upgraded` reads what older ones hold."""
+
+KINDS = ("datasets", "backbones", "losses", "miners", "samplers", "metrics", "engines")
 """What a plugin can provide."""
 
-ANCHORS = ("raw", "untrained")
-"""Rows every table carries: the pixels themselves, and the backbone before any training."""
+ANCHORS = ("raw", "untrained", "pretrained")
+"""Rows every table carries: the pixels themselves, the backbone before any training, and where training starts from
+pretrained weights, the features of those."""
+
+EVERY_PAIR = "all"
+"""In the place of a list of verification pairs: every pair there is."""
+
+FIXED_ANCHORS = ("raw", "pretrained")
+"""Those in which nothing is drawn: one unit each, whatever the number of seeds."""
 
 Value = float | int | str | bool
 Params = Mapping[str, Value]
@@ -54,9 +64,7 @@ class Float:
 
     def on_bound(self, value: Value) -> bool:
         """Whether ``value`` lies within 1 % of a bound, on the scale of the space."""
-        assert isinstance(value, int | float)
-        low, high, at = (math.log(x) if self.log else float(x) for x in (self.low, self.high, value))
-        return min(at - low, high - at) <= 0.01 * (high - low)
+        return _near_bound(self.low, self.high, value, log=self.log)
 
 
 @dataclass(frozen=True)
@@ -82,8 +90,8 @@ class Int:
         return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
 
     def on_bound(self, value: Value) -> bool:
-        """Whether ``value`` is the lowest or the highest."""
-        return value in (self.low, self.high)
+        """Whether ``value`` lies within 1 % of a bound, on the scale of the space."""
+        return _near_bound(self.low, self.high, value, log=self.log)
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,12 @@ class Choice:
     def on_bound(self, value: Value) -> bool:  # noqa: ARG002  a choice has no bounds; the signature is shared
         """Never: a choice has no bounds."""
         return False
+
+
+def _near_bound(low: float, high: float, value: Value, *, log: bool) -> bool:
+    assert isinstance(value, int | float)
+    start, end, at = (math.log(x) if log else float(x) for x in (low, high, value))
+    return min(at - start, end - at) <= 0.01 * (end - start)
 
 
 Dimension = Float | Int | Choice
@@ -183,8 +197,10 @@ class Unit:
     augment: Mapping[str, Any]
     params: Params
     space: Mapping[str, Mapping[str, Any]]
+    space_versions: Mapping[str, int]
     edited: tuple[str, ...]
     components: Mapping[str, str]
+    evaluation: Mapping[str, Any]
     metrics: tuple[str, ...]
     primary: str
     seeds: Mapping[str, int]
@@ -229,12 +245,14 @@ class Context:
         openings: the log of test openings, or None.
         local: paths behind names that stand for files and folders (``mine.py:MyLoss``, ``folder:birds``).
         search: with what the coordinator searches, for the record.
+        exact: whether components must be the very ones that the unit was planned with; otherwise the record says which were.
     """
 
     records: str | None = None
     openings: str | None = None
     local: Mapping[str, str] = field(default_factory=dict)
     search: Mapping[str, Any] = field(default_factory=dict)
+    exact: bool = True
 
 
 def canonical(document: object) -> str:

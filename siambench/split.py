@@ -1,23 +1,23 @@
-"""Who may see what: named split rules, folds, fingerprints, guards against leakage, custody of the test set."""
+"""Who may see what: named split rules, folds, fingerprints, guards against leakage."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from siambench.errors import ConfigError, CustodyError, DataError, LeakageError, LostError, suggestion
+from siambench.errors import ConfigError, DataError, LeakageError, suggestion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from siambench.interfaces import Dataset
 
-RULES = ("official", "class-halves", "class-fraction", "by-group")
+RULES = ("official", "class-halves", "class-fraction", "by-group", "closed-set")
+CLOSED = "closed-set"
 _LEAST_CLASSES = 2
 
 
@@ -30,43 +30,14 @@ class Split:
         test: what only they are evaluated on.
         folds: (training, validation) cuts of ``trainval``, disjoint by class.
         fingerprint: SHA-256 over contents, classes and parts, 64 hexadecimal digits.
+        gallery: those of ``test`` that queries are compared with, where the data set separates them; None: all with all.
     """
 
     trainval: NDArray[np.int64]
     test: NDArray[np.int64]
     folds: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]
     fingerprint: str
-
-
-@dataclass(frozen=True)
-class Items:
-    """A part of a data set as training and evaluation see it.
-
-    Args:
-        dataset: where the images are read from.
-        indices: which of its items, int64 [N].
-        labels: their classes, renumbered 0 … K - 1 in order of the data set's, int64 [N].
-        class_names: one per class.
-    """
-
-    dataset: Dataset
-    indices: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    class_names: Sequence[str]
-
-    def read(self, positions: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Images by their position in this part, uint8 [B, C, H, W].
-
-        Raises:
-            LostError: if a file cannot be read any more: that is no method's result.
-        """
-        try:
-            return self.dataset.read(self.indices[positions])
-        except OSError as error:
-            raise LostError(f"the images cannot be read: {error}") from error
-
-    def __len__(self) -> int:
-        return len(self.indices)
+    gallery: NDArray[np.int64] | None = None
 
 
 def digests(dataset: Dataset) -> list[bytes]:
@@ -88,9 +59,10 @@ def cut(dataset: Dataset, rules: Mapping[str, Any]) -> Split:
 
     Args:
         dataset: what to cut.
-        rules: ``rule`` (one of `RULES`), ``folds`` (at least 2), ``group`` (the class attribute that ``by-group`` and the
-            folds follow, or None: folds follow the order of the classes), ``test_fraction`` (for ``class-fraction``
-            and ``by-group``), ``acknowledged_duplicates`` (how many test images may occur in trainval).
+        rules: ``rule`` (one of `RULES`; ``closed-set`` alone lets training and test share classes), ``folds`` (at least 2),
+            ``group`` (the class attribute that ``by-group`` and the folds follow, or None: folds follow the order of the
+            classes), ``test_fraction`` (of the classes for ``class-fraction`` and ``by-group``, of each class's images for
+            ``closed-set``), ``acknowledged_duplicates`` (how many test images may occur in trainval).
 
     Raises:
         ConfigError: if the rule or the attribute does not exist.
@@ -98,9 +70,9 @@ def cut(dataset: Dataset, rules: Mapping[str, Any]) -> Split:
         LeakageError: if a class or an image stands on both sides.
     """
     _check_consistency(dataset)
-    trainval, test = _halves(dataset, rules)
+    trainval, test, gallery = _halves(dataset, rules)
     shared = np.intersect1d(dataset.labels[trainval], dataset.labels[test])
-    if len(shared):
+    if len(shared) and rules["rule"] != CLOSED:
         names = ", ".join(str(dataset.class_names[c]) for c in shared[:3])
         raise LeakageError(f"{len(shared)} classes are in trainval and in test, among them {names}: an exam needs unseen classes")
     content = digests(dataset)
@@ -111,9 +83,11 @@ def cut(dataset: Dataset, rules: Mapping[str, Any]) -> Split:
         _check_duplicates(content, train, validation, acknowledged, "in the training and in the validation part of a fold")
     if len(np.unique(dataset.labels[test])) < _LEAST_CLASSES:
         raise DataError(f"the test part holds {len(np.unique(dataset.labels[test]))} class; retrieval needs at least two")
-    if not _has_positive(dataset.labels[test]):
+    if gallery is None and not _has_positive(dataset.labels[test]):
         raise DataError("no class of the test part has two images: there is nothing to retrieve")
-    return Split(trainval, test, folds, _fingerprint(dataset, content, trainval, test, folds))
+    if gallery is not None and not np.isin(dataset.labels[np.setdiff1d(test, gallery)], dataset.labels[gallery]).any():
+        raise DataError("no query of the test part has an image of its class in the gallery: there is nothing to retrieve")
+    return Split(trainval, test, folds, _fingerprint(dataset, content, trainval, test, folds, gallery), gallery)
 
 
 def _check_consistency(dataset: Dataset) -> None:
@@ -134,13 +108,15 @@ def _check_consistency(dataset: Dataset) -> None:
             raise DataError(f"class attribute {name!r} has {len(values)} values for {classes} classes")
 
 
-def _halves(dataset: Dataset, rules: Mapping[str, Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _halves(dataset: Dataset, rules: Mapping[str, Any]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64] | None]:
+    """The trainval and the test items, and those of the test that are the gallery, or None."""
     rule, fraction = rules["rule"], float(rules.get("test_fraction", 0.5))
     classes = np.unique(dataset.labels)
-    if rule == "official":
-        if not {"trainval", "test"} <= set(dataset.parts):
-            raise ConfigError("the data set has no official split: choose class-halves, class-fraction or by-group")
-        return np.sort(dataset.parts["trainval"]), np.sort(dataset.parts["test"])
+    if rule == "official" or (rule == CLOSED and "trainval" in dataset.parts):
+        return _official(dataset)
+    if rule == CLOSED:
+        is_test = _last_of_each_class(dataset, fraction)
+        return np.flatnonzero(~is_test), np.flatnonzero(is_test), None
     if rule in ("class-halves", "class-fraction"):
         share = 0.5 if rule == "class-halves" else fraction
         border = round(len(classes) * (1 - share))
@@ -164,7 +140,30 @@ def _halves(dataset: Dataset, rules: Mapping[str, Any]) -> tuple[NDArray[np.int6
     else:
         raise ConfigError(f"unknown split rule {rule!r}{suggestion(rule, RULES)}; rules: {', '.join(RULES)}")
     is_test = np.isin(dataset.labels, test_classes)
-    return np.flatnonzero(~is_test), np.flatnonzero(is_test)
+    return np.flatnonzero(~is_test), np.flatnonzero(is_test), None
+
+
+def _official(dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64] | None]:
+    names = set(dataset.parts)
+    if {"trainval", "query", "gallery"} <= names:
+        query, gallery = dataset.parts["query"], dataset.parts["gallery"]
+        if np.isin(query, gallery).any():
+            raise DataError(f"{int(np.isin(query, gallery).sum())} items are both query and gallery")
+        return np.sort(dataset.parts["trainval"]), np.sort(np.concatenate([query, gallery])), np.sort(gallery)
+    if not {"trainval", "test"} <= names:
+        raise ConfigError("the data set has no official split: choose class-halves, class-fraction or by-group")
+    return np.sort(dataset.parts["trainval"]), np.sort(dataset.parts["test"]), None
+
+
+def _last_of_each_class(dataset: Dataset, fraction: float) -> NDArray[np.bool_]:
+    """The last images of every class, so many of it; a class of one image is for training."""
+    chosen = np.zeros(len(dataset.labels), dtype=bool)
+    for label in np.unique(dataset.labels):
+        items = np.flatnonzero(dataset.labels == label)
+        share = round(len(items) * fraction)
+        if share:
+            chosen[items[-min(share, len(items) - 1) :] if len(items) > 1 else []] = True
+    return chosen
 
 
 def _groups(dataset: Dataset, rules: Mapping[str, Any], classes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
@@ -183,6 +182,8 @@ def _folds(
     number = int(rules["folds"])
     labels = dataset.labels[trainval]
     classes = np.unique(labels)
+    if rules["rule"] == CLOSED:
+        return _closed_folds(trainval, labels, number)
     if len(classes) < _LEAST_CLASSES * number:
         raise DataError(f"{number} folds need at least {_LEAST_CLASSES * number} training classes, two each; there are {len(classes)}")
     if rules.get("group") is None:
@@ -196,12 +197,29 @@ def _folds(
         for _, members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
             min(parts, key=len).extend(members)
     folds = []
-    for part in parts:
+    for fold, part in enumerate(parts):
         held_out = np.isin(labels, part)
+        few = min(len(part), len(classes) - len(part))
+        if few < _LEAST_CLASSES:
+            raise DataError(f"fold {fold} leaves {few} class on one side; training and validation need at least two each")
         if not _has_positive(labels[held_out]) or not _has_positive(labels[~held_out]):
             raise DataError("a fold has no class with two images: there is nothing to retrieve")
         folds.append((trainval[~held_out], trainval[held_out]))
     return tuple(folds)
+
+
+def _closed_folds(
+    trainval: NDArray[np.int64], labels: NDArray[np.int64], number: int
+) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
+    """Each class dealt to the folds in turns, as the test part holds images of every class too."""
+    turn = np.zeros(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        mine = labels == label
+        turn[mine] = np.arange(mine.sum()) % number
+    folds = tuple((trainval[turn != fold], trainval[turn == fold]) for fold in range(number))
+    if not all(_has_positive(labels[turn == fold]) and _has_positive(labels[turn != fold]) for fold in range(number)):
+        raise DataError(f"closed-set with {number} folds needs a class with at least {2 * number} training images")
+    return folds
 
 
 def _has_positive(labels: NDArray[np.int64]) -> bool:
@@ -224,77 +242,13 @@ def _fingerprint(
     trainval: NDArray[np.int64],
     test: NDArray[np.int64],
     folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    gallery: NDArray[np.int64] | None,
 ) -> str:
     total = hashlib.sha256()
-    for name, indices in (("trainval", trainval), ("test", test), *((f"validation {i}", v) for i, (_, v) in enumerate(folds))):
+    parts = [("trainval", trainval), ("test", test), *((f"validation {i}", v) for i, (_, v) in enumerate(folds))]
+    parts += [] if gallery is None else [("gallery", gallery)]
+    for name, indices in parts:
         total.update(f"{name} {len(indices)}\n".encode())
         for i in indices:
             total.update(content[i] + str(dataset.class_names[dataset.labels[i]]).encode() + b"\n")
     return total.hexdigest()
-
-
-class Custody:
-    """Hands a unit the parts it may see. A guard against accidents, not against malice.
-
-    A tune unit gets a data set that refuses to read any item of the test part and has no official episodes.
-
-    Args:
-        dataset: the whole data set.
-        split: how it is cut.
-        kind: of the unit.
-        fold: of a tune unit; None for a final one.
-        opened: called before the first test item is handed out, to log the opening.
-    """
-
-    def __init__(
-        self, dataset: Dataset, split: Split, *, kind: Literal["tune", "final"], fold: int | None, opened: Callable[[], None]
-    ) -> None:
-        self._dataset = dataset if kind == "final" else _without(dataset, split.test)
-        self._split = split
-        self._kind = kind
-        self._fold = fold
-        self._opened = opened
-
-    def training(self) -> Items:
-        """A tune unit's fold without its validation classes; all of trainval for a final unit."""
-        if self._kind == "final":
-            return self._items(self._split.trainval)
-        return self._items(self._split.folds[self._fold or 0][0])
-
-    def validation(self) -> Items:
-        """The held-out classes of a tune unit's fold.
-
-        Raises:
-            CustodyError: for a final unit, which trains on them.
-        """
-        if self._kind == "final":
-            raise CustodyError("a final unit has no validation part: it trains on all of trainval")
-        return self._items(self._split.folds[self._fold or 0][1])
-
-    def test(self) -> Items:
-        """The test part, its opening logged.
-
-        Raises:
-            CustodyError: for a tune unit.
-        """
-        if self._kind != "final":
-            raise CustodyError("a tune unit asked for the test part, which is withheld from it")
-        self._opened()
-        return self._items(self._split.test)
-
-    def _items(self, indices: NDArray[np.int64]) -> Items:
-        classes, labels = np.unique(self._dataset.labels[indices], return_inverse=True)
-        names = [str(self._dataset.class_names[c]) for c in classes]
-        return Items(self._dataset, indices, labels.astype(np.int64), names)
-
-
-def _without(dataset: Dataset, withheld: NDArray[np.int64]) -> Dataset:
-    hidden = np.zeros(len(dataset.labels), dtype=bool)
-    hidden[withheld] = True
-
-    def read(indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        if hidden[indices].any():
-            raise CustodyError("a tune unit tried to read a test item, which is withheld from it")
-        return dataset.read(indices)
-
-    return dataclasses.replace(dataset, read=read, episodes={}, parts={}, digests=None)

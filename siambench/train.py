@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from siambench.custody import Items, turned
 from siambench.data.transforms import augment, to_float
 from siambench.errors import DivergedError, PluginError
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry, SamplerEntry, call_factory
@@ -21,7 +22,6 @@ from siambench.watch import Watcher
 if TYPE_CHECKING:
     from siambench.interfaces import Indices
     from siambench.spec import Unit
-    from siambench.split import Items
 
 Validate = Callable[["EmbeddingModel"], dict[str, float | None]]
 
@@ -115,6 +115,11 @@ def _probe(trunk: nn.Module, input_shape: tuple[int, int, int]) -> tuple[torch.m
     return torch.channels_last, probe
 
 
+def pretrained_features(unit: Unit, entry: BackboneEntry, input_shape: tuple[int, int, int]) -> nn.Module:
+    """The trunk with its pretrained weights and no head: the anchor ``pretrained``."""
+    return build_model(unit, entry, input_shape).trunk
+
+
 def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None) -> Trained:
     """Train a unit's model.
 
@@ -129,6 +134,7 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None)
         PluginError: if a component does not keep its contract.
     """
     rules, target = unit.training, device()
+    items = turned(items) if rules["rotate_classes"] else items
     model = build_model(unit, entries.backbone, items.dataset.shape).to(target)
     batches, sampler = _batches(unit, entries.sampler, items)
     loss = _build_loss(unit, entries.loss, len(items.class_names)).to(target)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -10,25 +12,32 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from siambench import record as records
 from siambench.catalogue import Catalogue
+from siambench.custody import Custody, Items
 from siambench.errors import DataMissingError, DivergedError, LostError, MetricError, SiambenchError, UsageError
-from siambench.evaluation import RawPixels, Scores, evaluate_items
+from siambench.evaluation import Concatenated, RawPixels, Scores, evaluate_items, pairs_of, separated
 from siambench.plugin import BackboneEntry, MetricEntry
-from siambench.spec import Context, Unit, seed_of
-from siambench.split import Custody, Split, cut
-from siambench.train import EmbeddingModel, Entries, Trained, build_model, device, train
+from siambench.spec import EVERY_PAIR, Context, Unit, seed_of
+from siambench.split import Split, cut
+from siambench.train import EmbeddingModel, Entries, Trained, build_model, device, pretrained_features, train
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
+    from siambench.metrics import Pairs
+
+CONCATENATED = "concatenated:"
+"""Before the name of a metric: its score for the concatenated embeddings of the fold-models."""
+
+_NO_SCORES: Mapping[str, Any] = {"scores": {}, "per_class": {}, "class_queries": None, "notes": {}}
 
 LIBRARIES = ("siambench", "torch", "torchvision", "pytorch-metric-learning", "numpy", "scipy")
 
@@ -61,23 +70,32 @@ def execute(document: Mapping[str, Any], context: Context) -> records.Record:
             if "can't allocate memory" in str(error):
                 raise LostError(f"out of memory: {error}") from error
             state, outcome, trace = "failed", _failure(error), traceback.format_exc()
-    record = records.make(unit, state=state, outcome=outcome, telemetry={**_telemetry(started, clock, trace), "search": context.search})
-    if context.records is not None:
-        records.write(Path(context.records), record)
+    telemetry = {**_telemetry(started, clock, trace), "components": dict(ready.components), "search": context.search}
+    record = records.make(unit, state=state, outcome=outcome, telemetry=telemetry)
+    # The coordinator made the folder: where it is not to be found, it is not shared, and the record is handed back alone.
+    if context.records is not None and Path(context.records).is_dir():
+        with contextlib.suppress(OSError):
+            records.write(Path(context.records), record)
     return record
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
     verdict = "diverged" if isinstance(error, DivergedError) else "raised"
     text = str(error) if isinstance(error, DivergedError | UsageError | MetricError) else f"{type(error).__name__}: {error}"
-    return {"error": " ".join(text.split())[:2000], "verdict": verdict, "scores": {}, "per_class": {}, "curve": [], "notes": {}}
+    return {**_NO_SCORES, "error": " ".join(text.split())[:2000], "verdict": verdict, "curve": []}
 
 
 class Clock:
-    """Seconds by phase."""
+    """Seconds by phase, and since it was made: by a clock that nobody sets back."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._start = time.perf_counter()
+
+    @property
+    def total(self) -> float:
+        """Seconds since it was made."""
+        return time.perf_counter() - self._start
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -101,11 +119,6 @@ def _data(name: str, options: tuple[tuple[str, Any], ...], rules: tuple[tuple[st
     return dataset, cut(dataset, dict(rules))
 
 
-def metric_entries(catalogue: Catalogue, names: tuple[str, ...]) -> dict[str, MetricEntry]:
-    """Entries by the full names of metrics, ``recall@4`` included."""
-    return {name: catalogue.get("metrics", name).entry for name in names}
-
-
 @dataclass(frozen=True)
 class _Ready:
     custody: Custody
@@ -113,6 +126,8 @@ class _Ready:
     metrics: Mapping[str, MetricEntry]
     backbone: BackboneEntry | None
     entries: Entries | None
+    pairs: Path | None
+    components: Mapping[str, str]
 
 
 def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
@@ -125,7 +140,7 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
             raise LostError(
                 f"the data has fingerprint {split.fingerprint[:16]}…, the unit was planned for {unit.data['fingerprint'][:16]}…"
             )
-    _check_components(unit, context, catalogue)
+    components = _components(unit, context, catalogue)
     backbone = None if unit.method.loss == "raw" else catalogue.get("backbones", unit.model["backbone"]).entry
     entries = None
     if not unit.method.is_anchor:
@@ -136,8 +151,18 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
             miner=None if unit.method.miner == "none" else catalogue.get("miners", unit.method.miner).entry,
             sampler=catalogue.get("samplers", unit.training["sampler"]).entry,
         )
-    custody = Custody(dataset, split, kind=unit.kind, fold=unit.fold, opened=_opening(unit, context))
-    return _Ready(custody, dataset.shape, metric_entries(catalogue, unit.metrics), backbone, entries)
+    custody = Custody(dataset, split, kind=unit.kind, fold=unit.fold, opened=_opening(unit, context), group=unit.data["split"].get("group"))
+    return _Ready(custody, dataset.shape, catalogue.metrics(unit.metrics), backbone, entries, _pairs_file(unit, context), components)
+
+
+def _pairs_file(unit: Unit, context: Context) -> Path | None:
+    name = unit.evaluation["pairs"]
+    if name in ("", EVERY_PAIR) or unit.kind != "final":
+        return None
+    path = Path(context.local.get(f"pairs:{name}", name))
+    if hashlib.sha256(path.read_bytes()).hexdigest() != unit.evaluation["pairs_digest"]:
+        raise LostError(f"{path} is not the list of pairs that the unit was planned with")
+    return path
 
 
 def _run(unit: Unit, ready: _Ready, clock: Clock) -> dict[str, Any]:
@@ -148,29 +173,54 @@ def _run(unit: Unit, ready: _Ready, clock: Clock) -> dict[str, Any]:
 
         def validate(model: EmbeddingModel) -> dict[str, float | None]:
             with clock.phase("evaluate"):
-                return evaluate_items(model, validation, metrics, seed=seed, device=device()).scores
+                return evaluate_items(model, validation, metrics, seed=seed, device=device(), distance=unit.evaluation["distance"]).scores
 
-        tuned = _train(unit, ready, clock, validate)
-        return {**_outcome(tuned), "scores": {}, "per_class": {}, "notes": {}, "directions": _directions(metrics)}
+        tuned = _train(unit, ready, custody.training(), clock, validate)
+        return {**_outcome([tuned]), **_NO_SCORES, "directions": _directions(metrics)}
 
-    trained: Trained | None = None
-    model: torch.nn.Module
-    if unit.method.loss == "raw":
-        model = RawPixels().to(device())
-    elif ready.entries is None:
-        assert ready.backbone is not None
-        model = build_model(unit, ready.backbone, ready.shape).to(device())
-    else:
-        trained = _train(unit, ready, clock, None)
-        model = trained.model
+    models, trained = _final_models(unit, ready, clock)
     with clock.phase("evaluate"):
-        seed = seed_of(unit.data["fingerprint"], "pairs", "test")
-        found = evaluate_items(model, custody.test(), metrics, seed=seed, device=device())
+        test = custody.test()
+        pairs: Pairs | Literal["all"] | None = None if ready.pairs is None else pairs_of(ready.pairs, test)
+        if unit.evaluation["pairs"] == EVERY_PAIR:
+            pairs = "all"
+
+        def evaluate(model: torch.nn.Module) -> Scores:
+            seed = seed_of(unit.data["fingerprint"], "pairs", "test")
+            return evaluate_items(model, test, metrics, seed=seed, device=device(), distance=unit.evaluation["distance"], pairs=pairs)
+
+        found = separated([evaluate(model) for model in models])
+        if unit.evaluation["protocol"] == "reality-check":
+            together = evaluate(Concatenated(models))
+            found = dataclasses.replace(
+                found, scores=found.scores | {f"{CONCATENATED}{name}": value for name, value in together.scores.items()}
+            )
     return {**_outcome(trained), **_scores(found), "directions": _directions(metrics)}
 
 
-def _check_components(unit: Unit, context: Context, catalogue: Catalogue) -> None:
-    # A file edited since the plan, or a worker with another version, would give a record that is not what it says.
+def _final_models(unit: Unit, ready: _Ready, clock: Clock) -> tuple[list[torch.nn.Module], list[Trained]]:
+    """The models that the test part is opened for: one, or under the Reality Check's protocol one per fold."""
+    if unit.method.loss == "raw":
+        return [RawPixels().to(device())], []
+    if ready.entries is None:
+        assert ready.backbone is not None
+        build = pretrained_features if unit.method.loss == "pretrained" else build_model
+        return [build(unit, ready.backbone, ready.shape).to(device())], []
+    if unit.evaluation["protocol"] == "retrain":
+        trained = [_train(unit, ready, ready.custody.training(), clock, None)]
+    else:
+        trained = [
+            _train(_of_fold(unit, fold), ready, ready.custody.fold_training(fold), clock, None) for fold in range(ready.custody.folds)
+        ]
+    return [one.model for one in trained], trained
+
+
+def _of_fold(unit: Unit, fold: int) -> Unit:
+    return dataclasses.replace(unit, seeds={stream: seed_of(seed, "fold", fold) for stream, seed in unit.seeds.items()})
+
+
+def _roles(unit: Unit, context: Context) -> dict[str, tuple[str, str]]:
+    """Kind and name of each component that a unit was planned with, by its role."""
     names = {
         "dataset": ("datasets", context.local.get(unit.data["dataset"], unit.data["dataset"])),
         "loss": ("losses", context.local.get(unit.method.loss, unit.method.loss)),
@@ -178,29 +228,48 @@ def _check_components(unit: Unit, context: Context, catalogue: Catalogue) -> Non
         "backbone": ("backbones", unit.model.get("backbone")),
         "sampler": ("samplers", unit.training.get("sampler")),
     }
-    for role, planned in unit.components.items():
-        if role in names and names[role][1] is not None:
-            kind, name = names[role]
-            found = str(catalogue.get(kind, name).provenance)
-            if found != planned:
-                raise LostError(f"the {role} {name} is {found} here, the unit was planned for {planned}")
+    return {role: (kind, name) for role, (kind, name) in names.items() if role in unit.components and name is not None}
 
 
-def _train(unit: Unit, ready: _Ready, clock: Clock, validate: Callable[[EmbeddingModel], dict[str, float | None]] | None) -> Trained:
+def unfit(documents: Sequence[Mapping[str, Any]], context: Context) -> str | None:
+    """Why this process cannot run those units, or None: a component is missing here, or is another one."""
+    for document in documents:
+        try:
+            _components(Unit.from_json(document), context, _catalogue())
+        except SiambenchError as error:
+            return str(error)
+    return None
+
+
+def _components(unit: Unit, context: Context, catalogue: Catalogue) -> dict[str, str]:
+    found = {}
+    for role, (kind, name) in _roles(unit, context).items():
+        found[role] = str(catalogue.get(kind, name).provenance)
+        # A file edited since the plan, or a worker with another version, would give a record that is not what it says.
+        if context.exact and found[role] != unit.components[role]:
+            raise LostError(f"the {role} {name} is {found[role]} here, the unit was planned for {unit.components[role]}")
+    return found
+
+
+def _train(
+    unit: Unit, ready: _Ready, items: Items, clock: Clock, validate: Callable[[EmbeddingModel], dict[str, float | None]] | None
+) -> Trained:
     assert ready.entries is not None
     before = clock.seconds.get("evaluate", 0.0)
     with clock.phase("train"):
-        trained = train(unit, ready.entries, ready.custody.training(), validate)
+        trained = train(unit, ready.entries, items, validate)
     clock.seconds["train"] -= clock.seconds.get("evaluate", 0.0) - before
     return trained
 
 
-def _outcome(trained: Trained | None) -> dict[str, Any]:
+def _outcome(trained: Sequence[Trained]) -> dict[str, Any]:
+    rates = [one.repeat_rate for one in trained if one.repeat_rate is not None]
     return {
         "error": None,
         "verdict": "ok",
-        "curve": [] if trained is None else trained.curve,
-        "repeat_rate": None if trained is None else trained.repeat_rate,
+        # Of several fold-models one after the other: their epochs begin anew at 1.
+        "curve": [line for one in trained for line in one.curve],
+        "repeat_rate": sum(rates) / len(rates) if rates else None,
     }
 
 
@@ -209,14 +278,17 @@ def _directions(metrics: Mapping[str, MetricEntry]) -> dict[str, str]:
 
 
 def _scores(found: Scores) -> dict[str, Any]:
-    return {"scores": found.scores, "per_class": found.per_class, "notes": found.notes}
+    return {"scores": found.scores, "per_class": found.per_class, "class_queries": found.class_queries, "notes": found.notes}
 
 
 def _opening(unit: Unit, context: Context) -> Callable[[], None]:
     def opened() -> None:
-        if context.openings is not None:
-            line = {"time": round(time.time(), 3), "unit": unit.id, "track": unit.track, "method": unit.method.name, "study": unit.study}
-            records.append_opening(Path(context.openings), line)
+        # Where its folder is not shared, the coordinator logs the opening when the record is handed back.
+        if context.openings is not None and Path(context.openings).parent.is_dir():
+            try:
+                records.append_opening(Path(context.openings), records.opening(unit, time.time()))
+            except OSError as error:
+                raise LostError(f"the log of test openings cannot be written: {error}") from error
 
     return opened
 
@@ -229,16 +301,27 @@ def _telemetry(started: float, clock: Clock, trace: str | None) -> dict[str, Any
     return {
         "started": round(started, 3),
         "seconds": {name: round(seconds, 4) for name, seconds in clock.seconds.items()},
-        "total_seconds": round(time.time() - started, 4),
+        "total_seconds": round(clock.total, 4),
         "peak_memory_mb": _peak_memory(),
         "device": str(device()),
         "host": socket.gethostname(),
         "process": os.getpid(),
         "machine": platform.machine(),
         "system": platform.system(),
+        "cpu": _cpu(),
         "traceback": trace,
         "versions": {"python": platform.python_version(), **versions},
     }
+
+
+@lru_cache(maxsize=1)
+def _cpu() -> str:
+    """What decides in which order a processor adds: its model, and the instructions that torch uses of it."""
+    model = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    return f"{model}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _peak_memory() -> float | None:

@@ -31,3 +31,15 @@ seeds = 3
 def results(folder: Path) -> dict[str, object]:
     """The ``result`` of every record of a folder, by id."""
     return {path.stem: json.loads(path.read_text())["result"] for path in sorted(folder.glob("*.json"))}
+
+
+def plugin_folder(folder: Path, name: str, top: str, body: str, hook: str = "losses") -> Path:
+    """A folder in which a plugin is installed that begins with `top` and whose one hook has that body; put it on the path."""
+    module = f"made_{name.replace('-', '_')}"
+    text = f"{top}\nfrom siambench.plugin import *\n\n\n@hookimpl\ndef siambench_{hook}():\n    {body}\n"
+    (folder / f"{module}.py").write_text(text, encoding="utf-8")
+    info = folder / f"{module}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(f"[siambench]\n{name} = {module}\n", encoding="utf-8")
+    return folder

@@ -39,7 +39,7 @@ def test_two_workers_give_the_records_of_one(tiny, tmp_path):
     assert results(undisturbed / "records") == results(tmp_path / "tiny" / "records")
 
 
-@pytest.mark.parametrize("after", [pytest.param(1, marks=pytest.mark.slow), 8, pytest.param(15, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("after", [*(pytest.param(n, marks=pytest.mark.slow) for n in (1, 4, 12, 15)), 8])
 def test_a_killed_coordinator_resumes_to_the_same_results(tiny, tmp_path, after):
     """`kill -9` of the coordinator after some records, then the same command: every result is that of an undisturbed run."""
     track, undisturbed, _ = tiny

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -109,10 +110,19 @@ def test_the_readmes_loss_runs(siambench, tiny_track, tmp_path):
     assert "local" in row["flags"]
 
 
+def test_the_readmes_embeddings_are_scored(capsys):
+    """The README's embeddings are scored as it stands there: each metric that it names has a number."""
+    block = next(b for b in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "siambench.evaluate(" in b)
+    exec(block, {})  # it is ours
+    found = ast.literal_eval(capsys.readouterr().out)
+    for name in ast.literal_eval(re.search(r"metrics=(\[.*?\])", block).group(1)):
+        assert 0 <= found[name] <= 1, name
+
+
 def test_the_documented_json_is_valid():
     """The JSON example in leaderboards/README.md parses and has a row's keys."""
     block = re.search(r"```json\n(.*?)```", BOARDS, re.DOTALL).group(1)
-    assert {"schema", "track", "rows", "units"} == set(json.loads(block))
+    assert {"schema", "track", "rows", "minimum_detectable_difference", "units"} == set(json.loads(block))
 
 
 def test_the_documented_comparison_is_valid():

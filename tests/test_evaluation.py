@@ -7,11 +7,12 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from siambench.catalogue import Catalogue
+from siambench.custody import Items
 from siambench.data.transforms import to_float
+from siambench.embedded import Arrays, evaluate_arrays, read_pairs
 from siambench.errors import DivergedError, MetricError
-from siambench.evaluation import Evaluated, RawPixels, embed, evaluate_items
+from siambench.evaluation import Evaluated, RawPixels, embed, evaluate_items, pairs_of
 from siambench.plugin import MetricEntry
-from siambench.split import Items
 from siambench.testing import synthetic_dataset
 
 CPU = torch.device("cpu")
@@ -70,9 +71,10 @@ def test_scores_are_those_of_brute_force(catalogue, lonely):
 
 
 def test_queries_without_a_positive_are_counted(catalogue, lonely):
-    """The notes say how many queries have no positive, and nothing where all have one."""
+    """The notes say how many queries have no positive, and nothing of it where all have one."""
     assert evaluate(RawPixels(), lonely, entries(catalogue)).notes["queries_without_positive"] == 1
-    assert evaluate(RawPixels(), synthetic_dataset(), entries(catalogue)).notes == {}
+    found = evaluate(RawPixels(), synthetic_dataset(), entries(catalogue)).notes
+    assert {"verification_accuracy_se", "verification_threshold"} == set(found)
 
 
 def test_per_class_means_average_to_the_score(catalogue):
@@ -130,6 +132,33 @@ def test_official_runs_are_scored(catalogue):
 
     assert 0 < wrong < 18
     assert wrong / 18 == pytest.approx(found.scores["one_shot_error"])
+
+
+def test_a_gallery_among_the_items(catalogue, tmp_path):
+    """Where some items are a gallery, the others are the queries, in their order, and named pairs mean the same images."""
+    dataset = synthetic_dataset(classes=6, images_per_class=6, noise=120.0)
+    gallery = np.arange(36) % 3 == 1
+    items = Items(dataset, np.arange(36), dataset.labels, dataset.class_names, is_gallery=gallery)
+    (tmp_path / "pairs.csv").write_text("left,right,same,fold\n0,1,1,0\n7,15,0,0\n13,17,1,1\n30,4,0,1\n")
+    pixels = dataset.read(np.arange(36)).reshape(36, -1) / np.float32(255)
+    names = [str(index) for index in [*np.flatnonzero(~gallery), *np.flatnonzero(gallery)]]
+    expected = evaluate_arrays(
+        Arrays(
+            embeddings=pixels[~gallery],
+            labels=dataset.labels[~gallery],
+            gallery=pixels[gallery],
+            gallery_labels=dataset.labels[gallery],
+            names=names,
+        ),
+        metrics=ALL,
+        pairs=read_pairs(tmp_path / "pairs.csv"),
+    )
+
+    found = evaluate_items(RawPixels(), items, entries(catalogue), seed=0, device=CPU, pairs=pairs_of(tmp_path / "pairs.csv", items))
+
+    assert expected.scores == pytest.approx(found.scores, abs=1e-12)
+    assert expected.per_class == found.per_class
+    assert [4] * 6 == found.class_queries
 
 
 class Watching(nn.Module):

@@ -61,7 +61,7 @@ def test_a_wheel_finds_tracks_configs_and_leaderboards(installed, tmp_path):
     where = call("-c", "import siambench; print(siambench.__file__)", cwd=tmp_path, path=installed).strip()
     assert where.startswith(str(installed))
     names = {track["name"] for track in json.loads(call("-m", "siambench", "tracks", "--json", cwd=tmp_path, path=installed))}
-    assert {"glyphs", "omniglot-minimal"} == names
+    assert {"glyphs", "omniglot-minimal", "omniglot-one-shot"} == names
     ours = call("-m", "siambench", "leaderboard", "glyphs", "--format", "csv", cwd=tmp_path)
     assert ours == call("-m", "siambench", "leaderboard", "glyphs", "--format", "csv", cwd=tmp_path, path=installed)
     plan = json.loads(call("-m", "siambench", "run", "glyphs.toml", "--plan", "--json", cwd=tmp_path, path=installed))
@@ -77,7 +77,7 @@ def test_an_installed_wheel_needs_no_digest(installed, tmp_path):
 def test_an_editable_install_works_from_any_folder(tmp_path):
     """From this checkout, called in an unrelated folder: tracks, table and shipped comparison are found."""
     names = {track["name"] for track in json.loads(call("-m", "siambench", "tracks", "--json", cwd=tmp_path))}
-    assert {"glyphs", "omniglot-minimal"} == names
+    assert {"glyphs", "omniglot-minimal", "omniglot-one-shot"} == names
     plan = json.loads(call("-m", "siambench", "run", "glyphs.toml", "--plan", "--json", cwd=tmp_path))
     assert len(plan["studies"]) >= 13
 
@@ -93,7 +93,7 @@ def test_all_is_sorted_and_importable():
     import siambench
 
     assert sorted(siambench.__all__) == siambench.__all__
-    assert ["__version__", "leaderboard", "run"] == siambench.__all__
+    assert ["__version__", "evaluate", "leaderboard", "run"] == siambench.__all__
     for name in siambench.__all__:
         assert getattr(siambench, name) is not None
     assert siambench.__all__ == dir(siambench)

@@ -7,7 +7,7 @@ from siambench.catalogue import Catalogue
 from siambench.config import MethodRules
 from siambench.errors import ConfigError
 from siambench.plan import STREAMS, WARMUP, anchor_units, check_fixed, methods_of, refusal
-from siambench.plugin import Float, LossEntry
+from siambench.plugin import BackboneEntry, Float, LossEntry
 from siambench.spec import Method, Unit, dimension_to_json
 from siambench.testing import synthetic_catalogue, synthetic_study, synthetic_track
 
@@ -303,3 +303,61 @@ def test_entries_without_a_space_are_tuned_too(catalogue):
     others = [component for component in catalogue.components() if component is not loss]
 
     assert set(study_of(Catalogue((*others, plain), catalogue.plugins)).space) == {"optimiser.lr", "optimiser.weight_decay"}
+
+
+def with_weights(catalogue, default):
+    """The catalogue with a backbone `mlp` that can start from pretrained weights, and does by this default."""
+    mlp = catalogue.get("backbones", "mlp")
+    entry = BackboneEntry(
+        lambda input_shape, width, layers, dropout, weights: None,
+        defaults={**mlp.entry.defaults, "weights": default},
+        scratch={"weights": "none"},
+        source="made up for tests",
+    )
+    others = [component for component in catalogue.components() if component is not mlp]
+    return Catalogue((*others, dataclasses.replace(mlp, entry=entry)), catalogue.plugins)
+
+
+def test_pretrained_is_an_anchor_where_training_starts_from_pretrained_weights(catalogue):
+    """The anchor `pretrained` is one unit with the track's weights, and `untrained` then starts from none."""
+    units = anchor_units(study_of(with_weights(catalogue, "imagenet")), "harness 1")
+
+    assert [unit.method.name for unit in units] == ["raw", "untrained", "untrained", "pretrained"]
+    assert [unit.model["options"]["weights"] for unit in units[1:]] == ["none", "none", "imagenet"]
+
+
+def test_pretrained_is_no_anchor_where_training_starts_from_nothing(catalogue):
+    """A backbone that could have weights, but starts without, has no pretrained row."""
+    units = anchor_units(study_of(with_weights(catalogue, "none")), "harness 1")
+
+    assert {unit.method.name for unit in units} == {"raw", "untrained"}
+
+
+def test_every_builtin_backbone_with_weights_says_how_it_starts_without():
+    """A built-in backbone with an option for weights names the value under which it has none."""
+    components = Catalogue.load({"SIAMBENCH_PLUGINS": ""}).components("backbones")
+    found = {component.name: dict(component.entry.scratch) for component in components if "weights" in component.entry.defaults}
+
+    assert found == {"resnet18": {"weights": "none"}}
+
+
+def test_the_rules_of_scoring_are_part_of_a_unit(catalogue):
+    """Another distance or protocol gives other studies and units; anchors do not follow the protocol."""
+    plain, euclid = study_of(catalogue), study_of(catalogue, evaluation={"distance": "euclidean"})
+    reality = study_of(catalogue, evaluation={"protocol": "reality-check"})
+
+    assert len({study.key for study in (plain, euclid, reality)}) == 3
+    assert plain.template.evaluation == {"distance": "cosine", "protocol": "retrain", "pairs": ""}
+    assert [unit.id for unit in anchor_units(plain, "h")] == [unit.id for unit in anchor_units(reality, "h")]
+    assert {unit.id for unit in anchor_units(plain, "h")}.isdisjoint(unit.id for unit in anchor_units(euclid, "h"))
+
+
+def test_the_versions_of_spaces_are_part_of_a_unit(catalogue):
+    """Raising the version of a loss's space gives another study; the miner's stands beside it where there is one."""
+    loss = catalogue.get("losses", "triplet")
+    newer = dataclasses.replace(loss, entry=dataclasses.replace(loss.entry, space_version=2))
+    others = [component for component in catalogue.components() if component is not loss]
+
+    assert study_of(catalogue, miner="hard").template.space_versions == {"loss": 1, "miner": 1}
+    assert study_of(Catalogue((*others, newer), catalogue.plugins)).template.space_versions == {"loss": 2}
+    assert study_of(catalogue).key != study_of(Catalogue((*others, newer), catalogue.plugins)).key

@@ -10,7 +10,7 @@ import pytest
 
 from siambench import record as records
 from siambench.record import append_opening, best_epoch, make, read, read_all, read_openings, write
-from siambench.spec import SCHEMA, Method
+from siambench.spec import RECORD_SCHEMA, Method
 from siambench.testing import synthetic_catalogue, synthetic_study
 
 
@@ -30,7 +30,7 @@ def record(unit):
 def test_a_record_parts_what_may_differ_from_what_may_not(unit, record):
     """A record has a schema, the unit's id, the result with the unit in it, and the telemetry apart."""
     assert {"schema", "id", "result", "telemetry"} == set(record)
-    assert record["schema"] == SCHEMA
+    assert record["schema"] == RECORD_SCHEMA
     assert record["id"] == unit.id
     assert record["result"]["unit"] == unit.to_json()
     assert record["result"]["state"] == "done"
@@ -141,7 +141,7 @@ def test_a_changed_unit_is_none(tmp_path, record):
 def test_another_schema_is_none(tmp_path, record):
     """A record of another layout is not read as one of this."""
     path = write(tmp_path, record)
-    path.write_text(json.dumps({**record, "schema": SCHEMA + 1}))
+    path.write_text(json.dumps({**record, "schema": RECORD_SCHEMA + 1}))
 
     assert read(path) is None
     assert read(tmp_path / "missing.json") is None

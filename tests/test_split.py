@@ -3,8 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from siambench.custody import Custody, turned
 from siambench.errors import ConfigError, CustodyError, DataError, LeakageError
-from siambench.split import RULES, Custody, cut, digests
+from siambench.split import RULES, cut, digests
 from siambench.testing import synthetic_dataset
 
 
@@ -112,7 +113,7 @@ def test_an_unknown_rule_gets_the_nearest():
     """A rule that does not exist is answered with the nearest one and all there are."""
     with pytest.raises(ConfigError, match=r"unknown split rule 'class-half', did you mean 'class-halves'\?; rules: official"):
         cut(synthetic_dataset(), rules("class-half"))
-    assert len(RULES) == 4
+    assert len(RULES) == 5
 
 
 # ---- folds
@@ -436,3 +437,131 @@ def test_a_final_unit_has_no_validation_part():
     given, _ = custody(synthetic_dataset(), "final")
     with pytest.raises(CustodyError, match="no validation part"):
         given.validation()
+
+
+def test_closed_set_shares_every_class_and_no_image():
+    """`closed-set` puts the last images of every class into the test, and its folds hold images of every class too."""
+    dataset = synthetic_dataset(classes=5, images_per_class=[8, 9, 10, 8, 1])
+    found = cut(dataset, rules("closed-set", test_fraction=0.25))
+    labels = dataset.labels
+    assert [0, 1, 2, 3] == sorted(set(labels[found.test]))
+    assert [0, 1, 2, 3, 4] == sorted(set(labels[found.trainval]))
+    assert len(labels) == len(np.union1d(found.trainval, found.test))
+    for label, count in enumerate([2, 2, 2, 2, 0]):
+        own = np.flatnonzero(labels == label)
+        assert count == (labels[found.test] == label).sum()
+        assert own[len(own) - count :].tolist() == found.test[labels[found.test] == label].tolist()
+    for training, validation in found.folds:
+        assert [] == np.intersect1d(training, validation).tolist()
+        assert {0, 1, 2, 3} <= set(labels[training]) & set(labels[validation])
+
+
+def test_closed_set_follows_official_parts_that_share_classes():
+    """Official parts with the same classes on both sides are an error under every rule but `closed-set`."""
+    dataset = synthetic_dataset(classes=4, images_per_class=8)
+    even = np.arange(len(dataset.labels)) % 2 == 0
+    parted = dataclasses.replace(dataset, parts={"trainval": np.flatnonzero(even), "test": np.flatnonzero(~even)})
+    with pytest.raises(LeakageError, match=r"4 classes are in trainval and in test"):
+        cut(parted, rules("official"))
+    assert np.flatnonzero(~even).tolist() == cut(parted, rules("closed-set")).test.tolist()
+
+
+def test_closed_set_needs_images_for_its_folds():
+    """Folds that would hold one image of each class are refused in one sentence."""
+    with pytest.raises(DataError, match=r"closed-set with 2 folds needs a class with at least 4 training images"):
+        cut(synthetic_dataset(classes=4, images_per_class=4), rules("closed-set", test_fraction=0.5))
+
+
+def with_gallery(dataset, query, gallery):
+    trainval = np.setdiff1d(np.arange(len(dataset.labels)), np.concatenate([query, gallery]))
+    return dataclasses.replace(dataset, parts={"trainval": trainval, "query": np.array(query), "gallery": np.array(gallery)})
+
+
+def test_query_and_gallery_are_the_test():
+    """An official split with query and gallery tests on both, and custody says which items are the gallery."""
+    dataset = synthetic_dataset(classes=6, images_per_class=4)
+    query, gallery = np.array([20, 16, 17]), np.array([18, 19, 21, 22, 23])
+    found = cut(with_gallery(dataset, query, gallery), rules("official"))
+    assert [16, 17, 18, 19, 20, 21, 22, 23] == found.test.tolist()
+    items = Custody(dataset, found, kind="final", fold=None, opened=lambda: None).test()
+    assert [False, False, True, True, False, True, True, True] == items.is_gallery.tolist()
+    other = cut(with_gallery(dataset, [20, 16], [17, 18, 19, 21, 22, 23]), rules("official"))
+    assert found.fingerprint != other.fingerprint
+
+
+def test_an_item_cannot_be_query_and_gallery():
+    """An item on both sides would find itself."""
+    dataset = synthetic_dataset(classes=6, images_per_class=4)
+    with pytest.raises(DataError, match=r"1 items are both query and gallery"):
+        cut(with_gallery(dataset, [20, 16], [16, 17, 21, 22]), rules("official"))
+
+
+def test_a_gallery_without_an_answer_is_no_exam():
+    """If no query has an image of its class in the gallery there is nothing to retrieve."""
+    dataset = synthetic_dataset(classes=6, images_per_class=4)
+    with pytest.raises(DataError, match=r"no query of the test part has an image of its class in the gallery"):
+        cut(with_gallery(dataset, [16, 17, 18, 19], [20, 21, 22, 23]), rules("official"))
+
+
+def test_items_carry_the_number_of_their_group():
+    """Where folds follow a class attribute, custody numbers the groups of the items it hands out."""
+    dataset = synthetic_dataset(classes=8, images_per_class=3, groups=4)
+    found = cut(dataset, rules("by-group", group="group"))
+    items = Custody(dataset, found, kind="final", fold=None, opened=lambda: None, group="group").test()
+    attribute = np.array(dataset.class_attributes["group"])[dataset.labels[items.indices]]
+    assert len(set(attribute)) == len(set(items.groups.tolist()))
+    assert len(set(zip(attribute, items.groups.tolist(), strict=True))) == len(set(attribute))
+    assert Custody(dataset, found, kind="final", fold=None, opened=lambda: None).test().groups is None
+
+
+def test_fold_models_train_without_their_validation_classes():
+    """A final unit may ask for the training part of each fold; a tune unit may not."""
+    dataset = synthetic_dataset()
+    found = cut(dataset, rules())
+    custody = Custody(dataset, found, kind="final", fold=None, opened=lambda: None)
+    assert 2 == custody.folds
+    for fold, (training, _) in enumerate(found.folds):
+        assert training.tolist() == custody.fold_training(fold).indices.tolist()
+    with pytest.raises(CustodyError, match="its own fold"):
+        Custody(dataset, found, kind="tune", fold=0, opened=lambda: None).fold_training(1)
+
+
+def test_turned_classes_are_new_classes_of_turned_images():
+    """Each class comes four times, its images turned by 90° more each time, in the order of the items."""
+    dataset = synthetic_dataset(classes=8, images_per_class=3, channels=3)
+    items = Custody(dataset, cut(dataset, rules()), kind="tune", fold=1, opened=lambda: None).training()
+    found = turned(items)
+    assert 4 * len(items) == len(found)
+    assert sorted(set(found.labels.tolist())) == list(range(4 * len(items.class_names)))
+    plain = items.read(np.arange(len(items)))
+    for position in np.random.default_rng(0).permutation(len(found)):
+        item, quarter = position % len(items), position // len(items)
+        expected = np.rot90(plain[item], quarter, axes=(1, 2))
+        assert expected.tolist() == found.read(np.array([position]))[0].tolist()
+        assert items.labels[item] + quarter * len(items.class_names) == found.labels[position]
+
+
+def test_turning_keeps_custody():
+    """The turned items of a tune unit still cannot be used to read a test item."""
+    dataset = synthetic_dataset(classes=8, images_per_class=3)
+    split = cut(dataset, rules())
+    found = turned(Custody(dataset, split, kind="tune", fold=0, opened=lambda: None).training())
+    with pytest.raises(CustodyError):
+        found.dataset.read(split.test[:1] + len(dataset.labels))
+
+
+def test_only_square_images_can_be_turned():
+    """Images that are not square are refused in one sentence."""
+    dataset = synthetic_dataset()
+    flat = dataclasses.replace(dataset, shape=(1, 8, 4))
+    with pytest.raises(DataError, match=r"rotate_classes needs square images, got 8 × 4"):
+        turned(Custody(flat, cut(dataset, rules()), kind="tune", fold=0, opened=lambda: None).training())
+
+
+def test_a_fold_of_one_class_is_refused():
+    """Groups that leave a fold with a single class are an error: any model would retrieve perfectly there."""
+    dataset = synthetic_dataset(classes=16, images_per_class=3)
+    groups = ["a"] * 7 + ["b"] + ["z"] * 8
+    grouped = dataclasses.replace(dataset, class_attributes={"group": groups})
+    with pytest.raises(DataError, match=r"fold \d leaves 1 class on one side"):
+        cut(grouped, rules(group="group"))

@@ -9,11 +9,12 @@ from torch.nn import functional
 
 from siambench.builtin.sampling import BalancedPairs
 from siambench.catalogue import Catalogue
+from siambench.custody import Custody
 from siambench.data.transforms import to_float
 from siambench.errors import DivergedError, PluginError
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry
 from siambench.spec import Method
-from siambench.split import Custody, cut
+from siambench.split import cut
 from siambench.testing import synthetic_catalogue, synthetic_dataset, synthetic_study, synthetic_track
 from siambench.train import Entries, build_model, pair_indices, seed_globals, train
 from siambench.watch import Watcher

@@ -10,9 +10,13 @@ import torch
 from torch import nn
 
 from siambench import record as records
+from siambench import train as training
 from siambench import unit as units
-from siambench.catalogue import Catalogue, Component, Provenance
+from siambench.catalogue import Catalogue
+from siambench.components import Component, Provenance
+from siambench.custody import Items
 from siambench.errors import DataError, DataMissingError, LostError
+from siambench.evaluation import Concatenated, Scores, evaluate_items, separated
 from siambench.interfaces import Dataset
 from siambench.plan import anchor_units
 from siambench.plugin import DatasetEntry, LossEntry, MetricEntry
@@ -190,7 +194,7 @@ def test_a_tune_record_has_no_test_scores(catalogue, tmp_path, monkeypatch):
 
 def test_each_opening_of_the_test_set_is_logged(catalogue, tmp_path):
     """Every final unit and every anchor leaves one line with its identity, even if scoring then fails."""
-    log = tmp_path / "log" / "openings.jsonl"
+    log = tmp_path / "openings.jsonl"
     context = Context(openings=str(log))
     study = study_of(catalogue)
     one, other = final(study, 0), final(study, 1)
@@ -381,10 +385,31 @@ def test_a_local_file_that_is_gone_is_no_result(catalogue, tmp_path):
 
 def test_a_record_is_written_under_its_id_and_nothing_else(catalogue, tmp_path):
     """The folder holds one whole file per unit, no temporary one, and the record is what was handed back."""
-    record = run(tune(study_of(catalogue)), Context(records=str(tmp_path / "deep" / "records")))
+    record = run(tune(study_of(catalogue)), Context(records=str(tmp_path)))
 
-    assert [f"{record['id']}.json"] == [path.name for path in (tmp_path / "deep" / "records").iterdir()]
-    assert record == records.read(tmp_path / "deep" / "records" / f"{record['id']}.json")
+    assert [f"{record['id']}.json"] == [path.name for path in tmp_path.iterdir()]
+    assert record == records.read(tmp_path / f"{record['id']}.json")
+
+
+def test_where_the_folder_is_not_shared_a_record_is_handed_back_alone(catalogue, tmp_path):
+    """A worker that does not find the coordinator's folder makes none of its own: neither for the record nor for the opening."""
+    there = tmp_path / "elsewhere"
+    record = run(final(study_of(catalogue)), Context(records=str(there / "records"), openings=str(there / "openings.jsonl")))
+
+    assert "done" == record["result"]["state"]
+    assert not there.exists()
+
+
+def test_a_worker_says_why_units_do_not_fit(catalogue, monkeypatch):
+    """Asked beforehand, a worker with the very components has nothing to say; else it names the first that is missing or another."""
+    documents = [tune(study_of(catalogue)).to_json()]
+    use(monkeypatch, catalogue)
+    other = {**documents[0], "components": {**documents[0]["components"], "loss": "siambench 0.0.1"}}
+    missing = {**documents[0], "method": {**documents[0]["method"], "loss": "tripple"}}
+
+    assert units.unfit(documents, HERE) is None
+    assert "the unit was planned for siambench 0.0.1" in units.unfit([*documents, other], HERE)
+    assert "unknown loss 'tripple', did you mean 'triplet'?" in units.unfit([missing], HERE)
 
 
 def test_where_a_unit_runs_changes_nothing(catalogue, tmp_path):
@@ -419,3 +444,152 @@ def test_a_record_holds_its_whole_unit(catalogue):
     unit = final(study_of(catalogue))
 
     assert unit == Unit.from_json(run(unit)["result"]["unit"])
+
+
+# ---- protocols and ways of scoring
+
+
+def test_the_reality_check_trains_a_model_per_fold(catalogue):
+    """Its scores are the means over the fold-models, and those of their concatenated embeddings stand beside them."""
+    study = study_of(catalogue, evaluation={"protocol": "reality-check"}, metrics={"primary": "map@r", "report": ["map@r", "recall@1"]})
+    found = run(final(study))["result"]
+
+    assert set(found["scores"]) == {"map@r", "recall@1", "concatenated:map@r", "concatenated:recall@1"}
+    assert [line["epoch"] for line in found["curve"]] == [1, 2, 1, 2]
+    assert found["scores"] == run(final(study))["result"]["scores"]
+
+
+def test_separated_scores_are_those_of_the_models_alone(catalogue, monkeypatch):
+    """The separated score and its class means are the averages of what each fold-model scores on its own."""
+    study = study_of(catalogue, evaluation={"protocol": "reality-check"}, metrics={"primary": "map@r", "report": ["map@r"]})
+    seen = []
+
+    def watch(model, *arguments, evaluate=units.evaluate_items, **options):
+        seen.append(evaluate(model, *arguments, **options))
+        return seen[-1]
+
+    monkeypatch.setattr(units, "evaluate_items", watch)
+    found = run(final(study))["result"]
+
+    *alone, together = seen
+    assert len(alone) == 2
+    assert alone[0].scores["map@r"] != alone[1].scores["map@r"]
+    assert found["scores"]["map@r"] == pytest.approx((alone[0].scores["map@r"] + alone[1].scores["map@r"]) / 2)
+    assert found["scores"]["concatenated:map@r"] == together.scores["map@r"]
+    for own, first, second in zip(found["per_class"]["map@r"], alone[0].per_class["map@r"], alone[1].per_class["map@r"], strict=True):
+        assert own == pytest.approx((first + second) / 2, abs=1e-6)
+
+
+def test_fold_models_never_see_their_validation_classes(catalogue, monkeypatch):
+    """Each fold-model trains on the training part of its fold, the first on that of the first."""
+    study = study_of(catalogue, evaluation={"protocol": "reality-check"})
+    seen = []
+
+    def watch(unit, entries, items, validate, train=units.train):
+        seen.append((items.indices.tolist(), unit.seeds["weights"]))
+        return train(unit, entries, items, validate)
+
+    monkeypatch.setattr(units, "train", watch)
+    unit = final(study)
+    run(unit)
+    dataset = catalogue.dataset("synthetic", {})
+    split = units.cut(dataset, unit.data["split"])
+
+    assert [training.tolist() for training, _ in split.folds] == [indices for indices, _ in seen]
+    assert len({seed for _, seed in seen} | {unit.seeds["weights"]}) == 3
+
+
+def test_the_arithmetic_of_the_reality_check_on_made_up_embeddings():
+    """On given fold embeddings the separated score is the folds' mean, the concatenated one that of unit rows side by side."""
+    generator = torch.Generator().manual_seed(4)
+    labels = torch.arange(6).repeat_interleave(5)
+    folds = [torch.randn(6, 7, generator=generator)[labels] * s + torch.randn(30, 7, generator=generator) for s in (0.5, 1.0, 1.5)]
+
+    class Fold(nn.Module):
+        def __init__(self, embeddings):
+            super().__init__()
+            self.register_buffer("embeddings", embeddings)
+
+        def forward(self, images):
+            return self.embeddings[(images[:, 0, 0, 0] * 255).round().long()]
+
+    pixels = np.arange(30, dtype=np.uint8)[:, None, None, None]
+    dataset = Dataset(labels=labels.numpy(), read=lambda i: pixels[i], shape=(1, 1, 1), class_names=[str(c) for c in range(6)])
+    items = Items(dataset, np.arange(30), labels.numpy(), dataset.class_names)
+    named = Catalogue.load({"SIAMBENCH_PLUGINS": ""}).metrics(["map@r", "recall@1", "alignment"])
+
+    def scores(model):
+        return evaluate_items(model, items, named, seed=0, device=torch.device("cpu"))
+
+    def by_hand(embeddings):
+        unit = embeddings.double() / embeddings.double().norm(dim=1, keepdim=True)
+        similar = (unit @ unit.T).fill_diagonal_(-9).numpy()
+        total = 0.0
+        for query in range(30):
+            hits = labels.numpy()[np.argsort(-similar[query])][:4] == int(labels[query])
+            total += sum(hits[: i + 1].mean() for i in range(4) if hits[i]) / 4
+        return total / 30
+
+    models = [Fold(embeddings) for embeddings in folds]
+    found = separated([scores(model) for model in models])
+    together = scores(Concatenated(models))
+
+    assert found.scores["map@r"] == pytest.approx(sum(by_hand(e) for e in folds) / 3, abs=1e-12)
+    assert together.scores["map@r"] == pytest.approx(by_hand(torch.cat([nn.functional.normalize(e) for e in folds], dim=1)), abs=1e-12)
+    assert found.scores["alignment"] == pytest.approx(np.mean([scores(model).scores["alignment"] for model in models]))
+    assert together.scores["map@r"] > found.scores["map@r"]
+
+
+def test_a_metric_that_one_fold_lacks_has_no_mean():
+    """Where a metric does not apply to one of the models it has no separated score, rather than one over fewer models."""
+    parts = [Scores({"a": 0.5, "b": None}, {"a": [0.5, None]}, [2, 0], {}), Scores({"a": 0.7, "b": 0.1}, {"a": [0.7, None]}, [2, 0], {})]
+
+    assert separated(parts).scores == {"a": pytest.approx(0.6), "b": None}
+    assert separated(parts).per_class == {"a": [pytest.approx(0.6), None]}
+
+
+def test_the_distance_of_the_track_is_the_one_that_scores(catalogue):
+    """Under the euclidean distance a unit scores embeddings as they are, under the cosine at unit length."""
+    report = {"primary": "map@r", "report": ["map@r", "negative_distance"]}
+    cosine = run(final(study_of(catalogue, metrics=report)))["result"]["scores"]
+    euclid = run(final(study_of(catalogue, metrics=report, evaluation={"distance": "euclidean"})))["result"]["scores"]
+
+    assert cosine["negative_distance"] <= 2.0
+    assert cosine["negative_distance"] != euclid["negative_distance"]
+    assert cosine["map@r"] != euclid["map@r"]
+
+
+def test_a_final_record_counts_the_queries_of_each_class(catalogue):
+    """Each test class has as many scored queries as it has images with a positive."""
+    found = run(final(study_of(catalogue)))["result"]
+
+    assert found["class_queries"] == [6, 6, 6, 6]
+    assert len(found["per_class"]["map@r"]) == 4
+
+
+def test_turned_classes_are_trained_on_where_the_track_says_so(catalogue, monkeypatch):
+    """With `rotate_classes` a loss is built for four times the classes; scores are of the unturned test items."""
+    seen = []
+
+    def watch(unit, entry, num_classes, build=training._build_loss):
+        seen.append(num_classes)
+        return build(unit, entry, num_classes)
+
+    monkeypatch.setattr(training, "_build_loss", watch)
+    plain = run(final(study_of(catalogue, "proxy-anchor")))["result"]
+    turned = run(final(study_of(catalogue, "proxy-anchor", training={"rotate_classes": True})))["result"]
+
+    assert seen == [4, 16]
+    assert plain["class_queries"] == turned["class_queries"]
+    assert plain["scores"] != turned["scores"]
+
+
+def test_pretrained_features_are_scored_without_a_head(catalogue):
+    """The anchor `pretrained` scores the trunk's features as they are: no weight is drawn for it."""
+    study = study_of(catalogue)
+    plain = anchor_units(study, "h")[1]
+    unit = dataclasses.replace(plain, method=Method("pretrained"), study="anchor-pretrained", repetition=0)
+    found = run(unit)["result"]
+
+    assert found["state"] == "done"
+    assert found["scores"]["map@r"] != run(plain)["result"]["scores"]["map@r"]

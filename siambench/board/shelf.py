@@ -7,15 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from siambench.board import text
-from siambench.board.rows import Row, rows_of
+from siambench.board import across, costs, page, text
+from siambench.board.ledger import Ledger, ledger_of
+from siambench.board.rows import Row, rows_of, studies_of
 from siambench.board.table import Table, build
 from siambench.config import Track, load_track, track_folder, track_names
-from siambench.errors import DataMissingError, DifferenceError
+from siambench.errors import DataMissingError, DifferenceError, UnknownNameError, UsageError
 from siambench.record import Record, read_all, read_openings
+from siambench.spec import Method
 
 OPENINGS = "test-openings.jsonl"
 GENERATED = ("README.md", "table.csv")
+
+COSTS = "costs.csv"
+"""Written beside those, and never compared: whoever repeats a row takes another time over it."""
 
 
 @dataclass
@@ -85,26 +90,94 @@ def leaderboard(name: str, more: Sequence[Path] = ()) -> tuple[Table, Shelf]:
     track = load_track(name)
     shelf = load(track_folder(name))
     is_shipped = name in track_names()
-    rows = rows_of(track, shelf.records, openings=shelf.openings, shipped=is_shipped)
-    known = {record["id"] for record in shelf.records}
+    fresh: dict[str, Record] = {}
+    openings = list(shelf.openings)
     for directory in more:
         other = load(records_folder(directory, track))
-        rows += rows_of(track, other.records, openings=other.openings)
-        shelf.records += [r for r in other.records if r["id"] not in known]
+        # What several folders hold of one study is one row, and a record that two of them hold counts once.
+        fresh |= {record["id"]: record for record in other.records}
+        openings += other.openings
         shelf.damaged += other.damaged
+    rows = rows_of(track, shelf.records, openings=openings, shipped=is_shipped)
+    rows += rows_of(track, fresh.values(), openings=openings)
+    known = {record["id"] for record in shelf.records}
+    shelf.records += [record for record in fresh.values() if record["id"] not in known]
     table = build(track, rows, units=counts(shelf.records), direction=direction_of(shelf.records, track.metrics.primary))
     return table, shelf
 
 
+def leaderboards(names: Sequence[str], more: Sequence[Path] = ()) -> tuple[across.Across, list[Path]]:
+    """Several tracks at once, and the files passed over.
+
+    Args:
+        names: of shipped tracks, or paths of tracks' folders.
+        more: output folders of ``run``; each need hold records of one of the tracks only.
+
+    Raises:
+        UsageError: if a track comes twice.
+        DataMissingError: if a folder holds records of none of the tracks.
+    """
+    tracks = [load_track(name) for name in names]
+    for directory in more:
+        if not any(_holds(directory, track) for track in tracks):
+            raise DataMissingError(f"{directory} holds no records of any of {', '.join(track.name for track in tracks)}")
+    found = [leaderboard(name, [d for d in more if _holds(d, track)]) for name, track in zip(names, tracks, strict=True)]
+    return across.build([table for table, _ in found]), [path for _, shelf in found for path in shelf.damaged]
+
+
+def _holds(directory: Path, track: Track) -> bool:
+    try:
+        records_folder(directory, track)
+    except DataMissingError:
+        return False
+    return True
+
+
+def study(name: str, row: str, more: Sequence[Path] = ()) -> tuple[Ledger, int]:
+    """The ledger behind a row, and how many studies bear its name: of several the one with most trials, then by its key.
+
+    Args:
+        name: of a shipped track, or the path of a track's folder.
+        row: name of the method.
+        more: output folders of ``run`` whose records join.
+
+    Raises:
+        UnknownNameError: if there is no such row.
+        UsageError: if the row is an anchor, for which nothing is tuned.
+    """
+    track = load_track(name)
+    records = {record["id"]: record for record in load(track_folder(name)).records}
+    for directory in more:
+        records |= {record["id"]: record for record in load(records_folder(directory, track)).records}
+    studies: dict[str, list[list[Record]]] = {}
+    for _, members in sorted(studies_of(track, records.values()).items()):
+        studies.setdefault(Method(**members[0]["result"]["unit"]["method"]).name, []).append(members)
+    if row not in studies:
+        raise UnknownNameError("row", row, studies)
+    if Method(**studies[row][0][0]["result"]["unit"]["method"]).is_anchor:
+        raise UsageError(f"{row} is an anchor of {track.name}: nothing is tuned for it")
+    ledgers = [ledger_of(members, budget=track.budget.trials) for members in studies[row]]
+    return max(ledgers, key=lambda ledger: len(ledger.trials)), len(ledgers)
+
+
 def generated(table: Table) -> dict[str, str]:
-    """The files that ``--write`` writes, by name. Local rows are left out: nobody else could make them again."""
-    own = [line.row for line in table.lines if "local" not in line.row.flags]
-    shown = table if len(own) == len(table.lines) else build(table.track, own, units=table.units, direction=table.direction)
-    title = table.track.title or table.track.name
+    """The files that ``--write`` writes and ``--check`` compares, by name."""
+    shown = _repeatable(table)
     return {
-        "README.md": text.markdown(shown, title=title, command=f"siambench leaderboard {table.track.name} --write"),
+        "README.md": page.markdown(shown, title=text.title_of(shown), command=f"siambench leaderboard {table.track.name} --write"),
         "table.csv": text.csv_text(shown),
     }
+
+
+def _repeatable(table: Table) -> Table:
+    """The table without local rows: nobody else could make them again."""
+    own = [line.row for line in table.lines if "local" not in line.row.flags]
+    return table if len(own) == len(table.lines) else build(table.track, own, units=table.units, direction=table.direction)
+
+
+def costs_csv(table: Table) -> str:
+    """What the rows took, one line each; local rows are left out."""
+    return text.csv_of(costs.HEAD, [costs.cells(line.row.name, line.row.costs) for line in _repeatable(table).lines])
 
 
 def adopt(folder: Path, track: Track, directories: Sequence[Path]) -> int:
@@ -131,9 +204,9 @@ def adopt(folder: Path, track: Track, directories: Sequence[Path]) -> int:
 
 
 def write(folder: Path, table: Table) -> list[Path]:
-    """Write the generated files; their paths."""
+    """Write the generated files, and what the rows took; their paths."""
     paths = []
-    for name, content in generated(table).items():
+    for name, content in {**generated(table), COSTS: costs_csv(table)}.items():
         path = folder / name
         path.write_bytes(content.encode())
         paths.append(path)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from siambench.board import shelf, text
+from siambench.board import across, shelf, text
 from siambench.config import Track, track_folder, track_names
-from siambench.spec import dimension_to_json
+from siambench.spec import ANCHORS, dimension_to_json
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
+    from siambench.board.across import Across
+    from siambench.board.ledger import Ledger
     from siambench.board.table import Table
-    from siambench.catalogue import Component
+    from siambench.components import Component
 
 _PLAIN_FACTS = (
     *("takes", "images_per_class", "sampler", "own_parameters", "normalise", "feeds"),
@@ -21,13 +23,17 @@ _PLAIN_FACTS = (
 )
 
 
+_CURVE = 24
+
+
 def console_table(table: Table) -> RichTable:
-    """A table for a terminal; fresh rows stand out."""
+    """A table for a terminal; fresh rows stand out, a rule parts the tie groups."""
     from rich.table import Table as RichTable
 
     metrics = text.main_metrics(table)
     compared = any(line.difference for line in table.lines)
-    shown = RichTable(title=f"{table.track.name} {table.track.version}", title_justify="left")
+    closed = " (closed-set)" if table.closed_set else ""
+    shown = RichTable(title=f"{table.track.name} {table.track.version}{closed}", title_justify="left")
     shown.add_column("rank", justify="right")
     shown.add_column("method", overflow="fold")
     for metric in metrics:
@@ -37,14 +43,86 @@ def console_table(table: Table) -> RichTable:
     for name in ("trials", "seeds"):
         shown.add_column(name, justify="right")
     shown.add_column("flags", overflow="fold")
-    for line in table.lines:
-        row = line.row
+    for place, line in enumerate(table.lines, start=1):
+        row, last = line.row, place == len(table.lines)
         budget = ["", ""] if row.method.is_anchor else [str(row.trials), str(row.seeds)]
         cells = [text.rank_cell(line), row.name, *(text.cell(row, m) for m in metrics)]
         cells += [text.difference_cell(line)] if compared else []
         mark = "bold" if not row.shipped and not row.method.is_anchor else ("dim" if row.method.is_anchor else None)
-        shown.add_row(*cells, *budget, " ".join(row.flags), style=mark)
+        shown.add_row(*cells, *budget, " ".join(row.flags), style=mark, end_section=not last and line.group != table.lines[place].group)
     return shown
+
+
+def across_table(found: Across) -> RichTable:
+    """The mean ranks over several tracks, for a terminal."""
+    from rich.table import Table as RichTable
+
+    head, rows = across.cells(found)
+    shown = RichTable(title=across.title_of(found), title_justify="left")
+    for column in head:
+        shown.add_column(column, justify="left" if column in ("method", "flags") else "right", overflow="fold")
+    for row in rows:
+        shown.add_row(*row)
+    return shown
+
+
+def ledger_table(ledger: Ledger) -> RichTable:
+    """The trials of a study, for a terminal: what each scored, and beside it the curve of the best so far."""
+    from rich.table import Table as RichTable
+
+    shown = RichTable(title=f"{ledger.method.name} on {ledger.track} {ledger.version}, study {ledger.study}", title_justify="left")
+    for name in ("trial", "kind", ledger.primary, "epoch", "folds", "best"):
+        shown.add_column(name, justify="left" if name == "kind" else "right", no_wrap=True)
+    shown.add_column("● trial  ┃ best", no_wrap=True)
+    shown.add_column("parameters", overflow="fold")
+    for trial in ledger.trials:
+        at = None if trial.epoch is None else trial.epoch - 1
+        folds = "failed" if at is None else " ".join(text.number(fold[at]) for fold in trial.folds)
+        epoch = text.MISSING if trial.epoch is None else str(trial.epoch)
+        params = " ".join(f"{name}={text.value_cell(value)}" for name, value in sorted(trial.params.items()))
+        chosen = ledger.selected is not None and trial.number == ledger.selected.number
+        style = "bold" if chosen else (None if trial.number < ledger.counted else "dim")
+        shown.add_row(
+            *(str(trial.number), trial.kind, text.number(trial.value), epoch, folds, text.number(trial.best)),
+            *(_curve(ledger, trial.value, trial.best), params),
+            style=style,
+        )
+    return shown
+
+
+def _curve(ledger: Ledger, value: float | None, best: float | None) -> str:
+    known = [trial.value for trial in ledger.trials if trial.value is not None]
+    cells = [" "] * _CURVE
+    for mark, at in (("┃", best), ("●", value)):
+        if at is not None:
+            share = (at - min(known)) / (max(known) - min(known)) if max(known) > min(known) else 1.0
+            cells[round(share * (_CURVE - 1))] = mark
+    return "".join(cells)
+
+
+def ledger_summary(ledger: Ledger, *, studies: int) -> list[str]:
+    """What the trials come to, a sentence each.
+
+    Args:
+        ledger: of the study shown.
+        studies: how many studies bear the row's name.
+    """
+    chosen = ledger.selected
+    counted = f"{ledger.counted} of {ledger.budget} trials counted, {ledger.failed} failed, {len(ledger.space)} parameters"
+    found = [counted + (f", {ledger.pending} trials incomplete" if ledger.pending else "")]
+    if chosen is None:
+        found.append("no trial is selected")
+    else:
+        gain = "" if ledger.default is None or chosen.value is None else f", {chosen.value - ledger.default:+.3f}"
+        found.append(
+            f"{ledger.primary} on validation classes: default {text.number(ledger.default)}, tuned {text.number(chosen.value)}{gain} "
+            f"(trial {chosen.number}, epoch {chosen.epoch})"
+        )
+    found += [f"{flag}: {text.FLAGS[text.stem(flag)]}" for flag in ledger.flags]
+    found += [f"trial {trial.number} failed: {trial.error}" for trial in ledger.trials if trial.error is not None]
+    if studies > 1:
+        found.append(f"{studies} studies bear this name (other versions, spaces or data): this is the one with most trials")
+    return found
 
 
 def estimate(track: Track, *, tune: int, final: int) -> float | None:
@@ -54,7 +132,7 @@ def estimate(track: Track, *, tune: int, final: int) -> float | None:
     seconds: dict[str, list[float]] = {"tune": [], "final": []}
     for record in shelf.load(track_folder(track.name)).records:
         unit = record["result"]["unit"]
-        if unit["method"]["loss"] not in ("raw", "untrained"):
+        if unit["method"]["loss"] not in ANCHORS:
             seconds[unit["kind"]].append(record["telemetry"]["total_seconds"])
     if not seconds["tune"] or not seconds["final"]:
         return None

@@ -60,6 +60,7 @@ def siambench_backbones() -> dict[str, BackboneEntry]:
         "resnet18": BackboneEntry(
             resnet18,
             defaults={"weights": "none"},
+            scratch={"weights": "none"},
             source="He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition, CVPR 2016",
         ),
     }

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -49,6 +49,14 @@ _FASHION_FILES = {
 }
 FASHION = {name: Remote(name, f"{_FASHION}/{name}", checksum, "fashion-mnist", unpacked=True) for name, checksum in _FASHION_FILES.items()}
 _DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
+
+FILES: Mapping[str, Sequence[tuple[Remote, Sequence[Path]]]] = {
+    "glyphs": (),
+    "digits": (),
+    "omniglot-minimal": tuple((remote, ()) for remote in (SMALL1, SMALL2, ALL_RUNS)),
+    "fashion-mnist": tuple((remote, (_DEBIAN_FASHION,)) for remote in FASHION.values()),
+}
+"""Data set → the published files it needs, and the folders in which a system may keep each; nothing where all is installed."""
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -193,5 +201,6 @@ def folder(path: str, *, size: int, mode: str) -> Dataset:
         read=lambda indices: np.asarray(images[indices]),
         shape=cast("tuple[int, int, int]", images.shape[1:]),
         class_names=classes,
+        item_names=[file.relative_to(root).as_posix() for _, file in files],
         colour="as in the files",
     )

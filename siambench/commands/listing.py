@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from siambench.printing import print_json
+from siambench.printing import print_grid, print_json
 
 if TYPE_CHECKING:
     from siambench.catalogue import Catalogue
@@ -22,7 +23,7 @@ def _catalogue() -> Catalogue:
 @click.argument("kind", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def list_components(kind: str | None, as_json: bool) -> None:  # noqa: FBT001
-    """List what is installed: KIND is datasets, backbones, losses, miners, samplers or metrics."""
+    """List what is installed: KIND is datasets, backbones, losses, miners, samplers, metrics or engines."""
     from siambench.catalogue import check_kind
     from siambench.progress import printable
 
@@ -58,10 +59,45 @@ def list_components(kind: str | None, as_json: bool) -> None:  # noqa: FBT001
 
 @click.command()
 @click.argument("kind")
-@click.argument("name")
+@click.argument("name", metavar="NAME|TRACK")
+@click.argument("row", required=False)
+@click.option(
+    "--from", "more", multiple=True, type=click.Path(path_type=Path), help="An output folder of run whose records join a study's."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def show(kind: str, name: str, as_json: bool) -> None:  # noqa: FBT001
-    """Show one component: its space, defaults, batch layout, source and provenance."""
+def show(kind: str, name: str, row: str | None, more: tuple[Path, ...], as_json: bool) -> None:  # noqa: FBT001
+    r"""Show one component, or how a row of a leaderboard was tuned.
+
+    \b
+    siambench show loss triplet             its space, defaults, batch layout, source and provenance
+    siambench show study glyphs triplet     every trial, the curve of the best so far, and what was selected
+    """
+    if kind == "study":
+        if row is None:
+            raise click.UsageError("a study is named by its track and its row: siambench show study TRACK ROW")
+        _show_study(name, row, more, as_json=as_json)
+        return
+    if row is not None or more:
+        extra = row if row is not None else "--from"
+        raise click.UsageError(f"{extra} goes with a study alone: siambench show study TRACK ROW")
+    _show_component(kind, name, as_json=as_json)
+
+
+def _show_study(track: str, row: str, more: tuple[Path, ...], *, as_json: bool) -> None:
+    from siambench.board import ledger, shelf
+    from siambench.board.show import ledger_summary, ledger_table
+    from siambench.progress import printable
+
+    found, studies = shelf.study(track, row, more)
+    if as_json:
+        print_json(ledger.to_json(found, studies=studies))
+        return
+    print_grid(ledger_table(found))
+    for sentence in ledger_summary(found, studies=studies):
+        click.echo(printable(sentence))
+
+
+def _show_component(kind: str, name: str, *, as_json: bool) -> None:
     from siambench.board.show import describe
     from siambench.catalogue import plural
     from siambench.progress import printable

@@ -61,6 +61,21 @@ def candidates(remote: Remote, also: Sequence[Path] = ()) -> list[Path]:
     return places
 
 
+def find(name: str, *, beside: Path | None) -> Path:
+    """The path of a user's own file: as it is given, beside the track that names it, or below `SIAMBENCH_DATA`.
+
+    Raises:
+        DataMissingError: naming the places where it is not.
+    """
+    given = Path(name).expanduser()
+    chosen = os.environ.get("SIAMBENCH_DATA")
+    places = [given, *([] if beside is None else [beside / given]), *([Path(chosen).expanduser() / given] if chosen else [])]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise DataMissingError(f"no such file: {name}; looked for {', '.join(str(place) for place in places)}")
+    return found.resolve()
+
+
 def locate(remote: Remote, also: Sequence[Path] = ()) -> Path:
     """The path of the file, downloaded into the cache if it is nowhere else.
 

@@ -1,45 +1,24 @@
-"""Where units run. An engine is handed the function to execute and knows nothing of what it does."""
+"""Where units run. An engine is handed the function to execute and knows nothing of what it does.
+
+An engine is a component: its factory is an `siambench.plugin.EngineEntry`, what it makes keeps the protocol
+`siambench.interfaces.Engine`. `local` and `dask` are here; both keep the same rules, which `limits` holds: a call whose
+worker was killed, or that a limit ended, is tried once more and is then lost with its reason.
+
+The protocol carries Slurm (submitit) as it stands, because it assumes no shared memory, no live connection and no order:
+
+- ``submit(key, *arguments)`` is ``executor.submit(function, *arguments)``, its job kept under the key; submitit pickles both
+  into its folder. A job array would be one ``executor.batch()`` around the submissions that arrive before the next ``wait``.
+- ``wait(seconds)`` looks at ``job.done()`` of the open jobs, no more often than Slurm likes to be asked, and gives
+  ``job.result()``, or the state and the last lines of ``job.stderr()`` as the reason of a loss. ``NODE_FAIL`` and
+  ``PREEMPTED`` are submitted once more, like a killed worker here; so are ``OUT_OF_MEMORY`` and ``TIMEOUT``.
+- ``cancel()`` is ``job.cancel()`` of those that are ``PENDING``; ``close(now=True)`` also of those that run.
+- ``address`` names the partition, ``time_limit`` and ``memory_limit`` become ``timeout_min`` and ``mem_gb``, ``jobs`` becomes
+  ``slurm_array_parallelism``; one GPU per job is ``gpus_per_node=1``. ``fits`` is the first job, waited for before any other.
+- Records are written by the jobs to the shared folder that Slurm needs anyway; what a job cannot write comes back as its result.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from siambench.interfaces import Engine, Finished
 
-
-@dataclass(frozen=True)
-class Finished:
-    """How one submitted call ended.
-
-    Args:
-        key: as it was submitted.
-        value: what the function returned; None if it was lost.
-        reason: why it was lost; None if it was not.
-    """
-
-    key: str
-    value: Any
-    reason: str | None
-
-
-class Engine(Protocol):
-    """Runs calls of one function somewhere and reports each exactly once, in any order."""
-
-    def submit(self, key: str, *arguments: Any) -> None:
-        """Queue one call. The arguments and the result must survive pickling: no memory is shared."""
-        ...
-
-    def wait(self, seconds: float) -> list[Finished]:
-        """The calls that ended since the last wait; blocks up to ``seconds`` for the first."""
-        ...
-
-    def cancel(self) -> list[str]:
-        """Drop the calls that have not started; their keys."""
-        ...
-
-    def close(self, *, now: bool) -> None:
-        """End the workers: after their current call, or ``now``."""
-        ...
-
-    def describe(self) -> str:
-        """For people: what this engine is, e.g. ``local, 2 workers``."""
-        ...
+__all__ = ["Engine", "Finished"]

@@ -1,5 +1,6 @@
 """Pure functions from embeddings and labels to scores: exact, in float64, without files, clock or global random state."""
 
+from siambench.metrics.all_pairs import AllPairs, Bounded, all_pairs_verification
 from siambench.metrics.averages import ClassMeans, average, class_means
 from siambench.metrics.clustering import ClusterAgreement, cluster_agreement, normalised_mutual_information
 from siambench.metrics.episodes import EpisodeIndices, Rule, draw_episodes, episode_accuracy
@@ -14,6 +15,7 @@ from siambench.metrics.neighbours import (
     relevant_counts,
     search_precision,
 )
+from siambench.metrics.pair_lists import NamedPairs, parse_pairs, resolve_pairs
 from siambench.metrics.pairs import Pairs, draw_pairs, pair_similarity
 from siambench.metrics.retrieval import (
     mean_average_precision,
@@ -38,15 +40,19 @@ from siambench.metrics.verification import (
 __all__ = [
     "DEFAULT_MEMORY",
     "FLOAT64_ITEMS",
+    "AllPairs",
+    "Bounded",
     "ClassMeans",
     "ClusterAgreement",
     "Distance",
     "EpisodeIndices",
     "KFoldAccuracy",
     "MeanDistances",
+    "NamedPairs",
     "Pairs",
     "Rule",
     "alignment",
+    "all_pairs_verification",
     "answerable",
     "average",
     "best_threshold",
@@ -69,11 +75,13 @@ __all__ = [
     "neighbour_vote",
     "normalised_mutual_information",
     "pair_similarity",
+    "parse_pairs",
     "precision_at_k",
     "r_precision",
     "recall_at_k",
     "reciprocal_rank",
     "relevant_counts",
+    "resolve_pairs",
     "roc_auc",
     "search_precision",
     "true_accept_rate_at",

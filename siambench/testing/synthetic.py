@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from siambench.catalogue import Catalogue, Component, Provenance
+from siambench.catalogue import Catalogue
+from siambench.components import Component, Provenance
 from siambench.config import Track
 from siambench.interfaces import Dataset, Episodes
 from siambench.plan import Parts, StudyPlan, study_plan

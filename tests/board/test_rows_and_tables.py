@@ -2,81 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import json
+import re
+from pathlib import Path
 
 import pytest
+from made import TRACK, final, study, table_of, tuned
 
-from siambench.board import text
+from siambench.board import page, text
 from siambench.board.rows import rows_of
 from siambench.board.table import build, to_json
-from siambench.config import Track
-from siambench.record import make
-from siambench.spec import Method, Unit
-
-TRACK = Track.model_validate(
-    {
-        "name": "made",
-        "version": "1.0",
-        "dataset": {"name": "digits"},
-        "budget": {"trials": 2, "seeds": 3},
-        "metrics": {"primary": "map@r", "report": ["map@r", "recall@1", "eer"]},
-    }
-)
-SPACE = {"loss.margin": {"type": "float", "low": 0.0, "high": 1.0, "log": False}}
-
-
-def unit(method="triplet", kind="final", trial=0, fold=None, repetition=0, **changes):
-    anchor = method in ("raw", "untrained")
-    fields = {
-        "kind": kind,
-        "track": "made",
-        "track_version": "1.0",
-        "method": Method(method),
-        "study": f"anchor-{method}" if anchor else f"study-{method}",
-        "trial": None if anchor else trial,
-        "fold": fold,
-        "repetition": repetition,
-        "stop_epoch": None if anchor or kind == "tune" else 2,
-        "data": {"fingerprint": "f", "split": {"folds": 2}},
-        "model": {},
-        "training": {} if anchor else {"maximise": True},
-        "augment": {},
-        "params": {} if anchor else {"loss.margin": 0.3 + 0.1 * trial},
-        "space": {} if anchor else SPACE,
-        "edited": (),
-        "components": {"loss": "siambench 0.1.0"},
-        "metrics": ("map@r",),
-        "primary": "map@r",
-        "seeds": {},
-    }
-    return Unit(**{**fields, **changes})
-
-
-def final(method, repetition, score, state="done", **changes):
-    outcome = {
-        "error": None if state == "done" else "it raised",
-        "scores": {"map@r": score, "recall@1": score / 2, "eer": None} if state == "done" else {},
-        "curve": [],
-        "directions": {"map@r": "max", "recall@1": "max", "eer": "min"},
-    }
-    return make(unit(method, repetition=repetition, **changes), state=state, outcome=outcome, telemetry={})
-
-
-def tuned(method, trial, fold, values, state="done", **changes):
-    curve = [{"validation": {"map@r": value}} for value in values]
-    outcome = {"error": None if state == "done" else "it diverged", "scores": {}, "curve": curve if state == "done" else []}
-    return make(unit(method, kind="tune", trial=trial, fold=fold, **changes), state=state, outcome=outcome, telemetry={})
-
-
-def study(method, scores, **changes):
-    """Two trials of which the second is best at epoch 2, and final models with these scores."""
-    records = [tuned(method, t, f, [0.1, 0.2 + 0.1 * t], **changes) for t in range(2) for f in range(2)]
-    return records + [final(method, i, score, trial=1, **changes) for i, score in enumerate(scores)]
-
-
-def table_of(records, **options):
-    rows = rows_of(TRACK, records, **options)
-    return build(TRACK, rows, units={"planned": 0, "done": 0, "cached": 0, "failed": 0, "lost": 0})
+from siambench.errors import UsageError
 
 
 def test_a_row_has_mean_and_interval_over_seeds():
@@ -185,16 +123,40 @@ def test_final_models_of_a_trial_that_was_not_selected_do_not_count():
 
 
 def test_openings_without_a_record_are_counted():
-    """A unit that opened the test part and was lost afterwards counts among those that saw it."""
-    lines = [{"unit": "gone", "study": "study-triplet"}, {"unit": "other", "study": "study-else"}]
+    """A unit that opened the test part and was lost afterwards counts, and so does one of another study of the method."""
+    lines = [{"unit": "gone", "study": "study-edited", "method": "triplet"}, {"unit": "other", "method": "triplet+hard"}]
     (row,) = rows_of(TRACK, study("triplet", [0.3, 0.31, 0.32]), openings=lines)
     assert 4 == row.opened
+
+
+def test_an_upgraded_record_is_counted_once_among_openings():
+    """A record in today's layout and the line that its older self left in the log are one opening, whichever id the log has."""
+    records = study("triplet", [0.3, 0.31, 0.32])
+    finals = [r for r in records if r["result"]["unit"]["kind"] == "final"]
+    finals[0]["telemetry"]["upgraded_from"] = {"schema": 1, "id": "old"}
+    for logged in ("old", finals[0]["id"]):
+        (row,) = rows_of(TRACK, records, openings=[{"unit": logged, "study": "study-triplet", "method": "triplet"}])
+        assert 3 == row.opened
+
+
+def test_a_track_without_records_has_an_empty_table_in_every_format():
+    """No records give a table without lines, which each format shows."""
+    from siambench.api import frame
+    from siambench.board.show import console_table
+
+    table = table_of([])
+    assert () == table.lines
+    assert 0 == console_table(table).row_count
+    assert 1 == len(text.csv_text(table).splitlines())
+    assert [] == to_json(table)["rows"]
+    assert 0 == len(frame(table))
+    assert "# made\n" in page.markdown(table, title="made", command="x")
 
 
 def test_json_has_the_documented_form():
     """The document has the documented keys, and finite numbers only."""
     document = to_json(table_of([*study("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)]))
-    assert {"schema", "track", "rows", "units"} == set(document)
+    assert {"schema", "track", "rows", "units", "minimum_detectable_difference"} == set(document)
     expected = {
         "method",
         "loss",
@@ -202,6 +164,8 @@ def test_json_has_the_documented_form():
         "feed",
         "backbone",
         "rank",
+        "group",
+        "better_than",
         "scores",
         "params",
         "trials",
@@ -210,15 +174,15 @@ def test_json_has_the_documented_form():
         "test_opened",
         "flags",
     }
-    assert expected | {"shipped", "reason"} == set(document["rows"][0])
+    assert expected | {"shipped", "reason", "costs"} == set(document["rows"][0])
     assert [1, 1] == document["rows"][0]["rank"]
-    assert document["rows"][1]["scores"]["map@r"] == {"mean": 0.1, "ci95": None, "n": 1}
+    assert {"mean": 0.1, "ci95": None, "n": 1, "classes95": None} == document["rows"][1]["scores"]["map@r"]
 
 
 def test_markdown_escapes_what_would_break_the_table():
     """A bar or a line break in a reason or a name cannot break the Markdown table."""
     records = study("tri|plet", [0.3, 0.31, 0.32])
-    shown = text.markdown(table_of(records), title="made", command="x")
+    shown = page.markdown(table_of(records), title="made", command="x")
     line = next(line for line in shown.splitlines() if "plet" in line)
     assert "tri\\|plet" in line
 
@@ -230,3 +194,91 @@ def test_a_metric_where_lower_is_better_orders_upwards():
     table = build(track, rows, units={}, direction="min")
     assert ["npair", "triplet"] == [line.row.name for line in table.lines]
     assert [(1, 1), (2, 2)] == [line.rank for line in table.lines]
+
+
+def test_older_versions_and_other_tracks_never_share_a_table():
+    """Of records of three versions each version's table shows its own row alone, whatever lies beside it."""
+    records = [
+        *study("triplet", [0.3, 0.31, 0.32]),
+        *study("triplet", [0.6, 0.61, 0.62], track_version="1.1"),
+        *study("triplet", [0.9, 0.91, 0.92], track_version="2.0"),
+    ]
+    for version, mean in (("1.0", 0.31), ("1.1", 0.61), ("2.0", 0.91)):
+        (line,) = table_of(records, TRACK.model_copy(update={"version": version})).lines
+        assert mean == pytest.approx(line.row.scores["map@r"].mean)
+
+
+def closed(records):
+    for record in records:
+        record["result"]["unit"]["data"] = {"fingerprint": "f", "split": {"folds": 2, "rule": "closed-set"}}
+    return records
+
+
+def test_closed_set_rows_are_marked_and_the_table_says_so():
+    """Rows and anchors of a closed-set split carry the flag, title and captions say it; class-disjoint ones do not."""
+    table = table_of(closed([*study("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)]))
+    assert [("closed-set",), ("closed-set",)] == [line.row.flags for line in table.lines]
+    assert "made (closed-set)" == text.title_of(table)
+    assert any(caption.startswith("Closed-set: ") for caption in text.captions(table, classes=False))
+    disjoint = table_of([*study("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)])
+    assert [(), ()] == [line.row.flags for line in disjoint.lines]
+    assert "closed-set" not in page.markdown(disjoint, title=text.title_of(disjoint), command="x").lower()
+
+
+def test_closed_set_and_class_disjoint_rows_cannot_share_a_table():
+    """A closed-set row, or a closed-set anchor, beside class-disjoint rows is an error that names both."""
+    disjoint = study("npair", [0.1, 0.12, 0.11])
+    with pytest.raises(UsageError, match=r"triplet was tested on classes it was trained on .* npair was not"):
+        table_of([*closed(study("triplet", [0.3, 0.31, 0.32])), *disjoint])
+    with pytest.raises(UsageError, match=r"raw was tested on classes it was trained on .* npair was not"):
+        table_of([*closed([final("raw", 0, 0.1)]), *disjoint])
+
+
+def test_rows_of_two_protocols_cannot_share_a_table():
+    """Rows whose final models were made in two ways are an error; anchors, made in one way alone, stand beside either."""
+    check = {"evaluation": {"distance": "cosine", "protocol": "reality-check", "pairs": ""}}
+    anchors = [final("untrained", i, 0.04 + i / 100) for i in range(3)]
+    with pytest.raises(UsageError, match="npair has protocol 'retrain' and triplet 'reality-check'"):
+        table_of(study("npair", [0.1, 0.12, 0.11]) + study("triplet", [0.3, 0.31, 0.32], **check) + anchors)
+    table = table_of(study("triplet", [0.3, 0.31, 0.32], **check) + anchors)
+    assert "reality-check" == table.evaluation["protocol"]
+    older = study("npair", [0.1, 0.12, 0.11])
+    for record in older:
+        del record["result"]["unit"]["evaluation"]
+    assert "retrain" == table_of(older + study("triplet", [0.3, 0.31, 0.32])).evaluation["protocol"]
+
+
+def test_anchors_of_which_nothing_is_drawn_need_one_unit():
+    """One unit of raw input or of pretrained features is all there is; of an untrained backbone it is a short budget."""
+    table = table_of([final(name, 0, 0.1) for name in ("pretrained", "untrained", "raw")])
+    assert [("raw", ()), ("untrained", ("short-budget",)), ("pretrained", ())] == [(line.row.name, line.row.flags) for line in table.lines]
+
+
+def test_the_documented_example_is_a_row():
+    """The example of leaderboards/README.md has the keys of a row, of a score and of the detectable difference."""
+    page_of_boards = Path(__file__).parents[2] / "leaderboards" / "README.md"
+    example = json.loads(re.search(r"```json\n(.*?)```", page_of_boards.read_text(), re.DOTALL).group(1))
+    document = to_json(table_of(study("triplet", [0.3, 0.31, 0.35]) + study("npair", [0.1, 0.12, 0.11])))
+    assert set(document["rows"][0]) == set(example["rows"][0])
+    assert set(document["rows"][0]["scores"]["map@r"]) == set(example["rows"][0]["scores"]["map@r"])
+    assert set(document["minimum_detectable_difference"]) == set(example["minimum_detectable_difference"])
+
+
+def test_a_larger_budget_than_the_tracks_is_marked():
+    """More seeds than the track's budget, or more trials, mark the row: equal budgets are a contract in both directions."""
+    budget = TRACK.budget.seeds
+    scores = [0.3 + 0.01 * place for place in range(budget + 1)]
+    (longer,) = rows_of(TRACK, study("triplet", scores))
+    (equal,) = rows_of(TRACK, study("triplet", scores[:budget]))
+    assert ("long-budget" in longer.flags, "long-budget" in equal.flags) == (True, False)
+
+
+def test_two_studies_of_one_name_are_told_apart():
+    """Two rows of one name are flagged with the beginning of their study's key; a name that stands once is not."""
+    rows = [*rows_of(TRACK, study("triplet", [0.3, 0.31, 0.32])), *rows_of(TRACK, study("supcon", [0.4, 0.41, 0.42]))]
+    other = dataclasses.replace(rows[0], study="another0key")
+    table = build(TRACK, [*rows, other], units={})
+    flags = {(line.row.name, line.row.study): [f for f in line.row.flags if f.startswith("study:")] for line in table.lines}
+    assert ["study:another0"] == flags["triplet", "another0key"]
+    assert ["study:" + rows[0].study[:8]] == flags["triplet", rows[0].study]
+    assert [] == flags["supcon", rows[1].study]

@@ -3,95 +3,124 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 
 import pytest
+from acting import act, everything
 
-from siambench.engine import Finished
-from siambench.engine.local import LocalEngine, automatic_jobs, gpu_count
-
-
-def act(kind, argument=None):
-    """What the workers of these tests do."""
-    if kind == "raise":
-        raise ValueError(argument)
-    if kind == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if kind == "die-once" and not os.path.exists(argument):  # noqa: PTH110
-        with open(argument, "w"):  # noqa: PTH123
-            os.kill(os.getpid(), signal.SIGKILL)
-    if kind == "sleep":
-        time.sleep(argument)
-    if kind == "threads":
-        import torch
-
-        return torch.get_num_threads()
-    if kind == "environment":
-        return os.environ.get("SIAMBENCH_PLUGINS")
-    return os.getpid()
-
-
-def everything(engine, number):
-    found = []
-    deadline = time.monotonic() + 90
-    while len(found) < number and time.monotonic() < deadline:
-        found += engine.wait(0.5)
-    return {finished.key: finished for finished in found}
+from siambench.engine.local import LocalEngine, automatic_jobs, gpu_count, gpu_names
+from siambench.interfaces import Engine, Finished
 
 
 @pytest.fixture
 def engine():
-    made = LocalEngine(act, jobs=2, time_limit=8)
+    made = LocalEngine(act, jobs=2, preload=("torch",), time_limit=2)
     yield made
     made.close(now=True)
 
 
+def warm(engine):
+    """Workers that have imported what they need."""
+    for number in range(2):
+        engine.submit(f"warm {number}", "sleep", 0.5)
+    everything(engine, 2)
+
+
 def test_every_call_is_reported_once_whatever_happens(engine, tmp_path):
-    """Results, errors, time limits and killed workers are each reported once, and take nothing else down."""
+    """Results, errors, hung and killed workers are each reported once, and take nothing else down."""
     engine.submit("fine", "pid")
     engine.submit("raises", "raise", "its reason")
+    engine.submit("a timeout of its own", "time out", "the disk")
     engine.submit("dies", "die")
-    engine.submit("dies once", "die-once", str(tmp_path / "died"))
-    engine.submit("sleeps", "sleep", 60)
+    engine.submit("dies once", "die once", str(tmp_path / "died"))
+    engine.submit("hangs", "sleep", 60)
+    engine.submit("hangs once", "hang once", str(tmp_path / "hung"))
     engine.submit("one thread", "threads")
-    engine.submit("environment", "environment")
-    found = everything(engine, 7)
-    assert {"fine", "raises", "dies", "dies once", "sleeps", "one thread", "environment"} == set(found)
+    engine.submit("environment", "environment", "SIAMBENCH_PLUGINS")
+    found = everything(engine, 9)
+    assert 9 == len(found)
     assert os.getpid() != found["fine"].value
     assert Finished("raises", None, "ValueError: its reason") == found["raises"]
-    assert "killed 2 times" in found["dies"].reason
+    assert Finished("a timeout of its own", None, "TimeoutError: the disk") == found["a timeout of its own"]
+    assert Finished("dies", None, "its worker process was killed (exit code -9), 2 times") == found["dies"]
     assert found["dies once"].reason is None
-    assert "limit of 8 s" in found["sleeps"].reason
+    assert Finished("hangs", None, "it ran longer than the limit of 2 s, 2 times") == found["hangs"]
+    assert found["hangs once"].reason is None
     assert 1 == found["one thread"].value
     assert os.environ["SIAMBENCH_PLUGINS"] == found["environment"].value
     assert [] == engine.wait(0.2)
 
 
+def test_a_call_that_grows_is_ended(tmp_path):
+    """A worker above the memory limit is ended and its call tried once more, then lost; a call below it is left alone."""
+    engine = LocalEngine(act, jobs=1, preload=("torch",), memory_limit=1200)
+    try:
+        engine.submit("grows", "grow", 1300)
+        engine.submit("does not", "pid")
+        found = everything(engine, 2)
+    finally:
+        engine.close(now=True)
+    assert Finished("grows", None, "it used more than the limit of 1200 MB, 2 times") == found["grows"]
+    assert found["does not"].reason is None
+
+
 def test_cancel_drops_what_has_not_started(engine):
     """`cancel` names the calls that will not run; those that run are still reported."""
+    warm(engine)
     for number in range(8):
-        engine.submit(str(number), "sleep", 2)
+        engine.submit(str(number), "sleep", 1)
     time.sleep(0.5)
     dropped = engine.cancel()
-    assert dropped
+    assert {str(number) for number in range(2, 8)} >= set(dropped) >= {"4", "5", "6", "7"}
     found = everything(engine, 8 - len(dropped))
     assert {str(number) for number in range(8)} == set(found) | set(dropped)
     assert set() == set(found) & set(dropped)
 
 
-def test_it_describes_itself(engine):
-    """People see what the engine is."""
+def test_what_hangs_while_draining_is_not_tried_again(engine):
+    """After `cancel` nothing is begun anew: a call that is ended then is lost."""
+    warm(engine)
+    engine.submit("hangs", "sleep", 60)
+    time.sleep(0.5)
+    engine.cancel()
+    assert {"hangs": Finished("hangs", None, "it ran longer than the limit of 2 s")} == everything(engine, 1, seconds=20)
+
+
+def test_it_keeps_the_protocol_and_describes_itself(engine):
+    """It is an engine, and people see which."""
+    assert isinstance(engine, Engine)
     assert "local, 2 workers" == engine.describe()
+
+
+def test_a_gpu_never_gets_two_workers(monkeypatch):
+    """Each worker sees one GPU of its own; the one that takes the place of a killed worker gets that worker's GPU."""
+    monkeypatch.setattr("siambench.engine.local.gpu_count", lambda: 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    engine = LocalEngine(act, jobs=2, preload=("torch",))
+    try:
+        for number in range(8):
+            engine.submit(str(number), "environment", "CUDA_VISIBLE_DEVICES")
+        before = {finished.value for finished in everything(engine, 8).values()}
+        engine.submit("dies", "die")
+        everything(engine, 1)
+        for number in range(8):
+            engine.submit(str(number), "environment", "CUDA_VISIBLE_DEVICES")
+        after = {finished.value for finished in everything(engine, 8).values()}
+    finally:
+        engine.close(now=True)
+    assert {"3", "5"} == before == after
 
 
 def test_automatic_jobs_follow_the_machine(monkeypatch):
     """`--jobs auto` is one worker per GPU, or per core that the process may use."""
     monkeypatch.setattr("siambench.engine.local.gpu_count", lambda: 3)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert 3 == automatic_jobs()
+    assert ["0", "1", "2"] == gpu_names()
     monkeypatch.setattr("siambench.engine.local.gpu_count", lambda: 0)
     assert len(os.sched_getaffinity(0)) == automatic_jobs()
+    assert [] == gpu_names()
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.path.exists("/dev/nvidiactl"), reason="asks a machine without a GPU")  # noqa: PTH110

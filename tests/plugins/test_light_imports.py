@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-HEAVY = ("torch", "torchvision", "pytorch_metric_learning", "optuna")
+HEAVY = ("torch", "torchvision", "pytorch_metric_learning", "optuna", "distributed", "pebble")
 COMMANDS = [
     ("--help",),
     ("--version",),
@@ -12,6 +12,7 @@ COMMANDS = [
     ("plugins",),
     ("plugins", "--errors", "--json"),
     ("show", "loss", "triplet"),
+    ("show", "engine", "dask"),
     ("show", "backbone", "resnet18", "--json"),
     ("show", "loss", "plain-hinge"),
     ("tracks",),

@@ -55,7 +55,7 @@ def test_the_packages_own_tests_pass(package):
     result = line.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", plugins=(site,))
 
     assert result.returncode == 0, result.stdout
-    assert "3 passed" in result.stdout
+    assert "4 passed" in result.stdout
 
 
 def test_the_package_is_listed(package, page_line):

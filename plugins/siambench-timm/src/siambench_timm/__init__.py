@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 OPTIONS: Mapping[str, Value] = {"pretrained": "none", "drop_path": 0.0, "size": 0}
 """What every backbone here can be told, and what holds where a track says nothing."""
 
+SCRATCH: Mapping[str, Value] = {"pretrained": "none"}
+"""The options under which a trunk starts from random weights."""
+
 ANY_MODEL = "resnet18"
 """What the generic backbone ``timm`` is where nobody names a model."""
 
@@ -61,7 +64,8 @@ def siambench_backbones() -> dict[str, BackboneEntry]:
         timm,
         source="Wightman, PyTorch Image Models, doi 10.5281/zenodo.4414861",
         defaults={"model": ANY_MODEL, **OPTIONS},
+        scratch=SCRATCH,
     )
     return {"timm": generic} | {
-        f"timm-{model}": BackboneEntry(_named(model), source=paper, defaults=OPTIONS) for model, paper in MODELS.items()
+        f"timm-{model}": BackboneEntry(_named(model), source=paper, defaults=OPTIONS, scratch=SCRATCH) for model, paper in MODELS.items()
     }

@@ -1,0 +1,153 @@
+"""What a metric may ask for, computed once, when it is first asked for: neighbours, pairs, episodes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from siambench import metrics
+from siambench.errors import DivergedError, MetricError
+from siambench.spec import seed_of
+
+if TYPE_CHECKING:
+    from siambench.metrics import AllPairs, Distance, Pairs
+
+GivenEpisodes = Callable[[str], tuple[Tensor, Tensor, Tensor] | None]
+
+_LEAST_DEPTH = 8
+
+
+def no_episodes(name: str) -> tuple[Tensor, Tensor, Tensor] | None:  # noqa: ARG001  the signature is shared
+    """For data without episodes of its own."""
+    return None
+
+
+class Evaluated:
+    """The `siambench.interfaces.Evaluation` of embedded items.
+
+    Args:
+        embeddings: of the items, queries first: any real type, [N, D].
+        labels: of the items, int64 [N].
+        seed: of all that metrics draw; derived from the fingerprint of the split, never from the method.
+        queries: Q, where the items from Q on are a gallery of their own; None: all are compared with all others.
+        groups: of the items, int64 [N], or None.
+        distance: what near means.
+        depth: how deep a list of neighbours some metric will want; deeper ones are made when asked for.
+        pairs: verification pairs of items; ``"all"``: every pair there is, counted into bins; None: they are drawn.
+        episodes: embeds the named episodes of the data set, or gives None.
+
+    Raises:
+        DivergedError: if an embedding is not finite.
+    """
+
+    def __init__(
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        *,
+        seed: int,
+        queries: int | None = None,
+        groups: Tensor | None = None,
+        distance: Distance = "cosine",
+        depth: int = _LEAST_DEPTH,
+        pairs: Pairs | Literal["all"] | None = None,
+        episodes: GivenEpisodes = no_episodes,
+    ) -> None:
+        if not bool(torch.isfinite(embeddings).all()):
+            raise DivergedError("the embeddings are not finite")
+        self.labels = labels
+        self.groups = groups
+        self.distance: Distance = distance
+        self.queries = len(labels) if queries is None else queries
+        self.has_gallery = queries is not None
+        self.notes: dict[str, float | str] = {}
+        self.embeddings = _as_seen(embeddings, distance)
+        self.relevant = metrics.relevant_counts(labels[: self.queries], self._references(labels), exclude_self=not self.has_gallery)
+        self._given = embeddings
+        self._seed = seed
+        self._episodes = episodes
+        self._deepest = max(depth, _LEAST_DEPTH)
+        self._matches: Tensor | None = None
+        self._pairs = None if pairs == "all" else pairs
+        self._counts_all = pairs == "all"
+        self._every_pair: AllPairs | None = None
+        self._similarities: Tensor | None = None
+        self._no_pairs = False
+
+    @property
+    def depth(self) -> int:
+        """How many items a query is compared with."""
+        return len(self.labels) - (self.queries if self.has_gallery else 1)
+
+    def _references(self, values: Tensor) -> Tensor:
+        return values[self.queries :] if self.has_gallery else values
+
+    def matches(self, k: int) -> Tensor:
+        """Whether each of the k nearest shares the label, bool [Q, k]; False beyond the last that there is."""
+        wanted = min(k, self.depth)
+        if self._matches is None or self._matches.shape[1] < wanted:
+            # The deepest list that retrieval metrics usually want is computed at once.
+            wanted = min(max(wanted, int(self.relevant.max()), self._deepest), self.depth)
+            found = metrics.nearest(
+                self._given[: self.queries],
+                self._references(self._given),
+                wanted,
+                exclude_self=not self.has_gallery,
+                distance=self.distance,
+            )
+            self._matches = metrics.matches(self.labels[: self.queries], self._references(self.labels), found)
+        return torch.nn.functional.pad(self._matches[:, :k], (0, max(0, k - self._matches.shape[1])))
+
+    @property
+    def pairs(self) -> Pairs | None:
+        """The verification pairs, or None where classes are too few; the reason goes to the notes."""
+        if self._pairs is None and not self._no_pairs:
+            try:
+                self._pairs = metrics.draw_pairs(self.labels.cpu(), seed=self.seed("pairs"))
+            except MetricError as error:
+                self._no_pairs = True
+                self.note("verification", str(error))
+        return self._pairs
+
+    @property
+    def every_pair(self) -> AllPairs | None:
+        """Verification over every pair of items, where that is wanted; None: over `pairs`."""
+        if self._every_pair is None and self._counts_all:
+            try:
+                self._every_pair = metrics.all_pairs_verification(self._given, self.labels)
+            except MetricError as error:
+                self._counts_all = False
+                self._no_pairs = True
+                self.note("verification", str(error))
+        return self._every_pair
+
+    @property
+    def similarities(self) -> Tensor | None:
+        """How similar the items of each pair are, float64 [P]."""
+        if self._similarities is None and self.pairs is not None:
+            self._similarities = metrics.pair_similarity(self._given.cpu(), self.pairs, distance=self.distance)
+        return self._similarities
+
+    def episodes(self, name: str) -> tuple[Tensor, Tensor, Tensor] | None:
+        """The embedded episodes of that name, or None."""
+        return self._episodes(name)
+
+    def seed(self, purpose: str) -> int:
+        """A seed for what a metric draws."""
+        return seed_of(self._seed, purpose)
+
+    def note(self, name: str, value: float | str) -> None:
+        """Leave a fact beside the scores; a number that is not finite, which no JSON can hold, as text."""
+        self.notes[name] = value if isinstance(value, str) or math.isfinite(value) else str(value)
+
+
+def _as_seen(embeddings: Tensor, distance: Distance) -> Tensor:
+    exact = embeddings.to(torch.float64) if len(embeddings) <= metrics.FLOAT64_ITEMS else embeddings.float()
+    if distance == "euclidean":
+        return exact
+    norms = exact.norm(dim=1, keepdim=True)
+    return exact / torch.where(norms > 0, norms, torch.ones_like(norms))

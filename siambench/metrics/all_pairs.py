@@ -1,0 +1,205 @@
+"""Verification over every pair of items, counted into bins: billions of pairs in bounded memory, with a bound on the error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from siambench.errors import MetricError
+from siambench.metrics.checks import check_embeddings, check_labels, finite_float64, unit_length
+from siambench.metrics.verification import impostors_needed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BINS = 2**17
+"""Of the cosine's range [-1, 1]: a bin is 1.5e-5 wide."""
+
+# At most 2^22 similarities are counted at once: a bin's count is a float32, exact up to 2^24.
+_TILE = 2048
+_SMALL = 512
+_OUTSIDE = 2.0
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A score and how far the exact one may lie from it, either way."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True, eq=False)
+class AllPairs:
+    """Verification scores over all pairs.
+
+    Args:
+        genuine: number of pairs of one class.
+        impostors: number of pairs of two classes.
+        roc_auc: probability that a genuine pair is more similar than an impostor.
+        equal_error_rate: where false accepts and false rejects are equally frequent.
+        accepted: share of the impostors at or above each bin's lower edge, and 0 beyond the last, float64 [bins + 1].
+        rejected: share of the genuine pairs below it, float64 [bins + 1].
+    """
+
+    genuine: int
+    impostors: int
+    roc_auc: Bounded
+    equal_error_rate: Bounded
+    accepted: Tensor
+    rejected: Tensor
+
+    def true_accept_rate(self, far: float) -> Bounded | None:
+        """The share of genuine pairs accepted where at most a share ``far`` of the impostors is.
+
+        It is at least ``value``, and at most ``error`` more; None where there are fewer impostors than `impostors_needed`.
+
+        Raises:
+            MetricError: if not 0 < far < 1.
+        """
+        if self.impostors < impostors_needed(far):
+            return None
+        place = int((self.accepted <= far).to(torch.uint8).argmax())
+        # The threshold lies in the bin below: between its upper edge, which keeps the promise, and its lower one, which does not.
+        sure = 1.0 - float(self.rejected[place])
+        most = 1.0 - float(self.rejected[place - 1]) if place else sure
+        return Bounded(sure, most - sure)
+
+
+@torch.no_grad()
+def all_pairs_verification(embeddings: Tensor, labels: Tensor, *, bins: int = BINS) -> AllPairs:
+    """Score every pair of items by its cosine, each pair once and no item with itself.
+
+    Similarities are computed in float32, in square tiles, and counted into equal bins of [-1, 1]; the few genuine pairs are
+    counted class by class and taken from the whole. Within a bin the order of pairs is not known, so every score comes
+    with a bound: the exact score of the float32 similarities lies no further away than ``error``. For the area that is half
+    the share of pairs of pairs that meet in a bin; for rates it is the step at the bin in which the threshold falls. What
+    the bound leaves out is a similarity within 1e-7 of an edge, which may be counted in the neighbouring bin.
+
+    Args:
+        embeddings: [N, D], any real type; brought to unit length in float64 before they are rounded.
+        labels: int64 [N].
+        bins: how many; the bounds shrink with it. Memory is 16 bytes for each, and one tile of 2048 × 2048 similarities.
+
+    Raises:
+        MetricError: if shapes do not fit, labels are not int64, an embedding is not finite, or one kind of pairs is missing.
+
+    Source:
+        Hanley, McNeil, The meaning and use of the area under a receiver operating characteristic curve, Radiology 1982;
+        ISO/IEC 19795-1, Biometric performance testing and reporting.
+    """
+    check_embeddings(embeddings)
+    check_labels(labels, length=len(embeddings))
+    if bins < 2:
+        raise MetricError(f"at least 2 bins are needed, got {bins}")
+    points = _unit_float32(embeddings)
+    everyone = torch.zeros(bins, dtype=torch.int64)
+    for similarities in _tiles(points):
+        everyone += _counts(similarities, bins)
+    same = torch.zeros(bins, dtype=torch.int64)
+    for similarities in _genuine(points, labels):
+        same += _counts(similarities, bins)
+    impostors = everyone - same
+    if bool((impostors < 0).any()):
+        # A pair counted in two products of different shapes may be rounded into neighbouring bins.
+        same, impostors = _settled(same, everyone)
+    positives, negatives = int(same.sum()), int(impostors.sum())
+    if positives == 0 or negatives == 0:
+        raise MetricError(f"both kinds of pairs are needed, got {positives} genuine and {negatives} impostors")
+    accepted = _from_above(impostors) / negatives
+    rejected = 1.0 - _from_above(same) / positives
+    return AllPairs(positives, negatives, _area(same, impostors), _crossing(accepted, rejected), accepted, rejected)
+
+
+def _unit_float32(embeddings: Tensor) -> Tensor:
+    found = torch.empty(embeddings.shape, dtype=torch.float32, device=embeddings.device)
+    for start in range(0, len(embeddings), _TILE):
+        rows = slice(start, start + _TILE)
+        found[rows] = unit_length(finite_float64(embeddings[rows])).float()
+    return found
+
+
+def _tiles(points: Tensor) -> Iterator[Tensor]:
+    """The similarities of all pairs, each once; what is no pair lies outside of the bins."""
+    out = torch.empty(_TILE, _TILE, dtype=torch.float32, device=points.device)
+    for top in range(0, len(points), _TILE):
+        rows = points[top : top + _TILE]
+        for left in range(top, len(points), _TILE):
+            columns = points[left : left + _TILE]
+            tile = out[: len(rows), : len(columns)]
+            if tile.is_contiguous():
+                torch.mm(rows, columns.T, out=tile)
+            else:
+                tile = rows @ columns.T
+            if left == top:
+                index = torch.arange(len(rows), device=points.device)
+                tile.masked_fill_(index[:, None] >= index[None], _OUTSIDE)
+            yield tile
+
+
+def _genuine(points: Tensor, labels: Tensor) -> Iterator[Tensor]:
+    """The similarities of the pairs of one class, many small classes at a time."""
+    order = labels.argsort(stable=True)
+    _, counts = torch.unique_consecutive(labels[order], return_counts=True)
+    waiting: list[Tensor] = []
+    size = 0
+    for members in torch.split(order, counts.tolist()):
+        if len(members) > _SMALL:
+            yield from _tiles(points[members])
+        elif len(members) > 1:
+            waiting += [similarities.flatten().clone() for similarities in _tiles(points[members])]
+            size += len(members) ** 2
+        if size > _TILE**2 // 4:
+            yield torch.cat(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield torch.cat(waiting)
+
+
+def _counts(similarities: Tensor, bins: int) -> Tensor:
+    # Rounding may carry a cosine a hair beyond 1; the mark of what is no pair lies far outside and is dropped by histc.
+    inside = torch.where(similarities < _OUTSIDE - 0.5, similarities.clamp(-1.0, 1.0), similarities)
+    return torch.histc(inside, bins=bins, min=-1.0, max=1.0).to(torch.int64).cpu()
+
+
+def _settled(same: Tensor, everyone: Tensor) -> tuple[Tensor, Tensor]:
+    moved = same.clone()
+    for place in ((everyone - moved) < 0).nonzero()[:, 0].tolist():
+        excess = int(moved[place] - everyone[place])
+        for other in (place - 1, place + 1):
+            room = int(everyone[other] - moved[other]) if 0 <= other < len(moved) else 0
+            step = min(excess, max(room, 0))
+            moved[place] -= step
+            if step:
+                moved[other] += step
+            excess -= step
+    return moved, (everyone - moved).clamp(min=0)
+
+
+def _from_above(counts: Tensor) -> Tensor:
+    """How many lie in a bin or above it, and 0 beyond the last: float64 [bins + 1]."""
+    nothing = counts.new_zeros(1)
+    return torch.cat([counts.flip(0).cumsum(0).flip(0), nothing]).to(torch.float64)
+
+
+def _area(same: Tensor, impostors: Tensor) -> Bounded:
+    below = (impostors.cumsum(0) - impostors).to(torch.float64)
+    genuine, others = same.to(torch.float64), impostors.to(torch.float64)
+    total = float(genuine.sum() * others.sum())
+    meeting = float((genuine * others).sum())
+    return Bounded((float((genuine * below).sum()) + meeting / 2) / total, meeting / 2 / total)
+
+
+def _crossing(accepted: Tensor, rejected: Tensor) -> Bounded:
+    after = int((rejected >= accepted).to(torch.uint8).argmax())
+    gap_before = float(accepted[after - 1] - rejected[after - 1])
+    gap_after = float(rejected[after] - accepted[after])
+    weight = gap_before / (gap_before + gap_after)
+    value = float(accepted[after - 1]) + weight * float(accepted[after] - accepted[after - 1])
+    # Inside of the bin both rates move monotonically between the values at its ends.
+    lowest = max(float(accepted[after]), float(rejected[after - 1]))
+    highest = min(float(accepted[after - 1]), float(rejected[after]))
+    return Bounded(value, max(value - lowest, highest - value, 0.0))

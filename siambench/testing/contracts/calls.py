@@ -1,0 +1,129 @@
+"""Components built and called as the harness does: seeded, in fp32, with embeddings normalised where the loss wants them so."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from siambench.errors import PluginError
+from siambench.interfaces import Indices
+from siambench.plugin import LossEntry, MinerEntry, call_factory
+from siambench.spec import Params
+from siambench.testing.contracts.batches import CLASSES, SIZE, Batch
+from siambench.train import seed_globals
+
+SEED = 5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a loss gave for one batch.
+
+    Args:
+        value: fp32 scalar.
+        gradient: by the points of the batch, before they were normalised, fp32 [B, D]; zero where none arrived.
+    """
+
+    value: Tensor
+    gradient: Tensor
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the value and the gradient are finite."""
+        return bool(self.value.isfinite() and self.gradient.isfinite().all())
+
+    def is_equal(self, other: Answer) -> bool:
+        """Whether both are the same, bit for bit."""
+        return torch.equal(self.value, other.value) and torch.equal(self.gradient, other.gradient)
+
+
+@contextlib.contextmanager
+def as_in_a_unit() -> Iterator[None]:
+    """One thread, as units have it, and the global random states put back afterwards."""
+    threads, numpy_state, python_state = torch.get_num_threads(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        np.random.set_state(numpy_state)  # noqa: NPY002
+        random.setstate(python_state)
+
+
+def build_loss(entry: LossEntry, params: Params) -> nn.Module:
+    """The loss with these parameters, those of its own drawn from one seed.
+
+    Raises:
+        PluginError: if it is no module.
+    """
+    seed_globals(SEED)
+    loss = call_factory(entry.build, {"num_classes": CLASSES, "embedding_size": SIZE, **entry.defaults, **params})
+    if not isinstance(loss, nn.Module):
+        raise PluginError(f"the factory must return a torch.nn.Module, got {type(loss).__name__}")
+    return loss.train()
+
+
+def embed(entry: LossEntry, batch: Batch) -> tuple[Tensor, Tensor]:
+    """The leaf that gradients are read from, and the embeddings that the loss is given, both fp32 [B, D]."""
+    leaf = batch.points.clone().requires_grad_()
+    return leaf, functional.normalize(leaf) if entry.normalise else leaf * 1
+
+
+def call_loss(loss: nn.Module, embeddings: Tensor, labels: Tensor, indices: Indices | None = None) -> Tensor:
+    """The loss of a batch, with indices or without as the harness calls it.
+
+    Raises:
+        PluginError: if it is not a scalar tensor with a gradient.
+    """
+    value: Any = loss(embeddings, labels) if indices is None else loss(embeddings, labels, indices)
+    if not isinstance(value, Tensor) or value.ndim != 0:
+        got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise PluginError(f"it must return a scalar tensor, got {got}")
+    if not value.requires_grad:
+        raise PluginError("it returned a value without a gradient")
+    return value
+
+
+def answer(entry: LossEntry, loss: nn.Module, batch: Batch, *, indices: Indices | None = None, step: int = 0) -> Answer:
+    """What a loss gives for one batch; ``step`` chooses the state of the global generators."""
+    leaf, embeddings = embed(entry, batch)
+    seed_globals(SEED, step)
+    value = call_loss(loss, embeddings, batch.labels.clone(), indices)
+    value.backward()  # type: ignore[no-untyped-call]
+    return Answer(value.detach(), torch.zeros_like(leaf) if leaf.grad is None else leaf.grad)
+
+
+def answers(entry: LossEntry, params: Params, batches: Iterable[Batch], *, first_step: int = 0) -> list[Answer]:
+    """What a freshly built loss gives for one batch after another."""
+    loss = build_loss(entry, params)
+    return [answer(entry, loss, batch, step=first_step + step) for step, batch in enumerate(batches)]
+
+
+def build_miner(entry: MinerEntry, params: Params) -> Any:
+    """The miner with these parameters.
+
+    Raises:
+        PluginError: if it cannot be called.
+    """
+    seed_globals(SEED)
+    miner = call_factory(entry.build, {**entry.defaults, **params})
+    if not callable(miner):
+        raise PluginError(f"the factory must return something to call, got {type(miner).__name__}")
+    return miner
+
+
+def mine(miner: Any, batch: Batch, *, step: int = 0) -> tuple[Any, ...]:
+    """What a miner gives for one batch: without gradient, from normalised embeddings, whatever it is."""
+    embeddings, labels = functional.normalize(batch.points), batch.labels.clone()
+    seed_globals(SEED, step)
+    with torch.no_grad():
+        return tuple(miner(embeddings, labels))

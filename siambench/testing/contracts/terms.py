@@ -1,0 +1,46 @@
+"""The words of the contract kit: a contract is data, what comes of examining it is an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from siambench.components import Component
+
+State = Literal["passed", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One promise that a component makes.
+
+    Args:
+        name: what it is called in tables and documents.
+        promise: one sentence of what holds.
+        examine: given a component; returns None where the promise is kept, or the reason why it does not apply, and raises
+            where it is broken: `siambench.errors.PluginError` with one sentence, or whatever the component itself raises.
+        first: whether a component that breaks it, or that it does not apply to, is not examined any further.
+    """
+
+    name: str
+    promise: str
+    examine: Callable[[Component], str | None]
+    first: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of examining one contract.
+
+    Args:
+        component: ``losses:NAME``, ``miners:NAME``, or ``plugin:NAME`` for what a plugin promises as a whole.
+        contract: the name of the contract.
+        state: ``"passed"``, ``"failed"`` or ``"skipped"``.
+        reason: one sentence; empty where it passed.
+    """
+
+    component: str
+    contract: str
+    state: State
+    reason: str = ""

@@ -1,0 +1,230 @@
+"""What a run survives, each fault made for real: nothing is lost, nothing counted twice, and the exit codes are as documented."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from shared import TINY_TRACK, results
+
+UNITS = 19
+"""Of the tiny track with its anchors: 6 trials on 2 folds, 3 seeds, 1 and 3 anchors."""
+
+
+def words(root, out, *more):
+    return [
+        sys.executable,
+        "-m",
+        "siambench",
+        "run",
+        "--track",
+        str(root),
+        "--loss",
+        "contrastive",
+        "--jobs",
+        "2",
+        "--out",
+        str(out),
+        "--json",
+        *more,
+    ]
+
+
+def call(root, out, *more, env=None):
+    surroundings = {**os.environ, **(env or {})}
+    return subprocess.run(words(root, out, *more), cwd=root, env=surroundings, capture_output=True, text=True, check=False, timeout=600)
+
+
+def units(done):
+    return json.loads(done.stdout)["units"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A folder with the tiny track."""
+    folder = tmp_path_factory.mktemp("faults")
+    (folder / "track.toml").write_text(TINY_TRACK)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(root):
+    """The results of a run that nothing happened to."""
+    done = call(root, root / "undisturbed")
+    assert 0 == done.returncode, done.stderr
+    return results(root / "undisturbed" / "tiny" / "records")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 64 kB; skipped where none may be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("mounting a small disk needs mount(8) and the right to use it")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_loses_units_and_no_record(root, undisturbed, small_disk):
+    """While a record is written the disk is full: those units are lost, exit 1, no half record; with room the same command ends well."""
+    done = call(root, small_disk / "out")
+    assert 1 == done.returncode
+    assert "units were lost" in done.stderr.splitlines()[-1]
+    assert "No space left" in done.stderr
+    kept = results(small_disk / "out" / "tiny" / "records")
+    assert 0 < len(kept) < UNITS
+    assert [] == list((small_disk / "out" / "tiny" / "records").glob(".*"))
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
+    again = call(root, small_disk / "out")
+    assert 0 == again.returncode, again.stderr
+    assert len(kept) == units(again)["cached"]
+    assert undisturbed == results(small_disk / "out" / "tiny" / "records")
+
+
+def test_a_read_only_folder_is_refused_in_one_sentence(root, small_disk):
+    """An output folder on a disk that cannot be written is exit 4 before anything runs."""
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    done = call(root, small_disk / "out")
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    assert 4 == done.returncode
+    assert "cannot be written" in done.stderr.splitlines()[-1]
+    assert "" == done.stdout
+
+
+def wait_for(folder, number, process):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if folder.is_dir() and len(list(folder.glob("*.json"))) >= number:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no {number} records, or the run ended with {process.poll()}")
+
+
+def test_sigterm_drains(root, undisturbed, tmp_path):
+    """SIGTERM, as a cluster sends it, lets the running units end: exit 2, their records kept; the same command goes on."""
+    run = subprocess.Popen(words(root, tmp_path), cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(tmp_path / "tiny" / "records", 2, run)
+    run.send_signal(signal.SIGTERM)
+    _, err = run.communicate(timeout=120)
+    assert 2 == run.returncode
+    assert "interrupted" in err.splitlines()[-1]
+    again = call(root, tmp_path)
+    assert 0 == again.returncode, again.stderr
+    assert UNITS == units(again)["cached"] + units(again)["done"]
+    assert undisturbed == results(tmp_path / "tiny" / "records")
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_change_nothing(root, undisturbed, tmp_path):
+    """`kill -9` of the coordinator twenty times at random moments, then one run to the end: the results of an undisturbed run."""
+    moments = random.Random(20)
+    killed = 0
+    for _ in range(20):
+        run = subprocess.Popen(words(root, tmp_path), cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            run.wait(timeout=moments.uniform(0.3, 7.0))
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGKILL)
+            run.wait()
+            killed += 1
+    assert killed > 5
+    last = call(root, tmp_path)
+    assert 0 == last.returncode, last.stderr
+    assert UNITS == units(last)["cached"] + units(last)["done"]
+    assert undisturbed == results(tmp_path / "tiny" / "records")
+    opened = [json.loads(line)["unit"] for line in (tmp_path / "tiny" / "test-openings.jsonl").read_text().splitlines() if line.strip()]
+    assert {key for key, result in undisturbed.items() if result["unit"]["kind"] == "final"} == set(opened)
+
+
+def test_a_clock_set_back_changes_nothing(root, undisturbed, tmp_path):
+    """The wall clock jumps an hour back at every look: results are the same, and no time in a record is negative."""
+    folder = tmp_path / "clock"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import itertools, time\n_real, _looks = time.time, itertools.count()\ntime.time = lambda: _real() - 3600 * next(_looks)\n"
+    )
+    done = call(root, tmp_path / "out", env={"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])})
+    assert 0 == done.returncode, done.stderr
+    assert undisturbed == results(tmp_path / "out" / "tiny" / "records")
+    for path in (tmp_path / "out" / "tiny" / "records").glob("*.json"):
+        telemetry = json.loads(path.read_text())["telemetry"]
+        assert min(telemetry["total_seconds"], *telemetry["seconds"].values()) >= 0
+
+
+LOSSES = """
+import torch
+
+class Coded(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        raise ValueError("\\x1b[2J\\x1b]0;owned\\x07 gone\\x1b[31m")
+
+class Vector(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        return embeddings.sum(dim=1)
+
+class Nan(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        return embeddings.sum() * float("nan")
+
+class Chatty(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        print("{'not': 'json'}")
+        return embeddings.square().sum() * labels.float().mean()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "sentence"),
+    [
+        ("Coded", "raised", "gone"),
+        ("Vector", "raised", "must return a scalar tensor, got shape"),
+        ("Nan", "diverged", "the loss became nan"),
+    ],
+)
+def test_a_loss_that_fails_is_a_result_without_control_codes(root, tmp_path, name, verdict, sentence):
+    """A loss that raises (with terminal codes in its text), or gives a wrong shape or NaN: exit 0, the reason, nothing a terminal obeys."""
+    (tmp_path / "losses.py").write_text(LOSSES)
+    command = [*words(root, tmp_path / "out", "--trials", "1", "--seeds", "1")]
+    command[command.index("contrastive")] = str(tmp_path / "losses.py") + f":{name}"
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert 0 == done.returncode, done.stderr
+    assert "\x1b" not in done.stderr + done.stdout
+    row = json.loads(done.stdout)["rows"][0]
+    assert sentence in row["reason"]
+    failed = [json.loads(path.read_text())["result"] for path in (tmp_path / "out" / "tiny" / "records").glob("*.json")]
+    assert {verdict} == {result["verdict"] for result in failed if result["state"] == "failed"}
+
+
+def test_a_loss_that_prints_does_not_spoil_the_document(root, tmp_path):
+    """What a loss prints goes to stderr: `--json` stays one document."""
+    (tmp_path / "losses.py").write_text(LOSSES)
+    command = [*words(root, tmp_path / "out", "--trials", "1", "--seeds", "1")]
+    command[command.index("contrastive")] = str(tmp_path / "losses.py") + ":Chatty"
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert 0 == done.returncode, done.stderr
+    assert "losses.py:Chatty" == json.loads(done.stdout)["rows"][0]["method"]
+
+
+FAULTS = Path(__file__).parent / "README.md"
+
+
+def test_every_fault_of_the_table_names_a_test_that_is_there():
+    """Each line of the table of faults names a test, and that test exists."""
+    lines = [line.split("|") for line in FAULTS.read_text().splitlines() if line.startswith("| ") and "`test_" in line]
+    assert len(lines) >= 15
+    tests = {path: path.read_text() for path in Path(__file__).parent.parent.rglob("test_*.py")}
+    for cells in lines:
+        for name in [part.strip("` ") for part in cells[-2].split(",")]:
+            assert any(f"def {name}(" in text for text in tests.values()), name
