@@ -136,6 +136,12 @@ class Catalogue:
             if name.endswith(("@k", "@far")):
                 stem = name.partition("@")[0]
                 raise ConfigError(f"{name} is a family of metrics: say which, such as {stem}@{'4' if name.endswith('@k') else '1e-3'}")
+            stem, found, given = name.partition("@")
+            known = self.names("metrics")
+            if found and name not in known and f"{stem}@k" in known and metric_arguments(name).get("k", 0) < 1:
+                raise ConfigError(f"{name}: k must be a whole number of at least 1, got {given!r}")
+            if found and name not in known and f"{stem}@far" in known and "far" not in metric_arguments(name):
+                raise ConfigError(f"{name}: a false accept rate lies between 0 and 1, got {given!r}")
         return {name: self.get("metrics", name).entry for name in names}
 
     def dataset(self, name: str, options: Mapping[str, Value]) -> Dataset:
