@@ -78,6 +78,8 @@ def cut(dataset: Dataset, rules: Mapping[str, Any]) -> Split:
     content = digests(dataset)
     acknowledged = int(rules.get("acknowledged_duplicates", 0))
     _check_duplicates(content, trainval, test, acknowledged, "in trainval and in test")
+    if gallery is not None:
+        _check_duplicates(content, gallery, np.setdiff1d(test, gallery), acknowledged, "as a query and in the gallery")
     folds = _folds(dataset, trainval, rules)
     for train, validation in folds:
         _check_duplicates(content, train, validation, acknowledged, "in the training and in the validation part of a fold")

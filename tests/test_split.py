@@ -503,6 +503,19 @@ def test_a_gallery_without_an_answer_is_no_exam():
         cut(with_gallery(dataset, [16, 17, 18, 19], [20, 21, 22, 23]), rules("official"))
 
 
+def test_a_query_that_stands_in_the_gallery_is_refused():
+    """A copy of a query in the gallery would answer it: an error with the number to acknowledge."""
+    dataset = synthetic_dataset(classes=6, images_per_class=4)
+
+    def copy(images):
+        images[21] = images[20]
+
+    parted = with_gallery(with_images(dataset, copy), [20, 16], [17, 18, 19, 21, 22, 23])
+    with pytest.raises(LeakageError, match=r"1 images occur both as a query and in the gallery"):
+        cut(parted, rules("official"))
+    assert 8 == len(cut(parted, rules("official", acknowledged_duplicates=1)).test)
+
+
 def test_items_carry_the_number_of_their_group():
     """Where folds follow a class attribute, custody numbers the groups of the items it hands out."""
     dataset = synthetic_dataset(classes=8, images_per_class=3, groups=4)
