@@ -114,3 +114,14 @@ def test_the_official_runs_are_scored_as_a_script_scores_them(model):
     found = evaluate_items(net, items, named, seed=0, device=torch.device("cpu")).scores["one_shot_error"]
 
     assert one_shot_error_by_script(embed, track.dataset.options["size"]) == pytest.approx(found, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in track_names() if name.startswith("omniglot")])
+def test_no_image_of_the_official_runs_was_trained_on(name):
+    """No support or query image of the official runs stands, pixel for pixel, in the training or the test part."""
+    _, dataset, split = exam(name)
+    runs = dataset.episodes["one-shot"]()
+    seen = {image.tobytes() for part in (split.trainval, split.test) for image in dataset.read(part)}
+    asked = [image.tobytes() for images in (runs.support, runs.query) for run in images for image in run]
+    assert 800 == len(asked)
+    assert set(asked).isdisjoint(seen)
