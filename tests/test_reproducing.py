@@ -90,6 +90,7 @@ def test_a_row_is_reproduced_bit_for_bit(siambench, made, tmp_path):
     assert before == {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_anchors_are_rows_too(siambench, made):
     """The anchors can be reproduced as any row."""
     done = reproduce(siambench, made, row="untrained")
@@ -97,6 +98,7 @@ def test_anchors_are_rows_too(siambench, made):
     assert "all 3 results identical" in done.stderr
 
 
+@pytest.mark.slow
 def test_one_seed_can_be_chosen_and_its_opening_is_logged(siambench, made, tmp_path):
     """With `--seed` only that unit runs; the opening of the test part is logged where caches are kept."""
     done = reproduce(siambench, made, "--seed", "1", "--json", env={"SIAMBENCH_CACHE": str(tmp_path / "cache")})
@@ -114,6 +116,7 @@ def test_another_score_with_the_same_versions_is_a_difference(siambench, copy):
     assert "1 results differ with the same versions on the same machine; seed 2: map@r" in done.stderr
 
 
+@pytest.mark.slow
 def test_another_curve_is_a_difference(siambench, copy):
     """The whole result is compared, not the scores alone."""
     tamper(copy, 0, lambda record: record["result"]["curve"][0].update({"loss": 7.0}))
@@ -127,6 +130,7 @@ def near(record):
     record["telemetry"]["versions"]["torch"] = "2.0.0"
 
 
+@pytest.mark.slow
 def test_with_other_versions_a_near_score_is_within_the_tolerance(siambench, copy):
     """Made with other versions, a score within the tolerance is accepted, and the versions are named."""
     tamper(copy, 0, near)
@@ -136,6 +140,7 @@ def test_with_other_versions_a_near_score_is_within_the_tolerance(siambench, cop
     assert "torch: 2.0.0 recorded" in done.stderr
 
 
+@pytest.mark.slow
 def test_with_other_versions_a_far_score_names_them(siambench, copy):
     """Beyond the tolerance the exit code is 6, with the differing scores and the differing versions."""
     tamper(copy, 0, near)
@@ -153,6 +158,7 @@ def test_unknown_rows_and_seeds_are_usage_errors(siambench, made):
     assert (4, True) == (done.returncode, "contrastive has no seed 9; its seeds: 0, 1, 2" in done.stderr)
 
 
+@pytest.mark.slow
 def test_a_row_without_final_units_cannot_be_reproduced(siambench, copy):
     """A row that is still being tuned is an error that says so."""
     for path, _ in finals(copy).values():
@@ -161,6 +167,7 @@ def test_a_row_without_final_units_cannot_be_reproduced(siambench, copy):
     assert (4, True) == (done.returncode, "has no final units yet" in done.stderr)
 
 
+@pytest.mark.slow
 def test_a_unit_that_is_lost_is_no_difference(siambench, copy):
     """A unit that cannot be run here, for want of its loss, ends with exit code 1 and the reason."""
 
@@ -179,6 +186,7 @@ def test_a_unit_that_is_lost_is_no_difference(siambench, copy):
     assert "gone" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_loss_in_a_file_must_be_said_where(siambench, tmp_path):
     """A row made with a file names it; with `--where` it is reproduced."""
     (tmp_path / "track.toml").write_text(TINY_TRACK)

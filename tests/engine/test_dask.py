@@ -31,7 +31,7 @@ HERE = str(Path(__file__).parent)
 def engine(monkeypatch):
     # Workers are started anew, and must find what they are handed.
     monkeypatch.setenv("PYTHONPATH", HERE)
-    made = DaskEngine(act, jobs=2, time_limit=10, memory_limit=1200)
+    made = DaskEngine(act, jobs=2, time_limit=6, memory_limit=1200)
     yield made
     made.close(now=True)
 
@@ -57,7 +57,7 @@ def test_every_call_is_reported_once_whatever_happens(engine, tmp_path):
     assert Finished("a timeout of its own", None, "TimeoutError: the disk") == found["a timeout of its own"]
     assert Finished("dies", None, "its worker process was killed, 2 times") == found["dies"]
     assert found["dies once"].reason is None
-    assert Finished("hangs", None, "it ran longer than the limit of 10 s, 2 times") == found["hangs"]
+    assert Finished("hangs", None, "it ran longer than the limit of 6 s, 2 times") == found["hangs"]
     assert found["hangs once"].reason is None
     assert Finished("grows", None, "it used more than the limit of 1200 MB, 2 times") == found["grows"]
     assert "1" == found["one thread"].value
@@ -73,7 +73,7 @@ def test_cancel_drops_what_has_not_started(engine):
     found = everything(engine, 2)
     assert {"0", "1"} == set(found)
     engine.submit("hangs", "sleep", 60)
-    assert {"hangs": Finished("hangs", None, "it ran longer than the limit of 10 s")} == everything(engine, 1)
+    assert {"hangs": Finished("hangs", None, "it ran longer than the limit of 6 s")} == everything(engine, 1)
 
 
 def end(process):

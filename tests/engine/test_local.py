@@ -15,7 +15,7 @@ from siambench.interfaces import Engine, Finished
 
 @pytest.fixture
 def engine():
-    made = LocalEngine(act, jobs=2, preload=("torch",), time_limit=10)
+    made = LocalEngine(act, jobs=2, preload=("torch",), time_limit=6)
     yield made
     made.close(now=True)
 
@@ -27,6 +27,7 @@ def warm(engine):
     everything(engine, 2)
 
 
+@pytest.mark.slow
 def test_every_call_is_reported_once_whatever_happens(engine, tmp_path):
     """Results, errors, hung and killed workers are each reported once, and take nothing else down."""
     engine.submit("fine", "pid")
@@ -45,7 +46,7 @@ def test_every_call_is_reported_once_whatever_happens(engine, tmp_path):
     assert Finished("a timeout of its own", None, "TimeoutError: the disk") == found["a timeout of its own"]
     assert Finished("dies", None, "its worker process was killed (exit code -9), 2 times") == found["dies"]
     assert found["dies once"].reason is None
-    assert Finished("hangs", None, "it ran longer than the limit of 10 s, 2 times") == found["hangs"]
+    assert Finished("hangs", None, "it ran longer than the limit of 6 s, 2 times") == found["hangs"]
     assert found["hangs once"].reason is None
     assert 1 == found["one thread"].value
     assert os.environ["SIAMBENCH_PLUGINS"] == found["environment"].value
@@ -78,13 +79,14 @@ def test_cancel_drops_what_has_not_started(engine):
     assert set() == set(found) & set(dropped)
 
 
+@pytest.mark.slow
 def test_what_hangs_while_draining_is_not_tried_again(engine):
     """After `cancel` nothing is begun anew: a call that is ended then is lost."""
     warm(engine)
     engine.submit("hangs", "sleep", 60)
     time.sleep(0.5)
     engine.cancel()
-    assert {"hangs": Finished("hangs", None, "it ran longer than the limit of 10 s")} == everything(engine, 1, seconds=60)
+    assert {"hangs": Finished("hangs", None, "it ran longer than the limit of 6 s")} == everything(engine, 1, seconds=60)
 
 
 def test_it_keeps_the_protocol_and_describes_itself(engine):

@@ -77,6 +77,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_units_and_no_record(root, undisturbed, small_disk):
     """While a record is written the disk is full: those units are lost, exit 1, no half record; with room the same command ends well."""
     done = call(root, small_disk / "out")
@@ -112,6 +113,7 @@ def wait_for(folder, number, process):
     raise AssertionError(f"no {number} records, or the run ended with {process.poll()}")
 
 
+@pytest.mark.slow
 def test_sigterm_drains(root, undisturbed, tmp_path):
     """SIGTERM, as a cluster sends it, lets the running units end: exit 2, their records kept; the same command goes on."""
     run = subprocess.Popen(words(root, tmp_path), cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -148,6 +150,7 @@ def test_twenty_kills_at_random_moments_change_nothing(root, undisturbed, tmp_pa
     assert {key for key, result in undisturbed.items() if result["unit"]["kind"] == "final"} == set(opened)
 
 
+@pytest.mark.slow
 def test_a_clock_set_back_changes_nothing(root, undisturbed, tmp_path):
     """The wall clock jumps an hour back at every look: results are the same, and no time in a record is negative."""
     folder = tmp_path / "clock"
@@ -207,6 +210,7 @@ def test_a_loss_that_fails_is_a_result_without_control_codes(root, tmp_path, nam
     assert {verdict} == {result["verdict"] for result in failed if result["state"] == "failed"}
 
 
+@pytest.mark.slow
 def test_a_loss_that_prints_does_not_spoil_the_document(root, tmp_path):
     """What a loss prints goes to stderr: `--json` stays one document."""
     (tmp_path / "losses.py").write_text(LOSSES)

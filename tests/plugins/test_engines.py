@@ -74,6 +74,7 @@ def left_by(folder):
     return found, sorted(json.loads(line)["unit"] for line in log.read_text().split())
 
 
+@pytest.mark.slow
 def test_a_plugins_engine_runs_the_units(command_line, engines):
     """`--engine here` leaves the records and the log of the local engine, whether its workers share the folder or not."""
     expected = command_line(*RUN, "--out", "local", "--jobs", "1", plugins=(engines,))
