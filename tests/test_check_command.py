@@ -40,6 +40,7 @@ def losses(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_what_ships_passes(siambench):
     """`check siambench` shows each contract of each built-in loss and miner within 100 columns, counts on stderr, and exits 0."""
     done = siambench("check", "siambench")
@@ -119,6 +120,7 @@ def test_a_plugin_without_losses_and_miners_is_told_so(siambench, tmp_path):
     assert "no contracts yet: backbones (1)\n1 passed, 0 failed, 0 skipped\n" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_installed_plugin_that_is_heavy_and_broken_fails_both(siambench, tmp_path):
     """A plugin whose module imports torch and whose factory gives no module exits 6 and names both contracts."""
     place = plugin_folder(tmp_path, "heavy", "import torch", BROKEN)

@@ -316,6 +316,7 @@ def similarities(folder, rows):
     return np.array([pixels(a, i) @ pixels(b, j) for a, i, b, j, _ in rows]), np.array([a == b for a, _, b, _, _ in rows])
 
 
+@pytest.mark.slow
 def test_an_exam_on_a_list_is_scored_on_its_pairs(ran):
     """The raw anchor's verification scores are those of the listed pairs, computed from the image files by numpy and sklearn."""
     folder, _, found = ran
@@ -341,6 +342,7 @@ def test_an_exam_on_a_list_is_scored_on_its_pairs(ran):
     assert "there are 12" in raw["notes"]["tar@0.1"]
 
 
+@pytest.mark.slow
 def test_verification_may_be_what_tuning_watches(ran):
     """With verification accuracy as the primary metric every trial has a value, and the row is ranked and ordered by it."""
     _, document, found = ran
@@ -358,6 +360,7 @@ def test_verification_may_be_what_tuning_watches(ran):
     assert {"pairs.txt"} == {r["unit"]["evaluation"]["pairs"] for r in found}
 
 
+@pytest.mark.slow
 def test_another_list_is_another_exam(ran):
     """The list's content belongs to the identity of the units: edited, the units that score it are no longer cached."""
     folder, document, found = ran
