@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from siambench import metrics
 from siambench.errors import DivergedError, MetricError
+from siambench.metrics.checks import unit_length
 from siambench.spec import seed_of
 
 if TYPE_CHECKING:
@@ -72,11 +74,7 @@ class Evaluated:
         self._episodes = episodes
         self._deepest = max(depth, _LEAST_DEPTH)
         self._matches: Tensor | None = None
-        self._pairs = None if pairs == "all" else pairs
-        self._counts_all = pairs == "all"
-        self._every_pair: AllPairs | None = None
-        self._similarities: Tensor | None = None
-        self._no_pairs = False
+        self._pairs = pairs
 
     @property
     def depth(self) -> int:
@@ -102,35 +100,33 @@ class Evaluated:
             self._matches = metrics.matches(self.labels[: self.queries], self._references(self.labels), found)
         return torch.nn.functional.pad(self._matches[:, :k], (0, max(0, k - self._matches.shape[1])))
 
-    @property
+    @cached_property
     def pairs(self) -> Pairs | None:
         """The verification pairs, or None where classes are too few; the reason goes to the notes."""
-        if self._pairs is None and not self._no_pairs:
-            try:
-                self._pairs = metrics.draw_pairs(self.labels.cpu(), seed=self.seed("pairs"))
-            except MetricError as error:
-                self._no_pairs = True
-                self.note("verification", str(error))
-        return self._pairs
+        if isinstance(self._pairs, metrics.Pairs):
+            return self._pairs
+        try:
+            return metrics.draw_pairs(self.labels.cpu(), seed=self.seed("pairs"))
+        except MetricError as error:
+            self.note("verification", str(error))
+            return None
 
-    @property
+    @cached_property
     def every_pair(self) -> AllPairs | None:
         """Verification over every pair of items, where that is wanted; None: over `pairs`."""
-        if self._every_pair is None and self._counts_all:
-            try:
-                self._every_pair = metrics.all_pairs_verification(self._given, self.labels)
-            except MetricError as error:
-                self._counts_all = False
-                self._no_pairs = True
-                self.note("verification", str(error))
-        return self._every_pair
+        if self._pairs != "all":
+            return None
+        try:
+            return metrics.all_pairs_verification(self._given, self.labels)
+        except MetricError as error:
+            self.pairs = None  # nor are there any to draw
+            self.note("verification", str(error))
+            return None
 
-    @property
+    @cached_property
     def similarities(self) -> Tensor | None:
         """How similar the items of each pair are, float64 [P]."""
-        if self._similarities is None and self.pairs is not None:
-            self._similarities = metrics.pair_similarity(self._given.cpu(), self.pairs, distance=self.distance)
-        return self._similarities
+        return None if self.pairs is None else metrics.pair_similarity(self._given.cpu(), self.pairs, distance=self.distance)
 
     def episodes(self, name: str) -> tuple[Tensor, Tensor, Tensor] | None:
         """The embedded episodes of that name, or None."""
@@ -146,8 +142,5 @@ class Evaluated:
 
 
 def _as_seen(embeddings: Tensor, distance: Distance) -> Tensor:
-    exact = embeddings.to(torch.float64) if len(embeddings) <= metrics.FLOAT64_ITEMS else embeddings.float()
-    if distance == "euclidean":
-        return exact
-    norms = exact.norm(dim=1, keepdim=True)
-    return exact / torch.where(norms > 0, norms, torch.ones_like(norms))
+    exact = embeddings.to(metrics.search_precision(len(embeddings), 0))
+    return exact if distance == "euclidean" else unit_length(exact)

@@ -14,7 +14,6 @@ from pathlib import Path
 import filelock
 
 from siambench import record as records
-from siambench.board import shelf
 from siambench.config import Track
 from siambench.errors import UsageError
 from siambench.holder import holder_of
@@ -35,7 +34,7 @@ class Folder:
     def __init__(self, out: Path, track: Track) -> None:
         self.path = out / track.name
         self.records = self.path / "records"
-        self.openings = self.path / shelf.OPENINGS
+        self.openings = self.path / records.OPENINGS
         self._track = track
 
     @contextlib.contextmanager

@@ -15,10 +15,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from siambench.errors import DataMissingError, SiambenchError
+from siambench.machine import processor
 
 if TYPE_CHECKING:
     from siambench.catalogue import Catalogue
@@ -59,6 +61,7 @@ def examine(runs: Path) -> Iterator[Finding]:
     Args:
         runs: the folder in which runs leave their records.
     """
+    _catalogue.cache_clear()
     looks: Sequence[tuple[str, Callable[[], Iterator[Finding]]]] = (
         ("versions", _versions),
         ("machine", _machine),
@@ -111,11 +114,7 @@ def _numbers(version: str) -> list[int]:
 
 
 def _machine() -> Iterator[Finding]:
-    model = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
-    yield Finding("machine", "processor", "ok", f"{model} ({platform.machine()}, {platform.system()})")
+    yield Finding("machine", "processor", "ok", f"{processor()} ({platform.machine()}, {platform.system()})")
     cores = _cores()
     quota = _quota()
     text = f"{cores} of {os.cpu_count()} may be used"
@@ -187,7 +186,9 @@ def _data() -> Iterator[Finding]:
             yield _data_set(catalogue, component.name, needed)
 
 
+@cache
 def _catalogue() -> Catalogue:
+    # Loading imports every plugin: once for all who look at it.
     from siambench.catalogue import Catalogue
 
     return Catalogue.load()

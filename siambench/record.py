@@ -13,9 +13,12 @@ from typing import Any
 
 from siambench.data.files import share
 from siambench.errors import ConfigError
-from siambench.spec import RECORD_SCHEMA, Unit, canonical, digest
+from siambench.spec import ANCHORS, RECORD_SCHEMA, Unit, canonical, digest
 
 Record = dict[str, Any]
+
+OPENINGS = "test-openings.jsonl"
+"""The log of test openings in a track's folder."""
 
 
 def make(unit: Unit, *, state: str, outcome: Mapping[str, Any], telemetry: Mapping[str, Any]) -> Record:
@@ -55,17 +58,18 @@ def write(folder: Path, record: Record) -> Path:
 
 def read(path: Path) -> Record | None:
     """A record, or None where the file holds none: truncated, foreign, or of another schema."""
-    record = _intact(path)
+    record = read_any(path)
     return record if record is not None and record["schema"] == RECORD_SCHEMA else None
 
 
 def schema_of(path: Path) -> int | None:
     """The schema of an intact record, older or newer ones included; None where the file holds no record."""
-    record = _intact(path)
+    record = read_any(path)
     return None if record is None else int(record["schema"])
 
 
-def _intact(path: Path) -> Record | None:
+def read_any(path: Path) -> Record | None:
+    """An intact record of whatever schema; None where the file holds none."""
     try:
         record: Record = json.loads(path.read_text(encoding="utf-8"))
         intact = isinstance(record["schema"], int) and record["id"] == path.stem == digest(record["result"]["unit"])
@@ -113,6 +117,22 @@ def upgraded(record: Mapping[str, Any]) -> Record:
         "result": {**record["result"], "unit": unit, "class_queries": None},
         "telemetry": {**record["telemetry"], "upgraded_from": {"schema": schema, "id": record["id"]}},
     }
+
+
+def row_key(unit: Mapping[str, Any]) -> str:
+    """What the records of one row share: the study, or for an anchor, which has none, its backbone, data and harness."""
+    if unit["method"]["loss"] in ANCHORS:
+        return f"{unit['study']}@{unit['method']['backbone']}@{unit['data']['fingerprint']}@{unit['components'].get('harness')}"
+    return str(unit["study"])
+
+
+def track_folders(directory: Path) -> list[Path]:
+    """The folders of tracks in a directory: an output folder of ``run``, or a track's folder itself.
+
+    Raises:
+        OSError: if the directory cannot be read.
+    """
+    return [path for path in (directory, *sorted(directory.iterdir())) if (path / "records").is_dir()]
 
 
 def read_all(folder: Path) -> Iterator[tuple[Path, Record | None]]:

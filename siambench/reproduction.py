@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from siambench.board import shelf
 from siambench.board.ledger import ledger_of
-from siambench.board.rows import studies_of
+from siambench.board.rows import finals_of
 from siambench.config import Track, load_track, track_folder
 from siambench.errors import UnfinishedError, UnknownNameError, UsageError
 from siambench.record import Record
@@ -63,10 +63,7 @@ def final_records(name: str, row: str, directories: Sequence[Path] = ()) -> tupl
     """
     track = load_track(name)
     folders = [shelf.records_folder(directory, track) for directory in directories] or [track_folder(name)]
-    records = {record["id"]: record for folder in folders for record in shelf.load(folder).records}
-    studies: dict[str, list[list[Record]]] = {}
-    for members in studies_of(track, records.values()).values():
-        studies.setdefault(Method(**members[0]["result"]["unit"]["method"]).name, []).append(members)
+    studies = shelf.studies_by_name(track, folders)
     if row not in studies:
         raise UnknownNameError(f"row of {track.name}", row, studies)
     finals = max((_selected(track, members) for members in studies[row]), key=len)
@@ -76,12 +73,8 @@ def final_records(name: str, row: str, directories: Sequence[Path] = ()) -> tupl
 
 
 def _selected(track: Track, members: list[Record]) -> list[Record]:
-    finals = sorted((r for r in members if r["result"]["unit"]["kind"] == "final"), key=lambda r: r["result"]["unit"]["repetition"])
-    if finals and Method(**finals[0]["result"]["unit"]["method"]).is_anchor:
-        return finals
-    best = ledger_of(members, budget=track.budget.trials, limit=None).selected
-    picked = None if best is None else (best.number, best.epoch)
-    return [r for r in finals if (r["result"]["unit"]["trial"], r["result"]["unit"]["stop_epoch"]) == picked]
+    is_anchor = Method(**members[0]["result"]["unit"]["method"]).is_anchor
+    return finals_of(members, None if is_anchor else ledger_of(members, budget=track.budget.trials))
 
 
 def rerun(
@@ -109,11 +102,7 @@ def rerun(
     """
     _check_local(records, where)
     openings.parent.mkdir(parents=True, exist_ok=True)
-    context = Context(
-        openings=str(openings.resolve()),
-        local=where,
-        exact=False,
-    )
+    context = Context(openings=str(openings.resolve()), local=where, exact=False)
     waiting = {record["id"]: record for record in records}
     workers, finished = engine(), False
     try:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from siambench.config import Track, load_track
 from siambench.errors import ConfigError, DataMissingError
 from siambench.holder import Holder, holder_of
-from siambench.record import Record, read, schema_of
+from siambench.record import Record, read, row_key, schema_of, track_folders
 from siambench.spec import ANCHORS, FIXED_ANCHORS, RECORD_SCHEMA, Method
 
 RECENT = 20
@@ -128,7 +128,7 @@ def folders(directory: Path) -> list[Path]:
         DataMissingError: if there are none.
     """
     try:
-        found = [path for path in (directory, *sorted(directory.iterdir())) if (path / "records").is_dir()]
+        found = track_folders(directory)
     except FileNotFoundError as error:
         raise DataMissingError(f"no such folder: {directory}; give the folder that run has as --out") from error
     except OSError as error:
@@ -207,12 +207,10 @@ def _seen(record: Record) -> _Seen | None:
     try:
         unit, result = record["result"]["unit"], record["result"]
         method = Method(**unit["method"])
-        anchor = method.loss in ANCHORS
         tune = unit["kind"] == "tune"
         return _Seen(
             track=(unit["track"], unit["track_version"]),
-            # An anchor has no study; that of another backbone or data set is another row.
-            group=f"{unit['study']}@{method.backbone}@{unit['data']['fingerprint']}" if anchor else unit["study"],
+            group=row_key(unit),
             study=unit["study"],
             method=method,
             kind=unit["kind"],

@@ -25,6 +25,7 @@ from siambench.catalogue import Catalogue
 from siambench.custody import Custody, Items
 from siambench.errors import DataMissingError, DivergedError, LostError, MetricError, SiambenchError, UsageError
 from siambench.evaluation import Concatenated, RawPixels, Scores, evaluate_items, pairs_of, separated
+from siambench.machine import processor
 from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.spec import EVERY_PAIR, Context, Unit, seed_of
 from siambench.split import Split, cut
@@ -317,11 +318,7 @@ def _telemetry(started: float, clock: Clock, trace: str | None) -> dict[str, Any
 @lru_cache(maxsize=1)
 def _cpu() -> str:
     """What decides in which order a processor adds: its model, and the instructions that torch uses of it."""
-    model = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
-    return f"{model}, {torch.backends.cpu.get_cpu_capability()}"
+    return f"{processor()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _peak_memory() -> float | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +10,6 @@ import filelock
 from siambench import record as records
 from siambench.errors import DataMissingError, UsageError
 from siambench.spec import RECORD_SCHEMA, canonical
-
-OPENINGS = "test-openings.jsonl"
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ def upgrade(directory: Path) -> list[Upgraded]:
         ConfigError: for a record of a schema that this siambench does not know.
         UsageError: if a run works on the folder.
     """
-    folders = sorted({path.parent for path in _record_folders(directory)})
+    folders = records.track_folders(directory) if directory.is_dir() else []
     if not folders:
         raise DataMissingError(f"{directory} holds no records: expected {directory / 'records'} or {directory / '<track>' / 'records'}")
     return [_held(folder) for folder in folders]
@@ -58,32 +54,27 @@ def _held(folder: Path) -> Upgraded:
         raise UsageError(f"a run works on {folder}: upgrade it when the run has ended") from error
 
 
-def _record_folders(directory: Path) -> Iterator[Path]:
-    yield from (path for path in (directory / "records", *directory.glob("*/records")) if path.is_dir())
-
-
 def _upgrade_one(folder: Path) -> Upgraded:
     renamed: dict[str, str] = {}
     done, current, damaged = 0, 0, []
     for path in sorted((folder / "records").glob("*.json")):
-        schema = records.schema_of(path)
-        if schema is None:
+        record = records.read_any(path)
+        if record is None:
             damaged.append(path)
-        elif schema == RECORD_SCHEMA:
+        elif record["schema"] == RECORD_SCHEMA:
             current += 1
+            # What an interrupted upgrade has moved already is known by what it became.
+            if "upgraded_from" in record["telemetry"]:
+                renamed[record["telemetry"]["upgraded_from"]["id"]] = record["id"]
         else:
-            new = records.upgraded(json.loads(path.read_text(encoding="utf-8")))
+            new = records.upgraded(record)
             records.write(folder / "records", new)
             renamed[path.stem] = new["id"]
-            kept = folder / f"records-schema-{schema}"
+            kept = folder / f"records-schema-{record['schema']}"
             kept.mkdir(exist_ok=True)
             path.replace(kept / path.name)
             done += 1
-    # After an interruption the names of those already moved are known from what they became.
-    for _, record in records.read_all(folder / "records"):
-        if record is not None and "upgraded_from" in record["telemetry"]:
-            renamed[record["telemetry"]["upgraded_from"]["id"]] = record["id"]
-    _rename_openings(folder / OPENINGS, renamed)
+    _rename_openings(folder / records.OPENINGS, renamed)
     return Upgraded(folder, done, current, tuple(damaged))
 
 

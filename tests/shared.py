@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from pathlib import Path
 
 TINY_TRACK = """
@@ -31,6 +33,16 @@ seeds = 3
 def results(folder: Path) -> dict[str, object]:
     """The ``result`` of every record of a folder, by id."""
     return {path.stem: json.loads(path.read_text())["result"] for path in sorted(folder.glob("*.json"))}
+
+
+def wait_for_records(folder: Path, number: int, process: subprocess.Popen) -> None:
+    """Return as soon as a run has left so many records; fails where it ends before, or takes too long."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if folder.is_dir() and len(list(folder.glob("*.json"))) >= number:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no {number} records after 120 s, or the run ended with {process.poll()}")
 
 
 def plugin_folder(folder: Path, name: str, top: str, body: str, hook: str = "losses") -> Path:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from shared import TINY_TRACK, results
+from shared import TINY_TRACK, results, wait_for_records
 
 METHOD = ["--loss", "triplet", "--miner", "hard"]
 
@@ -55,15 +55,6 @@ def test_a_killed_coordinator_resumes_to_the_same_results(tiny, tmp_path, after)
     assert 19 == units["done"] + units["cached"]
     assert units["cached"] >= after
     assert results(undisturbed / "records") == results(records)
-
-
-def wait_for_records(folder: Path, number: int, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if folder.is_dir() and len(list(folder.glob("*.json"))) >= number:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"no {number} records after 120 s, or the run ended with {process.poll()}")
 
 
 def test_a_killed_worker_is_tried_again(tiny, tmp_path):

@@ -10,8 +10,8 @@ from typing import Any
 from siambench.board.costs import Costs, costs_of
 from siambench.board.ledger import Ledger, ledger_of
 from siambench.config import Track
-from siambench.record import Record
-from siambench.spec import ANCHORS, FIXED_ANCHORS, TRAINING_REVISION, Method, Params, seed_of
+from siambench.record import Record, row_key
+from siambench.spec import FIXED_ANCHORS, TRAINING_REVISION, Method, Params, seed_of
 from siambench.stats import class_bootstrap, t_interval
 
 DRAWS = 2_000
@@ -139,21 +139,23 @@ def studies_of(track: Track, records: Iterable[Record]) -> dict[str, list[Record
     for record in records:
         unit = record["result"]["unit"]
         if (unit["track"], unit["track_version"]) == (track.name, track.version):
-            studies.setdefault(_group(unit), []).append(record)
+            studies.setdefault(row_key(unit), []).append(record)
     return studies
 
 
-def _group(unit: Mapping[str, Any]) -> str:
-    # An anchor has no study; that of another backbone, data set or harness is another row.
-    if unit["method"]["loss"] in ANCHORS:
-        return f"{unit['study']}@{unit['method']['backbone']}@{unit['data']['fingerprint']}@{unit['components'].get('harness')}"
-    return str(unit["study"])
+def finals_of(records: Iterable[Record], ledger: Ledger | None) -> list[Record]:
+    """The final units of one row, by seed: those of the trial and epoch that its ledger selected, of an anchor all."""
+    finals = sorted((r for r in records if r["result"]["unit"]["kind"] == "final"), key=lambda r: r["result"]["unit"]["repetition"])
+    if ledger is None:
+        return finals
+    picked = None if ledger.selected is None else (ledger.selected.number, ledger.selected.epoch)
+    return [r for r in finals if (r["result"]["unit"]["trial"], r["result"]["unit"]["stop_epoch"]) == picked]
 
 
 def _row(track: Track, study: str, records: list[Record], opened: set[str], limit: int | None, *, shipped: bool) -> Row:
     first, primary = records[0]["result"]["unit"], track.metrics.primary
     method = Method(**first["method"])
-    finals = sorted((r for r in records if r["result"]["unit"]["kind"] == "final"), key=lambda r: r["result"]["unit"]["repetition"])
+    finals = finals_of(records, None)
     closed_set = first["data"]["split"].get("rule") == "closed-set"
     if method.is_anchor:
         ledger, chosen = None, finals
@@ -162,8 +164,7 @@ def _row(track: Track, study: str, records: list[Record], opened: set[str], limi
         flags = {"short-budget"} if len(finals) < expected else set()
     else:
         ledger = ledger_of(records, budget=track.budget.trials, limit=limit)
-        picked = (-1, -1) if ledger.selected is None else (ledger.selected.number, ledger.selected.epoch)
-        chosen = [r for r in finals if (r["result"]["unit"]["trial"], r["result"]["unit"]["stop_epoch"]) == picked]
+        chosen = finals_of(finals, ledger)
         flags = {*ledger.flags, *_flags(track, first, chosen)}
     tuning = [r for r in records if ledger is not None and _is_counted(r["result"]["unit"], ledger)]
     by_seed = _by_seed(chosen)

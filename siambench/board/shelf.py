@@ -13,14 +13,11 @@ from siambench.board.rows import Row, rows_of, studies_of
 from siambench.board.table import Table, build
 from siambench.config import Track, load_track, track_folder, track_names
 from siambench.errors import DataMissingError, DifferenceError, UnknownNameError, UsageError
-from siambench.record import Record, read_all, read_openings
+from siambench.record import OPENINGS, Record, read_all, read_openings
 from siambench.spec import Method
 
-OPENINGS = "test-openings.jsonl"
-GENERATED = ("README.md", "table.csv")
-
 COSTS = "costs.csv"
-"""Written beside those, and never compared: whoever repeats a row takes another time over it."""
+"""Written beside what is `generated`, and never compared: whoever repeats a row takes another time over it."""
 
 
 @dataclass
@@ -133,6 +130,15 @@ def _holds(directory: Path, track: Track) -> bool:
     return True
 
 
+def studies_by_name(track: Track, folders: Sequence[Path]) -> dict[str, list[list[Record]]]:
+    """The records of each study and anchor in some folders of a track, by the name of its row; in order of their keys."""
+    records = {record["id"]: record for folder in folders for record in load(folder).records}
+    studies: dict[str, list[list[Record]]] = {}
+    for _, members in sorted(studies_of(track, records.values()).items()):
+        studies.setdefault(Method(**members[0]["result"]["unit"]["method"]).name, []).append(members)
+    return studies
+
+
 def study(name: str, row: str, more: Sequence[Path] = ()) -> tuple[Ledger, int]:
     """The ledger behind a row, and how many studies bear its name: of several the one with most trials, then by its key.
 
@@ -146,12 +152,7 @@ def study(name: str, row: str, more: Sequence[Path] = ()) -> tuple[Ledger, int]:
         UsageError: if the row is an anchor, for which nothing is tuned.
     """
     track = load_track(name)
-    records = {record["id"]: record for record in load(track_folder(name)).records}
-    for directory in more:
-        records |= {record["id"]: record for record in load(records_folder(directory, track)).records}
-    studies: dict[str, list[list[Record]]] = {}
-    for _, members in sorted(studies_of(track, records.values()).items()):
-        studies.setdefault(Method(**members[0]["result"]["unit"]["method"]).name, []).append(members)
+    studies = studies_by_name(track, [track_folder(name), *(records_folder(directory, track) for directory in more)])
     if row not in studies:
         raise UnknownNameError("row", row, studies)
     if Method(**studies[row][0][0]["result"]["unit"]["method"]).is_anchor:

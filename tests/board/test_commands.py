@@ -8,21 +8,7 @@ import sys
 import pytest
 from made import TRACK, final, study, tuned
 
-from siambench import cli
 from siambench.record import write
-
-
-@pytest.fixture
-def call(capsys):
-    """Run a command; gives its exit code, stdout and stderr."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as end:
-            cli.main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return end.value.code, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture

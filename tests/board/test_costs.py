@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from made import TRACK, final, study, table_of, tuned
 
-from siambench import cli
 from siambench.board import shelf
 from siambench.board.costs import HEAD, PHASES, costs_of, to_json
 from siambench.board.rows import rows_of
@@ -116,19 +115,6 @@ def test_each_row_of_the_document_has_its_costs():
     assert [4, 0] == [row["costs"]["tuning"]["units"] for row in rows]
     assert [3, 1] == [row["costs"]["final"]["units"] for row in rows]
     assert rows[1]["costs"]["tuning"]["seconds"] is None
-
-
-@pytest.fixture
-def call(capsys):
-    """Run a command; gives its exit code, stdout and stderr."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as end:
-            cli.main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return end.value.code, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture

@@ -38,6 +38,17 @@ def act(kind, argument=None):
     return os.getpid()
 
 
+def submit_all_sorts(engine, folder):
+    """Calls that end in every way that both engines know: fine, by an error, killed or hung, once or again and again."""
+    engine.submit("fine", "pid")
+    engine.submit("raises", "raise", "its reason")
+    engine.submit("a timeout of its own", "time out", "the disk")
+    engine.submit("dies", "die")
+    engine.submit("dies once", "die once", str(folder / "died"))
+    engine.submit("hangs", "sleep", 60)
+    engine.submit("hangs once", "hang once", str(folder / "hung"))
+
+
 def everything(engine, number, seconds=180):
     """The reports of that many calls, by key."""
     found = []

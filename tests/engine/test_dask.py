@@ -15,8 +15,8 @@ from pathlib import Path
 import distributed
 import psutil
 import pytest
-from acting import act, everything, unfit
-from shared import TINY_TRACK, results
+from acting import act, everything, submit_all_sorts, unfit
+from shared import TINY_TRACK, results, wait_for_records
 
 from siambench.engine import dask_engine
 from siambench.engine.dask_engine import DaskEngine
@@ -41,13 +41,7 @@ def test_every_call_is_reported_once_whatever_happens(engine, tmp_path):
     """Results, errors, hung, grown and killed workers are each reported once; a killed worker costs only its own call an attempt."""
     assert isinstance(engine, Engine)
     assert engine.describe().startswith("dask, 2 workers at tcp://127.0.0.1:")
-    engine.submit("fine", "pid")
-    engine.submit("raises", "raise", "its reason")
-    engine.submit("a timeout of its own", "time out", "the disk")
-    engine.submit("dies", "die")
-    engine.submit("dies once", "die once", str(tmp_path / "died"))
-    engine.submit("hangs", "sleep", 60)
-    engine.submit("hangs once", "hang once", str(tmp_path / "hung"))
+    submit_all_sorts(engine, tmp_path)
     engine.submit("grows", "grow", 1300)
     engine.submit("one thread", "environment", "OMP_NUM_THREADS")
     found = everything(engine, 9)
@@ -212,15 +206,6 @@ def tiny(tmp_path_factory):
     done = run(command(folder / "track.toml", folder / "out", "--jobs", "1"))
     assert 0 == done.returncode, done.stderr
     return folder / "track.toml", results(folder / "out" / "tiny" / "records")
-
-
-def wait_for_records(folder, number, process):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if folder.is_dir() and len(list(folder.glob("*.json"))) >= number:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"no {number} records after 120 s, or the run ended with {process.poll()}")
 
 
 @pytest.mark.slow

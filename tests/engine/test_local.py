@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from acting import act, everything
+from acting import act, everything, submit_all_sorts
 
 from siambench.engine.local import LocalEngine, automatic_jobs, gpu_count, gpu_names
 from siambench.interfaces import Engine, Finished
@@ -30,13 +30,7 @@ def warm(engine):
 @pytest.mark.slow
 def test_every_call_is_reported_once_whatever_happens(engine, tmp_path):
     """Results, errors, hung and killed workers are each reported once, and take nothing else down."""
-    engine.submit("fine", "pid")
-    engine.submit("raises", "raise", "its reason")
-    engine.submit("a timeout of its own", "time out", "the disk")
-    engine.submit("dies", "die")
-    engine.submit("dies once", "die once", str(tmp_path / "died"))
-    engine.submit("hangs", "sleep", 60)
-    engine.submit("hangs once", "hang once", str(tmp_path / "hung"))
+    submit_all_sorts(engine, tmp_path)
     engine.submit("one thread", "threads")
     engine.submit("environment", "environment", "SIAMBENCH_PLUGINS")
     found = everything(engine, 9)

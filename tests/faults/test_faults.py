@@ -9,11 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from shared import TINY_TRACK, results
+from shared import TINY_TRACK, results, wait_for_records
 
 UNITS = 19
 """Of the tiny track with its anchors: 6 trials on 2 folds, 3 seeds, 1 and 3 anchors."""
@@ -104,20 +103,11 @@ def test_a_read_only_folder_is_refused_in_one_sentence(root, small_disk):
     assert "" == done.stdout
 
 
-def wait_for(folder, number, process):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if folder.is_dir() and len(list(folder.glob("*.json"))) >= number:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"no {number} records, or the run ended with {process.poll()}")
-
-
 @pytest.mark.slow
 def test_sigterm_drains(root, undisturbed, tmp_path):
     """SIGTERM, as a cluster sends it, lets the running units end: exit 2, their records kept; the same command goes on."""
     run = subprocess.Popen(words(root, tmp_path), cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(tmp_path / "tiny" / "records", 2, run)
+    wait_for_records(tmp_path / "tiny" / "records", 2, run)
     run.send_signal(signal.SIGTERM)
     _, err = run.communicate(timeout=120)
     assert 2 == run.returncode
@@ -128,26 +118,38 @@ def test_sigterm_drains(root, undisturbed, tmp_path):
     assert undisturbed == results(tmp_path / "tiny" / "records")
 
 
+def logged(folder):
+    lines = (folder / "tiny" / "test-openings.jsonl").read_text().splitlines()
+    return {json.loads(line)["unit"] for line in lines if line.strip()}
+
+
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments_change_nothing(root, undisturbed, tmp_path):
-    """`kill -9` of the coordinator twenty times at random moments, then one run to the end: the results of an undisturbed run."""
+    """`kill -9` of the coordinator at twenty random moments, each time the same command again: the results of an undisturbed run.
+
+    A run that ends before it is killed is compared, and the next one begins in a new folder, so that there are twenty kills.
+    """
     moments = random.Random(20)
-    killed = 0
-    for _ in range(20):
-        run = subprocess.Popen(words(root, tmp_path), cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    finals = {key for key, result in undisturbed.items() if result["unit"]["kind"] == "final"}
+    out, killed, ended = tmp_path / "0", 0, 0
+    while killed < 20:
+        run = subprocess.Popen(words(root, out), cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            run.wait(timeout=moments.uniform(0.3, 7.0))
+            assert 0 == run.wait(timeout=moments.uniform(0.3, 4.0))
         except subprocess.TimeoutExpired:
             run.send_signal(signal.SIGKILL)
             run.wait()
             killed += 1
-    assert killed > 5
-    last = call(root, tmp_path)
+            continue
+        assert undisturbed == results(out / "tiny" / "records")
+        assert finals == logged(out)
+        ended += 1
+        out = tmp_path / str(ended)
+    last = call(root, out)
     assert 0 == last.returncode, last.stderr
     assert UNITS == units(last)["cached"] + units(last)["done"]
-    assert undisturbed == results(tmp_path / "tiny" / "records")
-    opened = [json.loads(line)["unit"] for line in (tmp_path / "tiny" / "test-openings.jsonl").read_text().splitlines() if line.strip()]
-    assert {key for key, result in undisturbed.items() if result["unit"]["kind"] == "final"} == set(opened)
+    assert undisturbed == results(out / "tiny" / "records")
+    assert finals == logged(out)
 
 
 @pytest.mark.slow

@@ -35,11 +35,6 @@ class Answer:
     value: Tensor
     gradient: Tensor
 
-    @property
-    def is_finite(self) -> bool:
-        """Whether the value and the gradient are finite."""
-        return bool(self.value.isfinite() and self.gradient.isfinite().all())
-
     def is_equal(self, other: Answer) -> bool:
         """Whether both are the same, bit for bit."""
         return torch.equal(self.value, other.value) and torch.equal(self.gradient, other.gradient)
