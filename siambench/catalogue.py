@@ -15,6 +15,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,6 @@ from siambench.errors import (
     UsageError,
     suggestion,
 )
-from siambench.in_file import component_in_file
 from siambench.plugin import ENTRY_OF, MetricEntry, call_factory, valid_name
 from siambench.spec import KINDS, Value
 
@@ -103,6 +103,8 @@ class Catalogue:
         """
         check_kind(kind)
         if kind == "losses" and ".py:" in name:
+            from siambench.in_file import component_in_file
+
             return component_in_file(name)
         lookup, takes_path = name, False
         if kind == "datasets" and ":" in name:
@@ -286,11 +288,16 @@ def _digest(module: ModuleType, distribution: importlib.metadata.Distribution | 
     if distribution is not None and not _is_from_folder(distribution):
         return None
     file = Path(module.__file__ or "")
-    package = file.parent
-    files = sorted(package.rglob("*.py")) if (package / "__init__.py").is_file() else [file]
+    return _digest_of(file.parent if (file.parent / "__init__.py").is_file() else file)
+
+
+@cache
+def _digest_of(source: Path) -> str:
+    # Once for all modules of a package, and as it was when it was first imported: that is the code which runs.
+    folder, files = (source, sorted(source.rglob("*.py"))) if source.is_dir() else (source.parent, [source])
     total = hashlib.sha256()
     for path in files:
-        total.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return total.hexdigest()
 
 

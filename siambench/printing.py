@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from siambench.wording import duration, printable
+
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
@@ -23,10 +25,14 @@ def print_json(document: Any) -> None:
 
 def say_refused(prepared: Prepared) -> None:
     """Which combinations of a grid are skipped, and why."""
-    from siambench.progress import printable
-
     for refused in prepared.refused:
         click.echo(printable(f"skipped {refused.method.name}: {refused.reason}"), err=True)
+
+
+def say_older(folder: Path, number: int) -> None:
+    """How many records of a folder are of another layout, and what brings them to this one; nothing where there are none."""
+    if number:
+        click.echo(f"passed over {number} records of another layout: siambench upgrade {folder}", err=True)
 
 
 def show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool) -> None:
@@ -34,7 +40,6 @@ def show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool)
     from siambench import benchmark
     from siambench.board.show import estimate
     from siambench.engine.local import automatic_jobs
-    from siambench.progress import duration
 
     say_refused(prepared)
     cached = benchmark.cached_units(prepared, out)
@@ -65,7 +70,6 @@ def show_table(table: Table) -> None:
     """A table on stdout, its captions and the meaning of its flags on stderr."""
     from siambench.board import text
     from siambench.board.show import console_table
-    from siambench.progress import printable
 
     print_grid(console_table(table))
     for caption in text.captions(table, classes=False):

@@ -13,6 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from siambench.record import best_epoch
+from siambench.wording import duration, printable
 
 if TYPE_CHECKING:
     from siambench.benchmark import Event
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
     from siambench.request import Prepared
 
 _MARK = {"done": "·", "cached": "=", "failed": "✗", "lost": "?"}
-
-
-def printable(text: str) -> str:
-    """Text from a plugin or a file without control characters, which a terminal would obey."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
-
-
-def duration(seconds: float) -> str:
-    """``48 s``, ``3 min``, ``2.1 h``."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 @dataclass

@@ -61,7 +61,7 @@ def test_a_misspelt_loss_gets_a_suggestion(siambench):
         (["run", "--loss", "triplet", "--track", "glyphs", "--dataset", "digits"], ["--track", "--dataset"]),
         (["run", "nothing.toml"], ["nothing.toml"]),
         (["run", "--loss", "./nothing.py:Loss"], ["nothing.py"]),
-        (["runn"], ["runn"]),
+        (["runn"], ["no such command: 'runn', did you mean 'run'?"]),
         (["leaderboard", "glyhps"], ["did you mean 'glyphs'?"]),
         (["leaderboard", "--from", "nowhere"], ["nowhere"]),
         (["leaderboard", "--write", "--check"], ["--write", "--check"]),

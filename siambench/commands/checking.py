@@ -14,6 +14,7 @@ import click
 
 from siambench.errors import ContractError
 from siambench.printing import print_json
+from siambench.wording import printable
 
 if TYPE_CHECKING:
     from siambench.testing.contracts import Outcome
@@ -31,7 +32,6 @@ def check(plugin: str, as_json: bool) -> None:  # noqa: FBT001
     PLUGIN is a name as `siambench plugins` shows it; siambench stands for what ships with it. Exits 6 where a contract is broken.
     """
     from siambench.catalogue import Catalogue
-    from siambench.progress import printable
     from siambench.testing.contracts import check as examine
     from siambench.testing.contracts import subjects
 
@@ -61,8 +61,6 @@ def check(plugin: str, as_json: bool) -> None:  # noqa: FBT001
 
 
 def _show(outcomes: Sequence[Outcome]) -> None:
-    from siambench.progress import printable
-
     width = max((len(outcome.contract) for outcome in outcomes), default=0)
     for component, found in groupby(outcomes, key=lambda outcome: outcome.component):
         click.echo(printable(component))

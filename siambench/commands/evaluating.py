@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import click
 
 from siambench.printing import print_json
+from siambench.wording import printable
 
 if TYPE_CHECKING:
     from siambench.metrics import Distance, NamedPairs
@@ -33,7 +34,6 @@ def evaluate(
     It may also hold `gallery` and `gallery_labels` (what the others are compared with), `groups` and `names`.
     """
     from siambench.embedded import evaluate_arrays, read_arrays, read_pairs
-    from siambench.progress import printable
     from siambench.spec import EVERY_PAIR
 
     names = [name.strip() for given in metrics for name in given.split(",") if name.strip()]

@@ -10,6 +10,7 @@ import click
 
 from siambench.errors import UsageError
 from siambench.printing import print_json
+from siambench.wording import printable
 
 if TYPE_CHECKING:
     from siambench.health import Finding, State
@@ -26,7 +27,6 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001
     Nothing is downloaded. Exits 0, or 4 where no unit could be run here.
     """
     from siambench.health import examine
-    from siambench.progress import printable
 
     found: list[Finding] = []
     for finding in examine(_RUNS):
@@ -54,8 +54,6 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001
 
 
 def _show(finding: Finding, *, first: bool) -> None:
-    from siambench.progress import printable
-
     if first:
         click.echo(finding.section)
     click.echo(printable(f"  {finding.state:<7}  {finding.name}: {finding.text}"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from siambench.printing import print_grid, print_json
+from siambench.wording import printable
 
 if TYPE_CHECKING:
     from siambench.catalogue import Catalogue
@@ -25,7 +26,6 @@ def _catalogue() -> Catalogue:
 def list_components(kind: str | None, as_json: bool) -> None:  # noqa: FBT001
     """List what is installed: KIND is datasets, backbones, losses, miners, samplers, metrics or engines."""
     from siambench.catalogue import check_kind
-    from siambench.progress import printable
 
     catalogue = _catalogue()
     if kind is not None:
@@ -66,12 +66,12 @@ def list_components(kind: str | None, as_json: bool) -> None:  # noqa: FBT001
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(kind: str, name: str, row: str | None, more: tuple[Path, ...], as_json: bool) -> None:  # noqa: FBT001
-    r"""Show one component, or how a row of a leaderboard was tuned.
+    """Show one component, or how a row of a leaderboard was tuned.
 
     \b
     siambench show loss triplet             its space, defaults, batch layout, source and provenance
     siambench show study glyphs triplet     every trial, the curve of the best so far, and what was selected
-    """
+    """  # noqa: D301  the \b is click's mark of lines that stay as they are
     if kind == "study":
         if row is None:
             raise click.UsageError("a study is named by its track and its row: siambench show study TRACK ROW")
@@ -86,7 +86,6 @@ def show(kind: str, name: str, row: str | None, more: tuple[Path, ...], as_json:
 def _show_study(track: str, row: str, more: tuple[Path, ...], *, as_json: bool) -> None:
     from siambench.board import ledger, shelf
     from siambench.board.show import ledger_summary, ledger_table
-    from siambench.progress import printable
 
     found, studies = shelf.study(track, row, more)
     if as_json:
@@ -100,7 +99,6 @@ def _show_study(track: str, row: str, more: tuple[Path, ...], *, as_json: bool) 
 def _show_component(kind: str, name: str, *, as_json: bool) -> None:
     from siambench.board.show import describe
     from siambench.catalogue import plural
-    from siambench.progress import printable
 
     facts = describe(_catalogue().get(plural(kind), name))
     if as_json:
@@ -136,8 +134,6 @@ def tracks(as_json: bool) -> None:  # noqa: FBT001
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def plugins(errors: bool, as_json: bool) -> None:  # noqa: FBT001
     """List the plugins, and what each provides or why it failed."""
-    from siambench.progress import printable
-
     found = [p for p in _catalogue().plugins if not errors or p.error is not None]
     if as_json:
         print_json(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from siambench.printing import print_json
+from siambench.wording import duration, printable
 
 if TYPE_CHECKING:
     from siambench.standing import Count, Standing, Study
@@ -25,7 +26,6 @@ def status(directory: Path, as_json: bool) -> None:  # noqa: FBT001
 
     DIR is what run has as --out, or the folder of one track in it. Nothing is written, and a running run is not disturbed.
     """
-    from siambench.progress import printable
     from siambench.standing import folders, standing_of
 
     found = [standing_of(folder, now=time.time()) for folder in folders(directory)]
@@ -38,8 +38,6 @@ def status(directory: Path, as_json: bool) -> None:  # noqa: FBT001
 
 
 def _lines(one: Standing) -> Iterator[str]:
-    from siambench.progress import duration
-
     yield f"{one.name} {one.version or ''}".rstrip() + f" in {one.folder}: {_work(one)}"
     width = max((len(study.method) for study in one.studies), default=0)
     for study in one.studies:
@@ -97,8 +95,6 @@ def _troubles(one: Standing) -> Iterator[str]:
 
 
 def _document(one: Standing) -> dict[str, Any]:
-    from siambench.progress import printable
-
     holder = None
     if one.holder is not None:
         holder = {"process": one.holder.process, "command": None if one.holder.command is None else printable(one.holder.command)}

@@ -86,7 +86,8 @@ def nearest(
     precision = search_precision(len(queries), len(references))
     centre = _centre(references, distance=distance, precision=precision)
     width = _block_width(len(references), references.shape[1], precision=precision, memory=memory)
-    found: list[Tensor] = []
+    # Filled in place, and similarities only kept where a further block is to be compared: at k = 1000 either is half a gigabyte.
+    found = torch.empty(len(queries), k, dtype=torch.int64, device=references.device)
     best: list[Tensor] = []
     for start in range(0, len(references), width):
         block = references[start : start + width]
@@ -99,14 +100,15 @@ def nearest(
             _hide(part, start=start, length=len(block), group=group, first_query=rows.start if exclude_self else None)
             values, columns = largest_of_groups(part, k, group=group)
             columns += start
-            if start == 0:
-                best.append(values)
-                found.append(columns)
-            else:
+            if start > 0:
                 # What was found before has lower indices, so position goes on agreeing with index among equals.
                 values, order = largest(torch.cat([best[tile], values], dim=1), k)
-                best[tile], found[tile] = values, torch.cat([found[tile], columns], dim=1).gather(1, order)
-    return torch.cat(found)
+                columns = torch.cat([found[rows, : best[tile].shape[1]], columns], dim=1).gather(1, order)
+                best[tile] = values
+            elif width < len(references):
+                best.append(values)
+            found[rows, : columns.shape[1]] = columns
+    return found
 
 
 @torch.no_grad()
