@@ -15,6 +15,7 @@ from siambench.board import shelf
 from siambench.board.rows import Row, rows_of
 from siambench.board.table import Table, build
 from siambench.folder import Folder
+from siambench.pulse import forget
 from siambench.record import Record
 from siambench.spec import Context, Unit
 
@@ -167,6 +168,7 @@ class _Coordinator:
             if reason is None:
                 self._end(unit, finished.value, "failed" if finished.value["result"]["state"] == "failed" else "done", None)
             else:
+                forget(self._folder.running, unit.id)
                 self._end(unit, None, "lost", reason)
         return False
 
@@ -197,6 +199,7 @@ class _Coordinator:
         context = Context(
             records=str(self._folder.records.resolve()),
             openings=str(self._folder.openings.resolve()),
+            running=str(self._folder.running.resolve()),
             local=self._prepared.local,
             search=settings(),
         )

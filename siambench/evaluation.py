@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from siambench import metrics
 from siambench.catalogue import metric_arguments
+from siambench.clock import Clock
 from siambench.custody import Items
 from siambench.data.transforms import to_float
 from siambench.errors import DataError, MetricError
@@ -98,6 +99,7 @@ def evaluate_items(
     device: torch.device,
     distance: Distance = "cosine",
     pairs: Pairs | Literal["all"] | None = None,
+    clock: Clock | None = None,
 ) -> Scores:
     """Score a model on a part of a data set.
 
@@ -109,11 +111,14 @@ def evaluate_items(
         device: where the model is.
         distance: what near means.
         pairs: verification pairs by position in ``items``; ``"all"``: every pair; None: they are drawn.
+        clock: counts the time of embedding as its phase ``embed``.
 
     Raises:
         DivergedError: if an embedding is not finite.
     """
-    embeddings = embed(model, items.read, len(items), device=device)
+    clock = clock or Clock()
+    with clock.phase("embed"):
+        embeddings = embed(model, items.read, len(items), device=device)
     labels = torch.from_numpy(items.labels).to(embeddings.device)
     groups = None if items.groups is None else torch.from_numpy(items.groups).to(embeddings.device)
     queries = None
@@ -124,7 +129,8 @@ def evaluate_items(
         pairs = pairs if pairs is None or pairs == "all" else _reordered(pairs, order)
 
     def episodes(name: str) -> tuple[Tensor, Tensor, Tensor] | None:
-        return _embed_episodes(model, items.dataset, name, device)
+        with clock.phase("embed"):
+            return _embed_episodes(model, items.dataset, name, device)
 
     evaluated = Evaluated(
         embeddings,

@@ -17,6 +17,8 @@ from siambench import record as records
 from siambench.config import Track
 from siambench.errors import UsageError
 from siambench.holder import holder_of
+from siambench.machine import is_alive
+from siambench.pulse import RUNNING, forget
 from siambench.record import Record
 from siambench.spec import Unit
 
@@ -35,6 +37,7 @@ class Folder:
         self.path = out / track.name
         self.records = self.path / "records"
         self.openings = self.path / records.OPENINGS
+        self.running = self.path / RUNNING
         self._track = track
 
     @contextlib.contextmanager
@@ -50,12 +53,16 @@ class Folder:
             with filelock.FileLock(lock).acquire(timeout=0):
                 document = {"host": socket.gethostname(), "process": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S %z")}
                 note.write_text(json.dumps(document) + "\n", encoding="utf-8")
+                # What units of a killed run said of themselves.
+                self.running.mkdir(exist_ok=True)
+                forget(self.running)
                 rules = self._track.model_dump(by_alias=True, mode="json")
                 (self.path / "track.json").write_text(json.dumps(rules, indent=2) + "\n", encoding="utf-8")
                 try:
                     yield
                 finally:
                     note.unlink(missing_ok=True)
+                    forget(self.running)
         except filelock.Timeout as error:
             raise UsageError(
                 f"another siambench run{_who(note, lock)} holds {self.path}: wait for it, or choose another folder with --out"
@@ -83,17 +90,7 @@ def _who(note: Path, lock: Path) -> str:
     """The run that holds a folder, by the note that it left; a note of a run that was killed says nothing of the next."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         left = json.loads(note.read_text(encoding="utf-8"))
-        if left["host"] != socket.gethostname() or _alive(int(left["process"])):
+        if left["host"] != socket.gethostname() or is_alive(int(left["process"])):
             return f" (process {left['process']} on {left['host']}, since {left['since']})"
     holder = holder_of(lock)
     return f" (process {holder.process} on this machine)" if holder is not None and holder.process is not None else ""
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

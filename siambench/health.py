@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from siambench.errors import DataMissingError, SiambenchError
-from siambench.machine import processor
+from siambench.machine import cores, processor
 
 if TYPE_CHECKING:
     from siambench.catalogue import Catalogue
@@ -115,21 +115,16 @@ def _numbers(version: str) -> list[int]:
 
 def _machine() -> Iterator[Finding]:
     yield Finding("machine", "processor", "ok", f"{processor()} ({platform.machine()}, {platform.system()})")
-    cores = _cores()
+    usable = cores()
     quota = _quota()
-    text = f"{cores} of {os.cpu_count()} may be used"
-    if quota is not None and quota < cores:
+    text = f"{usable} of {os.cpu_count()} may be used"
+    if quota is not None and quota < usable:
         advice = f"--jobs {max(1, int(quota))}: with --jobs auto more workers than that share them"
         yield Finding("machine", "cores", "note", f"{text}, for the time of {quota:g}", advice)
     else:
         yield Finding("machine", "cores", "ok", text)
     threads = os.environ.get("OMP_NUM_THREADS")
     yield Finding("machine", "threads", "ok", f"one per unit, whatever OMP_NUM_THREADS says ({threads or 'it is not set'})")
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _quota() -> float | None:

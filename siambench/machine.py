@@ -1,8 +1,9 @@
-"""What this machine is, told without torch."""
+"""What this machine is and what runs on it, told without torch."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 from pathlib import Path
 
@@ -14,3 +15,16 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
     return model
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def is_alive(process: int) -> bool:
+    """Whether there is such a process on this machine."""
+    import psutil
+
+    return bool(psutil.pid_exists(process))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,12 +13,16 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
+from siambench.pulse import running
 from siambench.record import best_epoch
 from siambench.wording import duration, printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from siambench.benchmark import Event
     from siambench.plan import StudyPlan
+    from siambench.pulse import Running
     from siambench.record import Record
     from siambench.request import Prepared
 
@@ -40,15 +45,22 @@ class Progress:
     Args:
         console: on stderr.
         prepared: what will run.
+        running: where running units say how far they are.
     """
 
-    def __init__(self, console: Console, prepared: Prepared) -> None:
+    def __init__(self, console: Console, prepared: Prepared, running: Path) -> None:
         self._console = console
         self._prepared = prepared
+        self._folder = running
+        self._running: list[Running] = []
+        self._looked = float("-inf")
         self._branches = {study.key: _Branch(study) for study in prepared.studies}
         self._anchors = 0
+        self._pace = Pace(
+            tune=sum(study.trials * study.folds for study in prepared.studies),
+            final=len(prepared.anchors) + sum(study.seeds for study in prepared.studies),
+        )
         self._counts = {"done": 0, "cached": 0, "failed": 0, "lost": 0}
-        self._start = time.monotonic()
         self._live = Live(console=console, get_renderable=self._tree, refresh_per_second=4) if console.is_terminal else None
 
     def __enter__(self) -> Self:
@@ -63,6 +75,8 @@ class Progress:
     def notify(self, event: Event) -> None:
         """Take one event."""
         self._counts[event.state] += 1
+        fresh = event.state != "cached" and event.record is not None
+        self._pace.count(event.unit.kind, float(event.record["telemetry"]["total_seconds"]) if fresh and event.record else None)
         branch = self._branches.get(event.unit.study)
         if branch is None:
             self._anchors += 1
@@ -101,19 +115,60 @@ class Progress:
 
     def _tree(self) -> Tree:
         finished = sum(self._counts.values())
-        fresh = self._counts["done"] + self._counts["failed"]
-        elapsed = time.monotonic() - self._start
-        left = ""
-        if fresh >= 3:
-            left = f", about {duration(elapsed / fresh * max(0, self._prepared.planned - finished))} left"
+        seconds = self._pace.left()
+        left = "" if seconds is None else f", about {duration(seconds)} left"
         tree = Tree(Text(f"{self._prepared.track.name} {self._prepared.track.version}: {finished} of {self._prepared.planned} units{left}"))
-        tree.add(Text(f"anchors {self._anchors}/{len(self._prepared.anchors)}"))
-        for branch in self._branches.values():
+        running = self._look()
+        anchors = tree.add(Text(f"anchors {self._anchors}/{len(self._prepared.anchors)}"))
+        for one in running:
+            if one.study not in self._branches:
+                anchors.add(Text(printable(one.told)))
+        for key, branch in self._branches.items():
             plan = branch.plan
             text = f"{plan.method.name}: tuning {branch.tuned}/{plan.trials * plan.folds}, final {branch.final}/{plan.seeds}"
             if branch.best is not None:
                 text += f", best validation {plan.template.primary} {branch.best:.3f}"
             if branch.troubles:
                 text += f", {branch.troubles} failed or lost"
-            tree.add(Text(printable(text)))
+            grown = tree.add(Text(printable(text)))
+            for one in running:
+                if one.study == key:
+                    grown.add(Text(printable(one.told)))
         return tree
+
+    def _look(self) -> list[Running]:
+        # The tree is drawn more often than is worth asking a shared disk.
+        if time.monotonic() - self._looked >= 1:
+            self._looked, self._running = time.monotonic(), running(self._folder)
+        return self._running
+
+
+class Pace:
+    """How long it will take, told by the units that ended: tune and final units take unlike times.
+
+    Args:
+        tune: how many tune units are planned.
+        final: how many others.
+    """
+
+    LEAST = 3
+    """With fewer finished units nothing is said."""
+
+    def __init__(self, *, tune: int, final: int) -> None:
+        self._open = {"tune": tune, "final": final}
+        self._took: dict[str, list[float]] = {"tune": [], "final": []}
+        self._start = time.monotonic()
+
+    def count(self, kind: str, seconds: float | None) -> None:
+        """A unit ended, and took so long; None: it was cached, or lost."""
+        self._open[kind] -= 1
+        if seconds is not None:
+            self._took[kind].append(seconds)
+
+    def left(self) -> float | None:
+        """Seconds that the open units will take at the pace so far."""
+        both = [*self._took["tune"], *self._took["final"]]
+        if len(both) < self.LEAST or not sum(both):
+            return None
+        work = sum(max(0, number) * statistics.fmean(self._took[kind] or both) for kind, number in self._open.items())
+        return work * (time.monotonic() - self._start) / sum(both)

@@ -243,6 +243,7 @@ class Context:
     Args:
         records: the folder for its record, or None: it is only handed back.
         openings: the log of test openings, or None.
+        running: the folder in which a unit says how far it is, or None.
         local: paths behind names that stand for files and folders (``mine.py:MyLoss``, ``folder:birds``).
         search: with what the coordinator searches, for the record.
         exact: whether components must be the very ones that the unit was planned with; otherwise the record says which were.
@@ -250,6 +251,7 @@ class Context:
 
     records: str | None = None
     openings: str | None = None
+    running: str | None = None
     local: Mapping[str, str] = field(default_factory=dict)
     search: Mapping[str, Any] = field(default_factory=dict)
     exact: bool = True

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from siambench.config import Track, load_track
 from siambench.errors import ConfigError, DataMissingError
 from siambench.holder import Holder, holder_of
+from siambench.pulse import RUNNING, Running, running
 from siambench.record import Record, read, row_key, schema_of, track_folders
 from siambench.spec import ANCHORS, FIXED_ANCHORS, RECORD_SCHEMA, Method
 
@@ -77,6 +78,7 @@ class Standing:
         version: of the track; None where the rules cannot be read.
         trouble: why the rules cannot be read; None where they can.
         holder: the process of this machine that works on it.
+        running: the units that run now, the longest first.
         studies: those that have begun, anchors first; what has no record yet is not known here.
         failures: the latest first.
         records: how many intact ones there are of this version of the track.
@@ -94,6 +96,7 @@ class Standing:
     version: str | None
     trouble: str | None
     holder: Holder | None
+    running: tuple[Running, ...]
     studies: tuple[Study, ...]
     failures: tuple[Failure, ...]
     records: int
@@ -172,6 +175,7 @@ def standing_of(folder: Path, *, now: float) -> Standing:
         version=None if track is None else track.version,
         trouble=trouble,
         holder=holder,
+        running=tuple(running(folder / RUNNING)),
         studies=studies,
         failures=tuple(Failure(one.label, one.error) for one in reversed(own) if one.error is not None),
         records=len(own),

@@ -120,7 +120,7 @@ def pretrained_features(unit: Unit, entry: BackboneEntry, input_shape: tuple[int
     return build_model(unit, entry, input_shape).trunk
 
 
-def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None) -> Trained:
+def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None, *, ended: Callable[[], None] = lambda: None) -> Trained:
     """Train a unit's model.
 
     Args:
@@ -128,6 +128,7 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None)
         entries: what it is built from.
         items: the images and labels it may train on.
         validate: scores of the model after an epoch, or None for a final unit.
+        ended: told after each epoch.
 
     Raises:
         DivergedError: if a loss or the embeddings are not finite.
@@ -175,8 +176,9 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None)
             epoch_schedule.step(trained.curve[-1]["loss"])
         if validate is not None:
             trained.curve[-1]["validation"] = validate(model)
-            if _stops_early(unit, trained.curve):
-                break
+        ended()
+        if validate is not None and _stops_early(unit, trained.curve):
+            break
     trained.repeat_rate = getattr(sampler, "repeat_rate", None)
     return trained
 

@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,11 +22,13 @@ import torch
 
 from siambench import record as records
 from siambench.catalogue import Catalogue
+from siambench.clock import Clock
 from siambench.custody import Custody, Items
 from siambench.errors import DataMissingError, DivergedError, LostError, MetricError, SiambenchError, UsageError
 from siambench.evaluation import Concatenated, RawPixels, Scores, evaluate_items, pairs_of, separated
 from siambench.machine import processor
 from siambench.plugin import BackboneEntry, MetricEntry
+from siambench.pulse import Pulse
 from siambench.spec import EVERY_PAIR, Context, Unit, seed_of
 from siambench.split import Split, cut
 from siambench.train import EmbeddingModel, Entries, Trained, build_model, device, pretrained_features, train
@@ -62,7 +64,9 @@ def execute(document: Mapping[str, Any], context: Context) -> records.Record:
             # Nothing of the method has run yet: what is wrong is the data, the installation or a file that is gone.
             raise LostError(str(error) if isinstance(error, SiambenchError) else f"{type(error).__name__}: {error}") from error
         try:
-            state, outcome = "done", _run(unit, ready, clock)
+            folds = ready.custody.folds if unit.evaluation["protocol"] == "reality-check" and unit.kind == "final" else 1
+            with Pulse(context.running, unit, folds=folds) as pulse:
+                state, outcome = "done", _run(unit, ready, clock, pulse)
         except LostError:
             raise
         except (MemoryError, torch.OutOfMemoryError, DataMissingError) as error:
@@ -84,28 +88,6 @@ def _failure(error: BaseException) -> dict[str, Any]:
     verdict = "diverged" if isinstance(error, DivergedError) else "raised"
     text = str(error) if isinstance(error, DivergedError | UsageError | MetricError) else f"{type(error).__name__}: {error}"
     return {**_NO_SCORES, "error": " ".join(text.split())[:2000], "verdict": verdict, "curve": []}
-
-
-class Clock:
-    """Seconds by phase, and since it was made: by a clock that nobody sets back."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._start = time.perf_counter()
-
-    @property
-    def total(self) -> float:
-        """Seconds since it was made."""
-        return time.perf_counter() - self._start
-
-    @contextlib.contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Add the time inside to a phase."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
 @lru_cache(maxsize=1)
@@ -166,7 +148,7 @@ def _pairs_file(unit: Unit, context: Context) -> Path | None:
     return path
 
 
-def _run(unit: Unit, ready: _Ready, clock: Clock) -> dict[str, Any]:
+def _run(unit: Unit, ready: _Ready, clock: Clock, pulse: Pulse) -> dict[str, Any]:
     custody, metrics = ready.custody, ready.metrics
     if unit.kind == "tune":
         validation = custody.validation()
@@ -174,12 +156,15 @@ def _run(unit: Unit, ready: _Ready, clock: Clock) -> dict[str, Any]:
 
         def validate(model: EmbeddingModel) -> dict[str, float | None]:
             with clock.phase("evaluate"):
-                return evaluate_items(model, validation, metrics, seed=seed, device=device(), distance=unit.evaluation["distance"]).scores
+                distance = unit.evaluation["distance"]
+                return evaluate_items(model, validation, metrics, seed=seed, device=device(), distance=distance, clock=clock).scores
 
-        tuned = _train(unit, ready, custody.training(), clock, validate)
+        with clock.phase("train"):
+            tuned = _train(unit, ready, custody.training(), pulse, validate)
         return {**_outcome([tuned]), **_NO_SCORES, "directions": _directions(metrics)}
 
-    models, trained = _final_models(unit, ready, clock)
+    with contextlib.nullcontext() if unit.method.is_anchor else clock.phase("train"):
+        models, trained = _final_models(unit, ready, pulse)
     with clock.phase("evaluate"):
         test = custody.test()
         pairs: Pairs | Literal["all"] | None = None if ready.pairs is None else pairs_of(ready.pairs, test)
@@ -188,7 +173,8 @@ def _run(unit: Unit, ready: _Ready, clock: Clock) -> dict[str, Any]:
 
         def evaluate(model: torch.nn.Module) -> Scores:
             seed = seed_of(unit.data["fingerprint"], "pairs", "test")
-            return evaluate_items(model, test, metrics, seed=seed, device=device(), distance=unit.evaluation["distance"], pairs=pairs)
+            distance = unit.evaluation["distance"]
+            return evaluate_items(model, test, metrics, seed=seed, device=device(), distance=distance, pairs=pairs, clock=clock)
 
         found = separated([evaluate(model) for model in models])
         if unit.evaluation["protocol"] == "reality-check":
@@ -199,7 +185,7 @@ def _run(unit: Unit, ready: _Ready, clock: Clock) -> dict[str, Any]:
     return {**_outcome(trained), **_scores(found), "directions": _directions(metrics)}
 
 
-def _final_models(unit: Unit, ready: _Ready, clock: Clock) -> tuple[list[torch.nn.Module], list[Trained]]:
+def _final_models(unit: Unit, ready: _Ready, pulse: Pulse) -> tuple[list[torch.nn.Module], list[Trained]]:
     """The models that the test part is opened for: one, or under the Reality Check's protocol one per fold."""
     if unit.method.loss == "raw":
         return [RawPixels().to(device())], []
@@ -208,10 +194,10 @@ def _final_models(unit: Unit, ready: _Ready, clock: Clock) -> tuple[list[torch.n
         build = pretrained_features if unit.method.loss == "pretrained" else build_model
         return [build(unit, ready.backbone, ready.shape).to(device())], []
     if unit.evaluation["protocol"] == "retrain":
-        trained = [_train(unit, ready, ready.custody.training(), clock, None)]
+        trained = [_train(unit, ready, ready.custody.training(), pulse, None)]
     else:
         trained = [
-            _train(_of_fold(unit, fold), ready, ready.custody.fold_training(fold), clock, None) for fold in range(ready.custody.folds)
+            _train(_of_fold(unit, fold), ready, ready.custody.fold_training(fold), pulse, None) for fold in range(ready.custody.folds)
         ]
     return [one.model for one in trained], trained
 
@@ -253,14 +239,10 @@ def _components(unit: Unit, context: Context, catalogue: Catalogue) -> dict[str,
 
 
 def _train(
-    unit: Unit, ready: _Ready, items: Items, clock: Clock, validate: Callable[[EmbeddingModel], dict[str, float | None]] | None
+    unit: Unit, ready: _Ready, items: Items, pulse: Pulse, validate: Callable[[EmbeddingModel], dict[str, float | None]] | None
 ) -> Trained:
     assert ready.entries is not None
-    before = clock.seconds.get("evaluate", 0.0)
-    with clock.phase("train"):
-        trained = train(unit, ready.entries, items, validate)
-    clock.seconds["train"] -= clock.seconds.get("evaluate", 0.0) - before
-    return trained
+    return train(unit, ready.entries, items, validate, ended=pulse.epoch)
 
 
 def _outcome(trained: Sequence[Trained]) -> dict[str, Any]:

@@ -136,5 +136,5 @@ def test_the_help_imports_no_torch(siambench):
 
     assert "./FILE.py:NAME" in done.stdout
     assert "Exits 6" in done.stdout
-    assert "siambench.commands.checking" in done.stderr
+    assert "siambench.printing" in done.stderr
     assert not re.search(r"\| +torch\b", done.stderr)

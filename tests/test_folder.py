@@ -76,3 +76,14 @@ def test_what_was_handed_back_is_kept_once(tmp_path):
         folder.keep(unit, {**record, "telemetry": {"started": 99}})
     assert record == folder.cached(unit)
     assert [(unit.id, 12.5)] == [(line["unit"], line["time"]) for line in records.read_openings(folder.openings)]
+
+
+def test_what_killed_units_said_of_themselves_is_taken_away(tmp_path):
+    """Whoever takes the folder clears what an earlier run's killed workers left, and leaves nothing itself."""
+    folder = Folder(tmp_path, TRACK)
+    folder.running.mkdir(parents=True)
+    (folder.running / "of-a-killed-unit.json").write_text("{}")
+    with folder.held():
+        assert [] == list(folder.running.iterdir())
+        (folder.running / "another.json").write_text("{}")
+    assert [] == list(folder.running.iterdir())

@@ -132,6 +132,15 @@ def test_people_are_shown_the_same(watched):
     assert "damaged" not in text
 
 
+def test_the_running_unit_is_told_with_its_epochs(watched):
+    """The one worker's unit stands there with its process and the epoch that it is in, for programs and for people."""
+    (unit,) = document(watched["running"])["running"]
+    assert ("waits.py:Waits trial 1 fold 1", 0, 2) == (unit["label"], unit["epoch"], unit["epochs"])
+    assert unit["process"] != watched["process"]
+    assert unit["seconds"] >= 0
+    assert "running: waits.py:Waits trial 1 fold 1: epoch 1 of 2, " in watched["shown"].stdout
+
+
 def test_a_killed_run_has_no_holder(watched):
     """After `kill -9` no process works on it, nothing is estimated, and the counts are what they were."""
     before, found = document(watched["running"]), document(watched["killed"])

@@ -424,7 +424,7 @@ def test_telemetry_says_what_a_result_must_not(catalogue):
     """Times, memory, host and versions stand in the telemetry, and no path or host in the result."""
     record = run(tune(study_of(catalogue)))
 
-    assert {"data", "train", "evaluate"} == set(record["telemetry"]["seconds"])
+    assert {"data", "train", "embed", "evaluate"} == set(record["telemetry"]["seconds"])
     assert all(seconds >= 0 for seconds in record["telemetry"]["seconds"].values())
     assert record["telemetry"]["versions"]["torch"] == importlib.metadata.version("torch")
     assert record["telemetry"]["host"] not in json.dumps(record["result"])
@@ -485,9 +485,9 @@ def test_fold_models_never_see_their_validation_classes(catalogue, monkeypatch):
     study = study_of(catalogue, evaluation={"protocol": "reality-check"})
     seen = []
 
-    def watch(unit, entries, items, validate, train=units.train):
+    def watch(unit, entries, items, validate, train=units.train, **more):
         seen.append((items.indices.tolist(), unit.seeds["weights"]))
-        return train(unit, entries, items, validate)
+        return train(unit, entries, items, validate, **more)
 
     monkeypatch.setattr(units, "train", watch)
     unit = final(study)

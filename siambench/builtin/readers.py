@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -89,13 +89,10 @@ def omniglot_minimal(*, size: int) -> Dataset:
     classes = sorted({(a, c) for a, c, _ in trainval}) + sorted({(a, c) for a, c, _ in test})
     number = {name: index for index, name in enumerate(classes)}
 
-    def build() -> Iterator[NDArray[np.uint8]]:
-        for archive, drawings in ((small1, trainval), (small2, test)):
-            with zipfile.ZipFile(archive) as file:
-                for _, _, member in drawings:
-                    yield _ink(file, member, size)
-
-    images = decoded(f"omniglot-minimal-{size}-{SMALL1.sha256_prefix[:8]}{SMALL2.sha256_prefix[:8]}-v1", build)
+    with zipfile.ZipFile(small1) as first, zipfile.ZipFile(small2) as second:
+        members = [(first, name) for _, _, name in trainval] + [(second, name) for _, _, name in test]
+        key = f"omniglot-minimal-{size}-{SMALL1.sha256_prefix[:8]}{SMALL2.sha256_prefix[:8]}-v1"
+        images = decoded(key, len(members), lambda index: _ink(*members[index], size))
     return Dataset(
         labels=np.array([number[a, c] for a, c, _ in trainval + test], dtype=np.int64),
         read=lambda indices: np.asarray(images[indices]),
@@ -194,7 +191,7 @@ def folder(path: str, *, size: int, mode: str) -> Dataset:
         status = file.stat()
         listing.update(f"{name}\0{file.relative_to(root)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     picture = cast("Literal['grey', 'rgb']", mode)
-    images = decoded(f"folder-{listing.hexdigest()[:32]}", lambda: (decode(file, size=size, mode=picture) for _, file in files))
+    images = decoded(f"folder-{listing.hexdigest()[:32]}", len(files), lambda index: decode(files[index][1], size=size, mode=picture))
     number = {name: index for index, name in enumerate(classes)}
     return Dataset(
         labels=np.array([number[name] for name, _ in files], dtype=np.int64),

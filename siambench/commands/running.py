@@ -97,11 +97,12 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
     from siambench import benchmark
     from siambench.board.table import to_json
     from siambench.progress import Progress
+    from siambench.pulse import RUNNING
 
     console = Console(stderr=True)
     say_refused(prepared)
     _log_to(out / "siambench.log")
-    with _stdout_for_documents(), Progress(console, prepared) as progress:
+    with _stdout_for_documents(), Progress(console, prepared, out / prepared.track.name / RUNNING) as progress:
         outcome = benchmark.run(prepared, out=out, engine=engine, notify=progress.notify)
     assert outcome.table is not None
     if as_json:

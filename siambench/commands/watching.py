@@ -42,6 +42,8 @@ def _lines(one: Standing) -> Iterator[str]:
     width = max((len(study.method) for study in one.studies), default=0)
     for study in one.studies:
         yield f"  {study.method:<{width}}  {study.state:<6}  {_counts(study)}"
+    for unit in one.running:
+        yield f"  running: {unit.told}, process {unit.process} on {unit.host}"
     units = f"{one.records} records"
     if one.age is not None:
         units += f", the last {duration(one.age)} ago"
@@ -115,6 +117,18 @@ def _document(one: Standing) -> dict[str, Any]:
         "version": one.version,
         "folder": str(one.folder),
         "holder": holder,
+        "running": [
+            {
+                "unit": unit.unit,
+                "label": printable(unit.label),
+                "epoch": unit.epoch,
+                "epochs": unit.epochs,
+                "seconds": unit.seconds,
+                "host": unit.host,
+                "process": unit.process,
+            }
+            for unit in one.running
+        ],
         "studies": studies,
         "records": one.records,
         "last_record_seconds": one.age,

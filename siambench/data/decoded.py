@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import errno
-import os
-import tempfile
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
 import filelock
 import numpy as np
 
-from siambench.data.files import share
 from siambench.data.locate import cache_folder
 from siambench.errors import DataError
+from siambench.machine import cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_BLOCK = 32
 _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 Mode = Literal["grey", "rgb"]
@@ -52,14 +53,22 @@ def decode(file: str | Path | IO[bytes], *, size: int | None, mode: Mode, name: 
     return pixels[None] if mode == "grey" else pixels.transpose(2, 0, 1)
 
 
-def decoded(key: str, build: Callable[[], Iterable[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
-    """The array kept under ``key``, built once, memory-mapped read-only.
+def decoded(key: str, number: int, read: Callable[[int], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """The images kept under ``key``, built once by all cores, memory-mapped read-only.
+
+    Processes that want it at the same time wait for the one that builds it. A builder that is killed leaves nothing that is
+    taken for the whole, and what it has left is overwritten by the next.
 
     Args:
         key: names the content: whatever would change the pixels must be part of it.
-        build: gives the images, uint8 [C, H, W] each, all of one shape.
+        number: N.
+        read: image i of 0 … N - 1, uint8 [C, H, W], all of one shape; called from several threads.
 
-    Where the cache folder cannot be written, the images are kept in memory.
+    Returns:
+        uint8 [N, C, H, W]. Where the cache folder cannot be written, the images are kept in memory.
+
+    Raises:
+        DataError: if an image has another shape than the first, or the disk of the cache is full.
     """
     path = cache_folder() / "decoded" / f"{key}.npy"
     if path.is_file():
@@ -68,25 +77,59 @@ def decoded(key: str, build: Callable[[], Iterable[NDArray[np.uint8]]]) -> NDArr
         path.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{path}.lock"):
             if not path.is_file():
-                _write(path, np.stack(list(build())))
+                _write(path, number, read)
         return _map(path)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DataError(
+                f"{path.parent} has no room for {number} decoded images: free some, or name another folder in SIAMBENCH_CACHE"
+            ) from error
         if error.errno not in _UNWRITABLE:
             raise
-        return np.stack(list(build()))
+        return np.concatenate(list(_blocks(number, read)))
 
 
 def _map(path: Path) -> NDArray[np.uint8]:
     return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
 
 
-def _write(path: Path, images: NDArray[np.uint8]) -> None:
-    # A killed builder must leave either nothing or the whole file.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+def _write(path: Path, number: int, read: Callable[[int], NDArray[np.uint8]]) -> None:
+    # One name for all builders, of whom the lock lets in one: so a killed one leaves no second copy of everything. It is written
+    # in order rather than mapped, since a full disk is an error to a writer, and the end of a process that writes to a map.
+    part = path.with_suffix(".part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            np.save(file, images, allow_pickle=False)
-        share(Path(temporary))
-        Path(temporary).replace(path)
+        with part.open("wb") as file:
+            for block in _blocks(number, read):
+                if file.tell() == 0:
+                    shape = (number, *block.shape[1:])
+                    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+                file.write(block.tobytes())
+        part.replace(path)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
+
+
+def _blocks(number: int, read: Callable[[int], NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+    """All images in order, some at a time, decoded by as many threads as there are cores: decoders do not hold Python's lock."""
+    workers = cores()
+    shape = read(0).shape
+
+    def block(start: int) -> NDArray[np.uint8]:
+        images = [read(index) for index in range(start, min(start + _BLOCK, number))]
+        for place, image in enumerate(images, start):
+            if image.shape != shape:
+                raise DataError(f"image {place} has the shape {image.shape}, the first one {shape}: give a size to bring them to")
+        return np.stack(images)
+
+    waiting: deque[Future[NDArray[np.uint8]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for start in range(0, number, _BLOCK):
+                waiting.append(pool.submit(block, start))
+                # No more is decoded ahead than keeps all threads busy: it has to fit into memory.
+                if len(waiting) > 4 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

@@ -17,6 +17,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from siambench.engine.limits import ATTEMPTS, over_memory, over_time, told, watched, why
 from siambench.interfaces import Finished
+from siambench.machine import cores, is_alive
 
 _OVER_MEMORY = 86
 """With this exit code a worker says that its call grew beyond the limit."""
@@ -27,11 +28,7 @@ _swap = threading.Lock()
 
 def automatic_jobs() -> int:
     """One worker per GPU where there are GPUs, else one per core that the process may use."""
-    gpus = gpu_count()
-    if gpus:
-        return gpus
-    affinity = getattr(os, "sched_getaffinity", None)
-    return max(1, len(affinity(0)) if affinity else os.cpu_count() or 1)
+    return gpu_count() or cores()
 
 
 def gpu_count() -> int:
@@ -176,17 +173,9 @@ def _initialise(environment: dict[str, str], slots: Any, gpus: Sequence[str], pa
 def _slot(slots: Any) -> int:
     """The place of this worker: that of the killed one whose stead it takes, so that a GPU never gets two."""
     with slots.get_lock():
-        place = next((place for place, pid in enumerate(slots) if not pid or not _alive(pid)), 0)
+        place = next((place for place, pid in enumerate(slots) if not pid or not is_alive(pid)), 0)
         slots[place] = os.getpid()
     return place
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
 
 
 def _context(preload: Sequence[str]) -> Any:

@@ -1,9 +1,12 @@
+import errno
 import io
 import os
 import signal
 import stat
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -20,14 +23,19 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "decoded"
 
 
-def images(number=3, edge=4):
-    """Images uint8 [1, 4, 4], all different."""
-    return [np.full((1, edge, edge), 10 * (i + 1), dtype=np.uint8) for i in range(number)]
+def image(index):
+    """Image uint8 [1, 4, 4], all different."""
+    return np.full((1, 4, 4), index % 251, dtype=np.uint8)
 
 
-def never():
-    """A build that must not be called."""
-    raise AssertionError("built a second time")
+def images(number=3):
+    """The first so many, as one array."""
+    return np.stack([image(index) for index in range(number)])
+
+
+def never(index):
+    """What must not be called."""
+    raise AssertionError(f"image {index} was built a second time")
 
 
 def left_behind(folder):
@@ -37,10 +45,10 @@ def left_behind(folder):
 
 def test_images_are_built_once_and_then_mapped(cache):
     """The first call builds and writes; the second maps the file read-only and does not build."""
-    first = decoded("key", images)
-    second = decoded("key", never)
+    first = decoded("key", 3, image)
+    second = decoded("key", 3, never)
 
-    assert np.array_equal(np.stack(images()), first)
+    assert np.array_equal(images(), first)
     assert np.array_equal(first, second)
     for found in (first, second):
         assert isinstance(found, np.memmap)
@@ -50,23 +58,24 @@ def test_images_are_built_once_and_then_mapped(cache):
 
 def test_another_key_is_another_content():
     """Two keys are two arrays."""
-    decoded("one", images)
-    assert len(decoded("two", lambda: images(5))) == 5
-    assert len(decoded("one", never)) == 3
+    decoded("one", 3, image)
+    assert len(decoded("two", 5, image)) == 5
+    assert len(decoded("one", 3, never)) == 3
 
 
 def test_a_build_that_fails_leaves_nothing(cache):
     """An error half-way comes through, no file stays, and the next call builds anew."""
 
-    def broken():
-        yield images()[0]
-        raise DataError("the second image is broken")
+    def broken(index):
+        if index == 70:
+            raise DataError("image 70 is broken")
+        return image(index)
 
-    with pytest.raises(DataError, match="second image"):
-        decoded("key", broken)
+    with pytest.raises(DataError, match="image 70 is broken"):
+        decoded("key", 1000, broken)
 
     assert left_behind(cache) == []
-    assert len(decoded("key", images)) == 3
+    assert len(decoded("key", 3, image)) == 3
 
 
 BUILDER = """
@@ -74,30 +83,32 @@ import sys, time
 import numpy as np
 from siambench.data.decoded import decoded
 
-def slow():
-    yield np.zeros((1, 4, 4), dtype=np.uint8)
-    print("building", flush=True)
-    time.sleep(60)
+def slow(index):
+    if index == 90:
+        print("building", flush=True)
+        time.sleep(60)
+    return np.full((1, 4, 4), index % 251, dtype=np.uint8)
 
-decoded("key", slow)
+decoded("key", 100, slow)
 """
 
 
 def test_a_killed_build_leaves_nothing_and_holds_nobody_up(cache):
-    """After a builder is killed there is no file, and the next call gets the lock and builds."""
+    """After a builder is killed there is nothing that is taken for the whole, and the next call gets the lock and builds over it."""
     process = subprocess.Popen([sys.executable, "-c", BUILDER], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "building\n"
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
 
-    assert left_behind(cache) == []
-    assert len(decoded("key", images)) == 3
+    assert "key.npy" not in left_behind(cache)
+    assert np.array_equal(images(100), decoded("key", 100, image))
+    assert left_behind(cache) == ["key.npy"]
 
 
 def test_two_builders_build_once(cache):
     """A process that finds another one building waits for it and maps its array."""
-    second = "import numpy as np\nfrom siambench.data.decoded import decoded\nprint(decoded('key', list).shape)\n"
+    second = "import numpy as np\nfrom siambench.data.decoded import decoded\nprint(decoded('key', 100, None).shape)\n"
     started = BUILDER.replace("time.sleep(60)", "time.sleep(1)")
     first = subprocess.Popen([sys.executable, "-c", started], stdout=subprocess.PIPE, text=True)
     assert first.stdout.readline() == "building\n"
@@ -106,7 +117,7 @@ def test_two_builders_build_once(cache):
 
     assert first.wait() == 0
     first.stdout.close()
-    assert found.stdout == "(1, 1, 4, 4)\n"
+    assert found.stdout == "(100, 1, 4, 4)\n"
     assert left_behind(cache) == ["key.npy"]
 
 
@@ -115,7 +126,7 @@ def test_without_a_cache_images_stay_in_memory(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("SIAMBENCH_CACHE", str(tmp_path / "file"))
 
-    assert np.array_equal(np.stack(images()), decoded("key", images))
+    assert np.array_equal(images(), decoded("key", 3, image))
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(monkeypatch):
@@ -126,14 +137,14 @@ def test_a_cache_that_cannot_be_written_is_done_without(monkeypatch):
 
     monkeypatch.setattr("siambench.data.decoded.Path.mkdir", read_only)
 
-    assert np.array_equal(np.stack(images()), decoded("key", images))
+    assert np.array_equal(images(), decoded("key", 3, image))
 
 
 def test_the_array_can_be_read_by_others(cache):
     """The file has the permissions that the user's mask gives: a cache may be shared."""
     mask = os.umask(0o022)
     try:
-        decoded("key", images)
+        decoded("key", 3, image)
     finally:
         os.umask(mask)
 
@@ -190,3 +201,48 @@ def test_a_truncated_image_is_named(tmp_path):
 
     with pytest.raises(DataError, match=r"cut\.png cannot be read"):
         decode(path, size=8, mode="grey")
+
+
+def test_images_stand_in_order_however_long_each_takes():
+    """Threads finish in any order; the array has every image in its place."""
+
+    def uneven(index):
+        time.sleep(0.002 * (index % 7 == 0))
+        return image(index)
+
+    assert np.array_equal(images(500), decoded("key", 500, uneven))
+
+
+def test_images_are_decoded_by_all_cores(monkeypatch):
+    """As many threads decode as there are cores, and no more is decoded ahead than keeps them busy."""
+    monkeypatch.setattr("siambench.data.decoded.cores", lambda: 3)
+    together, seen = threading.Barrier(3, timeout=20), set()
+
+    def meeting(index):
+        if index in (1, 33, 65):
+            # Each of the first three blocks waits here for the other two.
+            together.wait()
+            seen.add(threading.current_thread().name)
+        return image(index)
+
+    assert np.array_equal(images(96), decoded("key", 96, meeting))
+    assert len(seen) == 3
+
+
+def test_images_of_two_shapes_are_refused(cache):
+    """An image of another shape than the first is named with both shapes, and no file stays."""
+    with pytest.raises(DataError, match=r"image 40 has the shape \(1, 5, 4\), the first one \(1, 4, 4\)"):
+        decoded("key", 50, lambda index: image(index) if index != 40 else np.zeros((1, 5, 4), dtype=np.uint8))
+    assert left_behind(cache) == []
+
+
+def test_a_full_disk_is_told_in_one_sentence(cache, monkeypatch):
+    """Where the disk of the cache is full, nothing stays, and the sentence says what can be done."""
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("siambench.data.decoded.np.lib.format.write_array_header_1_0", full)
+    with pytest.raises(DataError, match="no room for 3 decoded images: free some, or name another folder in SIAMBENCH_CACHE"):
+        decoded("key", 3, image)
+    assert left_behind(cache) == []
