@@ -44,9 +44,14 @@ def test_a_unit_tells_its_epochs_and_takes_its_file_away(tuned, tmp_path):
 
 def test_a_unit_that_raises_takes_its_file_away(tuned, tmp_path):
     """An error leaves nothing behind."""
-    with pytest.raises(ValueError, match="broken"), Pulse(str(tmp_path), tuned):
-        assert 1 == len(running(tmp_path))
-        raise ValueError("broken")
+
+    def breaks():
+        with Pulse(str(tmp_path), tuned):
+            assert 1 == len(running(tmp_path))
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        breaks()
     assert [] == list(tmp_path.iterdir())
 
 
