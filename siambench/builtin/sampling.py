@@ -60,7 +60,9 @@ class MPerClass:
     def _draw(self, members: Tensor, slots: int) -> Tensor:
         order = torch.randperm(len(members), generator=self.generator)
         wanted = slots * self.images_per_class
-        return members[order.repeat(-(-wanted // len(members)))[:wanted]]
+        if wanted > len(members):
+            order = order.repeat(-(-wanted // len(members)))
+        return members[order[:wanted]]
 
     @property
     def repeat_rate(self) -> float:
