@@ -18,7 +18,7 @@ from siambench import metrics
 from siambench.catalogue import metric_arguments
 from siambench.clock import Clock
 from siambench.custody import Items
-from siambench.data.transforms import to_float
+from siambench.data.transforms import to_device, to_float
 from siambench.errors import DataError, MetricError
 from siambench.evaluated import Evaluated
 from siambench.interfaces import Dataset
@@ -59,8 +59,7 @@ def embed(
     parts = []
     with torch.no_grad():
         for start in range(0, size, _BATCH):
-            images = torch.from_numpy(np.ascontiguousarray(read(np.arange(start, min(start + _BATCH, size)))))
-            floats = to_float(images.to(device, non_blocking=True))
+            floats = to_float(to_device(read(np.arange(start, min(start + _BATCH, size))), device))
             parts.append(model(floats.contiguous(memory_format=memory_format)))
     return torch.cat(parts)
 

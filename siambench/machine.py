@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import sys
 from pathlib import Path
 
 
@@ -15,6 +16,23 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
     return model
+
+
+def peak_memory_mb() -> float | None:
+    """The most resident memory that this process has held; None where the system does not tell."""
+    with contextlib.suppress(OSError):
+        # getrusage's figure is handed down from whoever started the process, however large that one was.
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        found = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
+        if found is not None:
+            return round(int(found) / 1024, 1)
+    with contextlib.suppress(ImportError):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        # Linux counts kilobytes, macOS bytes.
+        return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
+    return None
 
 
 def cores() -> int:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 TRAINING_REVISION = 1
@@ -209,10 +209,9 @@ class Unit:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON document that `from_json` reads back."""
-        document = asdict(self)
-        document["edited"] = list(self.edited)
-        document["metrics"] = list(self.metrics)
-        return document
+        # Not `asdict`, which copies every value of every mapping: a hundred thousand units are planned in seconds.
+        document = {name: dict(value) if isinstance(value, Mapping) else value for name, value in vars(self).items()}
+        return {**document, "method": dict(vars(self.method)), "edited": list(self.edited), "metrics": list(self.metrics)}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Unit:

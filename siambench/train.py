@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from siambench.custody import Items, turned
-from siambench.data.transforms import augment, to_float
+from siambench.data.transforms import augment, to_device, to_float
 from siambench.errors import DivergedError, PluginError
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry, SamplerEntry, call_factory
 from siambench.watch import Watcher
@@ -154,7 +154,7 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
         model.train()
         for _ in range(rules["steps_per_epoch"]):
             batch = next(batches)
-            images = to_float(torch.from_numpy(items.read(batch.numpy())).to(target, non_blocking=True))
+            images = to_float(to_device(items.read(batch.numpy()), target))
             images = augment(images, unit.augment, generator=augmentation).contiguous(memory_format=model.memory_format)
             seed_globals(unit.seeds["loss"], step)
             with torch.autocast(target.type, torch.bfloat16, enabled=rules["precision"] == "bf16"):

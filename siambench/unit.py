@@ -26,7 +26,7 @@ from siambench.clock import Clock
 from siambench.custody import Custody, Items
 from siambench.errors import DataMissingError, DivergedError, LostError, MetricError, SiambenchError, UsageError
 from siambench.evaluation import Concatenated, RawPixels, Scores, evaluate_items, pairs_of, separated
-from siambench.machine import processor
+from siambench.machine import peak_memory_mb, processor
 from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.pulse import Pulse
 from siambench.spec import EVERY_PAIR, Context, Unit, seed_of
@@ -285,7 +285,7 @@ def _telemetry(started: float, clock: Clock, trace: str | None) -> dict[str, Any
         "started": round(started, 3),
         "seconds": {name: round(seconds, 4) for name, seconds in clock.seconds.items()},
         "total_seconds": round(clock.total, 4),
-        "peak_memory_mb": _peak_memory(),
+        "peak_memory_mb": peak_memory_mb(),
         "device": str(device()),
         "host": socket.gethostname(),
         "process": os.getpid(),
@@ -301,13 +301,3 @@ def _telemetry(started: float, clock: Clock, trace: str | None) -> dict[str, Any
 def _cpu() -> str:
     """What decides in which order a processor adds: its model, and the instructions that torch uses of it."""
     return f"{processor()}, {torch.backends.cpu.get_cpu_capability()}"
-
-
-def _peak_memory() -> float | None:
-    with contextlib.suppress(ImportError):
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        # Linux counts kilobytes, macOS bytes.
-        return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
-    return None

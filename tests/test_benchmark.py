@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from shared import TINY_TRACK, results, wait_for_records
 
@@ -112,6 +113,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_the_first_ctrl_c_drains(tiny, tmp_path):
     """SIGINT lets the running units end, keeps their records, and exits 2 with one sentence; the same command goes on."""
     track, undisturbed, _ = tiny
@@ -127,6 +129,37 @@ def test_the_first_ctrl_c_drains(tiny, tmp_path):
     again = subprocess.run(command(track, tmp_path, "--jobs", "2"), capture_output=True, text=True, check=True, timeout=300)
     assert len(kept) == json.loads(again.stdout)["units"]["cached"]
     assert results(undisturbed / "records") == results(tmp_path / "tiny" / "records")
+
+
+@pytest.mark.slow
+def test_the_second_ctrl_c_stops(tmp_path):
+    """While the first Ctrl-C waits for units that take long, a second ends the run and its workers at once: exit 2, one sentence."""
+    (tmp_path / "track.toml").write_text(TINY_TRACK)
+    (tmp_path / "slow.py").write_text(
+        "import time, torch\n"
+        "class Slow(torch.nn.Module):\n"
+        "    def forward(self, embeddings, labels):\n"
+        "        time.sleep(120)\n"
+        "        return embeddings.sum()\n"
+    )
+    words = [sys.executable, "-m", "siambench", "run", "--track", "track.toml", "--loss", "./slow.py:Slow", "--jobs", "2", "--out", "out"]
+    run = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_for_records(tmp_path / "out" / "tiny" / "records", 4, run)  # the anchors
+    deadline = time.monotonic() + 60
+    while len(list((tmp_path / "out" / "tiny" / "running").glob("*.json"))) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    processes = psutil.Process(run.pid).children(recursive=True)
+    run.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        run.wait(timeout=3)
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=30)
+    assert 2 == run.returncode
+    assert "interrupted" in err.splitlines()[-1]
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert [] == alive
+    assert [] == list((tmp_path / "out" / "tiny" / "running").iterdir())
 
 
 def test_garbage_among_the_records_is_passed_over(tiny, tmp_path):
@@ -208,6 +241,7 @@ def test_more_trials_go_on_from_the_recorded_ones(tiny, tmp_path):
     assert 8 == json.loads(again.stdout)["rows"][0]["trials"]
 
 
+@pytest.mark.slow
 def test_a_lost_unit_exits_1_and_is_tried_again(tmp_path):
     """A unit over its time limit is lost: exit 1 with the reason, no record; without the limit the same command ends well."""
     track = tmp_path / "track.toml"

@@ -16,7 +16,6 @@ from board.made import TRACK, final, study, tuned
 from shared import TINY_TRACK
 
 from siambench import holder, record
-from siambench.spec import canonical, digest
 from siambench.standing import RECENT, folders, standing_of
 
 OLD = Path(__file__).parent / "assets" / "schema-1"
@@ -336,18 +335,3 @@ def test_status_imports_nothing_heavy(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert "0 set()\n" == done.stderr
-
-
-@pytest.mark.slow
-def test_ten_thousand_records_are_read_in_seconds(siambench, tmp_path):
-    """The standing of 10,000 records takes less than ten seconds of one processor."""
-    import resource
-
-    (tmp_path / "made" / "records").mkdir(parents=True)
-    for number in range(10_000):
-        one = final("triplet", number, 0.5, result={"per_class": {"map@r": [0.123456] * 500}})
-        one["id"] = digest(one["result"]["unit"])
-        (tmp_path / "made" / "records" / f"{one['id']}.json").write_text(canonical(one))
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    assert 10_000 == document(siambench("status", "made", "--json"))["records"]
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 10

@@ -238,3 +238,27 @@ def test_ctrl_c_drains_a_cluster(tiny, tmp_path):
     assert "0 lost" in err
     assert "Traceback" not in err
     assert 3 <= len(results(tmp_path / "tiny" / "records")) < 19
+
+
+@pytest.mark.slow
+def test_four_methods_on_a_cluster_give_the_tables_of_one_worker(tmp_path):
+    """On a cluster of two processes of which one is killed: page and table are those of `--jobs 1`, byte for byte."""
+    methods = ["--loss", "contrastive", "--loss", "supcon", "--loss", "multi-similarity", "--loss", "triplet"]
+    base = [sys.executable, "-m", "siambench"]
+    run = [*base, "run", *methods, "--trials", "2", "--seeds", "2", "--json"]
+    calm = subprocess.run([*run, "--jobs", "1", "--out", "calm"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
+    assert 0 == calm.returncode, calm.stderr
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    stormy = subprocess.Popen([*run, "--engine", "dask", "--address", "local", "--jobs", "2", "--out", "stormy"], cwd=tmp_path, **pipes)
+    wait_for_records(tmp_path / "stormy" / "glyphs" / "records", 6, stormy)
+    workers = [child for child in psutil.Process(stormy.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+    assert 2 == len(workers)
+    workers[0].kill()
+    out, err = stormy.communicate(timeout=600)
+    assert 0 == stormy.returncode, err
+    assert json.loads(calm.stdout)["units"] == json.loads(out)["units"]
+    for form in ("csv", "md"):
+        table = partial(subprocess.run, cwd=tmp_path, capture_output=True, check=True)
+        shown = [table([*base, "leaderboard", "glyphs", "--from", name, "--format", form]).stdout for name in ("calm", "stormy")]
+        assert b"contrastive" in shown[0]
+        assert shown[0] == shown[1]

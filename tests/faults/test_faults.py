@@ -183,6 +183,11 @@ class Nan(torch.nn.Module):
     def forward(self, embeddings, labels):
         return embeddings.sum() * float("nan")
 
+class Greedy(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        self.held = [torch.ones(64 << 18) for _ in range(200)]  # 64 MB each
+        return embeddings.square().sum()
+
 class Chatty(torch.nn.Module):
     def forward(self, embeddings, labels):
         print("{'not': 'json'}")
@@ -210,6 +215,41 @@ def test_a_loss_that_fails_is_a_result_without_control_codes(root, tmp_path, nam
     assert sentence in row["reason"]
     failed = [json.loads(path.read_text())["result"] for path in (tmp_path / "out" / "tiny" / "records").glob("*.json")]
     assert {verdict} == {result["verdict"] for result in failed if result["state"] == "failed"}
+
+
+@pytest.mark.slow
+def test_a_loss_that_exhausts_memory_loses_its_unit_alone(root, tmp_path):
+    """A loss that grows beyond `--memory-limit`: each of its units is tried twice, then lost with the reason; anchors are kept; exit 1."""
+    (tmp_path / "losses.py").write_text(LOSSES)
+    command = [*words(root, tmp_path / "out", "--trials", "1", "--seeds", "1", "--memory-limit", "1500")]
+    command[command.index("contrastive")] = str(tmp_path / "losses.py") + ":Greedy"
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert 1 == done.returncode, done.stderr
+    # Final models are not begun: nothing was selected.
+    assert {"planned": 5, "done": 2, "cached": 0, "failed": 0, "lost": 2} == units(done)
+    assert 2 == done.stderr.count("lost: it used more than the limit of 1500 MB, 2 times")
+    assert {"raw", "untrained"} == {result["unit"]["method"]["loss"] for result in results(tmp_path / "out" / "tiny" / "records").values()}
+    assert [] == list((tmp_path / "out" / "tiny" / "running").iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["plugins"], ["plugins", "--json"], ["plugins", "--errors"], ["list"], ["run", "--loss", "tripplet"], ["doctor"]], ids=str
+)
+def test_a_plugin_whose_name_carries_terminal_codes_moves_no_cursor(tmp_path, arguments):
+    """A package whose entry point, and whose error, hold escape sequences: it is named, and nothing a terminal obeys is printed."""
+    code = "\x1b[2J\x1b]0;owned\x07"
+    (tmp_path / "painted.py").write_text(f"raise ValueError({code!r} + ' gone')\n")
+    info = tmp_path / "painted-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: painted\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(f"[siambench]\npain{code}ted = painted\n", encoding="utf-8")
+    surroundings = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    del surroundings["SIAMBENCH_PLUGINS"]
+    command = [sys.executable, "-m", "siambench", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False, timeout=120)
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\x07" not in done.stdout + done.stderr
+    assert "owned" in done.stdout + done.stderr
 
 
 @pytest.mark.slow

@@ -1,0 +1,107 @@
+"""How long commands take before they do anything, and over many records and units."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from siambench.config import track_folder
+from siambench.record import read_all
+from siambench.spec import canonical, digest
+
+BARE = [sys.executable, "-c", "import click, rich"]
+
+
+def run(command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"]], ids=lambda words: words[0])
+def test_start_up(row, words):
+    """A command that trains nothing imports little more than what it is written with."""
+    shown, _ = row(31).pair(
+        f"`siambench {' '.join(words)}`",
+        '`python -c "import click, rich"`',
+        aim="≤ 3",
+        work=lambda: run([sys.executable, "-m", "siambench", *words]),
+        reference=lambda: run(BARE),
+    )
+    assert "triplet" in shown
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory, request):
+    """A track of records as a lab would have: 48 methods of 50 trials on 4 folds and 10 seeds, made from the shipped ones."""
+    root = tmp_path_factory.mktemp("many")
+    folder = root / "glyphs"
+    (folder / "records").mkdir(parents=True)
+    shipped = [record for _, record in read_all(track_folder("glyphs") / "records") if record is not None]
+    finals = [r for r in shipped if r["result"]["unit"]["kind"] == "final" and r["result"]["unit"]["method"]["loss"] == "triplet"][:10]
+    tune = next(r for r in shipped if r["result"]["unit"]["kind"] == "tune" and r["result"]["unit"]["method"]["loss"] == "triplet")
+    methods, trials = (2, 2) if request.config.getoption("--small") else (48, 50)
+
+    def leave(record, method, value, **changes):
+        unit = {**record["result"]["unit"], "study": digest(method)[:32], "method": {**record["result"]["unit"]["method"], "loss": method}}
+        result = json.loads(canonical({**record["result"], "unit": {**unit, **changes}}))
+        if result["scores"]:
+            result["scores"]["map@r"] = value
+        for line in result["curve"]:
+            if "validation" in line:
+                line["validation"]["map@r"] = value
+        name = digest(result["unit"])
+        (folder / "records" / f"{name}.json").write_text(canonical({**record, "id": name, "result": result}) + "\n")
+
+    for number in range(methods):
+        method = f"loss-{number:02d}"
+        for trial in range(trials):
+            for fold in range(4):
+                leave(tune, method, 0.2 + 0.001 * trial + 0.001 * number, trial=trial, fold=fold)
+        for repetition, record in enumerate(finals):
+            changes = {"trial": trials - 1, "stop_epoch": 3, "repetition": repetition}
+            leave(record, method, 0.2 + 0.005 * number + 0.001 * repetition, **changes)
+    text = (track_folder("glyphs") / "track.toml").read_text(encoding="utf-8")
+    text = text.replace("folds = 2", "folds = 4").replace("trials = 12", f"trials = {trials}")
+    (folder / "track.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_leaderboard_of_ten_thousand_records(many, row):
+    """The whole command, all pairs of 48 methods compared and every class interval drawn."""
+    command = [sys.executable, "-m", "siambench", "leaderboard", str(many), "--format", "json"]
+    number = len(list((many / "records").iterdir()))
+    shown = row(5).single(f"`siambench leaderboard` over {number:,} records", "", aim="≤ 3 s", work=lambda: run(command))
+    assert len(json.loads(shown)["rows"]) >= 2
+
+
+def test_the_status_of_ten_thousand_records(many, row):
+    """The whole command."""
+    command = [sys.executable, "-m", "siambench", "status", str(many), "--json"]
+    number = len(list((many / "records").iterdir()))
+    shown = row(5).single(f"`siambench status` over {number:,} records", "", aim="", work=lambda: run(command))
+    assert number == json.loads(shown)["tracks"][0]["records"]
+
+
+def test_planning_a_hundred_thousand_units(row, small):
+    """Every unit of a comparison: its document, its seeds and its identity."""
+    from siambench.catalogue import Catalogue
+    from siambench.request import Request, prepare
+
+    trials = 10 if small else 4_000
+    losses = ("contrastive", "triplet", "supcon", "multi-similarity", "ntxent")
+    catalogue = Catalogue.load()
+
+    def plan():
+        prepared = prepare(Request(losses=losses, trials=trials, seeds=trials), catalogue)
+        found = set()
+        for study in prepared.studies:
+            for trial in range(trials):
+                params = {**study.defaults, "optimiser.lr": 1e-4 * (1 + trial)}
+                found |= {study.tune_unit(trial, fold, params).id for fold in range(4)}
+            found |= {study.final_unit(0, 3, study.defaults, repetition).id for repetition in range(trials)}
+        return found
+
+    found = row(3).single(f"planning {5 * 5 * trials:,} units, each with its identity", "", aim="≤ 5 s", work=plan)
+    assert 5 * 5 * trials == len(found)
