@@ -26,7 +26,7 @@ from siambench.clock import Clock
 from siambench.custody import Custody, Items
 from siambench.errors import DataMissingError, DivergedError, LostError, MetricError, SiambenchError, UsageError
 from siambench.evaluation import Concatenated, RawPixels, Scores, evaluate_items, pairs_of, separated
-from siambench.machine import peak_memory_mb, processor
+from siambench.machine import keep_freed_memory, peak_memory_mb, processor
 from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.pulse import Pulse
 from siambench.spec import EVERY_PAIR, Context, Unit, seed_of
@@ -55,6 +55,7 @@ def execute(document: Mapping[str, Any], context: Context) -> records.Record:
         LostError: if the environment took the unit.
     """
     torch.set_num_threads(1)
+    keep_freed_memory()
     unit = Unit.from_json(document)
     started, clock, trace = time.time(), Clock(), None
     with contextlib.redirect_stdout(sys.stderr):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -41,3 +42,27 @@ def test_a_process_that_ended_is_not_alive():
     assert is_alive(os.getpid())
     assert not is_alive(ended.pid)
     assert 1 <= cores() <= os.cpu_count()
+
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from siambench.machine import keep_freed_memory
+told = sys.argv[1] == "told" and keep_freed_memory()
+np.ones(20 << 20, dtype=np.uint8)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    np.ones(20 << 20, dtype=np.uint8)
+print(int(told), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def test_freed_memory_is_kept_where_the_surroundings_ask_to_give_it_back():
+    """Under the setting of a Dask nanny, memory that is asked for again and again is faulted in each time, unless we say otherwise."""
+    surroundings = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "67108864"}
+    call = partial(subprocess.run, env=surroundings, capture_output=True, text=True, check=True)
+    told, kept = map(int, call([sys.executable, "-c", FAULTS, "told"]).stdout.split())
+    if not told:
+        pytest.skip("the C library is not glibc, which can be told to keep memory")
+    _, given_back = map(int, call([sys.executable, "-c", FAULTS, "untold"]).stdout.split())
+    assert kept < given_back / 20
