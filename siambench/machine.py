@@ -10,7 +10,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 """The numbers that glibc's malloc.h gives to these options of its."""
 
 
@@ -51,7 +51,8 @@ def keep_freed_memory() -> bool:
         tell = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return False
-    return all(tell(option, 1 << 30) for option in (_TRIM_THRESHOLD, _MMAP_THRESHOLD))
+    # The pad is as large as a thread's heap may get: a heap that is given back whole is given back page by page too.
+    return all([tell(_TRIM_THRESHOLD, 1 << 30), tell(_MMAP_THRESHOLD, 1 << 30), tell(_TOP_PAD, 64 << 20)])
 
 
 def cores() -> int:
