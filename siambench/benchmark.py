@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +83,9 @@ def run(
     folder = Folder(out, prepared.track)
     outcome = Outcome(prepared, units={"planned": prepared.planned, "done": 0, "cached": 0, "failed": 0, "lost": 0})
     studies = {plan.key: Study(plan) for plan in prepared.studies}
-    with folder.held(), _Drain() as drain:
+    asked = {plan.key: (plan.trials * plan.folds, plan.seeds) for plan in prepared.studies}
+    asked |= {study: (0, number) for study, number in Counter(unit.study for unit in prepared.anchors).items()}
+    with folder.held(asked), _Drain() as drain:
         _Coordinator(folder, prepared, studies, outcome, engine, notify, drain).run()
     outcome.unfinished = [s.plan.method.name for s in studies.values() if s.state not in ("done", "failed")]
     outcome.table = build(prepared.track, _rows(outcome, folder), units=outcome.units, direction=prepared.direction)

@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import filelock
@@ -21,6 +21,7 @@ from siambench.machine import is_alive
 from siambench.pulse import RUNNING, forget
 from siambench.record import Record
 from siambench.spec import Unit
+from siambench.standing import leave_budgets
 
 _UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOSPC, errno.EDQUOT})
 
@@ -41,8 +42,11 @@ class Folder:
         self._track = track
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, asked: Mapping[str, tuple[int, int]] | None = None) -> Iterator[None]:
         """Hold the folder against a second coordinator.
+
+        Args:
+            asked: study or anchor → how many tune and final units this run asks of it, for who looks at the folder.
 
         Raises:
             UsageError: if another run holds it, or it cannot be written.
@@ -58,6 +62,7 @@ class Folder:
                 forget(self.running)
                 rules = self._track.model_dump(by_alias=True, mode="json")
                 (self.path / "track.json").write_text(json.dumps(rules, indent=2) + "\n", encoding="utf-8")
+                leave_budgets(self.path, asked or {})
                 try:
                     yield
                 finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from siambench.holder import Holder, holder_of
 from siambench.pulse import RUNNING, Running, running
 from siambench.record import Record, read, row_key, schema_of, track_folders
 from siambench.spec import ANCHORS, FIXED_ANCHORS, RECORD_SCHEMA, Method
+
+BUDGETS = "budgets.json"
+"""In a track's folder: study → how many tune and final units the last run asked of it; ``--trials`` is in no other file."""
 
 RECENT = 20
 """From how many of the last records the pace is taken."""
@@ -28,7 +32,7 @@ class Count:
     Args:
         ended: how many have a record.
         failed: how many of those failed.
-        planned: how many there will be, by the track's budget; None where the rules cannot be read.
+        planned: how many there will be, as the last run of the study asked, else by the track's budget; None where neither is told.
     """
 
     ended: int
@@ -166,7 +170,7 @@ def standing_of(folder: Path, *, now: float) -> Standing:
             damaged.append(path)
     own = seen if track is None else [one for one in seen if one.track == (track.name, track.version)]
     own.sort(key=lambda one: one.ended)
-    studies = _studies(own, track)
+    studies = _studies(own, track, _budgets(folder))
     holder, pace = holder_of(folder / ".lock"), _pace([one.ended for one in own], _started(folder))
     units_left = sum(study.tune.left + study.final.left for study in studies)
     return Standing(
@@ -197,6 +201,25 @@ def _rules(folder: Path) -> tuple[Track | None, str | None]:
         return load_track(str(file)), None
     except ConfigError as error:
         return None, str(error)
+
+
+def _budgets(folder: Path) -> dict[str, tuple[int, int]]:
+    try:
+        document = json.loads((folder / BUDGETS).read_text(encoding="utf-8"))
+        return {str(study): (int(tune), int(final)) for study, (tune, final) in document.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def leave_budgets(folder: Path, asked: Mapping[str, tuple[int, int]]) -> None:
+    """Leave how many tune and final units a run asks of each study, beside what earlier runs left of theirs.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    temporary = (folder / BUDGETS).with_suffix(".part")
+    temporary.write_text(json.dumps({**_budgets(folder), **asked}, indent=0) + "\n", encoding="utf-8")
+    temporary.replace(folder / BUDGETS)
 
 
 def _started(folder: Path) -> float:
@@ -233,30 +256,29 @@ def _ended(telemetry: Mapping[str, Any]) -> float:
     return math.fsum(float(time) for time in times if isinstance(time, int | float))
 
 
-def _studies(seen: Sequence[_Seen], track: Track | None) -> tuple[Study, ...]:
+def _studies(seen: Sequence[_Seen], track: Track | None, budgets: Mapping[str, tuple[int, int]]) -> tuple[Study, ...]:
     """From records in order of their end."""
     groups: dict[str, list[_Seen]] = {}
     for one in seen:
         groups.setdefault(one.group, []).append(one)
-    studies = [_anchor(group, track) if group[0].method.is_anchor else _study(group, track) for group in groups.values()]
+    studies = [(_anchor if group[0].method.is_anchor else _study)(group, track, budgets.get(group[0].study)) for group in groups.values()]
     return tuple(sorted(studies, key=lambda study: (study.method.split("@")[0] not in ANCHORS, study.method, study.study)))
 
 
-def _anchor(group: Sequence[_Seen], track: Track | None) -> Study:
-    seeds = None if track is None else track.budget.seeds
-    planned = 1 if group[0].method.loss in FIXED_ANCHORS else seeds
-    final = _count(group, planned)
+def _anchor(group: Sequence[_Seen], track: Track | None, asked: tuple[int, int] | None) -> Study:
+    _, seeds = asked or _planned(track, searched=False)
+    final = _count(group, 1 if group[0].method.loss in FIXED_ANCHORS else seeds)
     return Study(group[0].method.name, group[0].study, "final" if final.left else "done", Count(0, 0, 0), final)
 
 
-def _study(group: Sequence[_Seen], track: Track | None) -> Study:
+def _study(group: Sequence[_Seen], track: Track | None, asked: tuple[int, int] | None) -> Study:
     tuned = [one for one in group if one.kind == "tune"]
     finals = [one for one in group if one.kind == "final"]
     # A larger budget than before may have selected another trial: what was trained for the one before is no part of the row.
     chosen = [one for one in finals if one.selected == finals[-1].selected]
-    tune, final = _planned(track, searched=group[0].searched)
+    tune, final = asked or _planned(track, searched=group[0].searched)
     if tune is not None and finals and (not tuned or tuned[-1].ended <= finals[-1].ended):
-        # Final models come after tuning, so it has ended, maybe with fewer trials than the track's: `--trials` is in no file.
+        # Final models come after tuning, so it has ended, maybe with fewer trials than the track's.
         tune = len(tuned)
     tuning = _count(tuned, tune)
     state: State = "tuning"

@@ -58,6 +58,15 @@ def test_a_killed_coordinator_resumes_to_the_same_results(tiny, tmp_path, after)
     assert results(undisturbed / "records") == results(records)
 
 
+def test_a_run_leaves_what_it_asks_of_each_study(tiny):
+    """Beside the records stand the budgets of the study and of the anchors, by which `status` tells what is planned."""
+    _, undisturbed, _ = tiny
+    studies = {result["unit"]["study"] for result in results(undisturbed / "records").values()}
+    asked = json.loads((undisturbed / "budgets.json").read_text())
+    assert studies == set(asked)
+    assert {(12, 3), (0, 1), (0, 3)} == {tuple(numbers) for numbers in asked.values()}
+
+
 def test_a_killed_worker_is_tried_again(tiny, tmp_path):
     """`kill -9` of a worker in the middle of a unit loses nothing: the unit is tried once more, and all results are the same."""
     track, undisturbed, _ = tiny

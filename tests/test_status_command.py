@@ -16,7 +16,7 @@ from board.made import TRACK, final, study, tuned
 from shared import TINY_TRACK
 
 from siambench import holder, record
-from siambench.standing import RECENT, folders, standing_of
+from siambench.standing import BUDGETS, RECENT, folders, leave_budgets, standing_of
 
 OLD = Path(__file__).parent / "assets" / "schema-1"
 
@@ -254,6 +254,27 @@ def test_a_budget_that_is_being_extended_is_tuned_again(tmp_path):
     assert {"triplet": ("tuning", 3, 4, 3, 3)} == states(fill(tmp_path / "a", [*before, more[0]]))
     newer = [*before, *more, final("triplet", 0, 0.6, trial=1)]
     assert {"triplet": ("final", 4, 4, 1, 3)} == states(fill(tmp_path / "b", newer))
+
+
+def test_what_a_run_asked_for_is_planned(tmp_path):
+    """Where a run left its budget, that of the track does not count; of studies that it did not ask for, it does."""
+    records = [tuned("triplet", 0, 0, [0.1, 0.2]), tuned("npair", 0, 0, [0.1, 0.2]), final("untrained", 0, 0.1)]
+    folder = fill(tmp_path, records)
+    leave_budgets(folder, {"study-triplet": (20, 7), "anchor-untrained": (0, 7)})
+    expected = {"untrained": ("final", 0, 0, 1, 7), "npair": ("tuning", 1, 4, 0, 3), "triplet": ("tuning", 1, 20, 0, 7)}
+    assert expected == states(folder)
+    leave_budgets(folder, {"study-npair": (2, 1)})
+    assert expected | {"npair": ("tuning", 1, 2, 0, 1)} == states(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "[1]", '{"study-triplet": 3}', '{"study-triplet": ["x", 1]}'])
+def test_a_budget_that_cannot_be_read_is_passed_over(tmp_path, text):
+    """Then the track's budget counts, and the next run writes it anew."""
+    folder = fill(tmp_path, [tuned("triplet", 0, 0, [0.1, 0.2])])
+    (folder / BUDGETS).write_text(text)
+    assert {"triplet": ("tuning", 1, 4, 0, 3)} == states(folder)
+    leave_budgets(folder, {"study-triplet": (20, 7)})
+    assert {"triplet": ("tuning", 1, 20, 0, 7)} == states(folder)
 
 
 def test_a_study_with_nothing_to_search_has_one_trial(tmp_path):

@@ -50,7 +50,7 @@ def _lines(one: Standing) -> Iterator[str]:
     if one.pace is not None:
         units += f"; {one.pace:.3g} units per minute"
     if one.left is not None:
-        units += f", about {duration(one.left)} left for what has begun, by the track's budget"
+        units += f", about {duration(one.left)} left for what has begun"
     yield f"  {units}"
     for failure in one.failures[:_SHOWN]:
         yield f"  failed: {failure.unit}: {failure.error}"
