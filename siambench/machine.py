@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import platform
 import sys
@@ -47,6 +46,8 @@ def keep_freed_memory() -> bool:
     A training step frees and asks again for the same tens of megabytes. Given back to the system in between, each page of them is
     faulted in anew: a unit took 2.5 times as long in a worker of a Dask nanny, which asks for that (``MALLOC_TRIM_THRESHOLD_``).
     """
+    import ctypes
+
     try:
         tell = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):

@@ -75,8 +75,8 @@ class Progress:
     def notify(self, event: Event) -> None:
         """Take one event."""
         self._counts[event.state] += 1
-        fresh = event.state != "cached" and event.record is not None
-        self._pace.count(event.unit.kind, float(event.record["telemetry"]["total_seconds"]) if fresh and event.record else None)
+        timed = None if event.state == "cached" else event.record
+        self._pace.count(event.unit.kind, None if timed is None else float(timed["telemetry"]["total_seconds"]))
         branch = self._branches.get(event.unit.study)
         if branch is None:
             self._anchors += 1
