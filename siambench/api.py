@@ -8,16 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from siambench.board import shelf, table
+from siambench.board import files as shelf
+from siambench.board import table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from siambench.board.across import Across
-    from siambench.engine.choice import Choice
+    from siambench.execution.engines.choice import Choice
     from siambench.interfaces import Engine
-    from siambench.request import Prepared
     from siambench.spec import Value
+    from siambench.studies.request import Prepared
 
 DEFAULT_OUT = "siambench-runs"
 
@@ -68,11 +69,11 @@ def run(
         SiambenchError: as the command line, which turns them into exit codes: `UnfinishedError` if a unit was lost,
             `InterruptedRunError` after Ctrl-C; finished units are kept in either case.
     """
-    from siambench import benchmark
-    from siambench.catalogue import Catalogue
-    from siambench.engine.choice import choose
+    from siambench.components.catalogue import Catalogue
     from siambench.errors import InterruptedRunError, UnfinishedError
-    from siambench.request import Request, prepare
+    from siambench.execution import coordinator as benchmark
+    from siambench.execution.engines.choice import choose
+    from siambench.studies.request import Request, prepare
 
     request = Request(
         comparison=None if comparison is None else str(comparison),
@@ -100,8 +101,8 @@ def run(
 
 
 PRELOAD = (
-    "siambench.benchmark",
-    "siambench.unit",
+    "siambench.execution.coordinator",
+    "siambench.execution.worker",
     "pytorch_metric_learning.losses",
     "pytorch_metric_learning.miners",
     # What torch and scipy would otherwise import in every worker, at the first step of an optimiser.
@@ -114,7 +115,7 @@ def engine_for(chosen: Choice, prepared: Prepared) -> Callable[[], Engine]:
     """A maker of the chosen engine, whose workers can be asked whether they fit what is to run."""
 
     def make() -> Engine:
-        from siambench.benchmark import execute, unfit
+        from siambench.execution.coordinator import execute, unfit
         from siambench.spec import Context
 
         units = [study.template for study in prepared.studies] + list(prepared.anchors[:1])
@@ -128,8 +129,8 @@ def local_engine(jobs: int | None) -> Callable[[], Engine]:
     """A maker of the local engine with so many workers; None: one per GPU, or per core."""
 
     def make() -> Engine:
-        from siambench.benchmark import execute
-        from siambench.engine.local import LocalEngine, automatic_jobs
+        from siambench.execution.coordinator import execute
+        from siambench.execution.engines.local import LocalEngine, automatic_jobs
 
         return LocalEngine(execute, jobs=jobs or automatic_jobs(), preload=PRELOAD)
 
@@ -164,7 +165,7 @@ def evaluate(
     Raises:
         UsageError: if arrays do not fit, are not finite, or a metric does not exist.
     """
-    from siambench.embedded import Arrays, evaluate_arrays
+    from siambench.evaluation.arrays import Arrays, evaluate_arrays
 
     arrays = Arrays(embeddings=embeddings, labels=labels, gallery=gallery, gallery_labels=gallery_labels)
     found = evaluate_arrays(arrays, metrics=None if metrics is None else _names(metrics), distance=distance, seed=seed)

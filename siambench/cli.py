@@ -17,18 +17,18 @@ USAGE = 4
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 COMMANDS = {
-    "check": "checking:check",
-    "doctor": "inspecting:doctor",
-    "evaluate": "evaluating:evaluate",
-    "leaderboard": "ranking:leaderboard",
-    "list": "listing:list_components",
-    "plugins": "listing:plugins",
-    "reproduce": "reproducing:reproduce",
-    "run": "running:run",
-    "show": "listing:show",
-    "status": "watching:status",
-    "tracks": "listing:tracks",
-    "upgrade": "upgrading:upgrade",
+    "check": "check:check",
+    "doctor": "doctor:doctor",
+    "evaluate": "evaluate:evaluate",
+    "leaderboard": "leaderboard:leaderboard",
+    "list": "list:list_components",
+    "plugins": "list:plugins",
+    "reproduce": "reproduce:reproduce",
+    "run": "run:run",
+    "show": "list:show",
+    "status": "status:status",
+    "tracks": "list:tracks",
+    "upgrade": "upgrade:upgrade",
 }
 """Where each command stands in `siambench.commands`: only the one that is called is imported."""
 

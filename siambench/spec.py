@@ -16,7 +16,7 @@ SCHEMA: Final = 1
 """The layout of TOML files and of the JSON documents that commands print."""
 
 RECORD_SCHEMA: Final = 2
-"""The layout of records; `siambench.record.upgraded` reads what older ones hold."""
+"""The layout of records; `siambench.records.record.upgraded` reads what older ones hold."""
 
 KINDS = ("datasets", "backbones", "losses", "miners", "samplers", "metrics", "engines")
 """What a plugin can provide."""

@@ -11,12 +11,13 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from siambench import errors, hookspecs
-from siambench.board import text
-from siambench.catalogue import Catalogue
+from siambench import errors
+from siambench.board import captions as text
 from siambench.cli import cli
-from siambench.config import Comparison, MethodRules, RangeRules, Track
+from siambench.components import hookspecs
+from siambench.components.catalogue import Catalogue
 from siambench.spec import KINDS
+from siambench.tracks.rules import Comparison, MethodRules, RangeRules, Track
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -150,7 +151,7 @@ def test_links_between_pages_lead_somewhere():
         ROOT / "README.md",
         *ROOT.glob("*/README.md"),
         *ROOT.glob("plugins/*/README.md"),
-        ROOT / "siambench/builtin/glyphs/README.md",
+        ROOT / "docs/drawing_glyphs/README.md",
     ]:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
             if "://" not in target:

@@ -45,7 +45,7 @@ def test_the_wheel_carries_what_siambench_needs(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for name in (
         "siambench/py.typed",
-        "siambench/builtin/glyphs/glyphs.npz",
+        "siambench/builtin/datasets/glyphs.npz",
         "siambench/shipped/configs/glyphs.toml",
         "siambench/shipped/leaderboards/glyphs/track.toml",
         "siambench/shipped/leaderboards/omniglot-minimal/track.toml",

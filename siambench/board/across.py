@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from siambench.board import page, text
+from siambench.board import captions as text
+from siambench.board.formats import markdown as page
 from siambench.board.rows import Row
 from siambench.board.table import Table
 from siambench.errors import UsageError

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from siambench.record import Record
+from siambench.records.record import Record
 
 PHASES = ("data", "train", "embed", "evaluate")
 """The phases that telemetry may tell apart; what a record does not tell stays empty."""

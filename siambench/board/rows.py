@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from siambench.board.costs import Costs, costs_of
-from siambench.board.ledger import Ledger, ledger_of
-from siambench.config import Track
-from siambench.record import Record, row_key
+from siambench.board.tuning import Ledger, ledger_of
+from siambench.records.record import Record, row_key
 from siambench.spec import FIXED_ANCHORS, TRAINING_REVISION, Method, Params, seed_of
 from siambench.stats import class_bootstrap, t_interval
+from siambench.tracks.rules import Track
 
 DRAWS = 2_000
 """Resamples of the bootstrap over test classes: enough for its third decimal, and cheap with a thousand classes and twenty rows."""

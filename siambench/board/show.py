@@ -5,17 +5,19 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from siambench.board import across, shelf, text
-from siambench.config import Track, track_folder, track_names
+from siambench.board import across
+from siambench.board import captions as text
+from siambench.board import files as shelf
 from siambench.spec import ANCHORS, dimension_to_json
+from siambench.tracks.rules import Track, track_folder, track_names
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from siambench.board.across import Across
-    from siambench.board.ledger import Ledger
     from siambench.board.table import Table
-    from siambench.components import Component
+    from siambench.board.tuning import Ledger
+    from siambench.components.component import Component
 
 _PLAIN_FACTS = (
     *("takes", "images_per_class", "sampler", "own_parameters", "normalise", "feeds"),

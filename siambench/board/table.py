@@ -12,10 +12,10 @@ import numpy as np
 
 from siambench.board import costs
 from siambench.board.rows import EVALUATION, Row, Score
-from siambench.config import Track
 from siambench.errors import UsageError
 from siambench.spec import ANCHORS, FIXED_ANCHORS, SCHEMA
 from siambench.stats import compare_all, minimum_detectable_difference, rank_intervals, score_table, t_interval, tie_groups
+from siambench.tracks.rules import Track
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

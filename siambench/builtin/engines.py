@@ -19,7 +19,7 @@ def local(
     memory_limit: float | None = None,
 ) -> Engine:
     """Worker processes of one thread each, forked from a server that has imported torch; one per GPU where there are GPUs."""
-    from siambench.engine.local import LocalEngine, automatic_jobs
+    from siambench.execution.engines.local import LocalEngine, automatic_jobs
 
     workers = jobs or automatic_jobs()
     return LocalEngine(function, jobs=workers, preload=preload, time_limit=time_limit, memory_limit=memory_limit)
@@ -34,7 +34,7 @@ def dask(
     fits: Callable[[], str | None] | None = None,
 ) -> Engine:
     """The workers of the Dask scheduler at ``address``, at most ``jobs`` units at once; ``local``: a cluster of ``jobs`` processes here."""
-    from siambench.engine.dask_engine import DaskEngine
+    from siambench.execution.engines.dask import DaskEngine
 
     return DaskEngine(function, jobs=jobs, address=address, time_limit=time_limit, memory_limit=memory_limit, fits=fits)
 

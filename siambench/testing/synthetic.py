@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from siambench.catalogue import Catalogue
-from siambench.components import Component, Provenance
-from siambench.config import Track
+from siambench.components.catalogue import Catalogue
+from siambench.components.component import Component, Provenance
 from siambench.interfaces import Dataset, Episodes
-from siambench.plan import Parts, StudyPlan, study_plan
 from siambench.plugin import DatasetEntry
 from siambench.spec import Method, Value
-from siambench.split import cut
+from siambench.studies.plan import Parts, StudyPlan, study_plan
+from siambench.tracks.rules import Track
+from siambench.tracks.split import cut
 
 _PATTERN = 4
 """Classes differ in the brightness of a grid of 4 × 4 fields."""
@@ -125,7 +125,7 @@ def synthetic_study(
     fixed: Mapping[str, Value] | None = None,
     augment: Mapping[str, Any] | None = None,
 ) -> StudyPlan:
-    """The study of a method on a tiny exam; its ``tune_unit`` and ``final_unit`` give units that `siambench.train.train` takes.
+    """The study of a method on a tiny exam; its ``tune_unit`` and ``final_unit`` give units that `siambench.training.loop.train` takes.
 
     Args:
         method: what is compared; its components come from the catalogue.

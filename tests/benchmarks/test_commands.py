@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from siambench.config import track_folder
-from siambench.record import read_all
+from siambench.records.record import read_all
 from siambench.spec import canonical, digest
+from siambench.tracks.rules import track_folder
 
 BARE = [sys.executable, "-c", "import click, rich"]
 
@@ -86,8 +86,8 @@ def test_the_status_of_ten_thousand_records(many, row):
 
 def test_planning_a_hundred_thousand_units(row, small):
     """Every unit of a comparison: its document, its seeds and its identity."""
-    from siambench.catalogue import Catalogue
-    from siambench.request import Request, prepare
+    from siambench.components.catalogue import Catalogue
+    from siambench.studies.request import Request, prepare
 
     trials = 10 if small else 4_000
     losses = ("contrastive", "triplet", "supcon", "multi-similarity", "ntxent")

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from siambench import metrics
-from siambench.catalogue import Catalogue
-from siambench.evaluated import Evaluated
-from siambench.evaluation import score
+from siambench.components.catalogue import Catalogue
+from siambench.evaluation.scoring import score
+from siambench.evaluation.view import Evaluated
 
 ITEMS, SIZE, CLASSES = 60_502, 512, 11_316
 NAMES = ("recall@1", "recall@10", "recall@100", "recall@1000", "map@r")

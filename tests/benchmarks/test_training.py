@@ -10,14 +10,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from siambench.catalogue import Catalogue
-from siambench.custody import Custody
+from siambench.components.catalogue import Catalogue
 from siambench.data.transforms import augment, to_float
 from siambench.plugin import call_factory
-from siambench.request import Request, prepare
 from siambench.spec import Method
-from siambench.split import cut
-from siambench.train import EmbeddingModel, Entries, seed_globals, train
+from siambench.studies.request import Request, prepare
+from siambench.tracks.parts import Custody
+from siambench.tracks.split import cut
+from siambench.training.loop import EmbeddingModel, Entries, seed_globals, train
 
 METHODS = [Method("contrastive"), Method("triplet", "hard"), Method("proxy-anchor")]
 

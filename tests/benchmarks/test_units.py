@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from siambench.api import PRELOAD
-from siambench.benchmark import execute
-from siambench.catalogue import Catalogue
-from siambench.engine.local import LocalEngine
-from siambench.request import Request, prepare
+from siambench.components.catalogue import Catalogue
+from siambench.execution.coordinator import execute
+from siambench.execution.engines.local import LocalEngine
 from siambench.spec import Context
+from siambench.studies.request import Request, prepare
 
 QUICK = {"training.epochs": 1, "training.steps_per_epoch": 3}
 WORK = ("train", "embed", "evaluate")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from siambench.board.rows import rows_of
 from siambench.board.table import build
-from siambench.config import Track
-from siambench.record import make
+from siambench.records.record import make
 from siambench.spec import ANCHORS, Method, Unit
+from siambench.tracks.rules import Track
 
 TRACK = Track.model_validate(
     {

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from made import TRACK, final, study, table_of, tuned
 
-from siambench.board import shelf
+from siambench.board import files as shelf
 from siambench.board.costs import HEAD, PHASES, costs_of, to_json
 from siambench.board.rows import rows_of
 from siambench.board.table import to_json as table_json
-from siambench.record import write
+from siambench.records.record import write
 
 
 def timed(records, seed=0, phases=("data", "train", "evaluate")):

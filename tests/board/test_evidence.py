@@ -9,7 +9,8 @@ import statistics
 import pytest
 from made import TRACK, final, study, table_of
 
-from siambench.board import page, text
+from siambench.board import captions as text
+from siambench.board.formats import markdown as page
 from siambench.board.rows import DRAWS, rows_of
 from siambench.board.table import build, to_json
 from siambench.spec import seed_of

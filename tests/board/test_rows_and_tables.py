@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from made import TRACK, final, study, table_of, tuned
 
-from siambench.board import page, text
+from siambench.board import captions as text
+from siambench.board.formats import markdown as page
 from siambench.board.rows import rows_of
 from siambench.board.table import build, to_json
 from siambench.errors import UsageError

@@ -6,13 +6,13 @@ import re
 import pytest
 from plugin_packages import TINY, write
 
-from siambench.benchmark import cached_units
-from siambench.catalogue import Catalogue
 from siambench.cli import main
+from siambench.components.catalogue import Catalogue
 from siambench.errors import UsageError
-from siambench.request import Request, prepare
+from siambench.execution.coordinator import cached_units
+from siambench.execution.worker import LostError, execute
 from siambench.spec import Context
-from siambench.unit import LostError, execute
+from siambench.studies.request import Request, prepare
 
 HEAD = "import torch\nfrom torch import nn\nfrom siambench.plugin import Choice, Float, Int\n\n\n"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from plugin_packages import TINY, CommandLine, install, pip, write
 
-from siambench import hookspecs
+from siambench.components import hookspecs
 from siambench.plugin import ENTRY_OF
 
 PAGE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")

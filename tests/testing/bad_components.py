@@ -7,7 +7,7 @@ import random
 import torch
 from torch import nn
 
-from siambench.components import Component, Provenance
+from siambench.components.component import Component, Provenance
 from siambench.plugin import Float, Int, LossEntry, MinerEntry
 
 MARGIN = {"space": {"margin": Float(0.0, 1.0)}, "defaults": {"margin": 0.5}}

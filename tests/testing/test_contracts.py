@@ -13,8 +13,8 @@ import torch
 from bad_components import BAD_LOSSES, BAD_MINERS, COUNT, MARGIN, ByPlace, Nearest, Proxies, Sound, loss, made
 from shared import plugin_folder
 
-from siambench.catalogue import Catalogue
-from siambench.components import Component, Provenance
+from siambench.components.catalogue import Catalogue
+from siambench.components.component import Component, Provenance
 from siambench.errors import UsageError
 from siambench.plugin import BackboneEntry, Choice, Float, Int
 from siambench.testing.contracts import CONTRACTS, check, check_component

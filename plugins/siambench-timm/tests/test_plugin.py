@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from siambench.catalogue import Catalogue
+from siambench.components.catalogue import Catalogue
 
 import siambench_timm
 

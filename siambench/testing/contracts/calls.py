@@ -18,7 +18,7 @@ from siambench.interfaces import Indices
 from siambench.plugin import LossEntry, MinerEntry, call_factory
 from siambench.spec import Params
 from siambench.testing.contracts.batches import CLASSES, SIZE, Batch
-from siambench.train import seed_globals
+from siambench.training.loop import seed_globals
 
 SEED = 5
 

@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from siambench.catalogue import Catalogue
-from siambench.components import Component
+from siambench.components.catalogue import Catalogue
+from siambench.components.component import Component
 from siambench.errors import PluginError, UnknownNameError, UsageError
 from siambench.testing.contracts import imports, losses, miners
 from siambench.testing.contracts.blame import sentence

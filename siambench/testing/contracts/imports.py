@@ -8,8 +8,8 @@ import os
 import subprocess
 import sys
 
-from siambench.catalogue import GROUP
-from siambench.components import Component
+from siambench.components.catalogue import GROUP
+from siambench.components.component import Component
 from siambench.errors import PluginError
 from siambench.testing.contracts.terms import Contract
 
@@ -18,7 +18,7 @@ HEAVY = ("torch", "torchvision")
 _CODE = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
-from siambench.catalogue import Catalogue
+from siambench.components.catalogue import Catalogue
 before = set(sys.modules)
 catalogue = Catalogue.load()
 failed = [plugin.error for plugin in catalogue.plugins if plugin.error]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from siambench.components import Component
+from siambench.components.component import Component
 from siambench.errors import PluginError
 from siambench.interfaces import Indices
 from siambench.plugin import LossEntry
@@ -20,7 +20,7 @@ from siambench.testing.contracts.blame import nothing_printed, told_where
 from siambench.testing.contracts.calls import SEED, Answer, answer, answers, build_loss, call_loss, embed
 from siambench.testing.contracts.spaces import each_has_effect, in_space
 from siambench.testing.contracts.terms import Contract
-from siambench.train import pair_indices, seed_globals
+from siambench.training.loop import pair_indices, seed_globals
 
 _STEPS = 6
 _RATE = 0.01

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from siambench.components import Component
+from siambench.components.component import Component
 from siambench.errors import PluginError
 from siambench.plugin import MinerEntry
 from siambench.spec import Method, Params
@@ -19,7 +19,7 @@ from siambench.testing.contracts.blame import nothing_printed, told_where
 from siambench.testing.contracts.calls import SEED, build_miner, mine
 from siambench.testing.contracts.spaces import each_has_effect, in_space
 from siambench.testing.contracts.terms import Contract
-from siambench.train import seed_globals
+from siambench.training.loop import seed_globals
 
 _IMAGES_PER_CLASS = 4
 _FORM = {"triplets": 3, "pairs": 4}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from siambench.components import Component
+from siambench.components.component import Component
 
 State = Literal["passed", "failed", "skipped"]
 

@@ -1,0 +1,1 @@
+"""The formats that a table can be written in."""

@@ -1,0 +1,66 @@
+"""The backbones: from images in [0, 1] to features; the harness adds the linear embedding head."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from siambench.plugin import BackboneEntry, hookimpl
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def mlp(input_shape: tuple[int, int, int], width: int, layers: int, dropout: float) -> nn.Module:
+    """Fully connected layers on the flattened pixels."""
+    from siambench.builtin.backbones.networks import mlp as build
+
+    return build(input_shape, width=width, layers=layers, dropout=dropout)
+
+
+def conv4(input_shape: tuple[int, int, int], width: int, blocks: int, growth: int, dropout: float) -> nn.Module:
+    """Blocks of 3 × 3 convolution, BatchNorm, ReLU and 2 × 2 max-pooling."""
+    from siambench.builtin.backbones.networks import conv4 as build
+
+    return build(input_shape, width=width, blocks=blocks, growth=growth, dropout=dropout)
+
+
+def koch2015(input_shape: tuple[int, int, int], dropout: float) -> nn.Module:
+    """The twin network for Omniglot, its kernels scaled to the input."""
+    from siambench.builtin.backbones.networks import koch2015 as build
+
+    return build(input_shape, dropout=dropout)
+
+
+def resnet18(input_shape: tuple[int, int, int], weights: str) -> nn.Module:
+    """Torchvision's ResNet-18 without its classifier; ``weights`` = none, imagenet or a file."""
+    from siambench.builtin.backbones.networks import resnet18 as build
+
+    return build(input_shape, weights=weights)
+
+
+@hookimpl
+def siambench_backbones() -> dict[str, BackboneEntry]:
+    """Small networks for small images, and a ResNet."""
+    return {
+        "mlp": BackboneEntry(
+            mlp,
+            defaults={"width": 512, "layers": 2, "dropout": 0.0},
+            source="Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, Nature 1986",
+        ),
+        "conv4": BackboneEntry(
+            conv4,
+            defaults={"width": 64, "blocks": 4, "growth": 1, "dropout": 0.0},
+            source="Vinyals et al., Matching Networks for One Shot Learning, NIPS 2016",
+        ),
+        "koch2015": BackboneEntry(
+            koch2015,
+            defaults={"dropout": 0.0},
+            source="Koch, Zemel, Salakhutdinov, Siamese Neural Networks for One-shot Image Recognition, ICML workshop 2015",
+        ),
+        "resnet18": BackboneEntry(
+            resnet18,
+            defaults={"weights": "none"},
+            scratch={"weights": "none"},
+            source="He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition, CVPR 2016",
+        ),
+    }

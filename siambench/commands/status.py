@@ -1,0 +1,143 @@
+"""Where a run stands, from another terminal: ``status``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from siambench.commands.terminal import print_json
+from siambench.wording import duration, printable
+
+if TYPE_CHECKING:
+    from siambench.records.status import Count, Standing, Study
+
+_SHOWN = 5
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def status(directory: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Show where the run stands whose output folder is DIR, while it runs or after it ended.
+
+    DIR is what run has as --out, or the folder of one track in it. Nothing is written, and a running run is not disturbed.
+    """
+    from siambench.records.status import folders, standing_of
+
+    found = [standing_of(folder, now=time.time()) for folder in folders(directory)]
+    if as_json:
+        print_json({"schema": 1, "directory": str(directory), "tracks": [_document(one) for one in found]})
+        return
+    for one in found:
+        for line in _lines(one):
+            click.echo(printable(line))
+
+
+def _lines(one: Standing) -> Iterator[str]:
+    yield f"{one.name} {one.version or ''}".rstrip() + f" in {one.folder}: {_work(one)}"
+    width = max((len(study.method) for study in one.studies), default=0)
+    for study in one.studies:
+        yield f"  {study.method:<{width}}  {study.state:<6}  {_counts(study)}"
+    for unit in one.running:
+        yield f"  running: {unit.told}, process {unit.process} on {unit.host}"
+    units = f"{one.records} records"
+    if one.age is not None:
+        units += f", the last {duration(one.age)} ago"
+    if one.pace is not None:
+        units += f"; {one.pace:.3g} units per minute"
+    if one.left is not None:
+        units += f", about {duration(one.left)} left for what has begun"
+    yield f"  {units}"
+    for failure in one.failures[:_SHOWN]:
+        yield f"  failed: {failure.unit}: {failure.error}"
+    if len(one.failures) > _SHOWN:
+        yield f"  failed: {len(one.failures) - _SHOWN} more, see --json"
+    for sentence in _troubles(one):
+        yield f"  {sentence}"
+
+
+def _work(one: Standing) -> str:
+    if one.holder is None:
+        # A lock that another machine or container holds is not to be seen from here.
+        return "no process of this machine works on it"
+    if one.holder.process is None:
+        return "a process works on it"
+    command = f" ({one.holder.command})" if one.holder.command else ""
+    return f"process {one.holder.process} works on it{command}"
+
+
+def _counts(study: Study) -> str:
+    parts = [f"{name} {_of(count)}" for name, count in (("tuning", study.tune), ("final", study.final)) if count.planned != 0]
+    return ", ".join(parts)
+
+
+def _of(count: Count) -> str:
+    failed = f" ({count.failed} failed)" if count.failed else ""
+    return f"{count.ended}/{'?' if count.planned is None else count.planned}{failed}"
+
+
+def _troubles(one: Standing) -> Iterator[str]:
+    """What is wrong with a folder of records, and what to do about it, a sentence each."""
+    if one.trouble is not None:
+        yield f"the rules cannot be read: {one.trouble}"
+    for path in one.damaged[:_SHOWN]:
+        yield f"damaged: {path} holds no intact record; the run that made it makes it anew"
+    if len(one.damaged) > _SHOWN:
+        yield f"damaged: {len(one.damaged) - _SHOWN} more files"
+    if one.older:
+        yield f"{one.older} records of an older layout: siambench upgrade {one.folder}"
+    if one.newer:
+        yield f"{one.newer} records of a newer layout: install the siambench that wrote them"
+    if one.others:
+        yield f"{one.others} records of another track, or another version of it, are not counted"
+
+
+def _document(one: Standing) -> dict[str, Any]:
+    holder = None
+    if one.holder is not None:
+        holder = {"process": one.holder.process, "command": None if one.holder.command is None else printable(one.holder.command)}
+    studies = [
+        {
+            "method": printable(study.method),
+            "study": study.study,
+            "state": study.state,
+            **{
+                name: {"ended": count.ended, "failed": count.failed, "planned": count.planned}
+                for name, count in (("tune", study.tune), ("final", study.final))
+            },
+        }
+        for study in one.studies
+    ]
+    return {
+        "track": one.name,
+        "version": one.version,
+        "folder": str(one.folder),
+        "holder": holder,
+        "running": [
+            {
+                "unit": unit.unit,
+                "label": printable(unit.label),
+                "epoch": unit.epoch,
+                "epochs": unit.epochs,
+                "seconds": unit.seconds,
+                "host": unit.host,
+                "process": unit.process,
+            }
+            for unit in one.running
+        ],
+        "studies": studies,
+        "records": one.records,
+        "last_record_seconds": one.age,
+        "units_per_minute": one.pace,
+        "seconds_left": one.left,
+        "failed": [{"unit": printable(failure.unit), "error": printable(failure.error)} for failure in one.failures],
+        "damaged": [str(path) for path in one.damaged],
+        "older": one.older,
+        "newer": one.newer,
+        "other_versions": one.others,
+        "trouble": one.trouble,
+    }

@@ -1,0 +1,22 @@
+"""Older records: ``upgrade``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+def upgrade(directory: Path) -> None:
+    """Bring the records in DIRECTORY, which an older siambench wrote, to today's layout.
+
+    DIRECTORY is an output folder of run, or a track's folder. The old files are kept beside the new ones.
+    """
+    from siambench.records.upgrade import upgrade as bring
+
+    for found in bring(directory):
+        for path in found.damaged:
+            click.echo(f"passed over {path}: no intact record", err=True)
+        click.echo(f"{found.folder}: {found.records} records upgraded, {found.current} were up to date")

@@ -1,0 +1,1 @@
+"""What is installed, who provides it, and where it comes from."""

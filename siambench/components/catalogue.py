@@ -1,0 +1,307 @@
+"""What is installed: (kind, name) → component and where it comes from.
+
+Plugins are loaded one by one, each behind its own ``try``: a broken one is listed with its reason and takes
+nothing down but its own components.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from siambench.components import hookspecs
+from siambench.components.component import Component, PluginStatus, Provenance
+from siambench.errors import (
+    ConfigError,
+    DataError,
+    DuplicateNameError,
+    PluginError,
+    SiambenchError,
+    UnknownNameError,
+    UsageError,
+    suggestion,
+)
+from siambench.plugin import ENTRY_OF, MetricEntry, call_factory, valid_name
+from siambench.spec import KINDS, Value
+
+if TYPE_CHECKING:
+    from siambench.interfaces import Dataset
+
+GROUP = "siambench"
+BUILTINS = tuple(f"siambench.builtin.{kind}" for kind in KINDS)
+
+
+class Catalogue:
+    """All components that could be loaded. Use `Catalogue.load`.
+
+    Args:
+        components: every component, two of one name included.
+        plugins: how each plugin fared.
+    """
+
+    def __init__(self, components: tuple[Component, ...], plugins: tuple[PluginStatus, ...]) -> None:
+        self._components = components
+        self.plugins = plugins
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Catalogue:
+        """Load the built-ins and every plugin that `SIAMBENCH_PLUGINS` lets in (unset: all; empty: none)."""
+        allowed = (os.environ if environ is None else environ).get("SIAMBENCH_PLUGINS")
+        wanted = None if allowed is None else {name.strip() for name in allowed.split(",") if name.strip()}
+        manager = pluggy.PluginManager("siambench")
+        manager.add_hookspecs(hookspecs)
+        components: list[Component] = []
+        plugins: list[PluginStatus] = []
+        for plugin, module, distribution in _sources(wanted):
+            found, status = _load_one(manager, plugin, module, distribution)
+            components += found
+            if not isinstance(module, str):
+                plugins.append(status)
+            elif status.error is not None:
+                raise PluginError(f"the built-in {module} is broken: {status.error}")
+        own = tuple(f"{c.kind}:{c.name}" for c in components if c.provenance.plugin == "siambench")
+        builtin = PluginStatus("siambench", "siambench", own_version(), None, own)
+        return cls(tuple(components), (builtin, *plugins))
+
+    def components(self, kind: str | None = None) -> tuple[Component, ...]:
+        """Every component of a kind (or of all), sorted by kind and name; two providers of one name are both there."""
+        chosen = [c for c in self._components if kind in (None, c.kind)]
+        return tuple(sorted(chosen, key=lambda c: (KINDS.index(c.kind), c.name, c.provenance.distribution)))
+
+    def names(self, kind: str) -> list[str]:
+        """The names of one kind, sorted."""
+        return sorted({c.name for c in self._components if c.kind == kind})
+
+    @property
+    def failed(self) -> list[str]:
+        """The plugins that did not load."""
+        return [p.plugin for p in self.plugins if p.error is not None]
+
+    def get(self, kind: str, name: str) -> Component:
+        """The component of that name.
+
+        A loss may also be ``./file.py:Name``; a data set may be ``folder:PATH``; a metric ``recall@10`` finds ``recall@k``,
+        and ``tar@1e-3`` finds ``tar@far``.
+
+        Raises:
+            UnknownNameError: if nothing provides it.
+            DuplicateNameError: if two plugins do.
+            PluginError: if a component in a file does not keep its contract.
+        """
+        check_kind(kind)
+        if kind == "losses" and ".py:" in name:
+            from siambench.components.local_file import component_in_file
+
+            return component_in_file(name)
+        lookup, takes_path = name, False
+        if kind == "datasets" and ":" in name:
+            lookup, takes_path = name.split(":", 1)[0], True
+        if kind == "metrics" and "@" in name:
+            stem, _, k = name.partition("@")
+            if k.isascii() and k.isdigit() and int(k) >= 1:
+                lookup = f"{stem}@k"
+            elif _rate(k) is not None:
+                lookup = f"{stem}@far"
+            if any(c.name == name for c in self._components if c.kind == kind):
+                lookup = name
+        found = [c for c in self._components if (c.kind, c.name) == (kind, lookup)]
+        if not found or (takes_path and not found[0].entry.takes_path):
+            raise UnknownNameError(_singular(kind), name, self.names(kind), self.failed)
+        if len(found) > 1:
+            providers = " and ".join(f"{c.provenance.plugin} ({c.provenance.distribution} {c.provenance.version})" for c in found)
+            raise DuplicateNameError(
+                f"{_singular(kind)} {name!r} is provided twice, by {providers}; uninstall one or restrict loading with SIAMBENCH_PLUGINS"
+            )
+        return found[0]
+
+    def metrics(self, names: Iterable[str]) -> dict[str, MetricEntry]:
+        """Entries by the full names of metrics, ``recall@4`` included.
+
+        Raises:
+            UnknownNameError: if nothing provides one.
+            ConfigError: for a family without its number.
+        """
+        for name in names:
+            if name.endswith(("@k", "@far")):
+                stem = name.partition("@")[0]
+                raise ConfigError(f"{name} is a family of metrics: say which, such as {stem}@{'4' if name.endswith('@k') else '1e-3'}")
+            stem, found, given = name.partition("@")
+            known = self.names("metrics")
+            if found and name not in known and f"{stem}@k" in known and metric_arguments(name).get("k", 0) < 1:
+                raise ConfigError(f"{name}: k must be a whole number of at least 1, got {given!r}")
+            if found and name not in known and f"{stem}@far" in known and "far" not in metric_arguments(name):
+                raise ConfigError(f"{name}: a false accept rate lies between 0 and 1, got {given!r}")
+        return {name: self.get("metrics", name).entry for name in names}
+
+    def dataset(self, name: str, options: Mapping[str, Value]) -> Dataset:
+        """Load a data set by name, ``folder:PATH`` included.
+
+        Raises:
+            UnknownNameError: if nothing provides it.
+            ConfigError: if it has no such option.
+            DataError: if its loader gives something else than a `Dataset`.
+        """
+        from siambench.interfaces import Dataset
+
+        component = self.get("datasets", name)
+        entry = component.entry
+        check_options(component, name, options)
+        path = {"path": name.partition(":")[2]} if entry.takes_path else {}
+        try:
+            dataset = call_factory(entry.build, {**entry.defaults, **options, **path})
+        except (SiambenchError, MemoryError):
+            raise
+        except (Exception, SystemExit) as error:
+            text = f"data set {name!r} of {component.provenance} cannot be loaded: {type(error).__name__}: {error}"
+            raise DataError(text) from error
+        if not isinstance(dataset, Dataset):
+            raise DataError(f"data set {name!r} must give a siambench.interfaces.Dataset, got {type(dataset).__name__}")
+        return dataset
+
+
+def check_kind(kind: str) -> None:
+    """Raise `UsageError` for a kind that does not exist."""
+    if kind not in KINDS:
+        raise UsageError(f"unknown kind {kind!r}{suggestion(kind, KINDS)}; kinds: {', '.join(KINDS)}")
+
+
+def metric_arguments(name: str) -> dict[str, float]:
+    """What the name of a metric asks for: ``{"k": 4}`` of ``recall@4``, ``{"far": 0.001}`` of ``tar@1e-3``."""
+    text = name.partition("@")[2]
+    if text.isascii() and text.isdigit():
+        return {"k": int(text)}
+    rate = _rate(text)
+    return {} if rate is None else {"far": rate}
+
+
+def _rate(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 < value < 1 else None
+
+
+def check_options(component: Component, name: str, options: Mapping[str, Value]) -> None:
+    """Raise `ConfigError` for an option that a data set or a backbone does not have."""
+    defaults = component.entry.defaults
+    for option in options:
+        if option not in defaults:
+            known = ", ".join(sorted(defaults)) or "none"
+            raise ConfigError(
+                f"{_singular(component.kind)} {name!r} has no option {option!r}{suggestion(option, defaults)}; options: {known}"
+            )
+
+
+def plural(kind: str) -> str:
+    """``losses`` of ``loss`` or ``losses``: people say either."""
+    return next((known for known in KINDS if kind in (known, known.removesuffix("s"), known.removesuffix("es"))), kind)
+
+
+def _singular(kind: str) -> str:
+    return {"losses": "loss", "datasets": "data set"}.get(kind, kind[:-1])
+
+
+def own_version() -> str:
+    """The version of the siambench that runs."""
+    try:
+        return importlib.metadata.version("siambench")
+    except importlib.metadata.PackageNotFoundError:
+        return "0+unknown"
+
+
+def _sources(wanted: set[str] | None) -> Iterator[tuple[str, Any, importlib.metadata.Distribution | None]]:
+    own = None
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        own = importlib.metadata.distribution("siambench")
+    for module in BUILTINS:
+        yield "siambench", module, own
+    entry_points = sorted(importlib.metadata.entry_points(group=GROUP), key=lambda e: (e.name, e.value))
+    seen: set[tuple[str, str]] = set()
+    for entry_point in entry_points:
+        # An editable install beside a stale build can list one entry point twice.
+        if (entry_point.name, entry_point.value) in seen or (wanted is not None and entry_point.name not in wanted):
+            continue
+        seen.add((entry_point.name, entry_point.value))
+        yield entry_point.name, entry_point, entry_point.dist
+
+
+def _load_one(
+    manager: pluggy.PluginManager,
+    plugin: str,
+    source: Any,
+    distribution: importlib.metadata.Distribution | None,
+) -> tuple[list[Component], PluginStatus]:
+    name, version = (distribution.name, distribution.version) if distribution else ("unknown", own_version())
+    if distribution is None and isinstance(source, str):
+        name = "siambench"
+    try:
+        # A plugin that prints while it is imported must not spoil a JSON document on stdout.
+        with contextlib.redirect_stdout(sys.stderr):
+            module = importlib.import_module(source) if isinstance(source, str) else source.load()
+            if not isinstance(module, ModuleType):
+                raise PluginError(f"the entry point must name a module, got {type(module).__name__}")  # noqa: TRY301
+            registered = manager.register(module, name=f"{plugin}:{module.__name__}")
+            if registered is None:
+                raise PluginError("registered twice")  # noqa: TRY301
+            found = list(_components_of(manager, module, Provenance(plugin, name, version, _digest(module, distribution))))
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a plugin raises, the host goes on
+        return [], PluginStatus(plugin, name, version, " ".join(f"{type(error).__name__}: {error}".split()), ())
+    return found, PluginStatus(plugin, name, version, None, tuple(f"{c.kind}:{c.name}" for c in found))
+
+
+def _components_of(manager: pluggy.PluginManager, module: ModuleType, provenance: Provenance) -> Iterator[Component]:
+    known = {f"siambench_{kind}" for kind in KINDS}
+    for caller in manager.get_hookcallers(module) or []:
+        if caller.name not in known:
+            raise PluginError(f"unknown hook {caller.name!r}{suggestion(caller.name, known)}")
+        kind = caller.name.removeprefix("siambench_")
+        for implementation in caller.get_hookimpls():
+            if implementation.plugin is not module:
+                continue
+            entries = implementation.function()
+            if not isinstance(entries, Mapping):
+                raise PluginError(f"{caller.name} must return a mapping from names to entries, got {type(entries).__name__}")
+            for name, entry in entries.items():
+                if not valid_name(name):
+                    raise PluginError(f"{name!r} is no name for a component: letters, digits, '.', '_' and '-' only")
+                if not isinstance(entry, ENTRY_OF[kind]):
+                    raise PluginError(f"{caller.name} must map {name!r} to a {ENTRY_OF[kind].__name__}, got {type(entry).__name__}")
+                yield Component(kind, name, entry, provenance)
+
+
+def _digest(module: ModuleType, distribution: importlib.metadata.Distribution | None) -> str | None:
+    """A digest of the source of what was installed from a folder; None where the version says all."""
+    if distribution is not None and not _is_from_folder(distribution):
+        return None
+    file = Path(module.__file__ or "")
+    return _digest_of(file.parent if (file.parent / "__init__.py").is_file() else file)
+
+
+@cache
+def _digest_of(source: Path) -> str:
+    # Once for all modules of a package, and as it was when it was first imported: that is the code which runs.
+    folder, files = (source, sorted(source.rglob("*.py"))) if source.is_dir() else (source.parent, [source])
+    total = hashlib.sha256()
+    for path in files:
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def _is_from_folder(distribution: importlib.metadata.Distribution) -> bool:
+    # `pip install .` and `pip install -e .` both can give other code under the same version; a wheel cannot.
+    text = distribution.read_text("direct_url.json")
+    return text is not None and "dir_info" in json.loads(text)

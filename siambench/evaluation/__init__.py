@@ -1,0 +1,1 @@
+"""Model → embeddings → scores; and the scores of embeddings that somebody brings."""

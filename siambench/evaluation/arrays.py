@@ -1,0 +1,226 @@
+"""Scores of embeddings that somebody brings: arrays in memory or in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from siambench import metrics as pure
+from siambench.components.catalogue import Catalogue
+from siambench.errors import ConfigError, DataError, DataMissingError, MetricError, suggestion
+from siambench.evaluation.scoring import Scores, deepest, score
+from siambench.evaluation.view import Evaluated
+from siambench.metrics.checks import finite_float64
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from siambench.metrics import Distance, NamedPairs
+
+USUAL = ("recall@1", "recall@2", "recall@4", "recall@8", "r_precision", "map@r", "verification_accuracy", "roc_auc", "eer")
+"""The metrics of whoever names none."""
+
+ARRAYS = ("embeddings", "labels", "gallery", "gallery_labels", "groups", "names")
+"""What a file may hold; the first two it must."""
+
+_KINDS = {"i": "whole numbers", "u": "whole numbers", "U": "text", "S": "bytes"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrays:
+    """Embedded items as they are brought.
+
+    Args:
+        embeddings: of the queries, any real type, [Q, D].
+        labels: whole numbers or text, [Q].
+        gallery: embeddings of what queries are compared with, [R, D]; None: each other.
+        gallery_labels: [R].
+        groups: of the queries and then of the gallery, whole numbers or text, [Q + R]: few-shot episodes stay within one.
+        names: of the same items, by which a list of pairs calls them.
+    """
+
+    embeddings: Any
+    labels: Any
+    gallery: Any = None
+    gallery_labels: Any = None
+    groups: Any = None
+    names: Sequence[str] | None = None
+
+
+def evaluate_arrays(
+    arrays: Arrays,
+    *,
+    metrics: Sequence[str] | None = None,
+    distance: Distance = "cosine",
+    seed: int = 0,
+    pairs: NamedPairs | Literal["all"] | None = None,
+) -> Scores:
+    """Score embeddings with the metrics that tracks use; ``per_class`` follows the sorted labels.
+
+    Args:
+        arrays: what to score.
+        metrics: names as in ``siambench list metrics``, ``recall@k`` with its number; None: `USUAL`.
+        distance: ``"cosine"`` or ``"euclidean"``.
+        seed: of what metrics draw: pairs, episodes, k-means.
+        pairs: verification pairs; ``"all"``: every pair, which needs the cosine; None: they are drawn.
+
+    Raises:
+        UnknownNameError: for a metric that nothing provides.
+        ConfigError: for a metric that needs more than embeddings.
+        DataError: if shapes do not fit, labels are no labels, or an embedding is not finite.
+    """
+    catalogue = Catalogue.load()
+    named = catalogue.metrics(tuple(USUAL if metrics is None else metrics))
+    for name, entry in named.items():
+        if entry.needs is not None:
+            raise ConfigError(f"the metric {name} needs {entry.needs!r}, which embeddings alone do not bring")
+    if distance not in ("cosine", "euclidean"):
+        raise ConfigError(f"distance must be cosine or euclidean, got {distance!r}{suggestion(str(distance), ('cosine', 'euclidean'))}")
+    if pairs == "all" and distance != "cosine":
+        raise ConfigError("all pairs are counted by their cosines: they need the distance cosine")
+    points, labels, queries = _joined(arrays)
+    groups = None if arrays.groups is None else _numbered(_values(arrays.groups, len(points), "groups"))[0]
+    truth, classes = _numbered(labels)
+    if queries is None and len(points) < 2:
+        raise DataError(f"there must be at least 2 items to compare, got {len(points)}")
+    try:
+        resolved = pairs if pairs is None or pairs == "all" else pure.resolve_pairs(pairs, _names(arrays.names, len(points)), truth)
+        evaluated = Evaluated(
+            points, truth, seed=seed, queries=queries, groups=groups, distance=distance, depth=deepest(named), pairs=resolved
+        )
+        return score(evaluated, named, classes=classes)
+    except MetricError as error:
+        raise DataError(str(error)) from error
+
+
+def _joined(arrays: Arrays) -> tuple[Tensor, NDArray[Any], int | None]:
+    """All embeddings, all labels, and how many of them are queries where there is a gallery."""
+    points = _embeddings(arrays.embeddings, "embeddings")
+    labels = _values(arrays.labels, len(points), "labels")
+    if (arrays.gallery is None) != (arrays.gallery_labels is None):
+        raise DataError("gallery and gallery_labels come together: one of them is missing")
+    if arrays.gallery is None:
+        return points, labels, None
+    gallery = _embeddings(arrays.gallery, "gallery")
+    gallery_labels = _values(arrays.gallery_labels, len(gallery), "gallery_labels")
+    if gallery.shape[1] != points.shape[1]:
+        raise DataError(f"queries and gallery must have equally many dimensions, got {points.shape[1]} and {gallery.shape[1]}")
+    if _KINDS[labels.dtype.kind] != _KINDS[gallery_labels.dtype.kind]:
+        raise DataError(f"labels and gallery_labels must be of one kind, got {labels.dtype} and {gallery_labels.dtype}")
+    together = np.concatenate([labels, gallery_labels])
+    if together.dtype.kind == "f":
+        # Signed and unsigned 64 bits have no whole type in common, and floating numbers would merge classes.
+        together = np.concatenate([labels.astype(object), gallery_labels.astype(object)])
+    kind = torch.promote_types(points.dtype, gallery.dtype)
+    return torch.cat([points.to(kind), gallery.to(kind)]), together, len(points)
+
+
+def _embeddings(given: Any, name: str) -> Tensor:
+    found = given.detach().cpu() if isinstance(given, Tensor) else _tensor(given, name)
+    if found.ndim != 2 or found.numel() == 0 or found.is_complex() or found.dtype == torch.bool:
+        raise DataError(f"{name} must be real numbers [items, dimensions] and not empty, got {found.dtype} {tuple(found.shape)}")
+    try:
+        exact = finite_float64(found, name=name)
+    except MetricError as error:
+        raise DataError(str(error)) from error
+    # Whole numbers and 16 bits: what they hold, exactly, in the type the metrics compute in.
+    return found if found.dtype in (torch.float32, torch.float64) else exact
+
+
+def _tensor(given: Any, name: str) -> Tensor:
+    try:
+        array = np.asarray(given)
+        # torch shares the memory, which must be its to write and in the machine's order of bytes.
+        return torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W", "E"]))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} must be an array of numbers: {error}") from error
+
+
+def _values(given: Any, items: int, name: str) -> NDArray[Any]:
+    """Whole numbers or text, one per item."""
+    try:
+        values = given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} must be whole numbers or text, one per item: {error}") from error
+    if values.dtype.kind in "OT" and all(isinstance(value, str) for value in values.flat):
+        # As a data frame keeps text.
+        values = values.astype(str)
+    if values.dtype.kind not in _KINDS or values.ndim != 1:
+        raise DataError(f"{name} must be whole numbers or text, one per item, got {values.dtype} of shape {values.shape}")
+    if len(values) != items:
+        raise DataError(f"{name} must hold one value per item, got {len(values)} for {items} items")
+    return values
+
+
+def _numbered(values: NDArray[Any]) -> tuple[Tensor, int]:
+    """Labels as 0 … K - 1 in sorted order, and K. Whole numbers are compared as such: none is rounded."""
+    classes, place = np.unique(values, return_inverse=True)
+    return torch.from_numpy(place.astype(np.int64)), len(classes)
+
+
+def _names(given: Any, items: int) -> list[str]:
+    if given is None:
+        return [str(index) for index in range(items)]
+    if np.ndim(given) != 1 or len(given) != items:
+        raise DataError(f"names must be one per item, got shape {np.shape(given)} for {items} items")
+    return [name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in given]
+
+
+def read_arrays(path: Path) -> Arrays:
+    """Read `ARRAYS` from a ``.npz`` or ``.safetensors`` file; nothing in it is executed.
+
+    Raises:
+        DataMissingError: if there is no such file.
+        DataError: if it cannot be read, or lacks ``embeddings`` or ``labels``.
+    """
+    if not path.is_file():
+        raise DataMissingError(f"no such file: {path}")
+    readers = {".npz": _npz, ".safetensors": _safetensors}
+    if path.suffix not in readers:
+        raise DataError(f"{path} must end in .npz or .safetensors, got {path.suffix or 'no suffix'}")
+    try:
+        found, held = readers[path.suffix](path)
+    except Exception as error:  # a damaged file has a dozen ways to fail inside zipfile, zlib, numpy and safetensors
+        raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {error}") from error
+    if not set(ARRAYS[:2]) <= set(found):
+        raise DataError(f"{path} must hold the arrays embeddings and labels, it holds {', '.join(sorted(held)) or 'none'}")
+    return Arrays(**found)
+
+
+def _npz(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """Those of `ARRAYS` that the file holds, and the names of all it holds."""
+    # Opened here, because numpy leaves a damaged file open.
+    with path.open("rb") as stream:
+        file = np.load(stream, allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            raise DataError("it is a single array without a name")
+        with file:
+            return {name: file[name] for name in file.files if name in ARRAYS}, list(file.files)
+
+
+def _safetensors(path: Path) -> tuple[dict[str, Any], list[str]]:
+    from safetensors.torch import load_file
+
+    found = load_file(path)
+    return {name: value for name, value in found.items() if name in ARRAYS}, list(found)
+
+
+def read_pairs(path: Path) -> NamedPairs:
+    """A list of verification pairs; see `siambench.metrics.parse_pairs` for its forms.
+
+    Raises:
+        DataMissingError: if there is no such file.
+        DataError: if it does not hold.
+    """
+    try:
+        return pure.parse_pairs(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise DataMissingError(f"no such file: {path}") from error
+    except (OSError, MetricError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {error}") from error

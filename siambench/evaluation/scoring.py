@@ -1,0 +1,265 @@
+"""Model → embeddings → scores."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from siambench import metrics
+from siambench.clock import Clock
+from siambench.components.catalogue import metric_arguments
+from siambench.data.transforms import to_device, to_float
+from siambench.errors import DataError, MetricError
+from siambench.evaluation.view import Evaluated
+from siambench.interfaces import Dataset
+from siambench.plugin import MetricEntry, call_factory
+from siambench.tracks.parts import Items
+
+if TYPE_CHECKING:
+    from siambench.metrics import Distance, Pairs
+
+_BATCH = 512
+PER_CLASS_DIGITS = 6
+"""Decimals of the per-class scores in a record: finer than one item of a class of any size met so far."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What an evaluation found.
+
+    Args:
+        scores: by metric; None where it does not apply.
+        per_class: by metric with a score per query, its mean over each class's queries, in order of the classes;
+            None for a class without a query that has a positive.
+        class_queries: how many queries of each class have a positive, in order of the classes.
+        notes: what a reader must know: queries without a positive, reduced precision, standard errors.
+    """
+
+    scores: dict[str, float | None]
+    per_class: dict[str, list[float | None]]
+    class_queries: list[int]
+    notes: dict[str, Any]
+
+
+def embed(
+    model: torch.nn.Module, read: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]], size: int, *, device: torch.device
+) -> Tensor:
+    """Embeddings fp32 [size, D] of items 0 … size - 1, in fp32 whatever the training's precision."""
+    model.eval()
+    memory_format = getattr(model, "memory_format", torch.contiguous_format)
+    parts = []
+    with torch.no_grad():
+        for start in range(0, size, _BATCH):
+            floats = to_float(to_device(read(np.arange(start, min(start + _BATCH, size))), device))
+            parts.append(model(floats.contiguous(memory_format=memory_format)))
+    return torch.cat(parts)
+
+
+class RawPixels(torch.nn.Module):
+    """The anchor ``raw``: the image itself, flattened."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[B, C * H * W] of [B, C, H, W]."""
+        return images.flatten(1)
+
+
+class Concatenated(torch.nn.Module):
+    """Several models as one: their embeddings, each at unit length, side by side, as the Reality Check concatenates its folds.
+
+    Args:
+        models: M of them, each from images [B, C, H, W] to embeddings [B, D].
+    """
+
+    def __init__(self, models: Sequence[torch.nn.Module]) -> None:
+        super().__init__()
+        self.models = torch.nn.ModuleList(models)
+        self.memory_format = getattr(models[0], "memory_format", torch.contiguous_format)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[B, M · D] of [B, C, H, W]."""
+        return torch.cat([functional.normalize(model(images)) for model in self.models], dim=1)
+
+
+def evaluate_items(
+    model: torch.nn.Module,
+    items: Items,
+    named: Mapping[str, MetricEntry],
+    *,
+    seed: int,
+    device: torch.device,
+    distance: Distance = "cosine",
+    pairs: Pairs | Literal["all"] | None = None,
+    clock: Clock | None = None,
+) -> Scores:
+    """Score a model on a part of a data set.
+
+    Args:
+        model: embeds images [B, C, H, W] in [0, 1].
+        items: the part; with a gallery, only the others are queries.
+        named: metric name → entry; a family member such as ``recall@4`` comes under its full name.
+        seed: of the verification pairs and all else that metrics draw.
+        device: where the model is.
+        distance: what near means.
+        pairs: verification pairs by position in ``items``; ``"all"``: every pair; None: they are drawn.
+        clock: counts the time of embedding as its phase ``embed``.
+
+    Raises:
+        DivergedError: if an embedding is not finite.
+    """
+    clock = clock or Clock()
+    with clock.phase("embed"):
+        embeddings = embed(model, items.read, len(items), device=device)
+    labels = torch.from_numpy(items.labels).to(embeddings.device)
+    groups = None if items.groups is None else torch.from_numpy(items.groups).to(embeddings.device)
+    queries = None
+    if items.is_gallery is not None:
+        order = torch.from_numpy(np.argsort(items.is_gallery, kind="stable")).to(embeddings.device)
+        embeddings, labels, groups = embeddings[order], labels[order], None if groups is None else groups[order]
+        queries = int((~items.is_gallery).sum())
+        pairs = pairs if pairs is None or pairs == "all" else _reordered(pairs, order)
+
+    def episodes(name: str) -> tuple[Tensor, Tensor, Tensor] | None:
+        with clock.phase("embed"):
+            return _embed_episodes(model, items.dataset, name, device)
+
+    evaluated = Evaluated(
+        embeddings,
+        labels,
+        seed=seed,
+        queries=queries,
+        groups=groups,
+        distance=distance,
+        depth=deepest(named),
+        pairs=pairs,
+        episodes=episodes,
+    )
+    return score(evaluated, named, classes=len(items.class_names))
+
+
+def pairs_of(path: Path, items: Items) -> Pairs:
+    """The verification pairs that a file names, by position in a part; see `siambench.metrics.parse_pairs` for its forms.
+
+    Items without names are called by their position, from 0.
+
+    Raises:
+        DataError: if the file does not hold, names an item that is not there, or contradicts the labels.
+    """
+    names = items.dataset.item_names
+    own = [str(position) for position in range(len(items))] if names is None else [names[index] for index in items.indices]
+    try:
+        return metrics.resolve_pairs(metrics.parse_pairs(path.read_text(encoding="utf-8-sig")), own, torch.from_numpy(items.labels))
+    except (MetricError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def applies(name: str, entry: MetricEntry, items: Items, *, distance: Distance) -> str | None:
+    """Why a metric has no value on a part, whatever the model: asked of random embeddings; None where it has one."""
+    generator = torch.Generator().manual_seed(0)
+    labels, groups = torch.from_numpy(items.labels), None if items.groups is None else torch.from_numpy(items.groups)
+    points = torch.randn(len(items), 8, generator=generator)
+    evaluated = Evaluated(points, labels, seed=0, groups=groups, distance=distance, depth=deepest([name]))
+    if score(evaluated, {name: entry}, classes=len(items.class_names)).scores[name] is not None:
+        return None
+    return next((note for note in evaluated.notes.values() if isinstance(note, str)), "it does not apply")
+
+
+def deepest(names: Iterable[str]) -> int:
+    """The largest k that the names of metrics ask for, at least 1."""
+    return int(max((arguments["k"] for name in names if "k" in (arguments := metric_arguments(name))), default=1))
+
+
+def score(evaluated: Evaluated, named: Mapping[str, MetricEntry], *, classes: int) -> Scores:
+    """Compute metrics of what was evaluated.
+
+    Args:
+        evaluated: what metrics ask.
+        named: metric name → entry.
+        classes: K of the labels 0 … K - 1.
+
+    Raises:
+        MetricError: if a metric gives something that is no score.
+    """
+    scores: dict[str, float | None] = {}
+    per_class: dict[str, list[float | None]] = {}
+    labels = evaluated.labels[: evaluated.queries]
+    for name, entry in named.items():
+        value = call_factory(entry.compute, {"evaluation": evaluated, **metric_arguments(name)})
+        if isinstance(value, Tensor):
+            scores[name], per_class[name] = _averages(value, labels, classes)
+        else:
+            scores[name] = None if value is None else float(value)
+        found = scores[name]
+        if found is not None and not math.isfinite(found):
+            raise MetricError(f"metric {name} gave {found}, which is no score")
+    notes: dict[str, Any] = dict(evaluated.notes)
+    known = evaluated.relevant > 0
+    if not bool(known.all()):
+        notes["queries_without_positive"] = int((~known).sum())
+    if (
+        metrics.search_precision(evaluated.queries, len(evaluated.labels) - (evaluated.queries if evaluated.has_gallery else 0))
+        != torch.float64
+    ):
+        notes["precision"] = f"similarities in fp32: more than {metrics.FLOAT64_ITEMS} items"
+    counts = torch.bincount(labels[known], minlength=classes).tolist()
+    return Scores(scores, per_class, counts, notes)
+
+
+def separated(parts: Sequence[Scores]) -> Scores:
+    """The mean of the scores of several models, metric by metric and class by class; None where one of them has none.
+
+    Source:
+        Musgrave, Belongie, Lim, A Metric Learning Reality Check, ECCV 2020, section 4.
+    """
+    scores = {name: _mean([part.scores[name] for part in parts]) for name in parts[0].scores}
+    per_class = {
+        name: [_mean(values, PER_CLASS_DIGITS) for values in zip(*(part.per_class[name] for part in parts), strict=True)]
+        for name in parts[0].per_class
+    }
+    # Standard errors and thresholds are of one model each; why a metric does not apply holds for all.
+    notes = {name: note for name, note in parts[0].notes.items() if len(parts) == 1 or not isinstance(note, float)}
+    return Scores(scores, per_class, parts[0].class_queries, notes)
+
+
+def _mean(values: Sequence[float | None], digits: int | None = None) -> float | None:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    mean = math.fsum(known) / len(known)
+    return mean if digits is None else round(mean, digits)
+
+
+def _reordered(pairs: Pairs, order: Tensor) -> Pairs:
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order), device=order.device)
+    place = place.cpu()
+    return dataclasses.replace(pairs, left=place[pairs.left], right=place[pairs.right])
+
+
+def _averages(values: Tensor, labels: Tensor, classes: int) -> tuple[float | None, list[float | None]]:
+    mean, left_out = metrics.average(values)
+    per_class: list[float | None] = [None] * classes
+    found = metrics.class_means(values, labels)
+    for place, value in zip(found.classes.tolist(), found.means.tolist(), strict=True):
+        per_class[place] = round(value, PER_CLASS_DIGITS)
+    return (None if left_out == len(values) else mean), per_class
+
+
+def _embed_episodes(model: torch.nn.Module, dataset: Dataset, name: str, device: torch.device) -> tuple[Tensor, Tensor, Tensor] | None:
+    if name not in dataset.episodes:
+        return None
+    given = dataset.episodes[name]()
+    parts = []
+    for images in (given.support, given.query):
+        flat = images.reshape(-1, *images.shape[2:])
+        found = embed(model, flat.__getitem__, len(flat), device=device)
+        parts.append(found.reshape(*images.shape[:2], -1))
+    return parts[0], parts[1], torch.from_numpy(given.answer).to(device)

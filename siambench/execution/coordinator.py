@@ -1,0 +1,241 @@
+"""The whole benchmark on one page: a request is resolved, planned, tuned, trained, evaluated, and put on a board."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from siambench.board import files as shelf
+from siambench.board.rows import Row, rows_of
+from siambench.board.table import Table, build
+from siambench.records.folder import Folder
+from siambench.records.record import Record
+from siambench.records.running import forget
+from siambench.spec import Context, Unit
+
+if TYPE_CHECKING:
+    from siambench.interfaces import Engine
+    from siambench.studies.request import Prepared
+    from siambench.studies.search import Study
+
+log = logging.getLogger("siambench")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened: ``unit`` ended as ``state`` (done, cached, failed, lost), ``reason`` where it did not go well."""
+
+    unit: Unit
+    state: str
+    reason: str | None
+    record: Record | None
+
+
+@dataclass
+class Outcome:
+    """What a run left."""
+
+    prepared: Prepared
+    records: list[Record] = field(default_factory=list)
+    units: dict[str, int] = field(default_factory=dict)
+    unfinished: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    table: Table | None = None
+
+
+def execute(document: Mapping[str, Any], context: Context) -> Record:
+    """Run one unit; what engines are handed. torch is imported here, in the worker, not in the coordinator."""
+    from siambench.execution.worker import execute as run_unit
+
+    return run_unit(document, context)
+
+
+def unfit(documents: Sequence[Mapping[str, Any]], context: Context) -> str | None:
+    """Why this process cannot run those units, or None; what engines may ask their workers."""
+    from siambench.execution.worker import unfit as unfit_here
+
+    return unfit_here(documents, context)
+
+
+def run(
+    prepared: Prepared,
+    *,
+    out: Path,
+    engine: Callable[[], Engine],
+    notify: Callable[[Event], None] = lambda _: None,
+) -> Outcome:
+    """Run what is not cached, study by study, and build the table.
+
+    Args:
+        prepared: what to run.
+        out: the output folder.
+        engine: makes the engine, when the first unit needs one.
+        notify: told of every unit that ends.
+    """
+    from siambench.studies.search import Study
+
+    folder = Folder(out, prepared.track)
+    outcome = Outcome(prepared, units={"planned": prepared.planned, "done": 0, "cached": 0, "failed": 0, "lost": 0})
+    studies = {plan.key: Study(plan) for plan in prepared.studies}
+    asked = {plan.key: (plan.trials * plan.folds, plan.seeds) for plan in prepared.studies}
+    asked |= {study: (0, number) for study, number in Counter(unit.study for unit in prepared.anchors).items()}
+    with folder.held(asked), _Drain() as drain:
+        _Coordinator(folder, prepared, studies, outcome, engine, notify, drain).run()
+    outcome.unfinished = [s.plan.method.name for s in studies.values() if s.state not in ("done", "failed")]
+    outcome.table = build(prepared.track, _rows(outcome, folder), units=outcome.units, direction=prepared.direction)
+    return outcome
+
+
+def _rows(outcome: Outcome, folder: Folder) -> list[Row]:
+    from siambench.records.record import read_openings
+
+    budgets = {study.key: study.trials for study in outcome.prepared.studies}
+    fresh = rows_of(outcome.prepared.track, outcome.records, openings=read_openings(folder.openings), selected=budgets)
+    return fresh + shelf.shipped_rows(outcome.prepared.track)
+
+
+class _Drain:
+    """First Ctrl-C (or SIGTERM): no new units. Second: stop at once. Only the main thread can take signals."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, *_: object) -> None:
+        self.asked += 1
+
+
+class _Coordinator:
+    """Keeps the engine fed: cached units are answered at once, a study's next units follow from its records."""
+
+    def __init__(
+        self,
+        folder: Folder,
+        prepared: Prepared,
+        studies: Mapping[str, Study],
+        outcome: Outcome,
+        make_engine: Callable[[], Engine],
+        notify: Callable[[Event], None],
+        drain: _Drain,
+    ) -> None:
+        self._folder = folder
+        self._prepared = prepared
+        self._studies = studies
+        self._outcome = outcome
+        self._make_engine = make_engine
+        self._notify = notify
+        self._drain = drain
+        self._engine: Engine | None = None
+        self._open: dict[str, Unit] = {}
+
+    def run(self) -> None:
+        stopped = False
+        try:
+            self._enqueue([*self._prepared.anchors, *(unit for study in self._studies.values() for unit in study.start())])
+            while self._open and not stopped:
+                stopped = self._step()
+        finally:
+            if self._engine is not None:
+                self._engine.close(now=stopped or bool(self._open))
+        self._outcome.interrupted = bool(self._drain.asked)
+
+    def _step(self) -> bool:
+        assert self._engine is not None
+        if self._drain.asked:
+            for key in self._engine.cancel():
+                self._open.pop(key, None)
+            if self._drain.asked > 1:
+                return True
+        for finished in self._engine.wait(0.2):
+            unit = self._open.pop(finished.key, None)
+            if unit is None:
+                continue  # dropped while it ended
+            reason = finished.reason or self._keep(unit, finished.value)
+            if reason is None:
+                self._end(unit, finished.value, "failed" if finished.value["result"]["state"] == "failed" else "done", None)
+            else:
+                forget(self._folder.running, unit.id)
+                self._end(unit, None, "lost", reason)
+        return False
+
+    def _keep(self, unit: Unit, record: Record) -> str | None:
+        try:
+            self._folder.keep(unit, record)
+        except OSError as error:
+            return f"its record cannot be written: {error}"
+        return None
+
+    def _enqueue(self, units: Sequence[Unit]) -> None:
+        waiting = deque(units)
+        while waiting:
+            unit = waiting.popleft()
+            record = self._folder.cached(unit)
+            if record is not None:
+                waiting.extend(self._take(unit, record, "cached", None))
+            elif not self._drain.asked:
+                self._open[unit.id] = unit
+                self._submit(unit)
+
+    def _submit(self, unit: Unit) -> None:
+        if self._engine is None:
+            self._engine = self._make_engine()
+            log.info("engine: %s", self._engine.describe())
+        from siambench.studies.search import settings
+
+        context = Context(
+            records=str(self._folder.records.resolve()),
+            openings=str(self._folder.openings.resolve()),
+            running=str(self._folder.running.resolve()),
+            local=self._prepared.local,
+            search=settings(),
+        )
+        self._engine.submit(unit.id, unit.to_json(), context)
+
+    def _end(self, unit: Unit, record: Record | None, state: str, reason: str | None) -> None:
+        self._enqueue(self._take(unit, record, state, reason))
+
+    def _take(self, unit: Unit, record: Record | None, state: str, reason: str | None) -> list[Unit]:
+        self._outcome.units[state] += 1
+        if record is not None:
+            self._outcome.records.append(record)
+            reason = record["result"]["error"]
+            if record["telemetry"].get("traceback") and state != "cached":
+                log.warning("%s failed\n%s", unit.label, record["telemetry"]["traceback"])
+        else:
+            log.error("%s lost: %s", unit.label, reason)
+        self._notify(Event(unit, state, reason, record))
+        study = self._studies.get(unit.study)
+        return [] if study is None else study.finish(unit, record)
+
+
+def cached_units(prepared: Prepared, out: Path) -> int:
+    """How many of the units that are known before anything runs have a record; what follows from results is not known yet."""
+    from siambench.studies.search import Study
+
+    folder, found = Folder(out, prepared.track), 0
+    studies = {plan.key: Study(plan) for plan in prepared.studies}
+    waiting = deque([*prepared.anchors, *(unit for study in studies.values() for unit in study.start())])
+    while waiting:
+        unit = waiting.popleft()
+        record = folder.cached(unit)
+        if record is not None:
+            found += 1
+            if unit.study in studies:
+                waiting.extend(studies[unit.study].finish(unit, record))
+    return found

@@ -1,0 +1,122 @@
+"""Dask clusters: one made on this machine, or somebody else's, whose workers are asked whether they fit."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+import re
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from siambench.errors import UsageError
+from siambench.execution.engines.limits import why
+from siambench.execution.engines.local import gpu_names
+
+CONNECT = 5.0
+"""Seconds within which a scheduler must answer, and then have a worker."""
+
+_ADDRESS = re.compile(r"\w+://.+:\d+")
+
+
+def local_cluster(workers: int) -> Any:
+    """A scheduler in this process and so many worker processes of one thread each."""
+    import distributed
+
+    names = gpu_names()
+    cluster = distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        resources={"GPU": 1} if names else {},
+        # The limit of a call is kept by the call; Dask's would pause workers at a share of the machine.
+        memory_limit=0,
+        silence_logs=logging.CRITICAL,
+        # A call whose worker died is heard of at once, and tried again by the engine.
+        scheduler_kwargs={"allowed_failures": 0},
+    )
+    with distributed.Client(cluster, set_as_default=False) as client:
+        client.register_plugin(_set_up(names))
+    return cluster
+
+
+def _set_up(gpus: list[str]) -> Any:
+    import distributed
+
+    class Here(distributed.WorkerPlugin):  # type: ignore[misc]  # distributed has no types
+        """What each worker process of a cluster made here does first, a restarted one too."""
+
+        name = "siambench"
+
+        def setup(self, worker: Any) -> None:
+            # Ctrl-C on a terminal reaches the workers too, but it is for the coordinator to drain them.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            if gpus:
+                os.environ["CUDA_VISIBLE_DEVICES"] = gpus[int(worker.name) % len(gpus)]
+
+    return Here()
+
+
+def connected(address: str, cluster: Any) -> Any:
+    """A client of a cluster that has a worker.
+
+    Raises:
+        UsageError: if nothing answers at the address, or no worker is there.
+    """
+    import distributed
+
+    if cluster is None and not _ADDRESS.fullmatch(address):
+        raise UsageError(f"--address of the engine 'dask' is tcp://host:port of a scheduler, or local, got {address!r}")
+    try:
+        client = distributed.Client(cluster or address, set_as_default=False, timeout=CONNECT)
+    except (OSError, ValueError, TimeoutError) as error:
+        what = str(error).partition("\n")[0]
+        raise UsageError(
+            f"no Dask scheduler answers at --address {address!r} ({what}); give tcp://host:port of a running one, or local"
+        ) from error
+    try:
+        client.wait_for_workers(1, timeout=CONNECT)
+    except TimeoutError as error:
+        client.close(timeout=5)
+        raise UsageError(f"the Dask scheduler at {address} has no worker: start some with dask worker {address} --nthreads 1") from error
+    return client
+
+
+def check(client: Any, address: str, fits: Callable[[], str | None] | None) -> None:
+    """Ask each worker, before anything runs.
+
+    Raises:
+        UsageError: if a worker has another siambench, or cannot run the calls.
+    """
+    versions = client.get_versions(packages=["siambench"])["workers"]
+    reasons = {worker: _other_version(found["packages"].get("siambench"), own_version()) for worker, found in versions.items()}
+    if not any(reasons.values()) and fits is not None:
+        answers = client.run(fits, on_error="return")
+        reasons = {worker: why(answer) if isinstance(answer, Exception) else answer for worker, answer in answers.items()}
+    refused = {worker: reason for worker, reason in sorted(reasons.items()) if reason is not None}
+    if refused:
+        worker, reason = next(iter(refused.items()))
+        others = f"; {len(refused) - 1} more cannot either" if len(refused) > 1 else ""
+        raise UsageError(f"the worker {worker} of the Dask cluster at {address} cannot run this: {reason}{others}")
+
+
+def _other_version(there: str | None, here: str | None) -> str | None:
+    if there == here:
+        return None
+    return f"it has siambench {there}, this is {here}" if there else f"siambench is not installed there, this is {here}"
+
+
+def facts(dask_worker: Any) -> tuple[str | None, bool]:
+    """On a worker: its siambench, and whether it declares a GPU."""
+    return own_version(), bool(dask_worker.state.total_resources.get("GPU"))
+
+
+def own_version() -> str | None:
+    """The version of the siambench that runs; None: it was never installed."""
+    try:
+        return importlib.metadata.version("siambench")
+    except importlib.metadata.PackageNotFoundError:
+        return None

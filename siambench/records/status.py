@@ -1,0 +1,311 @@
+"""Where a run stands, told from its output folder alone: what is done, who works on it, how long it may take."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from siambench.errors import ConfigError, DataMissingError
+from siambench.records.lock import Holder, holder_of
+from siambench.records.record import Record, read, row_key, schema_of, track_folders
+from siambench.records.running import RUNNING, Running, running
+from siambench.spec import ANCHORS, FIXED_ANCHORS, RECORD_SCHEMA, Method
+from siambench.tracks.rules import Track, load_track
+
+BUDGETS = "budgets.json"
+"""In a track's folder: study → how many tune and final units the last run asked of it; ``--trials`` is in no other file."""
+
+RECENT = 20
+"""From how many of the last records the pace is taken."""
+
+State = Literal["tuning", "final", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class Count:
+    """Units of one kind.
+
+    Args:
+        ended: how many have a record.
+        failed: how many of those failed.
+        planned: how many there will be, as the last run of the study asked, else by the track's budget; None where neither is told.
+    """
+
+    ended: int
+    failed: int
+    planned: int | None
+
+    @property
+    def left(self) -> int:
+        """How many are still to come, as far as is known."""
+        return max(0, (self.planned or 0) - self.ended)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A method that has begun.
+
+    Args:
+        method: its name, that of an anchor included.
+        study: its key.
+        state: ``"failed"`` where every trial failed, so that there is nothing to train.
+        tune: of tune units; nothing is planned for an anchor.
+        final: of final units of the trial selected last.
+    """
+
+    method: str
+    study: str
+    state: State
+    tune: Count
+    final: Count
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A unit that failed, and why."""
+
+    unit: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One track in an output folder.
+
+    Args:
+        folder: of the track.
+        name: of the track.
+        version: of the track; None where the rules cannot be read.
+        trouble: why the rules cannot be read; None where they can.
+        holder: the process of this machine that works on it.
+        running: the units that run now, the longest first.
+        studies: those that have begun, anchors first; what has no record yet is not known here.
+        failures: the latest first.
+        records: how many intact ones there are of this version of the track.
+        others: how many there are of another track or version.
+        age: seconds since the last unit ended; None without records.
+        pace: units per minute over the last records of the latest run; None with too few of them.
+        left: estimated seconds until what has begun is done; None where nobody works on it, or no pace is known.
+        damaged: files that hold no record.
+        older: how many records an older siambench wrote.
+        newer: how many a newer one wrote.
+    """
+
+    folder: Path
+    name: str
+    version: str | None
+    trouble: str | None
+    holder: Holder | None
+    running: tuple[Running, ...]
+    studies: tuple[Study, ...]
+    failures: tuple[Failure, ...]
+    records: int
+    others: int
+    age: float | None
+    pace: float | None
+    left: float | None
+    damaged: tuple[Path, ...]
+    older: int
+    newer: int
+
+
+@dataclass(frozen=True)
+class _Seen:
+    # What is kept of a record: ten thousand whole ones would be hundreds of megabytes.
+    track: tuple[str, str]
+    group: str
+    study: str
+    method: Method
+    kind: str
+    selected: tuple[int | None, int | None]
+    label: str
+    searched: bool
+    error: str | None
+    ended: float
+
+
+def folders(directory: Path) -> list[Path]:
+    """The folders of tracks in a directory: an output folder of ``run``, or a track's folder itself.
+
+    Raises:
+        DataMissingError: if there are none.
+    """
+    try:
+        found = track_folders(directory)
+    except FileNotFoundError as error:
+        raise DataMissingError(f"no such folder: {directory}; give the folder that run has as --out") from error
+    except OSError as error:
+        raise DataMissingError(f"{directory} cannot be read: {error.strerror}") from error
+    if not found:
+        raise DataMissingError(f"{directory} holds no run: expected {directory / 'records'} or {directory / '<track>' / 'records'}")
+    return found
+
+
+def standing_of(folder: Path, *, now: float) -> Standing:
+    """Where the track in a folder stands.
+
+    Every record is read: with the check of its name, 10,000 of them take some two seconds, so that none are sampled.
+
+    Args:
+        folder: of the track.
+        now: seconds since the epoch.
+    """
+    track, trouble = _rules(folder)
+    seen: list[_Seen] = []
+    damaged: list[Path] = []
+    schemas: list[int] = []
+    for path in (folder / "records").glob("*.json"):
+        record = read(path)
+        one = None if record is None else _seen(record)
+        schema = None if one is not None else schema_of(path)
+        if one is not None:
+            seen.append(one)
+        elif schema not in (None, RECORD_SCHEMA):
+            schemas.append(int(schema or 0))
+        elif path.exists():
+            damaged.append(path)
+    own = seen if track is None else [one for one in seen if one.track == (track.name, track.version)]
+    own.sort(key=lambda one: one.ended)
+    studies = _studies(own, track, _budgets(folder))
+    holder, pace = holder_of(folder / ".lock"), _pace([one.ended for one in own], _started(folder))
+    units_left = sum(study.tune.left + study.final.left for study in studies)
+    return Standing(
+        folder=folder,
+        name=folder.name if track is None else track.name,
+        version=None if track is None else track.version,
+        trouble=trouble,
+        holder=holder,
+        running=tuple(running(folder / RUNNING)),
+        studies=studies,
+        failures=tuple(Failure(one.label, one.error) for one in reversed(own) if one.error is not None),
+        records=len(own),
+        others=len(seen) - len(own),
+        age=max(0.0, now - own[-1].ended) if own else None,
+        pace=pace,
+        left=60 * units_left / pace if holder is not None and pace and units_left else None,
+        damaged=tuple(sorted(damaged)),
+        older=sum(schema < RECORD_SCHEMA for schema in schemas),
+        newer=sum(schema > RECORD_SCHEMA for schema in schemas),
+    )
+
+
+def _rules(folder: Path) -> tuple[Track | None, str | None]:
+    file = next((path for path in (folder / "track.json", folder / "track.toml") if path.is_file()), None)
+    if file is None:
+        return None, f"no {folder / 'track.json'}: how many units are planned is not known"
+    try:
+        return load_track(str(file)), None
+    except ConfigError as error:
+        return None, str(error)
+
+
+def _budgets(folder: Path) -> dict[str, tuple[int, int]]:
+    try:
+        document = json.loads((folder / BUDGETS).read_text(encoding="utf-8"))
+        return {str(study): (int(tune), int(final)) for study, (tune, final) in document.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def leave_budgets(folder: Path, asked: Mapping[str, tuple[int, int]]) -> None:
+    """Leave how many tune and final units a run asks of each study, beside what earlier runs left of theirs.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    temporary = (folder / BUDGETS).with_suffix(".part")
+    temporary.write_text(json.dumps({**_budgets(folder), **asked}, indent=0) + "\n", encoding="utf-8")
+    temporary.replace(folder / BUDGETS)
+
+
+def _started(folder: Path) -> float:
+    # A run writes the rules when it has the lock; what ended before belongs to an earlier one.
+    try:
+        return (folder / "track.json").stat().st_mtime
+    except OSError:
+        return -math.inf
+
+
+def _seen(record: Record) -> _Seen | None:
+    try:
+        unit, result = record["result"]["unit"], record["result"]
+        method = Method(**unit["method"])
+        tune = unit["kind"] == "tune"
+        return _Seen(
+            track=(unit["track"], unit["track_version"]),
+            group=row_key(unit),
+            study=unit["study"],
+            method=method,
+            kind=unit["kind"],
+            selected=(unit["trial"], unit["stop_epoch"]),
+            label=f"{method.name} trial {unit['trial']} fold {unit['fold']}" if tune else f"{method.name} seed {unit['repetition']}",
+            searched=bool(unit["space"]),
+            error=str(result["error"]) if result["state"] == "failed" else None,
+            ended=_ended(record["telemetry"]),
+        )
+    except (KeyError, TypeError):
+        return None
+
+
+def _ended(telemetry: Mapping[str, Any]) -> float:
+    times = [telemetry.get("started"), telemetry.get("total_seconds")]
+    return math.fsum(float(time) for time in times if isinstance(time, int | float))
+
+
+def _studies(seen: Sequence[_Seen], track: Track | None, budgets: Mapping[str, tuple[int, int]]) -> tuple[Study, ...]:
+    """From records in order of their end."""
+    groups: dict[str, list[_Seen]] = {}
+    for one in seen:
+        groups.setdefault(one.group, []).append(one)
+    studies = [(_anchor if group[0].method.is_anchor else _study)(group, track, budgets.get(group[0].study)) for group in groups.values()]
+    return tuple(sorted(studies, key=lambda study: (study.method.split("@")[0] not in ANCHORS, study.method, study.study)))
+
+
+def _anchor(group: Sequence[_Seen], track: Track | None, asked: tuple[int, int] | None) -> Study:
+    _, seeds = asked or _planned(track, searched=False)
+    final = _count(group, 1 if group[0].method.loss in FIXED_ANCHORS else seeds)
+    return Study(group[0].method.name, group[0].study, "final" if final.left else "done", Count(0, 0, 0), final)
+
+
+def _study(group: Sequence[_Seen], track: Track | None, asked: tuple[int, int] | None) -> Study:
+    tuned = [one for one in group if one.kind == "tune"]
+    finals = [one for one in group if one.kind == "final"]
+    # A larger budget than before may have selected another trial: what was trained for the one before is no part of the row.
+    chosen = [one for one in finals if one.selected == finals[-1].selected]
+    tune, final = asked or _planned(track, searched=group[0].searched)
+    if tune is not None and finals and (not tuned or tuned[-1].ended <= finals[-1].ended):
+        # Final models come after tuning, so it has ended, maybe with fewer trials than the track's.
+        tune = len(tuned)
+    tuning = _count(tuned, tune)
+    state: State = "tuning"
+    if not tuning.left and tuning.planned is not None:
+        in_vain = tuned and tuning.failed == tuning.ended and not finals
+        final = 0 if in_vain else final
+        state = "failed" if in_vain else ("final" if _count(chosen, final).left else "done")
+    elif track is None and finals:
+        state = "final"
+    return Study(group[0].method.name, group[0].study, state, tuning, _count(chosen, final))
+
+
+def _planned(track: Track | None, *, searched: bool) -> tuple[int | None, int | None]:
+    if track is None:
+        return None, None
+    # With nothing to search every trial would be the same: one is run.
+    return (track.budget.trials if searched else 1) * track.split.folds, track.budget.seeds
+
+
+def _count(seen: Sequence[_Seen], planned: int | None) -> Count:
+    # A run with a larger budget than the track's has more than planned.
+    return Count(len(seen), sum(one.error is not None for one in seen), None if planned is None else max(planned, len(seen)))
+
+
+def _pace(ended: Sequence[float], started: float) -> float | None:
+    """Units per minute between the last of these times, which are in order."""
+    recent = [time for time in ended if time >= started][-RECENT:]
+    if len(recent) < 3 or recent[-1] <= recent[0]:
+        return None
+    return 60 * (len(recent) - 1) / (recent[-1] - recent[0])

@@ -1,0 +1,240 @@
+"""A request, as the command line or Python says it, resolved against what is installed: nothing has run yet."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from siambench.components.catalogue import Catalogue, check_options
+from siambench.components.component import Component
+from siambench.data.locate import find
+from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError
+from siambench.spec import EVERY_PAIR, Feed, Method, Unit, Value
+from siambench.studies import plan as planning
+from siambench.tracks.adhoc import adhoc_track
+from siambench.tracks.parts import Custody
+from siambench.tracks.rules import Comparison, MethodRules, Track, edit_track, load_comparison, load_track, track_folder
+from siambench.tracks.split import Split, cut
+
+if TYPE_CHECKING:
+    from siambench.interfaces import Dataset
+    from siambench.plugin import MetricEntry
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for, as the command line says it; every field may be left out."""
+
+    comparison: str | None = None
+    track: str | None = None
+    losses: tuple[str, ...] = ()
+    miners: tuple[str, ...] = ()
+    backbone: str | None = None
+    dataset: str | None = None
+    feed: Feed = "classes"
+    trials: int | None = None
+    seeds: int | None = None
+    changes: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request resolved: nothing has run, and all that can be wrong with a request has been found."""
+
+    track: Track
+    studies: tuple[planning.StudyPlan, ...]
+    anchors: tuple[Unit, ...]
+    refused: tuple[planning.Refused, ...]
+    local: Mapping[str, str]
+    direction: str
+
+    @property
+    def planned(self) -> int:
+        """Number of units, if every study comes to its final models."""
+        return len(self.anchors) + sum(s.trials * s.folds + s.seeds for s in self.studies)
+
+
+def prepare(request: Request, catalogue: Catalogue) -> Prepared:
+    """Resolve a request against what is installed.
+
+    Raises:
+        UsageError: with the first thing that does not hold.
+        EmptyPlanError: if every combination was refused.
+    """
+    comparison, track = _comparison(request, catalogue)
+    changes = {**comparison.set, **request.changes}
+    # The budget that rows are judged by stays the track's: another one is a request, and marks the row.
+    other_budget = {key: changes.pop(key) for key in [key for key in changes if key.startswith("budget.")]}
+    budget = edit_track(track, other_budget)[0].budget
+    track, fixed = edit_track(track, changes)
+    # Names first: a typo should not have to wait for data.
+    dataset_component = catalogue.get("datasets", track.dataset.name)
+    metrics = {name: catalogue.get("metrics", name) for name in track.metrics.report}
+    shared = {"dataset": str(dataset_component.provenance), "metrics": "; ".join(sorted({str(c.provenance) for c in metrics.values()}))}
+    dataset_name, local = _dataset_name(track.dataset.name)
+    methods, refused = [], []
+    named = planning.methods_of(comparison.methods)
+    _check_model_options(changes, named, track)
+    for asked in named:
+        parts, method, paths = _parts(asked, track, catalogue, shared)
+        for name, path in paths.items():
+            if local.get(name, path) != path:
+                raise UsageError(f"two files give the name {name!r}: rename one of {local[name]} and {path}")
+        local |= paths
+        reason = planning.refusal(method, parts.loss)
+        if reason is None:
+            methods.append((method, parts))
+        elif len(named) == 1:
+            raise CombinationError(reason)
+        else:
+            refused.append(planning.Refused(method, reason))
+    if not methods:
+        raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
+
+    catalogue.metrics(track.metrics.report)
+    dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
+    split = cut(dataset, track.split.model_dump())
+    evaluation, pairs_path = _evaluation(request, comparison, track, dataset, split)
+    local |= pairs_path
+    track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": dataset_name})})
+    for name, component in metrics.items():
+        if component.entry.needs is not None and component.entry.needs not in dataset.episodes:
+            raise ConfigError(f"the metric {name} needs {component.entry.needs!r}, which data set {track.dataset.name} does not bring")
+    augment = dataset_component.entry.augment if track.augment is None else track.augment.model_dump(mode="json")
+    _check_primary(track, metrics[track.metrics.primary].entry, dataset, split)
+    studies = [
+        planning.study_plan(
+            method,
+            parts,
+            track,
+            fingerprint=split.fingerprint,
+            dataset_options={**dataset_component.entry.defaults, **track.dataset.options},
+            augment=augment,
+            trials=request.trials or comparison.trials or budget.trials,
+            seeds=request.seeds or comparison.seeds or budget.seeds,
+            fixed=fixed,
+            maximise=metrics[track.metrics.primary].entry.direction == "max",
+            evaluation=evaluation,
+        )
+        for method, parts in methods
+    ]
+    planning.check_fixed(fixed, studies)
+    return Prepared(
+        track, tuple(studies), _anchors(studies, catalogue), tuple(refused), local, metrics[track.metrics.primary].entry.direction
+    )
+
+
+def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Track]:
+    flags = request.losses or request.miners or request.feed != "classes"
+    if request.comparison is not None:
+        if flags or request.track or request.dataset or request.backbone:
+            raise UsageError("a comparison file says which track and methods to run: give either the file or --track, --loss, --miner, …")
+        comparison = load_comparison(request.comparison)
+        return comparison, load_track(comparison.track)
+    if not request.losses:
+        raise UsageError(f"name a loss with --loss, or a comparison file; losses: {', '.join(catalogue.names('losses'))}")
+    if request.track and request.dataset:
+        raise UsageError("--track fixes the data set: give one of --track and --dataset")
+    backbone = None
+    if request.track is not None:
+        track = load_track(request.track)
+        backbone = request.backbone if request.backbone != track.model.backbone else None
+    elif request.dataset is not None or request.backbone is not None:
+        track = adhoc_track(catalogue, request.dataset, request.backbone)
+    else:
+        track = load_track("glyphs")
+    rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=request.feed, backbone=backbone)
+    return Comparison(track=track.name, methods=[rules]), track
+
+
+def _evaluation(
+    request: Request, comparison: Comparison, track: Track, dataset: Dataset, split: Split
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The resolved rules of scoring, and where the list of pairs is: a path is a fact of this machine, its content is not.
+
+    Raises:
+        DataMissingError: if the list is nowhere.
+        DataError: if it does not hold.
+    """
+    rules = track.evaluation.model_dump(mode="json")
+    if track.evaluation.pairs == EVERY_PAIR and track.evaluation.distance != "cosine":
+        raise ConfigError(f"evaluation.pairs = {EVERY_PAIR!r} counts cosines: it needs evaluation.distance = 'cosine'")
+    if track.evaluation.pairs in ("", EVERY_PAIR):
+        return rules, {}
+    from siambench.evaluation.scoring import pairs_of
+
+    named = request.track or comparison.track
+    path = find(track.evaluation.pairs, beside=None if request.dataset else track_folder(named))
+    pairs_of(path, Custody(dataset, split, kind="final", fold=None, opened=lambda: None).test())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {**rules, "pairs": path.name, "pairs_digest": digest}, {f"pairs:{path.name}": str(path)}
+
+
+def _check_primary(track: Track, entry: MetricEntry, dataset: Dataset, split: Split) -> None:
+    """Refuse a primary metric that a fold cannot have: found out by asking it of random embeddings of the right labels.
+
+    Raises:
+        ConfigError: with the metric's own reason.
+    """
+    if track.metrics.primary == "map@r":
+        # Split rules see to it that there is something to retrieve, and torch need not be imported to say so.
+        return
+    from siambench.evaluation.scoring import applies
+
+    primary, distance, group = track.metrics.primary, track.evaluation.distance, track.split.group
+    if primary == "verification_accuracy" and track.evaluation.pairs == EVERY_PAIR:
+        raise ConfigError("over all pairs there are no folds to choose a threshold on: verification_accuracy cannot be the primary metric")
+    for fold in range(len(split.folds)):
+        validation = Custody(dataset, split, kind="tune", fold=fold, opened=lambda: None, group=group).validation()
+        reason = applies(primary, entry, validation, distance=distance)
+        if reason is not None:
+            raise ConfigError(f"the primary metric {primary} has no value on fold {fold}: {reason}")
+    # Of the test part the labels alone are looked at, which planning has read for the split.
+    test = Custody(dataset, split, kind="final", fold=None, opened=lambda: None, group=group).test()
+    reason = None if entry.needs or track.evaluation.pairs else applies(primary, entry, test, distance=distance)
+    if reason is not None:
+        raise ConfigError(f"the primary metric {primary} has no value on the test part: {reason}")
+
+
+def _check_model_options(changes: Mapping[str, Value], methods: Sequence[Method], track: Track) -> None:
+    if any(method.backbone in (None, track.model.backbone) for method in methods):
+        return
+    for key in changes:
+        if key.startswith("model.options."):
+            raise ConfigError(f"--set {key} is for the track's backbone {track.model.backbone!r}, which no method here uses")
+
+
+def _dataset_name(name: str) -> tuple[str, dict[str, str]]:
+    # A path is a fact of this machine: units carry the folder's name, the context of a run says where it is.
+    kind, found, path = name.partition(":")
+    if not found:
+        return name, {}
+    short = f"{kind}:{Path(path).expanduser().resolve().name}"
+    return short, {short: f"{kind}:{Path(path).expanduser().resolve()}"}
+
+
+def _parts(method: Method, track: Track, catalogue: Catalogue, shared: Mapping[str, str]) -> tuple[planning.Parts, Method, dict[str, str]]:
+    loss = catalogue.get("losses", method.loss)
+    miner = catalogue.get("miners", method.miner)
+    backbone = catalogue.get("backbones", method.backbone or track.model.backbone)
+    sampler = catalogue.get("samplers", "balanced-pairs" if method.feed == "pairs" else loss.entry.sampler)
+    if backbone.name == track.model.backbone:
+        check_options(backbone, backbone.name, track.model.options)
+    components: dict[str, Component] = {"loss": loss, "backbone": backbone, "sampler": sampler}
+    if method.miner != "none":
+        components["miner"] = miner
+    provenance = {**shared, **{kind: str(c.provenance) for kind, c in components.items()}}
+    paths = {loss.name: f"{loss.path}:{loss.name.rpartition(':')[2]}"} if loss.path else {}
+    return planning.Parts(loss.entry, miner.entry, backbone.entry, provenance), dataclasses.replace(method, loss=loss.name), paths
+
+
+def _anchors(studies: Sequence[planning.StudyPlan], catalogue: Catalogue) -> tuple[Unit, ...]:
+    harness = str(next(c.provenance for c in catalogue.components("losses") if c.provenance.plugin == "siambench"))
+    units: dict[str, Unit] = {}
+    for study in studies:
+        units |= {unit.id: unit for unit in planning.anchor_units(study, harness)}
+    return tuple(units.values())

@@ -1,0 +1,190 @@
+"""What a unit is handed: parts of a data set, and the test part only where it may see it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from siambench.errors import CustodyError, DataError, LostError
+from siambench.tracks.split import Split
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from siambench.interfaces import Dataset
+
+
+@dataclass(frozen=True)
+class Items:
+    """A part of a data set as training and evaluation see it.
+
+    Args:
+        dataset: where the images are read from.
+        indices: which of its items, int64 [N].
+        labels: their classes, renumbered 0 … K - 1 in order of the data set's, int64 [N].
+        class_names: one per class.
+        groups: number of the group of each item (the attribute that the track's folds follow), int64 [N]; None without one.
+        is_gallery: which items queries are compared with, bool [N]; None: all with all.
+    """
+
+    dataset: Dataset
+    indices: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    class_names: Sequence[str]
+    groups: NDArray[np.int64] | None = None
+    is_gallery: NDArray[np.bool_] | None = None
+
+    def read(self, positions: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Images by their position in this part, uint8 [B, C, H, W].
+
+        Raises:
+            LostError: if a file cannot be read any more: that is no method's result.
+        """
+        try:
+            return self.dataset.read(self.indices[positions])
+        except OSError as error:
+            raise LostError(f"the images cannot be read: {error}") from error
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+def turned(items: Items) -> Items:
+    """Four times the classes: each as it is, and turned by 90°, 180° and 270°.
+
+    Raises:
+        DataError: if the images are not square.
+
+    Source:
+        Santoro, Bartunov, Botvinick, Wierstra, Lillicrap, Meta-Learning with Memory-Augmented Neural Networks, ICML 2016.
+    """
+    dataset, size, classes = items.dataset, len(items.dataset.labels), len(items.class_names)
+    if dataset.shape[1] != dataset.shape[2]:
+        raise DataError(f"training.rotate_classes needs square images, got {dataset.shape[1]} × {dataset.shape[2]}")
+
+    def read(indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        images = np.array(dataset.read(indices % size))
+        for quarter in range(1, 4):
+            chosen = indices // size == quarter
+            images[chosen] = np.rot90(images[chosen], quarter, axes=(2, 3))
+        return images
+
+    whole = dataclasses.replace(
+        dataset,
+        labels=np.concatenate([dataset.labels + quarter * len(dataset.class_names) for quarter in range(4)]),
+        read=read,
+        class_names=[f"{name} {90 * quarter}°" for quarter in range(4) for name in dataset.class_names],
+        class_attributes={},
+        parts={},
+        digests=None,
+        item_names=None,
+    )
+    return Items(
+        whole,
+        np.concatenate([items.indices + quarter * size for quarter in range(4)]),
+        np.concatenate([items.labels + quarter * classes for quarter in range(4)]),
+        [f"{name} {90 * quarter}°" for quarter in range(4) for name in items.class_names],
+    )
+
+
+class Custody:
+    """Hands a unit the parts it may see. A guard against accidents, not against malice.
+
+    A tune unit gets a data set that refuses to read any item of the test part and has no official episodes.
+
+    Args:
+        dataset: the whole data set.
+        split: how it is cut.
+        kind: of the unit.
+        fold: of a tune unit; None for a final one.
+        group: the class attribute that the folds follow, or None.
+        opened: called before the first test item is handed out, to log the opening.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        split: Split,
+        *,
+        kind: Literal["tune", "final"],
+        fold: int | None,
+        opened: Callable[[], None],
+        group: str | None = None,
+    ) -> None:
+        self._dataset = dataset if kind == "final" else _without(dataset, split.test)
+        self._split = split
+        self._kind = kind
+        self._fold = fold
+        self._opened = opened
+        self._group = group
+
+    def training(self) -> Items:
+        """A tune unit's fold without its validation classes; all of trainval for a final unit."""
+        if self._kind == "final":
+            return self._items(self._split.trainval)
+        return self._items(self._split.folds[self._fold or 0][0])
+
+    def fold_training(self, fold: int) -> Items:
+        """What one of the fold-models of the Reality Check's protocol trains on: trainval without that fold's validation classes.
+
+        Raises:
+            CustodyError: for a tune unit, which has a fold of its own.
+        """
+        if self._kind != "final":
+            raise CustodyError("a tune unit trains on its own fold")
+        return self._items(self._split.folds[fold][0])
+
+    @property
+    def folds(self) -> int:
+        """How many folds the split has."""
+        return len(self._split.folds)
+
+    def validation(self) -> Items:
+        """The held-out classes of a tune unit's fold.
+
+        Raises:
+            CustodyError: for a final unit, which trains on them.
+        """
+        if self._kind == "final":
+            raise CustodyError("a final unit has no validation part: it trains on all of trainval")
+        return self._items(self._split.folds[self._fold or 0][1])
+
+    def test(self) -> Items:
+        """The test part, its opening logged.
+
+        Raises:
+            CustodyError: for a tune unit.
+        """
+        if self._kind != "final":
+            raise CustodyError("a tune unit asked for the test part, which is withheld from it")
+        self._opened()
+        items = self._items(self._split.test)
+        if self._split.gallery is None:
+            return items
+        return dataclasses.replace(items, is_gallery=np.isin(items.indices, self._split.gallery))
+
+    def _items(self, indices: NDArray[np.int64]) -> Items:
+        classes, labels = np.unique(self._dataset.labels[indices], return_inverse=True)
+        names = [str(self._dataset.class_names[c]) for c in classes]
+        groups = None
+        if self._group is not None and self._group in self._dataset.class_attributes:
+            attribute = self._dataset.class_attributes[self._group]
+            _, number = np.unique([attribute[c] for c in classes], return_inverse=True)
+            groups = number.astype(np.int64)[labels]
+        return Items(self._dataset, indices, labels.astype(np.int64), names, groups)
+
+
+def _without(dataset: Dataset, withheld: NDArray[np.int64]) -> Dataset:
+    hidden = np.zeros(len(dataset.labels), dtype=bool)
+    hidden[withheld] = True
+
+    def read(indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        if hidden[indices].any():
+            raise CustodyError("a tune unit tried to read a test item, which is withheld from it")
+        return dataset.read(indices)
+
+    return dataclasses.replace(dataset, read=read, episodes={}, parts={}, digests=None, item_names=None)

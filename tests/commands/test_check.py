@@ -1,0 +1,140 @@
+"""`siambench check` as a plugin author meets it: every test runs a real process."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from shared import plugin_folder
+
+from siambench.testing.contracts import CONTRACTS
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+LOSSES = """
+import torch
+
+
+class Talks(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        print("a loss that talks")
+        return embeddings.square().mean() + (embeddings[:, 0] * torch.arange(len(embeddings))).mean()
+
+
+class Paints(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        raise ValueError("\\x1b[2J\\x9bred " + 40 * "and much more ")
+"""
+
+BROKEN = 'return {"one": LossEntry(lambda: 1, source="made up")}'
+BACKBONE = 'return {"flat": BackboneEntry(lambda: None, source="made up")}'
+
+
+@pytest.fixture
+def losses(tmp_path):
+    """A file of two losses, each broken in its own way."""
+    path = tmp_path / "losses.py"
+    path.write_text(LOSSES, encoding="utf-8")
+    return path
+
+
+@pytest.mark.slow
+def test_what_ships_passes(siambench):
+    """`check siambench` shows each contract of each built-in loss and miner within 100 columns, counts on stderr, and exits 0."""
+    done = siambench("check", "siambench")
+    blocks = {name: lines.splitlines() for name, lines in re.findall(r"^(\S+)\n((?:  .*\n)+)", done.stdout, flags=re.MULTILINE)}
+
+    assert 0 == done.returncode, done.stderr
+    assert re.search(r"^[1-9]\d* passed, 0 failed, [1-9]\d* skipped$", done.stderr, flags=re.MULTILINE)
+    assert "their kinds have no contracts yet: datasets" in done.stderr
+    assert {"plugin:siambench", "losses:triplet", "miners:distance-weighted"} <= set(blocks)
+    assert [contract.name for contract in CONTRACTS["losses"]] == [line.split()[0] for line in blocks["losses:triplet"]]
+    assert 100 >= max(map(len, done.stdout.splitlines()))
+
+
+def test_the_readmes_loss_passes(siambench, tmp_path):
+    """The README's loss in a file breaks no contract; light-import is skipped, for a file may import torch."""
+    block = next(b for b in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "class MyLoss" in b)
+    (tmp_path / "mine.py").write_text(block)
+    done = siambench("check", "./mine.py:MyLoss")
+
+    assert 0 == done.returncode, done.stderr
+    assert re.search(r"light-import +skipped +a file may import torch", done.stdout)
+
+
+def test_a_broken_contract_exits_6_and_the_document_is_whole(siambench, losses):
+    """With --json stdout is one document, whatever the loss prints; each failed contract has its reason; the exit code is 6."""
+    done = siambench("check", "./losses.py:Talks", "--json")
+    document = json.loads(done.stdout)
+    found = {outcome["contract"]: outcome for outcome in document["outcomes"]}
+
+    assert 6 == done.returncode
+    assert (1, "./losses.py:Talks") == (document["schema"], document["target"])
+    assert {"permutation", "quiet"} == {name for name, outcome in found.items() if outcome["state"] == "failed"}
+    assert "'a loss that talks" in found["quiet"]["reason"]
+    assert found["scalar"] == {"component": "losses:losses.py:Talks", "contract": "scalar", "state": "passed", "reason": None}
+    assert document["counts"] == {s: sum(o["state"] == s for o in document["outcomes"]) for s in ("passed", "failed", "skipped")}
+    assert (
+        "siambench: ./losses.py:Talks breaks its contracts: losses:losses.py:Talks permutation, losses:losses.py:Talks quiet" in done.stderr
+    )
+
+
+def test_what_a_component_raises_is_shown_within_the_table(siambench, losses):
+    """A long error text with control codes is wrapped to 100 columns with the codes spelt out, and no traceback is shown."""
+    done = siambench("check", "./losses.py:Paints")
+
+    assert 6 == done.returncode
+    assert r"it raises ValueError: \x1b[2J\x9bred and much more" in done.stdout
+    assert [] == [code for code in ("\x1b", "\x9b", "Traceback") if code in done.stdout + done.stderr]
+    assert 100 >= max(map(len, done.stdout.splitlines()))
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("siamese", ["unknown plugin 'siamese', did you mean 'siambench'?", "plugins that failed to load: broken"]),
+        ("triplet", ["'triplet' is a loss", "siambench check siambench"]),
+        ("./losses.py:Speaks", ["'Speaks'", "Talks"]),
+        ("broken", ["plugin 'broken' of broken 1.0 failed to load: NameError: name 'nothing' is not defined"]),
+    ],
+)
+def test_what_cannot_be_examined_exits_4(siambench, losses, tmp_path, target, words):
+    """An unknown plugin, a component's name, a class that is not there and a plugin that failed each get one sentence and exit 4."""
+    place = plugin_folder(tmp_path, "broken", "", "return nothing")
+    done = siambench("check", target, env={"PYTHONPATH": str(place), "SIAMBENCH_PLUGINS": "broken"})
+
+    assert (4, "") == (done.returncode, done.stdout)
+    assert 1 == len(done.stderr.splitlines())
+    assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_a_plugin_without_losses_and_miners_is_told_so(siambench, tmp_path):
+    """A plugin of backbones alone has its import examined, is told which of its kinds have no contracts yet, and exits 0."""
+    place = plugin_folder(tmp_path, "trunks", "", BACKBONE, hook="backbones")
+    done = siambench("check", "trunks", env={"PYTHONPATH": str(place), "SIAMBENCH_PLUGINS": "trunks"})
+
+    assert (0, "plugin:trunks\n  light-import  passed\n") == (done.returncode, done.stdout)
+    assert "trunks has neither losses nor miners\n" in done.stderr
+    assert "no contracts yet: backbones (1)\n1 passed, 0 failed, 0 skipped\n" in done.stderr
+
+
+@pytest.mark.slow
+def test_an_installed_plugin_that_is_heavy_and_broken_fails_both(siambench, tmp_path):
+    """A plugin whose module imports torch and whose factory gives no module exits 6 and names both contracts."""
+    place = plugin_folder(tmp_path, "heavy", "import torch", BROKEN)
+    done = siambench("check", "heavy", env={"PYTHONPATH": str(place), "SIAMBENCH_PLUGINS": "heavy"})
+
+    assert 6 == done.returncode
+    assert "siambench: heavy breaks its contracts: plugin:heavy light-import, losses:one scalar\n" in done.stderr
+
+
+def test_the_help_imports_no_torch(siambench):
+    """`check --help` says what it takes and how it exits, and comes out without torch."""
+    done = siambench("check", "--help", env={"PYTHONPROFILEIMPORTTIME": "1"})
+
+    assert "./FILE.py:NAME" in done.stdout
+    assert "Exits 6" in done.stdout
+    assert "siambench.commands.terminal" in done.stderr
+    assert not re.search(r"\| +torch\b", done.stderr)

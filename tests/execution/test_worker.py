@@ -1,0 +1,595 @@
+import dataclasses
+import importlib.metadata
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from siambench.components.catalogue import Catalogue
+from siambench.components.component import Component, Provenance
+from siambench.errors import DataError, DataMissingError, LostError
+from siambench.evaluation.scoring import Concatenated, Scores, evaluate_items, separated
+from siambench.execution import worker as units
+from siambench.execution.worker import execute
+from siambench.interfaces import Dataset
+from siambench.plugin import DatasetEntry, LossEntry, MetricEntry
+from siambench.records import record as records
+from siambench.spec import Context, Method, Unit
+from siambench.studies.plan import anchor_units
+from siambench.testing import synthetic_catalogue, synthetic_dataset, synthetic_study, synthetic_track
+from siambench.tracks.parts import Items
+from siambench.training import loop as training
+
+HERE = Context()
+MADE_UP = Provenance("tests", "tests", "0")
+
+
+def loss_of(value):
+    """An entry of a loss with this value of the embeddings."""
+
+    class Made(nn.Module):
+        def forward(self, embeddings, labels, indices=None):
+            return value(embeddings)
+
+    return LossEntry(lambda: Made(), source="made up")  # noqa: PLW0108  a factory without parameters, unlike the class
+
+
+def fail(error):
+    """A function that raises."""
+
+    def failing(*arguments, **options):
+        raise error
+
+    return failing
+
+
+MADE_UP_LOSSES = {
+    "raising": loss_of(fail(ValueError("a bug in the loss\nwith a second line"))),
+    "diverging": loss_of(lambda embeddings: embeddings.sum() * torch.nan),
+    "exploding": loss_of(lambda embeddings: -1e30 * embeddings.square().sum()),
+    "vector": loss_of(lambda embeddings: embeddings.sum(dim=1)),
+    "greedy": loss_of(fail(MemoryError())),
+    "greedy-gpu": loss_of(fail(torch.OutOfMemoryError("CUDA out of memory"))),
+    "greedy-cpu": loss_of(fail(RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory"))),
+    "printing": loss_of(lambda embeddings: print("debugging") or embeddings.square().mean()),  # noqa: T201  what a stranger's loss does
+}
+
+
+@pytest.fixture
+def catalogue(monkeypatch):
+    """Everything installed, synthetic data with episodes, and losses and metrics that misbehave; given to units."""
+    base = synthetic_catalogue(one_shot_runs=2, noise=60.0)
+    losses = [Component("losses", name, entry, MADE_UP) for name, entry in MADE_UP_LOSSES.items()]
+    nan = Component("metrics", "nan", MetricEntry(lambda evaluation: float("nan"), source="made up"), MADE_UP)
+    found = Catalogue((*base.components(), *losses, nan), base.plugins)
+    use(monkeypatch, found)
+    return found
+
+
+def use(monkeypatch, catalogue):
+    """Let units find this catalogue, and load data anew."""
+    units._data.cache_clear()
+    monkeypatch.setattr(units, "_catalogue", lambda: catalogue)
+
+
+@pytest.fixture(autouse=True)
+def fresh_data():
+    """No data stays in memory between tests."""
+    yield
+    units._data.cache_clear()
+
+
+def study_of(catalogue, method="contrastive", miner="none", **changes):
+    """A study on the tiny exam."""
+    return synthetic_study(Method(method, miner), track=synthetic_track(**changes), catalogue=catalogue)
+
+
+def tune(study, fold=0):
+    """The unit of trial 0 on a fold."""
+    return study.tune_unit(0, fold, study.defaults)
+
+
+def final(study, repetition=0, epoch=2):
+    """A final unit of trial 0."""
+    return study.final_unit(0, epoch, study.defaults, repetition)
+
+
+def run(unit, context=HERE):
+    """Execute a unit as an engine does: its document goes through JSON."""
+    return execute(json.loads(json.dumps(unit.to_json())), context)
+
+
+# ---- results
+
+
+@pytest.mark.parametrize("miner", ["none", "semihard", "distance-weighted"])
+@pytest.mark.parametrize("kind", ["tune", "final"])
+def test_a_unit_run_twice_gives_one_result(catalogue, kind, miner):
+    """Two runs of one unit agree in every digit of ``result``, whatever the global random state was."""
+    study = study_of(catalogue, "triplet", miner)
+    unit = tune(study) if kind == "tune" else final(study)
+    torch.manual_seed(1)
+    first = run(unit)
+    torch.manual_seed(2)
+    np.random.seed(2)  # noqa: NPY002  the state that must not matter
+    second = run(unit)
+
+    assert json.dumps(first["result"]) == json.dumps(second["result"])
+    assert first["id"] == second["id"] == unit.id
+    assert first["result"]["state"] == "done"
+
+
+def test_a_unit_gives_the_same_result_in_another_process(catalogue):
+    """A built-in unit gives bit-identical results here and in a fresh process."""
+    track = synthetic_track(dataset={"name": "digits"}, training={"batch_size": 16}, metrics={"report": ["map@r", "recall@1", "eer"]})
+    study = synthetic_study(Method("triplet"), track=track, catalogue=catalogue)
+    unit = final(study)
+    code = (
+        "import json, sys\n"
+        "from siambench.spec import Context\n"
+        "from siambench.execution.worker import execute\n"
+        "json.dump(execute(json.load(sys.stdin), Context())['result'], sys.stdout)\n"
+    )
+
+    there = subprocess.run([sys.executable, "-c", code], input=json.dumps(unit.to_json()), capture_output=True, text=True, check=True)
+
+    assert json.dumps(run(unit)["result"]) == json.dumps(json.loads(there.stdout))
+
+
+def test_seeds_matter(catalogue):
+    """Two repetitions of one method give different models, and a different fold a different curve."""
+    study = study_of(catalogue)
+    first, second = run(final(study, 0)), run(final(study, 1))
+
+    assert first["result"]["curve"] != second["result"]["curve"]
+    assert run(tune(study, 0))["result"]["curve"] != run(tune(study, 1))["result"]["curve"]
+
+
+def test_a_final_record_has_scores(catalogue):
+    """A final record holds every reported score, those per class, directions, and a curve without validation."""
+    study = study_of(catalogue, metrics={"report": ["map@r", "recall@1", "eer", "one_shot_error"]})
+    result = run(final(study))["result"]
+
+    assert set(result["scores"]) == {"map@r", "recall@1", "eer", "one_shot_error"}
+    assert all(isinstance(result["scores"][name], float) for name in ("map@r", "recall@1", "one_shot_error"))
+    assert result["directions"] == {"map@r": "max", "recall@1": "max", "eer": "min", "one_shot_error": "min"}
+    assert {name: len(values) for name, values in result["per_class"].items()} == {"map@r": 4, "recall@1": 4}
+    assert all("validation" not in epoch for epoch in result["curve"])
+    assert result["verdict"] == "ok"
+    assert result["error"] is None
+    assert result["repeat_rate"] == 0.0
+
+
+def test_a_tune_record_has_no_test_scores(catalogue, tmp_path, monkeypatch):
+    """A tune unit reports validation scores alone, reads no test item, opens no test set and logs nothing."""
+    seen = []
+    real = Dataset.__init__
+
+    def watched(self, **fields):
+        reading = fields["read"]
+        fields["read"] = lambda indices: seen.append(int(indices.max())) or reading(indices)
+        real(self, **fields)
+
+    study = study_of(catalogue, metrics={"report": ["map@r", "one_shot_error"]})
+    unit = tune(study)
+    context = Context(records=str(tmp_path / "records"), openings=str(tmp_path / "openings.jsonl"))
+    run(unit, context)  # digests of all images are taken when the data is loaded
+    monkeypatch.setattr(Dataset, "__init__", watched)
+    use(monkeypatch, synthetic_catalogue(one_shot_runs=2, noise=60.0))
+    units._data("synthetic", (), tuple(unit.data["split"].items()))
+    seen.clear()
+
+    result = run(unit, context)["result"]
+
+    assert result["scores"] == {}
+    assert result["per_class"] == {}
+    assert [{"map@r"}, {"map@r"}] == [set(epoch["validation"]) for epoch in result["curve"]]
+    assert 0 < max(seen) < 24
+    assert not (tmp_path / "openings.jsonl").exists()
+
+
+def test_each_opening_of_the_test_set_is_logged(catalogue, tmp_path):
+    """Every final unit and every anchor leaves one line with its identity, even if scoring then fails."""
+    log = tmp_path / "openings.jsonl"
+    context = Context(openings=str(log))
+    study = study_of(catalogue)
+    one, other = final(study, 0), final(study, 1)
+    for unit in (one, other, one):
+        run(unit, context)
+    broken = final(study_of(catalogue, metrics={"report": ["map@r", "nan"]}))
+    run(broken, context)
+
+    lines = records.read_openings(log)
+    assert [line["unit"] for line in lines] == [one.id, other.id, one.id, broken.id]
+    assert {line["track"] for line in lines} == {"synthetic"}
+    assert {line["method"] for line in lines} == {"contrastive"}
+    assert lines[0]["study"] == study.key
+
+
+def test_anchors_are_scored(catalogue):
+    """Raw pixels and the untrained backbone are scored without training; the untrained one follows its seed."""
+    study = study_of(catalogue)
+    raw, *untrained = anchor_units(study, "tests")
+
+    found = [run(unit)["result"] for unit in (raw, *untrained)]
+
+    assert [len(result["curve"]) for result in found] == [0, 0, 0]
+    assert all(result["scores"]["map@r"] is not None for result in found)
+    assert found[1]["scores"] != found[2]["scores"]
+    assert found[0]["repeat_rate"] is None
+
+
+# ---- failures are results
+
+
+def test_a_loss_that_raises_is_a_failed_unit(catalogue, tmp_path):
+    """A loss with a bug gives a written record: failed, one line of what happened, the traceback in the telemetry."""
+    record = run(final(study_of(catalogue, "raising")), Context(records=str(tmp_path)))
+    result = record["result"]
+
+    assert result["state"] == "failed"
+    assert result["verdict"] == "raised"
+    assert result["scores"] == {}
+    assert "ValueError: a bug in the loss" in result["error"]
+    assert "\n" not in result["error"]
+    assert "Traceback" in record["telemetry"]["traceback"]
+    assert record == records.read(tmp_path / f"{record['id']}.json")
+
+
+def test_a_loss_of_nan_has_diverged(catalogue):
+    """A loss that is not a number gives the verdict ``diverged``."""
+    result = run(tune(study_of(catalogue, "diverging")))["result"]
+
+    assert result["state"] == "failed"
+    assert result["verdict"] == "diverged"
+    assert "nan" in result["error"]
+
+
+def test_embeddings_beyond_the_numbers_have_diverged(catalogue):
+    """A model whose weights leave the finite numbers gives the verdict ``diverged``, however it shows first."""
+    study = study_of(catalogue, "exploding", training={"optimiser": "sgd", "schedule": "constant"})
+    result = run(final(study))["result"]
+
+    assert result["state"] == "failed"
+    assert result["verdict"] == "diverged"
+
+
+@pytest.mark.parametrize("miner", ["hard", "semihard", "multi-similarity", "distance-weighted"])
+def test_divergence_is_recognised_under_a_miner(catalogue, miner):
+    """Embeddings that are no numbers are a divergence, not whatever a miner makes of them."""
+    study = synthetic_study(
+        Method("triplet", miner),
+        track=synthetic_track(training={"optimiser": "sgd", "schedule": "constant", "epochs": 1, "steps_per_epoch": 5}),
+        catalogue=catalogue,
+    )
+    unit = tune(study)
+    params = {**unit.params, "optimiser.lr": 1e38, "loss.margin": 2.0, "miner.warmup": 0.0}
+    result = run(dataclasses.replace(unit, params=params))["result"]
+
+    assert result["state"] == "failed"
+    assert result["verdict"] == "diverged", result["error"]
+
+
+def test_a_broken_contract_is_a_failed_unit(catalogue):
+    """A loss that gives no scalar has failed; it is its method's result, not the environment's."""
+    result = run(final(study_of(catalogue, "vector")))["result"]
+
+    assert result["state"] == "failed"
+    assert "must return a scalar tensor" in result["error"]
+
+
+def test_a_metric_that_is_no_number_is_a_failed_unit(catalogue, tmp_path):
+    """A score that is not finite can be neither written nor compared: the unit has failed, and its record is there."""
+    record = run(final(study_of(catalogue, metrics={"report": ["map@r", "nan"]})), Context(records=str(tmp_path)))
+
+    assert record["result"]["state"] == "failed"
+    assert record == records.read(tmp_path / f"{record['id']}.json")
+
+
+def test_a_batch_that_does_not_fit_is_a_failed_unit(catalogue):
+    """A batch size that the method's layout cannot be cut from fails that method, with the numbers."""
+    result = run(tune(study_of(catalogue, training={"batch_size": 10})))["result"]
+
+    assert result["state"] == "failed"
+    assert "batch of 10 images" in result["error"]
+
+
+# ---- what the environment takes is no result
+
+
+@pytest.mark.parametrize("loss", ["greedy", "greedy-gpu", "greedy-cpu"])
+def test_running_out_of_memory_is_no_result(catalogue, tmp_path, loss):
+    """Out of memory is LostError, and leaves no record."""
+    with pytest.raises(LostError, match=r"(?i)memory"):
+        run(tune(study_of(catalogue, loss)), Context(records=str(tmp_path)))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_data_than_planned_is_no_result(catalogue, tmp_path):
+    """Data with another fingerprint than the unit was planned for is LostError, and leaves no record."""
+    unit = tune(study_of(catalogue))
+    unit = dataclasses.replace(unit, data={**unit.data, "fingerprint": "0" * 64})
+
+    with pytest.raises(LostError, match=r"fingerprint .* planned for 0000000000000000"):
+        run(unit, Context(records=str(tmp_path)))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DataMissingError("file.zip is missing"),
+        DataError("bird.png cannot be read as an image"),
+        PermissionError("no access"),
+        OSError("stale file handle"),
+    ],
+)
+def test_data_that_cannot_be_loaded_is_no_result(catalogue, monkeypatch, tmp_path, error):
+    """Whatever goes wrong while the data is loaded is the environment's doing: LostError, and no record."""
+    unit = tune(study_of(catalogue))
+    entry = DatasetEntry(fail(error), source="made up")
+    others = [c for c in catalogue.components() if c.name != "synthetic"]
+    use(monkeypatch, Catalogue((*others, Component("datasets", "synthetic", entry, MADE_UP)), catalogue.plugins))
+
+    with pytest.raises(LostError):
+        run(unit, Context(records=str(tmp_path)))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_that_shrank_is_no_result(catalogue, monkeypatch, tmp_path):
+    """Data of which too little is left to be cut is not the method's failure."""
+    unit = tune(study_of(catalogue))
+    entry = DatasetEntry(lambda: synthetic_dataset(classes=3), source="made up")
+    others = [c for c in catalogue.components() if c.name != "synthetic"]
+    use(monkeypatch, Catalogue((*others, Component("datasets", "synthetic", entry, MADE_UP)), catalogue.plugins))
+
+    with pytest.raises(LostError):
+        run(unit, Context(records=str(tmp_path)))
+
+
+def test_a_component_that_is_not_installed_is_no_result(catalogue):
+    """A worker without the plugin that the coordinator had loses the unit; it does not fail it."""
+    unit = tune(study_of(catalogue))
+
+    with pytest.raises(LostError, match="unknown loss 'elsewhere'"):
+        run(dataclasses.replace(unit, method=Method("elsewhere")))
+
+
+def test_another_version_of_a_component_is_no_result(catalogue):
+    """A worker whose loss is of another version than the unit was planned for loses it: its record would say something else."""
+    unit = tune(study_of(catalogue))
+    planned = {**unit.components, "loss": "siambench 0.0.0"}
+
+    with pytest.raises(LostError, match=r"the loss contrastive is siambench .* here, the unit was planned for siambench 0\.0\.0"):
+        run(dataclasses.replace(unit, components=planned))
+
+
+def test_a_local_file_that_is_gone_is_no_result(catalogue, tmp_path):
+    """A loss in a file that this machine does not have is the environment's doing as well."""
+    unit = dataclasses.replace(tune(study_of(catalogue)), method=Method("mine.py:Mine"))
+    context = Context(records=str(tmp_path / "records"), local={"mine.py:Mine": f"{tmp_path / 'mine.py'}:Mine"})
+
+    with pytest.raises(LostError, match="no such file"):
+        run(unit, context)
+
+
+# ---- records
+
+
+def test_a_record_is_written_under_its_id_and_nothing_else(catalogue, tmp_path):
+    """The folder holds one whole file per unit, no temporary one, and the record is what was handed back."""
+    record = run(tune(study_of(catalogue)), Context(records=str(tmp_path)))
+
+    assert [f"{record['id']}.json"] == [path.name for path in tmp_path.iterdir()]
+    assert record == records.read(tmp_path / f"{record['id']}.json")
+
+
+def test_where_the_folder_is_not_shared_a_record_is_handed_back_alone(catalogue, tmp_path):
+    """A worker that does not find the coordinator's folder makes none of its own: neither for the record nor for the opening."""
+    there = tmp_path / "elsewhere"
+    record = run(final(study_of(catalogue)), Context(records=str(there / "records"), openings=str(there / "openings.jsonl")))
+
+    assert "done" == record["result"]["state"]
+    assert not there.exists()
+
+
+def test_a_worker_says_why_units_do_not_fit(catalogue, monkeypatch):
+    """Asked beforehand, a worker with the very components has nothing to say; else it names the first that is missing or another."""
+    documents = [tune(study_of(catalogue)).to_json()]
+    use(monkeypatch, catalogue)
+    other = {**documents[0], "components": {**documents[0]["components"], "loss": "siambench 0.0.1"}}
+    missing = {**documents[0], "method": {**documents[0]["method"], "loss": "tripple"}}
+
+    assert units.unfit(documents, HERE) is None
+    assert "the unit was planned for siambench 0.0.1" in units.unfit([*documents, other], HERE)
+    assert "unknown loss 'tripple', did you mean 'triplet'?" in units.unfit([missing], HERE)
+
+
+def test_where_a_unit_runs_changes_nothing(catalogue, tmp_path):
+    """The context decides where records and logs go, and nothing in the result."""
+    unit = final(study_of(catalogue))
+    context = Context(records=str(tmp_path / "records"), openings=str(tmp_path / "log"), local={"other": "somewhere"})
+
+    assert run(unit)["result"] == run(unit, context)["result"]
+
+
+def test_telemetry_says_what_a_result_must_not(catalogue):
+    """Times, memory, host and versions stand in the telemetry, and no path or host in the result."""
+    record = run(tune(study_of(catalogue)))
+
+    assert {"data", "train", "embed", "evaluate"} == set(record["telemetry"]["seconds"])
+    assert all(seconds >= 0 for seconds in record["telemetry"]["seconds"].values())
+    assert record["telemetry"]["versions"]["torch"] == importlib.metadata.version("torch")
+    assert record["telemetry"]["host"] not in json.dumps(record["result"])
+
+
+def test_what_a_loss_prints_does_not_reach_stdout(catalogue, capfd):
+    """A loss that prints writes to stderr: stdout may carry a JSON document."""
+    run(tune(study_of(catalogue, "printing")))
+
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert "debugging" in captured.err
+
+
+def test_a_record_holds_its_whole_unit(catalogue):
+    """The unit is read back from its record, identical."""
+    unit = final(study_of(catalogue))
+
+    assert unit == Unit.from_json(run(unit)["result"]["unit"])
+
+
+# ---- protocols and ways of scoring
+
+
+def test_the_reality_check_trains_a_model_per_fold(catalogue):
+    """Its scores are the means over the fold-models, and those of their concatenated embeddings stand beside them."""
+    study = study_of(catalogue, evaluation={"protocol": "reality-check"}, metrics={"primary": "map@r", "report": ["map@r", "recall@1"]})
+    found = run(final(study))["result"]
+
+    assert set(found["scores"]) == {"map@r", "recall@1", "concatenated:map@r", "concatenated:recall@1"}
+    assert [line["epoch"] for line in found["curve"]] == [1, 2, 1, 2]
+    assert found["scores"] == run(final(study))["result"]["scores"]
+
+
+def test_separated_scores_are_those_of_the_models_alone(catalogue, monkeypatch):
+    """The separated score and its class means are the averages of what each fold-model scores on its own."""
+    study = study_of(catalogue, evaluation={"protocol": "reality-check"}, metrics={"primary": "map@r", "report": ["map@r"]})
+    seen = []
+
+    def watch(model, *arguments, evaluate=units.evaluate_items, **options):
+        seen.append(evaluate(model, *arguments, **options))
+        return seen[-1]
+
+    monkeypatch.setattr(units, "evaluate_items", watch)
+    found = run(final(study))["result"]
+
+    *alone, together = seen
+    assert len(alone) == 2
+    assert alone[0].scores["map@r"] != alone[1].scores["map@r"]
+    assert found["scores"]["map@r"] == pytest.approx((alone[0].scores["map@r"] + alone[1].scores["map@r"]) / 2)
+    assert found["scores"]["concatenated:map@r"] == together.scores["map@r"]
+    for own, first, second in zip(found["per_class"]["map@r"], alone[0].per_class["map@r"], alone[1].per_class["map@r"], strict=True):
+        assert own == pytest.approx((first + second) / 2, abs=1e-6)
+
+
+def test_fold_models_never_see_their_validation_classes(catalogue, monkeypatch):
+    """Each fold-model trains on the training part of its fold, the first on that of the first."""
+    study = study_of(catalogue, evaluation={"protocol": "reality-check"})
+    seen = []
+
+    def watch(unit, entries, items, validate, train=units.train, **more):
+        seen.append((items.indices.tolist(), unit.seeds["weights"]))
+        return train(unit, entries, items, validate, **more)
+
+    monkeypatch.setattr(units, "train", watch)
+    unit = final(study)
+    run(unit)
+    dataset = catalogue.dataset("synthetic", {})
+    split = units.cut(dataset, unit.data["split"])
+
+    assert [training.tolist() for training, _ in split.folds] == [indices for indices, _ in seen]
+    assert len({seed for _, seed in seen} | {unit.seeds["weights"]}) == 3
+
+
+def test_the_arithmetic_of_the_reality_check_on_made_up_embeddings():
+    """On given fold embeddings the separated score is the folds' mean, the concatenated one that of unit rows side by side."""
+    generator = torch.Generator().manual_seed(4)
+    labels = torch.arange(6).repeat_interleave(5)
+    folds = [torch.randn(6, 7, generator=generator)[labels] * s + torch.randn(30, 7, generator=generator) for s in (0.5, 1.0, 1.5)]
+
+    class Fold(nn.Module):
+        def __init__(self, embeddings):
+            super().__init__()
+            self.register_buffer("embeddings", embeddings)
+
+        def forward(self, images):
+            return self.embeddings[(images[:, 0, 0, 0] * 255).round().long()]
+
+    pixels = np.arange(30, dtype=np.uint8)[:, None, None, None]
+    dataset = Dataset(labels=labels.numpy(), read=lambda i: pixels[i], shape=(1, 1, 1), class_names=[str(c) for c in range(6)])
+    items = Items(dataset, np.arange(30), labels.numpy(), dataset.class_names)
+    named = Catalogue.load({"SIAMBENCH_PLUGINS": ""}).metrics(["map@r", "recall@1", "alignment"])
+
+    def scores(model):
+        return evaluate_items(model, items, named, seed=0, device=torch.device("cpu"))
+
+    def by_hand(embeddings):
+        unit = embeddings.double() / embeddings.double().norm(dim=1, keepdim=True)
+        similar = (unit @ unit.T).fill_diagonal_(-9).numpy()
+        total = 0.0
+        for query in range(30):
+            hits = labels.numpy()[np.argsort(-similar[query])][:4] == int(labels[query])
+            total += sum(hits[: i + 1].mean() for i in range(4) if hits[i]) / 4
+        return total / 30
+
+    models = [Fold(embeddings) for embeddings in folds]
+    found = separated([scores(model) for model in models])
+    together = scores(Concatenated(models))
+
+    assert found.scores["map@r"] == pytest.approx(sum(by_hand(e) for e in folds) / 3, abs=1e-12)
+    assert together.scores["map@r"] == pytest.approx(by_hand(torch.cat([nn.functional.normalize(e) for e in folds], dim=1)), abs=1e-12)
+    assert found.scores["alignment"] == pytest.approx(np.mean([scores(model).scores["alignment"] for model in models]))
+    assert together.scores["map@r"] > found.scores["map@r"]
+
+
+def test_a_metric_that_one_fold_lacks_has_no_mean():
+    """Where a metric does not apply to one of the models it has no separated score, rather than one over fewer models."""
+    parts = [Scores({"a": 0.5, "b": None}, {"a": [0.5, None]}, [2, 0], {}), Scores({"a": 0.7, "b": 0.1}, {"a": [0.7, None]}, [2, 0], {})]
+
+    assert separated(parts).scores == {"a": pytest.approx(0.6), "b": None}
+    assert separated(parts).per_class == {"a": [pytest.approx(0.6), None]}
+
+
+def test_the_distance_of_the_track_is_the_one_that_scores(catalogue):
+    """Under the euclidean distance a unit scores embeddings as they are, under the cosine at unit length."""
+    report = {"primary": "map@r", "report": ["map@r", "negative_distance"]}
+    cosine = run(final(study_of(catalogue, metrics=report)))["result"]["scores"]
+    euclid = run(final(study_of(catalogue, metrics=report, evaluation={"distance": "euclidean"})))["result"]["scores"]
+
+    assert cosine["negative_distance"] <= 2.0
+    assert cosine["negative_distance"] != euclid["negative_distance"]
+    assert cosine["map@r"] != euclid["map@r"]
+
+
+def test_a_final_record_counts_the_queries_of_each_class(catalogue):
+    """Each test class has as many scored queries as it has images with a positive."""
+    found = run(final(study_of(catalogue)))["result"]
+
+    assert found["class_queries"] == [6, 6, 6, 6]
+    assert len(found["per_class"]["map@r"]) == 4
+
+
+def test_turned_classes_are_trained_on_where_the_track_says_so(catalogue, monkeypatch):
+    """With `rotate_classes` a loss is built for four times the classes; scores are of the unturned test items."""
+    seen = []
+
+    def watch(unit, entry, num_classes, build=training._build_loss):
+        seen.append(num_classes)
+        return build(unit, entry, num_classes)
+
+    monkeypatch.setattr(training, "_build_loss", watch)
+    plain = run(final(study_of(catalogue, "proxy-anchor")))["result"]
+    turned = run(final(study_of(catalogue, "proxy-anchor", training={"rotate_classes": True})))["result"]
+
+    assert seen == [4, 16]
+    assert plain["class_queries"] == turned["class_queries"]
+    assert plain["scores"] != turned["scores"]
+
+
+def test_pretrained_features_are_scored_without_a_head(catalogue):
+    """The anchor `pretrained` scores the trunk's features as they are: no weight is drawn for it."""
+    study = study_of(catalogue)
+    plain = anchor_units(study, "h")[1]
+    unit = dataclasses.replace(plain, method=Method("pretrained"), study="anchor-pretrained", repetition=0)
+    found = run(unit)["result"]
+
+    assert found["state"] == "done"
+    assert found["scores"]["map@r"] != run(plain)["result"]["scores"]["map@r"]

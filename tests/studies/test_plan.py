@@ -1,0 +1,363 @@
+import dataclasses
+import json
+
+import pytest
+
+from siambench.components.catalogue import Catalogue
+from siambench.errors import ConfigError
+from siambench.plugin import BackboneEntry, Float, LossEntry
+from siambench.spec import Method, Unit, dimension_to_json
+from siambench.studies.plan import STREAMS, WARMUP, anchor_units, check_fixed, methods_of, refusal
+from siambench.testing import synthetic_catalogue, synthetic_study, synthetic_track
+from siambench.tracks.rules import MethodRules
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    """Everything installed, and the synthetic data set."""
+    return synthetic_catalogue()
+
+
+def study_of(catalogue, method="triplet", miner="none", feed="classes", backbone=None, fixed=None, **changes):
+    """A study on the tiny exam."""
+    track = synthetic_track(**changes)
+    return synthetic_study(Method(method, miner, feed, backbone), track=track, catalogue=catalogue, fixed=fixed)
+
+
+def tune(study, trial=0, fold=0, **params):
+    """A tune unit with the defaults or other parameters."""
+    return study.tune_unit(trial, fold, {**study.defaults, **params})
+
+
+# ---- the grid
+
+
+def test_a_grid_is_every_combination_once_in_order():
+    """Lists of losses and miners form a grid; a method named twice stands once, where it came first."""
+    rules = [
+        MethodRules(loss=["triplet", "contrastive"], miner=["none", "hard"]),
+        MethodRules(loss="contrastive", feed="pairs"),
+        MethodRules(loss="contrastive", miner="hard"),
+        MethodRules(loss="triplet", backbone="mlp"),
+    ]
+
+    assert [method.name for method in methods_of(rules)] == [
+        "triplet",
+        "triplet+hard",
+        "contrastive",
+        "contrastive+hard",
+        "contrastive:pairs",
+        "triplet@mlp",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        (Method("triplet", "hard"), None),
+        (Method("contrastive", feed="pairs"), None),
+        (Method("proxy-anchor"), None),
+        (Method("arcface", "hard"), "arcface forms no tuples that a miner could choose, so hard would have no effect"),
+        (Method("triplet", feed="pairs"), "triplet cannot be fed pairs: it takes classes"),
+        (Method("contrastive", "hard", feed="pairs"), "fed pairs, contrastive gets its tuples from the feed"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_a_reason(catalogue, method, reason):
+    """A miner without effect and a feed that a loss does not take are refused, and the reason says why."""
+    found = refusal(method, catalogue.get("losses", method.loss).entry)
+
+    assert found is None if reason is None else found.startswith(reason)
+
+
+# ---- spaces
+
+
+def test_every_method_tunes_the_trunk(catalogue):
+    """The space is the track's learning rate and weight decay, and what loss and miner bring, by flat names."""
+    study = study_of(catalogue, "triplet", "semihard")
+
+    assert set(study.space) == {"optimiser.lr", "optimiser.weight_decay", "loss.margin", "miner.margin"}
+    assert study.defaults == {"optimiser.lr": 3e-3, "optimiser.weight_decay": 1e-4, "loss.margin": 0.1, "miner.margin": 0.2}
+    assert study.space["loss.margin"] == Float(-0.2, 2.0)
+    assert study.template.space == {name: dimension_to_json(dimension) for name, dimension in sorted(study.space.items())}
+
+
+def test_a_loss_with_parameters_has_their_learning_rate_tuned(catalogue):
+    """Proxies' learning rate is a dimension of its own, from the track."""
+    assert study_of(catalogue, "arcface").space["loss.lr"] == Float(1e-6, 1.0, log=True)
+    assert study_of(catalogue, "arcface").defaults["loss.lr"] == 1e-2
+    assert "loss.lr" not in study_of(catalogue, "triplet").space
+
+
+def test_a_miner_that_needs_it_has_its_warm_up_tuned(catalogue):
+    """The warm-up of a hard miner is a dimension in [0, 0.5], its default the entry's; a miner without need has none."""
+    study = study_of(catalogue, "triplet", "hard")
+
+    assert study.space["miner.warmup"] == WARMUP == Float(0.0, 0.5)
+    assert study.defaults["miner.warmup"] == 0.33
+    assert "miner.warmup" not in study_of(catalogue, "triplet", "semihard").space
+
+
+def test_a_fixed_parameter_leaves_the_space(catalogue):
+    """What the user fixes is not searched, has the fixed value in every trial, and marks the study as edited."""
+    study = study_of(catalogue, fixed={"loss.margin": 0.7, "miner.warmup": 0.2})
+
+    assert "loss.margin" not in study.space
+    assert study.defaults["loss.margin"] == 0.7
+    assert study.edited == ("loss.margin",)
+    assert study.template.edited == ("loss.margin",)
+    assert tune(study).params["loss.margin"] == 0.7
+
+
+def test_a_fixed_value_must_lie_in_its_space(catalogue):
+    """A value outside the space is an error with both."""
+    with pytest.raises(ConfigError, match=r"--set loss\.margin=3\.0 lies outside its space Float\(low=-0\.2, high=2\.0"):
+        study_of(catalogue, fixed={"loss.margin": 3.0})
+    with pytest.raises(ConfigError, match="lies outside"):
+        study_of(catalogue, fixed={"loss.margin": "wide"})
+
+
+def test_with_nothing_to_search_one_trial_is_enough(catalogue):
+    """If every parameter is fixed, all trials would be the same: there is one."""
+    fixed = {"loss.margin": 0.1, "optimiser.lr": 1e-3, "optimiser.weight_decay": 1e-4}
+    assert study_of(catalogue, fixed=fixed).trials == 1
+    assert study_of(catalogue).trials == 2
+
+
+def test_an_unknown_parameter_gets_the_nearest(catalogue):
+    """A fixed parameter that no method has is an error with the nearest; one that any method has is fine."""
+    studies = [study_of(catalogue, "triplet"), study_of(catalogue, "supcon")]
+    check_fixed({"loss.margin": 0.1, "loss.temperature": 0.2}, studies)
+    with pytest.raises(ConfigError, match=r"no method here has a parameter 'loss\.margn', did you mean 'loss\.margin'\?; parameters: "):
+        check_fixed({"loss.margn": 0.1}, studies)
+
+
+# ---- units
+
+
+def test_a_tune_unit_knows_its_trial_and_nothing_of_the_test(catalogue):
+    """A tune unit has trial and fold, no epoch to stop at, and computes the primary metric alone."""
+    unit = tune(study_of(catalogue), trial=3, fold=1)
+
+    assert (unit.kind, unit.trial, unit.fold, unit.repetition, unit.stop_epoch) == ("tune", 3, 1, 0, None)
+    assert unit.metrics == ("map@r",)
+
+
+def test_a_final_unit_knows_when_to_stop(catalogue):
+    """A final unit has the selected trial and epoch, a repetition, no fold, and reports every metric of the track."""
+    study = study_of(catalogue)
+    unit = study.final_unit(2, 1, study.defaults, 4)
+
+    assert (unit.kind, unit.trial, unit.fold, unit.repetition, unit.stop_epoch) == ("final", 2, None, 4, 1)
+    assert unit.metrics == synthetic_track().metrics.report
+
+
+def test_units_survive_json(catalogue):
+    """Units of every kind are read back from JSON with the same identity."""
+    study = study_of(catalogue, "arcface")
+    for unit in (tune(study), study.final_unit(0, 1, study.defaults, 0), *anchor_units(study, "harness")):
+        assert unit.id == Unit.from_json(json.loads(json.dumps(unit.to_json()))).id
+
+
+def test_the_layout_of_batches_is_the_losss_own(catalogue):
+    """Images per class, sampler and normalisation are those that the loss asks for; pairs have a sampler of their own."""
+    keys = ("sampler", "images_per_class", "normalise")
+    for method, feed, expected in (
+        ("triplet", "classes", ("m-per-class", 4, True)),
+        ("npair", "classes", ("m-per-class", 2, False)),
+        ("arcface", "classes", ("random", 4, True)),
+        ("contrastive", "pairs", ("balanced-pairs", 4, True)),
+    ):
+        training = tune(study_of(catalogue, method, feed=feed)).training
+        assert expected == tuple(training[key] for key in keys)
+
+
+def test_the_budget_is_the_same_for_all_methods(catalogue):
+    """Steps, batch size, folds, trials and seeds do not depend on the method."""
+    found = set()
+    for method, feed in (("triplet", "classes"), ("npair", "classes"), ("arcface", "classes"), ("contrastive", "pairs")):
+        study = study_of(catalogue, method, feed=feed)
+        training = study.template.training
+        found.add((study.trials, study.seeds, study.folds, training["epochs"], training["steps_per_epoch"], training["batch_size"]))
+
+    assert found == {(2, 2, 2, 2, 3, 8)}
+
+
+def test_another_backbone_does_not_get_the_tracks_options(catalogue):
+    """Options of the track's own backbone are not handed to another one, which has its defaults."""
+    assert tune(study_of(catalogue)).model["options"] == {"width": 16, "layers": 1, "dropout": 0.0}
+    other = tune(study_of(catalogue, backbone="koch2015")).model
+    assert other == {"backbone": "koch2015", "options": {"dropout": 0.0}, "embedding_size": 8}
+
+
+def test_order_of_parameters_changes_nothing(catalogue):
+    """The same parameters in another order are the same unit."""
+    study = study_of(catalogue)
+    assert study.tune_unit(0, 0, study.defaults).id == study.tune_unit(0, 0, dict(reversed(study.defaults.items()))).id
+
+
+# ---- seeds
+
+
+def test_seeds_do_not_depend_on_the_method(catalogue):
+    """Two methods have the same seeds, unit by unit; so has one method with other parameters, in every trial."""
+    triplet, supcon = study_of(catalogue, "triplet"), study_of(catalogue, "supcon", "multi-similarity")
+    for fold in (0, 1):
+        assert tune(triplet, 0, fold).seeds == tune(supcon, 5, fold).seeds
+    assert triplet.final_unit(0, 1, {}, 3).seeds == supcon.final_unit(1, 2, {}, 3).seeds
+
+
+def test_seeds_depend_on_all_else(catalogue):
+    """Folds, repetitions, kinds of units, data and tracks have seeds of their own, and so has each stream."""
+    study = study_of(catalogue)
+    units = [
+        tune(study, 0, 0),
+        tune(study, 0, 1),
+        *(study.final_unit(0, 1, {}, repetition) for repetition in range(3)),
+        tune(study_of(catalogue, name="other")),
+        tune(study_of(synthetic_catalogue(seed=1))),
+    ]
+
+    assert set(units[0].seeds) == set(STREAMS)
+    assert len({seed for unit in units for seed in unit.seeds.values()}) == len(units) * len(STREAMS)
+    assert all(0 <= seed < 2**63 for unit in units for seed in unit.seeds.values())
+
+
+def test_an_edited_track_keeps_its_seeds(catalogue):
+    """Changing a rule by hand leaves the seeds of the track as they are."""
+    assert tune(study_of(catalogue)).seeds == tune(study_of(catalogue, name="synthetic+edited")).seeds
+
+
+# ---- identity of a study
+
+
+def test_the_key_of_a_study_follows_its_rules(catalogue):
+    """Method, fixed values, rules, data, components and defaults each give another key; so nothing wrong is ever resumed."""
+    loss = catalogue.get("losses", "triplet")
+    studies = {
+        "reference": study_of(catalogue),
+        "method": study_of(catalogue, "supcon"),
+        "miner": study_of(catalogue, miner="hard"),
+        "fixed": study_of(catalogue, fixed={"loss.margin": 0.1}),
+        "other fixed": study_of(catalogue, fixed={"loss.margin": 0.2}),
+        "training": study_of(catalogue, training={"epochs": 3}),
+        "space": study_of(catalogue, space={"lr": {"low": 1e-4, "high": 1e-2, "log": True, "default": 3e-3}}),
+        "default": study_of(catalogue, space={"lr": {"low": 1e-4, "high": 1e-1, "log": True, "default": 4e-3}}),
+        "data": study_of(synthetic_catalogue(noise=3.0)),
+        "metrics": study_of(catalogue, metrics={"primary": "recall@1"}),
+        "version": study_of(catalogue, version="0.1"),
+    }
+    newer = dataclasses.replace(loss, provenance=dataclasses.replace(loss.provenance, version="99"))
+    others = [component for component in catalogue.components() if component is not loss]
+    studies["component"] = study_of(Catalogue((*others, newer), catalogue.plugins))
+
+    assert len({study.key for study in studies.values()}) == len(studies)
+
+
+def test_the_key_of_a_study_does_not_follow_its_budget(catalogue):
+    """More trials or seeds go on with the same study: its first trials are those it had."""
+    small, large = study_of(catalogue), study_of(catalogue, budget={"trials": 50, "seeds": 9})
+
+    assert small.key == large.key
+    assert tune(small).id == tune(large).id
+
+
+# ---- anchors
+
+
+def test_anchors_are_made_once_per_track(catalogue):
+    """Raw pixels are one unit, the untrained backbone one per seed; none depends on the method it was planned beside."""
+    first = anchor_units(study_of(catalogue, "triplet"), "harness 1")
+    second = anchor_units(study_of(catalogue, "arcface", fixed={"loss.margin": 10.0}), "harness 1")
+
+    assert [unit.method.name for unit in first] == ["raw", "untrained", "untrained"]
+    assert [unit.repetition for unit in first] == [0, 0, 1]
+    assert [unit.id for unit in first] == [unit.id for unit in second]
+    assert first[1].seeds != first[2].seeds
+
+
+def test_anchors_follow_the_harness_and_the_backbone(catalogue):
+    """A newer harness runs the anchors anew, and another backbone has an untrained row of its own, but the same raw one."""
+    first = anchor_units(study_of(catalogue), "harness 1")
+    newer = anchor_units(study_of(catalogue), "harness 2")
+    other = anchor_units(study_of(catalogue, backbone="koch2015"), "harness 1")
+
+    assert {unit.id for unit in first}.isdisjoint(unit.id for unit in newer)
+    assert first[0].id == other[0].id
+    assert other[1].method.name == "untrained@koch2015"
+    assert first[1].id != other[1].id
+
+
+def test_anchors_start_from_the_weights_that_training_starts_from(catalogue):
+    """The untrained row's seeds are those of the final models, repetition by repetition."""
+    study = study_of(catalogue)
+    untrained = anchor_units(study, "harness")[1:]
+
+    assert [unit.seeds for unit in untrained] == [study.final_unit(0, 1, study.defaults, r).seeds for r in (0, 1)]
+
+
+def test_entries_without_a_space_are_tuned_too(catalogue):
+    """A loss without parameters still has the trunk's two dimensions, so that it is tuned as others are."""
+    loss = catalogue.get("losses", "triplet")
+    plain = dataclasses.replace(loss, entry=LossEntry(lambda: None, source="made up"))
+    others = [component for component in catalogue.components() if component is not loss]
+
+    assert set(study_of(Catalogue((*others, plain), catalogue.plugins)).space) == {"optimiser.lr", "optimiser.weight_decay"}
+
+
+def with_weights(catalogue, default):
+    """The catalogue with a backbone `mlp` that can start from pretrained weights, and does by this default."""
+    mlp = catalogue.get("backbones", "mlp")
+    entry = BackboneEntry(
+        lambda input_shape, width, layers, dropout, weights: None,
+        defaults={**mlp.entry.defaults, "weights": default},
+        scratch={"weights": "none"},
+        source="made up for tests",
+    )
+    others = [component for component in catalogue.components() if component is not mlp]
+    return Catalogue((*others, dataclasses.replace(mlp, entry=entry)), catalogue.plugins)
+
+
+def test_pretrained_is_an_anchor_where_training_starts_from_pretrained_weights(catalogue):
+    """The anchor `pretrained` is one unit with the track's weights, and `untrained` then starts from none."""
+    units = anchor_units(study_of(with_weights(catalogue, "imagenet")), "harness 1")
+
+    assert [unit.method.name for unit in units] == ["raw", "untrained", "untrained", "pretrained"]
+    assert [unit.model["options"]["weights"] for unit in units[1:]] == ["none", "none", "imagenet"]
+
+
+def test_pretrained_is_no_anchor_where_training_starts_from_nothing(catalogue):
+    """A backbone that could have weights, but starts without, has no pretrained row."""
+    units = anchor_units(study_of(with_weights(catalogue, "none")), "harness 1")
+
+    assert {unit.method.name for unit in units} == {"raw", "untrained"}
+
+
+def test_every_builtin_backbone_with_weights_says_how_it_starts_without():
+    """A built-in backbone with an option for weights names the value under which it has none."""
+    components = Catalogue.load({"SIAMBENCH_PLUGINS": ""}).components("backbones")
+    found = {component.name: dict(component.entry.scratch) for component in components if "weights" in component.entry.defaults}
+
+    assert found == {"resnet18": {"weights": "none"}}
+
+
+def test_the_rules_of_scoring_are_part_of_a_unit(catalogue):
+    """Another distance or protocol gives other studies and units; anchors do not follow the protocol."""
+    plain, euclid = study_of(catalogue), study_of(catalogue, evaluation={"distance": "euclidean"})
+    reality = study_of(catalogue, evaluation={"protocol": "reality-check"})
+
+    assert len({study.key for study in (plain, euclid, reality)}) == 3
+    assert plain.template.evaluation == {"distance": "cosine", "protocol": "retrain", "pairs": ""}
+    assert [unit.id for unit in anchor_units(plain, "h")] == [unit.id for unit in anchor_units(reality, "h")]
+    assert {unit.id for unit in anchor_units(plain, "h")}.isdisjoint(unit.id for unit in anchor_units(euclid, "h"))
+
+
+def test_the_versions_of_spaces_are_part_of_a_unit(catalogue):
+    """Raising the version of a loss's space gives another study; the miner's stands beside it where there is one."""
+    loss = catalogue.get("losses", "triplet")
+    newer = dataclasses.replace(loss, entry=dataclasses.replace(loss.entry, space_version=2))
+    others = [component for component in catalogue.components() if component is not loss]
+
+    assert study_of(catalogue, miner="hard").template.space_versions == {"loss": 1, "miner": 1}
+    assert study_of(Catalogue((*others, newer), catalogue.plugins)).template.space_versions == {"loss": 2}
+    assert study_of(catalogue).key != study_of(Catalogue((*others, newer), catalogue.plugins)).key

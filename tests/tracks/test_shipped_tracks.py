@@ -1,0 +1,127 @@
+"""The exams that ship: nothing stands on both sides, every table has its anchors, and the official runs are scored as anyone would."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from siambench.board import files as shelf
+from siambench.components.catalogue import Catalogue
+from siambench.errors import DataMissingError
+from siambench.evaluation.scoring import RawPixels, evaluate_items
+from siambench.spec import Method
+from siambench.testing import synthetic_study
+from siambench.tracks.parts import Custody
+from siambench.tracks.rules import load_track, track_names
+from siambench.tracks.split import cut, digests
+from siambench.training.loop import build_model
+
+CATALOGUE = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
+
+
+def exam(name):
+    """Track, data set and split; skipped with the loader's own sentence where the data is not here."""
+    track = load_track(name)
+    root = os.environ.get("SIAMBENCH_DATA")
+    if track.dataset.name.startswith("omniglot") and not (root and Path(root, "omniglot").is_dir()):
+        pytest.skip("SIAMBENCH_DATA is unset or holds no omniglot folder")
+    try:
+        dataset = CATALOGUE.dataset(track.dataset.name, track.dataset.options)
+    except DataMissingError as error:
+        pytest.skip(str(error))
+    return track, dataset, cut(dataset, track.split.model_dump())
+
+
+@pytest.mark.parametrize("name", track_names())
+def test_no_group_class_or_image_stands_on_both_sides(name):
+    """Training and test, and both parts of every fold, share no script or alphabet, no class and no image."""
+    track, dataset, split = exam(name)
+    assert track.split.group is not None
+    groups = np.array(dataset.class_attributes[track.split.group])
+    content = digests(dataset)
+    for left, right in [(split.trainval, split.test), *split.folds]:
+        assert set(groups[dataset.labels[left]]).isdisjoint(groups[dataset.labels[right]])
+        assert set(dataset.labels[left]).isdisjoint(dataset.labels[right])
+        assert {content[i] for i in left}.isdisjoint(content[i] for i in right)
+    for training, validation in split.folds:
+        assert set(split.test).isdisjoint(training)
+        assert set(split.test).isdisjoint(validation)
+
+
+@pytest.mark.parametrize("name", track_names())
+def test_the_exam_is_one(name):
+    """The table has both anchors, and its best method is better than either by far more than its interval."""
+    table, found = shelf.leaderboard(name)
+    if not found.records:
+        pytest.skip(f"{name} ships its rules and no records yet")
+    primary = table.track.metrics.primary
+    rows = {line.row.name: line.row for line in table.lines}
+    sign = 1 if table.direction == "max" else -1
+    best = table.lines[0].row.scores[primary]
+    assert {"raw", "untrained"} <= set(rows)
+    for anchor in ("raw", "untrained"):
+        assert sign * (best.mean - rows[anchor].scores[primary].mean) > 3 * (best.ci95 or 0)
+
+
+def one_shot_error_by_script(embed, size):
+    """The official runs scored by a script that knows nothing of siambench but how images are read."""
+    wrong, asked = 0, 0
+    with zipfile.ZipFile(Path(os.environ["SIAMBENCH_DATA"], "omniglot", "all_runs.zip")) as archive:
+        names = archive.namelist()
+        for table in sorted(name for name in names if name.endswith("class_labels.txt")):
+            pairs = [line.split() for line in archive.read(table).decode().splitlines() if line.strip()]
+
+            def vector(member):
+                path = next(name for name in names if name.endswith(member))
+                image = Image.open(io.BytesIO(archive.read(path))).convert("L").resize((size, size), Image.Resampling.BOX)
+                return embed(255 - np.asarray(image))
+
+            learnt = {learn: vector(learn) for learn in sorted({learn for _, learn in pairs})}
+            for test, learn in pairs:
+                query = vector(test)
+                near = max(learnt, key=lambda name: float(query @ learnt[name]) / float(np.linalg.norm(learnt[name])))
+                wrong, asked = wrong + (near != learn), asked + 1
+    return wrong / asked
+
+
+@pytest.mark.parametrize("model", ["raw", "untrained"])
+def test_the_official_runs_are_scored_as_a_script_scores_them(model):
+    """`one_shot_error` of pixels and of a network's embeddings equals the count of a short script on the same embeddings."""
+    track, dataset, split = exam("omniglot-minimal")
+    if model == "raw":
+        net = RawPixels()
+    else:
+        unit = synthetic_study(Method("contrastive")).final_unit(0, 1, {}, 0)
+        backbone = CATALOGUE.get("backbones", "conv4").entry
+        unit = type(unit).from_json(
+            {**unit.to_json(), "model": {"backbone": "conv4", "options": {**backbone.defaults, "width": 8}, "embedding_size": 16}}
+        )
+        net = build_model(unit, backbone, dataset.shape)
+
+    def embed(image):
+        with torch.no_grad():
+            return net.eval()(torch.from_numpy(image.copy()).float()[None, None] / 255)[0].double().numpy()
+
+    items = Custody(dataset, split, kind="final", fold=None, opened=lambda: None).test()
+    named = CATALOGUE.metrics(["one_shot_error"])
+    found = evaluate_items(net, items, named, seed=0, device=torch.device("cpu")).scores["one_shot_error"]
+
+    assert one_shot_error_by_script(embed, track.dataset.options["size"]) == pytest.approx(found, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in track_names() if name.startswith("omniglot")])
+def test_no_image_of_the_official_runs_was_trained_on(name):
+    """No support or query image of the official runs stands, pixel for pixel, in the training or the test part."""
+    _, dataset, split = exam(name)
+    runs = dataset.episodes["one-shot"]()
+    seen = {image.tobytes() for part in (split.trainval, split.test) for image in dataset.read(part)}
+    asked = [image.tobytes() for images in (runs.support, runs.query) for run in images for image in run]
+    assert 800 == len(asked)
+    assert set(asked).isdisjoint(seen)
