@@ -22,12 +22,12 @@ COMMANDS = {
     "evaluate": "evaluate:evaluate",
     "leaderboard": "leaderboard:leaderboard",
     "list": "list:list_components",
-    "plugins": "list:plugins",
+    "plugins": "plugins:plugins",
     "reproduce": "reproduce:reproduce",
     "run": "run:run",
-    "show": "list:show",
+    "show": "show:show",
     "status": "status:status",
-    "tracks": "list:tracks",
+    "tracks": "tracks:tracks",
     "upgrade": "upgrade:upgrade",
 }
 """Where each command stands in `siambench.commands`: only the one that is called is imported."""

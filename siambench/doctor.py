@@ -169,16 +169,13 @@ def _size(number: float) -> str:
 
 def _data() -> Iterator[Finding]:
     catalogue = _catalogue()
-    # Like all built-ins, the loaders are met by name; theirs are the only data sets whose files are known before they load.
-    files = importlib.import_module("siambench.builtin.datasets.readers").FILES
     for component in catalogue.components("datasets"):
-        if component.provenance.plugin != "siambench" or component.entry.takes_path:
+        if component.entry.takes_path:
             continue
-        needed = files.get(component.name)
-        if needed is None:
+        if component.entry.files is None:
             yield Finding("data", component.name, "note", "which files it needs shows when it is loaded")
         else:
-            yield _data_set(catalogue, component.name, needed)
+            yield _data_set(catalogue, component.name, component.entry.files)
 
 
 @cache
@@ -189,21 +186,22 @@ def _catalogue() -> Catalogue:
     return Catalogue.load()
 
 
-def _data_set(catalogue: Catalogue, name: str, needed: Sequence[tuple[Remote, Sequence[Path]]]) -> Finding:
+def _data_set(catalogue: Catalogue, name: str, files: Callable[[], Sequence[Remote]]) -> Finding:
     from siambench.data.locate import candidates, locate
 
     missing, found = [], []
     try:
-        for remote, also in needed:
-            if any(path.is_file() for path in candidates(remote, also)):
+        needed = files()
+        for remote in needed:
+            if any(path.is_file() for path in candidates(remote)):
                 # What is there is not downloaded, but its checksum is looked at.
-                found.append(locate(remote, also))
+                found.append(locate(remote))
             else:
                 missing.append(remote)
         if not needed:
             catalogue.dataset(name, {})
     except SiambenchError as error:
-        cure = "replace the file, or delete it to have it downloaded" if needed else "install siambench again"
+        cure = "replace the file, or delete it to have it downloaded" if found or missing else "install it again"
         return Finding("data", name, "problem", str(error), cure)
     if missing:
         places = candidates(missing[0])
@@ -213,7 +211,7 @@ def _data_set(catalogue: Catalogue, name: str, needed: Sequence[tuple[Remote, Se
         text = f"{len(missing)} of {len(needed)} files missing: {', '.join(remote.name for remote in missing)}"
         return Finding("data", name, "note", text, advice)
     where = ", ".join(sorted({str(path.parent) for path in found}))
-    return Finding("data", name, "ok", f"{len(found)} files in {where}" if found else "comes with siambench and what it needs")
+    return Finding("data", name, "ok", f"{len(found)} files in {where}" if found else "comes with what is installed")
 
 
 def _plugins() -> Iterator[Finding]:
@@ -245,7 +243,7 @@ def _plugins() -> Iterator[Finding]:
 
 
 def _records(runs: Path) -> Iterator[Finding]:
-    from siambench.records.status import folders, standing_of
+    from siambench.records.status import folders, status_of
 
     try:
         found = folders(runs)
@@ -254,9 +252,9 @@ def _records(runs: Path) -> Iterator[Finding]:
         yield Finding("records", str(runs), "ok" if nothing else "note", "no run yet" if nothing else str(error))
         return
     for folder in found:
-        one = standing_of(folder, now=time.time())
+        one = status_of(folder, now=time.time())
         name, intact = str(folder), one.records + one.others
-        yield Finding("records", name, "ok", f"{intact} intact" + ("" if one.holder is None else ", and a run works on it"))
+        yield Finding("records", name, "ok", f"{intact} intact" + ("" if one.owner is None else ", and a run works on it"))
         if one.damaged:
             cure = "give the command of the run again: it makes them anew"
             yield Finding("records", name, "problem", f"{len(one.damaged)} damaged, the first {one.damaged[0].name}", cure)

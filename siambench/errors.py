@@ -9,8 +9,9 @@
     │   ├── PluginError                 4   a plugin breaks its contract
     │   ├── DataMissingError            4   a file is not where it was looked for
     │   └── DataError                   4   data is there but cannot be examined on
-    │       └── LeakageError            4   training and test share a class or an image
-    ├── CustodyError                    3   code asked for test data it must not see
+    │       ├── LeakageError            4   training and test share a class or an image
+    │       └── RecordError             4   a record, or a part of one, does not hold
+    ├── WithheldError                   3   code asked for test data it must not see
     ├── MetricError                     3   a score would be wrong, not approximate
     ├── DivergedError                   0   a unit's training left the finite numbers: a result
     ├── LostError                       1   the environment took a unit: never a result
@@ -87,7 +88,11 @@ class LeakageError(DataError):
     """Training, validation and test share a class or an image."""
 
 
-class CustodyError(SiambenchError):
+class RecordError(DataError):
+    """A record, or a part of one, with a key too many or too few, or a value of another type."""
+
+
+class WithheldError(SiambenchError):
     """Something asked for items that are withheld from it."""
 
 

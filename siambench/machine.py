@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import importlib.metadata
 import os
 import platform
 import sys
@@ -11,6 +13,21 @@ from pathlib import Path
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 """The numbers that glibc's malloc.h gives to these options of its."""
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says where a disk has no room."""
+
+UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
+"""What it says where a place cannot be written for another reason."""
+
+
+def own_version() -> str | None:
+    """The version of the siambench that runs; None: it was never installed."""
+    try:
+        return importlib.metadata.version("siambench")
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def processor() -> str:

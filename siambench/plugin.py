@@ -14,28 +14,62 @@ A plugin is a module, light to import, registered under the entry-point group ``
                                      source="Author, Title, Venue, eq. 3")}
 
 Each hook returns a mapping from names to entries. Factories are given just those of ``num_classes``,
-``embedding_size``, ``input_shape`` and the entry's parameters that their signature names.
+``embedding_size``, ``input_shape``, ``vocabulary`` and the entry's parameters that their signature names.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pluggy
 
-from siambench.spec import Choice, Dimension, Float, Int, Params, Space, Value
+from siambench.spaces import Choice, Dimension, Float, Int, Params, Space, Value
+from siambench.spec import API, Feed, Form
 
-API = 1
-"""The version of this contract; every record carries it."""
+if TYPE_CHECKING:
+    from siambench.data.locate import Remote
 
 hookimpl = pluggy.HookimplMarker("siambench")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(@[A-Za-z0-9]+)?")
-_WARMUP = Float(0.0, 0.5)
+
+NAMED_BY_FORWARD = ("progress", "groups")
+"""What a loss's ``forward`` may name beside embeddings, labels and indices; see `LossEntry`."""
+
+WARMUP = Float(0.0, 0.5)
+"""The share of the steps during which a miner is left out, where it needs that: the space that it is tuned in."""
+
+
+class Lazy:
+    """A factory that is imported when it is called, or asked for its signature: what makes a module light to import.
+
+    Args:
+        place: ``package.module:name``.
+    """
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    @property
+    def found(self) -> Callable[..., Any]:
+        """What it stands for, imported now."""
+        module, _, name = self._place.partition(":")
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        return found
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call it."""
+        return self.found(*arguments, **named)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """That of what it stands for."""
+        return inspect.signature(self.found)
 
 
 def _check(build: Callable[..., Any], space: Mapping[str, object], defaults: Mapping[str, object], source: str) -> None:
@@ -43,8 +77,10 @@ def _check(build: Callable[..., Any], space: Mapping[str, object], defaults: Map
         raise TypeError(f"the factory of an entry must be callable, got {type(build).__name__}")
     if not source.strip():
         raise ValueError("an entry names its source: the paper, or where the component comes from")
-    accepted = inspect.signature(build).parameters
-    for name in sorted({*space, *defaults}):
+    names = sorted({*space, *defaults})
+    # Asked only where there is something to compare: the signature of a `Lazy` factory is that of what it imports.
+    accepted = inspect.signature(build).parameters if names else {}
+    for name in names:
         if name not in accepted:
             raise ValueError(f"parameter {name!r} is declared, but the factory's signature names only {sorted(accepted)}")
     for name, dimension in space.items():
@@ -54,6 +90,12 @@ def _check(build: Callable[..., Any], space: Mapping[str, object], defaults: Map
             raise ValueError(f"parameter {name!r} has a space but no default")
         if not dimension.contains(defaults[name]):
             raise ValueError(f"default {defaults[name]!r} of {name!r} lies outside its space {dimension}")
+
+
+def _check_among(what: str, given: Sequence[str], known: Sequence[str]) -> None:
+    strange = [name for name in given if name not in known]
+    if strange or not given:
+        raise ValueError(f"{what} must be of {', '.join(known)}, at least one of them, got {strange or 'none'}")
 
 
 @dataclass(frozen=True)
@@ -66,6 +108,8 @@ class DatasetEntry:
         defaults: the options and their values where a track says nothing.
         augment: augmentation that suits its images, as in a track's ``[augment]``.
         takes_path: whether it is named ``name:PATH``; the path arrives as the option ``path``.
+        files: gives the published files that it needs, each a `siambench.data.locate.Remote`, none where all is installed, so that
+            ``siambench doctor`` can say which are missing; None: that shows when it is loaded.
     """
 
     build: Callable[..., Any]
@@ -73,6 +117,7 @@ class DatasetEntry:
     defaults: Params = field(default_factory=dict)
     augment: Mapping[str, Any] = field(default_factory=dict)
     takes_path: bool = False
+    files: Callable[[], Sequence[Remote]] | None = None
 
     def __post_init__(self) -> None:
         _check(self.build, {}, self.defaults, self.source)
@@ -80,28 +125,37 @@ class DatasetEntry:
 
 @dataclass(frozen=True)
 class BackboneEntry:
-    """A trunk: a module from images ``[B, C, H, W]`` to features ``[B, F]``; the harness adds the linear head.
+    """A trunk: a module from items to features ``[B, F]``; the harness adds the linear head.
+
+    It is given images as fp32 ``[B, C, H, W]`` in [0, 1], arrays as fp32 ``[B, …]`` as they are, tokens as int64 ``[B, T]``.
 
     Args:
-        build: called with ``input_shape`` = (C, H, W) and its options, as far as its signature names them.
+        build: called with ``input_shape`` (the shape of an item, such as (C, H, W)), of tokens ``vocabulary`` (ids are below it), and
+            its options, as far as its signature names them.
         source: the paper.
         defaults: the options and their values where a track says nothing.
         scratch: for a trunk that can start from pretrained weights, the options under which it does not, e.g.
-            ``{"weights": "none"}``. Where a track's options differ from them, its tables carry the anchor ``pretrained``.
+            ``{"weights": "none"}``. Where a track's options differ from them, its tables carry the baseline ``pretrained``.
+        takes: the forms of items that it can be given.
     """
 
     build: Callable[..., Any]
     source: str
     defaults: Params = field(default_factory=dict)
     scratch: Params = field(default_factory=dict)
+    takes: tuple[Form, ...] = ("images",)
 
     def __post_init__(self) -> None:
         _check(self.build, {}, {**self.defaults, **self.scratch}, self.source)
+        _check_among("takes", self.takes, get_args(Form))
 
 
 @dataclass(frozen=True)
 class LossEntry:
     """A loss: a module called with ``(embeddings [B, D], labels int64 [B], indices or None)`` that returns a scalar.
+
+    Its ``forward`` may also name ``progress`` (the share of the training that is done, in [0, 1]) and ``groups`` (the group of each
+    item's class, int64 [B]; None where classes have none), which are then passed by name.
 
     Args:
         build: called with its parameters, ``num_classes`` and ``embedding_size`` as far as its signature names them.
@@ -111,10 +165,11 @@ class LossEntry:
         takes: the form of the indices that a miner or a feed may hand it: ``"triplets"`` and ``"pairs"`` both take
             either form, as pytorch-metric-learning's losses do; ``"none"`` for a loss that forms no tuples.
         images_per_class: images of each class in a batch, where the loss is fed by classes.
-        sampler: the sampler that makes its batches.
+        sampler: the sampler that makes its batches, where it is fed by classes.
         own_parameters: whether it has parameters to optimise (proxies, class weights); their learning rate is tuned.
         normalise: whether embeddings are L2-normalised before the loss sees them.
-        feeds: the ways it can be fed.
+        feeds: the ways it can be fed: ``"classes"``, ``"pairs"`` (indices are the labelled pairs), ``"triplets"`` (indices are the
+            triplets), ``"views"`` (two views of each item; labels are the item's number in the batch).
         space_version: raised whenever the space or a default changes; part of the identity of every unit.
     """
 
@@ -127,13 +182,14 @@ class LossEntry:
     sampler: str = "m-per-class"
     own_parameters: bool = False
     normalise: bool = True
-    feeds: tuple[Literal["classes", "pairs"], ...] = ("classes",)
+    feeds: tuple[Feed, ...] = ("classes",)
     space_version: int = 1
 
     def __post_init__(self) -> None:
         _check(self.build, self.space, self.defaults, self.source)
         if self.images_per_class < 1:
             raise ValueError(f"images_per_class must be at least 1, got {self.images_per_class}")
+        _check_among("feeds", self.feeds, get_args(Feed))
 
 
 @dataclass(frozen=True)
@@ -165,8 +221,8 @@ class MinerEntry:
         _check(self.build, self.space, self.defaults, self.source)
         if "warmup" in self.defaults:
             raise ValueError("a miner's parameter cannot be called 'warmup': the harness owns the warm-up")
-        if self.warmup is not None and not _WARMUP.contains(self.warmup):
-            raise ValueError(f"warmup must lie in [0, 0.5], got {self.warmup}")
+        if self.warmup is not None and not WARMUP.contains(self.warmup):
+            raise ValueError(f"warmup must lie in [{WARMUP.low:g}, {WARMUP.high:g}], got {self.warmup}")
 
 
 @dataclass(frozen=True)
@@ -196,6 +252,7 @@ class MetricEntry:
         low: smallest possible value; None where there is none.
         high: largest possible value; None where there is none.
         needs: the name of the evaluation that only some data sets bring (``"one-shot"``), or None.
+        over_pairs: whether it is computed from verification pairs, so that it has no value where none can be drawn.
     """
 
     compute: Callable[..., Any]
@@ -204,6 +261,7 @@ class MetricEntry:
     low: float | None = 0.0
     high: float | None = 1.0
     needs: str | None = None
+    over_pairs: bool = False
 
     def __post_init__(self) -> None:
         _check(self.compute, {}, {}, self.source)
@@ -216,8 +274,9 @@ class EngineEntry:
     Args:
         build: returns a `siambench.interfaces.Engine`. It is called with ``function``, what to run, and as far as its signature
             names them and they were given: ``jobs`` (how many calls at once), ``address``, ``time_limit`` (seconds),
-            ``memory_limit`` (megabytes), ``preload`` (modules that ``function`` will import) and ``fits``, which called on a
-            worker gives None, or why that worker cannot run the units. One that is not given keeps its default.
+            ``memory_limit`` (megabytes), ``preload`` (modules that ``function`` will import), ``fits``, which called on a
+            worker gives None, or why that worker cannot run the units, and options of its own, which a user gives as
+            ``--engine-option NAME=VALUE``. One that is not given keeps its default.
         source: what it is built on.
     """
 
@@ -228,18 +287,53 @@ class EngineEntry:
         _check(self.build, {}, {}, self.source)
 
 
-Entry = DatasetEntry | BackboneEntry | LossEntry | MinerEntry | SamplerEntry | MetricEntry | EngineEntry
+@dataclass(frozen=True)
+class ObserverEntry:
+    """An observer: told of started units, ended epochs and ended units, in the worker; it can change nothing.
 
-ENTRY_OF: Mapping[str, type[Any]] = {
-    "datasets": DatasetEntry,
-    "backbones": BackboneEntry,
-    "losses": LossEntry,
-    "miners": MinerEntry,
-    "samplers": SamplerEntry,
-    "metrics": MetricEntry,
-    "engines": EngineEntry,
-}
-"""Which entry each kind's hook returns."""
+    Args:
+        build: returns a `siambench.interfaces.Observer`; called once per unit with ``argument``, what stands behind the colon in
+            ``--observe NAME:argument`` (None: nothing), if its signature names it.
+        source: what it is, or what it is built on.
+    """
+
+    build: Callable[..., Any]
+    source: str
+
+    def __post_init__(self) -> None:
+        _check(self.build, {}, {}, self.source)
+
+
+@dataclass(frozen=True)
+class FormatEntry:
+    """A format: a way to write a table down.
+
+    Args:
+        render: from a `siambench.interfaces.TableView`, as ``table``, to text.
+        source: what the format is.
+    """
+
+    render: Callable[..., str]
+    source: str
+
+    def __post_init__(self) -> None:
+        _check(self.render, {}, {}, self.source)
+
+
+Entry = DatasetEntry | BackboneEntry | LossEntry | MinerEntry | SamplerEntry | MetricEntry | EngineEntry | ObserverEntry | FormatEntry
+
+
+def factory_of(entry: Entry) -> Callable[..., Any]:
+    """What an entry calls: its factory, a metric's function, a format's."""
+    if isinstance(entry, MetricEntry):
+        return entry.compute
+    return entry.render if isinstance(entry, FormatEntry) else entry.build
+
+
+def about(entry: Entry) -> str | None:
+    """What the factory of an entry says of itself."""
+    build = factory_of(entry)
+    return (build.found if isinstance(build, Lazy) else build).__doc__
 
 
 def valid_name(name: object) -> bool:
@@ -259,7 +353,8 @@ def call_factory(build: Callable[..., Any], available: Mapping[str, Any]) -> Any
 
 __all__ = [
     "API",
-    "ENTRY_OF",
+    "NAMED_BY_FORWARD",
+    "WARMUP",
     "BackboneEntry",
     "Choice",
     "DatasetEntry",
@@ -267,14 +362,19 @@ __all__ = [
     "EngineEntry",
     "Entry",
     "Float",
+    "FormatEntry",
     "Int",
+    "Lazy",
     "LossEntry",
     "MetricEntry",
     "MinerEntry",
+    "ObserverEntry",
     "SamplerEntry",
     "Space",
     "Value",
+    "about",
     "call_factory",
+    "factory_of",
     "hookimpl",
     "valid_name",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Literal
+
+from siambench.identity import Document, digest, from_json, to_json
+from siambench.spaces import Params, Space, Value, dimension_from_json
 
 TRAINING_REVISION = 1
 """Raised by any change that can move a score: every unit of an older revision is then run anew."""
@@ -15,224 +16,313 @@ TRAINING_REVISION = 1
 SCHEMA: Final = 1
 """The layout of TOML files and of the JSON documents that commands print."""
 
-RECORD_SCHEMA: Final = 2
-"""The layout of records; `siambench.records.record.upgraded` reads what older ones hold."""
+RECORD_SCHEMA: Final = 3
+"""The layout of records; `siambench.records.upgrade` reads what older ones hold."""
 
-KINDS = ("datasets", "backbones", "losses", "miners", "samplers", "metrics", "engines")
-"""What a plugin can provide."""
+API: Final = 2
+"""The version of the contract with plugins; every record carries it."""
 
-ANCHORS = ("raw", "untrained", "pretrained")
-"""Rows every table carries: the pixels themselves, the backbone before any training, and where training starts from
-pretrained weights, the features of those."""
+Baseline = Literal["raw", "untrained", "pretrained"]
 
-EVERY_PAIR = "all"
-"""In the place of a list of verification pairs: every pair there is."""
+BASELINES: Final[tuple[Baseline, ...]] = ("raw", "untrained", "pretrained")
+"""Rows every table carries: the input itself, the backbone before any training, and where training starts from pretrained
+weights, the features of those."""
 
-FIXED_ANCHORS = ("raw", "pretrained")
-"""Those in which nothing is drawn: one unit each, whatever the number of seeds."""
+FIXED_BASELINES: Final[tuple[Baseline, ...]] = ("raw", "pretrained")
+"""Those in which nothing is drawn: one unit each, whatever the number of repetitions."""
 
-Value = float | int | str | bool
-Params = Mapping[str, Value]
+NO_MINER: Final = "none"
+"""The miner of a method without one."""
 
+RESERVED: Final = (*BASELINES, NO_MINER)
+"""Names that mean something to siambench, and that no component may bear, but for the miner that stands for none."""
 
-@dataclass(frozen=True)
-class Float:
-    """A real hyperparameter.
+Form = Literal["images", "arrays", "tokens"]
+"""What the items of a data set are: uint8 [B, C, H, W]; float32 [B, …]; int64 [B, T], padded with 0."""
 
-    Args:
-        low: smallest value, included.
-        high: largest value, included; ``low < high``.
-        log: whether it is searched on a logarithmic scale, which needs ``low > 0``.
+FORMS: Final[tuple[Form, ...]] = ("images", "arrays", "tokens")
 
-    Raises:
-        ValueError: if the bounds do not hold.
-    """
+Feed = Literal["classes", "pairs", "triplets", "views"]
+"""How batches are formed: so many items of each class; labelled pairs through two branches; triplets through three; two
+independently augmented views of each item, without class labels."""
 
-    low: float
-    high: float
-    log: bool = False
+FEEDS: Final[tuple[Feed, ...]] = ("classes", "pairs", "triplets", "views")
 
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise ValueError(f"Float needs finite low < high, got low={self.low}, high={self.high}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"Float on a log scale needs low > 0, got low={self.low}")
+PAIRS_SAMPLER: Final = "balanced-pairs"
+TRIPLETS_SAMPLER: Final = "random-triplets"
+VIEWS_SAMPLER: Final = "random"
+"""The samplers of those feeds; what is fed by classes names its own."""
 
-    def contains(self, value: object) -> bool:
-        """Whether ``value`` is a number inside the bounds."""
-        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
+RANDOM_TRIALS: Final = 4
+"""Random trials of a study after the default one, before TPE begins."""
 
-    def on_bound(self, value: Value) -> bool:
-        """Whether ``value`` lies within 1 % of a bound, on the scale of the space."""
-        return _near_bound(self.low, self.high, value, log=self.log)
+CONCATENATED: Final = "concatenated:"
+"""Before the name of a metric: its score for the concatenated embeddings of the fold-models."""
 
 
 @dataclass(frozen=True)
-class Int:
-    """A whole-number hyperparameter; bounds included, ``log`` as in `Float`.
-
-    Raises:
-        ValueError: if the bounds do not hold.
-    """
-
-    low: int
-    high: int
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.low < self.high:
-            raise ValueError(f"Int needs low < high, got low={self.low}, high={self.high}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"Int on a log scale needs low > 0, got low={self.low}")
-
-    def contains(self, value: object) -> bool:
-        """Whether ``value`` is a whole number inside the bounds."""
-        return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
-
-    def on_bound(self, value: Value) -> bool:
-        """Whether ``value`` lies within 1 % of a bound, on the scale of the space."""
-        return _near_bound(self.low, self.high, value, log=self.log)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A hyperparameter that takes one of a few named values.
-
-    Raises:
-        ValueError: if there are fewer than two options.
-    """
-
-    options: tuple[Value, ...]
-
-    def __init__(self, *options: Value) -> None:
-        if len(options) < 2:
-            raise ValueError(f"Choice needs at least two options, got {options}")
-        object.__setattr__(self, "options", options)
-
-    def contains(self, value: object) -> bool:
-        """Whether ``value`` is one of the options."""
-        return value in self.options
-
-    def on_bound(self, value: Value) -> bool:  # noqa: ARG002  a choice has no bounds; the signature is shared
-        """Never: a choice has no bounds."""
-        return False
-
-
-def _near_bound(low: float, high: float, value: Value, *, log: bool) -> bool:
-    assert isinstance(value, int | float)
-    start, end, at = (math.log(x) if log else float(x) for x in (low, high, value))
-    return min(at - start, end - at) <= 0.01 * (end - start)
-
-
-Dimension = Float | Int | Choice
-Space = Mapping[str, Dimension]
-
-
-def dimension_to_json(dimension: Dimension) -> dict[str, Any]:
-    """A JSON form of one dimension, e.g. ``{"type": "float", "low": 0.0, "high": 1.0, "log": false}``."""
-    if isinstance(dimension, Choice):
-        return {"type": "choice", "options": list(dimension.options)}
-    kind = "float" if isinstance(dimension, Float) else "int"
-    return {"type": kind, "low": dimension.low, "high": dimension.high, "log": dimension.log}
-
-
-def dimension_from_json(value: Mapping[str, Any]) -> Dimension:
-    """The inverse of `dimension_to_json`."""
-    if value["type"] == "choice":
-        return Choice(*value["options"])
-    if value["type"] == "float":
-        return Float(value["low"], value["high"], log=value["log"])
-    return Int(value["low"], value["high"], log=value["log"])
-
-
-Feed = Literal["classes", "pairs"]
-
-
-@dataclass(frozen=True)
-class Method:
+class Method(Document):
     """What is compared: a loss, the way it is fed, a miner and a backbone.
 
-    ``backbone`` is None where the track fixes it. Anchors are methods too: `ANCHORS` in ``loss``.
+    ``backbone`` is None where the track fixes it. Baselines are methods too: one of `BASELINES` in ``loss``.
     """
 
     loss: str
-    miner: str = "none"
+    miner: str = NO_MINER
     feed: Feed = "classes"
     backbone: str | None = None
 
     @property
     def name(self) -> str:
-        """``loss[:pairs][+miner][@backbone]``, the name of its row."""
+        """``loss[:feed][+miner][@backbone]``, the name of its row."""
         feed = "" if self.feed == "classes" else f":{self.feed}"
-        miner = "" if self.miner == "none" else f"+{self.miner}"
+        miner = "" if self.miner == NO_MINER else f"+{self.miner}"
         backbone = "" if self.backbone is None else f"@{self.backbone}"
         return f"{self.loss}{feed}{miner}{backbone}"
 
     @property
-    def is_anchor(self) -> bool:
-        """Whether it is a row that nothing is trained for."""
-        return self.loss in ANCHORS
+    def baseline(self) -> Baseline | None:
+        """Which row that nothing is trained for it is; None for a method that is trained."""
+        return next((known for known in BASELINES if known == self.loss), None)
+
+
+@dataclass(frozen=True)
+class Provenance(Document):
+    """Where a component comes from.
+
+    Args:
+        plugin: that provides it.
+        distribution: that the plugin came in; ``"local"`` for a component in a file.
+        version: of the distribution.
+        digest: of the source, where that can change under one version; else None.
+    """
+
+    plugin: str
+    distribution: str
+    version: str
+    digest: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file that nobody else has."""
+        return self.distribution == "local"
+
+    def __str__(self) -> str:
+        changing = f"+{self.digest[:16]}" if self.digest else ""
+        return f"{self.distribution} {self.version}{changing}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unit:
+class SplitSpec(Document):
+    """How a data set is cut; see `siambench.tracks.split.cut` for what each means."""
+
+    rule: str
+    folds: int
+    group: str | None
+    test_fraction: float
+    acknowledged_duplicates: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSpec(Document):
+    """The data of a unit.
+
+    Args:
+        dataset: its name; ``folder:birds`` for a folder, whose path is a fact of the machine and stands in the context.
+        options: of its loader, resolved.
+        split: how it is cut.
+        fingerprint: of the split, 64 hexadecimal digits.
+    """
+
+    dataset: str
+    options: Params
+    split: SplitSpec
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec(Document):
+    """The backbone of a unit, its options resolved, and D, the size of the embedding."""
+
+    backbone: str
+    options: Params
+    embedding_size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSpec(Document):
+    """One training run, resolved.
+
+    It holds the rules of the track (see `siambench.tracks.rules.TrainingRules`), the layout of the batches that the loss asks for,
+    and the augmentation.
+    """
+
+    epochs: int
+    steps_per_epoch: int
+    batch_size: int
+    optimiser: str
+    schedule: str
+    precision: str
+    early_stopping: int
+    rotate_classes: bool
+    sampler: str
+    images_per_class: int
+    normalise: bool
+    augment: Mapping[str, Any]
+
+    @property
+    def steps(self) -> int:
+        """Of all epochs."""
+        return self.epochs * self.steps_per_epoch
+
+
+@dataclass(frozen=True)
+class Drawn(Document):
+    """Verification pairs are drawn by the fingerprint of the split."""
+
+    kind: Literal["drawn"] = "drawn"
+
+
+@dataclass(frozen=True)
+class Every(Document):
+    """Every pair of items counts."""
+
+    kind: Literal["every"] = "every"
+
+
+@dataclass(frozen=True)
+class Listed(Document):
+    """The pairs of a file.
+
+    Args:
+        name: of the file; its path is a fact of the machine, and stands in the context as ``pairs:NAME``.
+        digest: SHA-256 of its content.
+    """
+
+    name: str
+    digest: str
+    kind: Literal["listed"] = "listed"
+
+
+VerificationPairs = Drawn | Every | Listed
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringSpec(Document):
+    """How models are scored.
+
+    Args:
+        primary: the metric that tuning watches and rows are ordered by.
+        maximise: whether more of it is better.
+        metrics: that are computed.
+        distance: ``"cosine"`` or ``"euclidean"``: what near means.
+        protocol: ``"retrain"`` or ``"reality-check"``: how final models are made.
+        pairs: the verification pairs of the test part.
+    """
+
+    primary: str
+    maximise: bool
+    metrics: tuple[str, ...]
+    distance: Literal["cosine", "euclidean"]
+    protocol: Literal["retrain", "reality-check"]
+    pairs: VerificationPairs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit(Document):
     """One training run, resolved so far that any machine with the data and the plugins can do it.
 
     Every field counts for the identity: two units with one ``id`` give one result.
-    ``trial`` and ``fold`` are None for final units, ``stop_epoch`` is None for tune units.
+
+    Args:
+        kind: ``"tune"``: one fold of a trial; ``"final"``: a final model, or a baseline.
+        track: name of the track.
+        track_version: its version.
+        method: what is compared.
+        row: what the units of one row share, 32 hexadecimal digits: rules, method, space, components and data, without the
+            budget. Of a baseline ``baseline-`` and its name.
+        study: number of the independent tuning it belongs to.
+        trial: number of the trial; None for a final unit of a method that has nothing to tune, and for a baseline.
+        fold: of a tune unit; None for a final one.
+        repetition: number of the final model.
+        stop_epoch: how many epochs a final unit trains; None for a tune unit.
+        data: what it is trained and tested on.
+        model: None for the baseline ``raw``, which has none.
+        training: None for a baseline, which is not trained.
+        scoring: how it is scored.
+        params: all hyperparameters by flat names such as ``loss.margin``.
+        space: what is searched, in the form of `siambench.spaces.dimension_to_json`.
+        space_versions: of the loss and the miner.
+        edited: parameters that the user fixed.
+        components: where each comes from, by its role.
+        seeds: by their streams.
+        api: of the plugins' contract.
+        revision: of the code for training and scoring.
     """
 
     kind: Literal["tune", "final"]
     track: str
     track_version: str
     method: Method
-    study: str
+    row: str
+    study: int
     trial: int | None
     fold: int | None
     repetition: int
     stop_epoch: int | None
-    data: Mapping[str, Any]
-    model: Mapping[str, Any]
-    training: Mapping[str, Any]
-    augment: Mapping[str, Any]
+    data: DataSpec
+    model: ModelSpec | None
+    training: TrainingSpec | None
+    scoring: ScoringSpec
     params: Params
     space: Mapping[str, Mapping[str, Any]]
     space_versions: Mapping[str, int]
     edited: tuple[str, ...]
-    components: Mapping[str, str]
-    evaluation: Mapping[str, Any]
-    metrics: tuple[str, ...]
-    primary: str
+    components: Mapping[str, Provenance]
     seeds: Mapping[str, int]
-    api: int = 1
-    revision: int = field(default=TRAINING_REVISION)
+    api: int
+    revision: int
 
     def to_json(self) -> dict[str, Any]:
         """A JSON document that `from_json` reads back."""
-        # Not `asdict`, which copies every value of every mapping: a hundred thousand units are planned in seconds.
-        document = {name: dict(value) if isinstance(value, Mapping) else value for name, value in vars(self).items()}
-        return {**document, "method": dict(vars(self.method)), "edited": list(self.edited), "metrics": list(self.metrics)}
+        document: dict[str, Any] = to_json(self)
+        return document
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Unit:
-        """Read back what `to_json` wrote."""
-        fields = dict(document)
-        fields["method"] = Method(**fields["method"])
-        fields["edited"] = tuple(fields["edited"])
-        fields["metrics"] = tuple(fields["metrics"])
-        return cls(**fields)
+    def from_json(cls, text: bytes | str, *, where: str = "unit") -> Unit:
+        """Read back what `to_json` gave.
 
-    @property
+        Raises:
+            RecordError: for a key that is unknown or missing, or a value of another type.
+        """
+        return from_json(cls, text, where=where)
+
+    @cached_property
     def id(self) -> str:
         """SHA-256 of the canonical JSON form, 64 hexadecimal digits."""
         return digest(self.to_json())
 
     @property
     def label(self) -> str:
-        """For people: ``triplet+hard trial 3 fold 1`` or ``triplet+hard seed 2``."""
+        """For people: ``triplet+hard trial 3 fold 1`` or ``triplet+hard repetition 2``."""
+        study = f" study {self.study}" if self.study else ""
         if self.kind == "tune":
-            return f"{self.method.name} trial {self.trial} fold {self.fold}"
-        return f"{self.method.name} seed {self.repetition}"
+            return f"{self.method.name}{study} trial {self.trial} fold {self.fold}"
+        return f"{self.method.name}{study} repetition {self.repetition}"
+
+    @property
+    def dimensions(self) -> Space:
+        """The space as dimensions."""
+        return {name: dimension_from_json(form) for name, form in self.space.items()}
+
+    @property
+    def is_local(self) -> bool:
+        """Whether a component of it is a file that nobody else has."""
+        return any(where.is_local for where in self.components.values())
+
+    def own(self, part: str) -> dict[str, Value]:
+        """The hyperparameters of one part, such as ``loss``, without its name."""
+        return {name.removeprefix(f"{part}."): value for name, value in self.params.items() if name.startswith(f"{part}.")}
 
 
 @dataclass(frozen=True)
@@ -246,6 +336,7 @@ class Context:
         local: paths behind names that stand for files and folders (``mine.py:MyLoss``, ``folder:birds``).
         search: with what the coordinator searches, for the record.
         exact: whether components must be the very ones that the unit was planned with; otherwise the record says which were.
+        observers: ``NAME`` or ``NAME:argument`` of each observer that is told of what happens.
     """
 
     records: str | None = None
@@ -254,19 +345,4 @@ class Context:
     local: Mapping[str, str] = field(default_factory=dict)
     search: Mapping[str, Any] = field(default_factory=dict)
     exact: bool = True
-
-
-def canonical(document: object) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
-
-
-def digest(document: object) -> str:
-    """SHA-256 of `canonical`, as 64 hexadecimal digits."""
-    return hashlib.sha256(canonical(document).encode()).hexdigest()
-
-
-def seed_of(*names: object) -> int:
-    """A seed in [0, 2^63) that depends on the names and their order alone."""
-    text = "\x1f".join(str(name) for name in names)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+    observers: tuple[str, ...] = ()

@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from siambench.interfaces import Epoch
+
 TINY_TRACK = """
 schema = 1
 name = "tiny"
@@ -30,9 +32,15 @@ seeds = 3
 """
 
 
-def results(folder: Path) -> dict[str, object]:
-    """The ``result`` of every record of a folder, by id."""
-    return {path.stem: json.loads(path.read_text())["result"] for path in sorted(folder.glob("*.json"))}
+def curve(*validation: float | None, metric: str = "map@r") -> tuple[Epoch, ...]:
+    """An epoch for each of these validation scores."""
+    return tuple(Epoch(number, 0.5, 1.0, None, {metric: value}) for number, value in enumerate(validation, 1))
+
+
+def records_of(folder: Path) -> dict[str, object]:
+    """Unit and outcome of every record of a folder, by id: what is the same wherever a unit runs."""
+    documents = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    return {name: {"unit": document["unit"], "outcome": document["outcome"]} for name, document in documents.items()}
 
 
 def wait_for_records(folder: Path, number: int, process: subprocess.Popen) -> None:

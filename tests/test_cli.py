@@ -1,10 +1,13 @@
-"""The command line as a new user meets it: every test runs a real process."""
+"""The command line as a new user meets it."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -22,9 +25,16 @@ def test_help_names_every_command_and_exit_code(siambench):
         assert word in done.stdout
 
 
-def test_version(siambench):
-    """`--version` prints name and version."""
-    assert re.fullmatch(r"siambench \d+\.\d+\.\d+\n", siambench("--version").stdout)
+def test_version(siambench_process):
+    """`python -m siambench --version` prints name and version."""
+    assert re.fullmatch(r"siambench \d+\.\d+\.\d+\n", siambench_process("--version").stdout)
+
+
+def test_a_typo_in_a_process_of_its_own(siambench, siambench_process):
+    """A process of its own exits and prints as the command line does inside this one, where most tests call it."""
+    inside, alone = (call("run", "--loss", "tripet") for call in (siambench, siambench_process))
+    assert (4, "") == (alone.returncode, alone.stdout)
+    assert (inside.returncode, inside.stdout, inside.stderr) == (alone.returncode, alone.stdout, alone.stderr)
 
 
 def test_a_misspelt_loss_gets_a_suggestion(siambench):
@@ -63,6 +73,9 @@ def test_a_misspelt_loss_gets_a_suggestion(siambench):
         (["run", "--loss", "./nothing.py:Loss"], ["nothing.py"]),
         (["runn"], ["no such command: 'runn', did you mean 'run'?"]),
         (["leaderboard", "glyhps"], ["did you mean 'glyphs'?"]),
+        (["run", "--loss", "triplet", "--observe", "jsnol:here"], ["did you mean 'jsonl'?"]),
+        (["run", "--loss", "triplet", "--engine-option", "speed=3"], ["local", "speed"]),
+        (["leaderboard", "--format", "cvs"], ["did you mean 'csv'?"]),
         (["leaderboard", "--from", "nowhere"], ["nowhere"]),
         (["leaderboard", "--write", "--check"], ["--write", "--check"]),
         (["list", "los"], ["'los'", "losses"]),
@@ -144,28 +157,25 @@ def test_plan_runs_nothing(siambench, tiny_track, tmp_path):
     assert not (tmp_path / "siambench-runs").exists()
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """One method on the tiny track: the folder, and what was printed."""
-    import subprocess
-    import sys
-
-    from shared import TINY_TRACK
-
-    folder = tmp_path_factory.mktemp("ran")
-    (folder / "track.toml").write_text(TINY_TRACK)
-    command = [sys.executable, "-m", "siambench", "run", "--track", "track.toml", "--loss", "triplet", "--miner", "hard", "--json"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
-    return folder, done
+AGAIN = ("run", "--track", "track.toml", "--loss", "triplet", "--miner", "hard", "--out", "out", "--jobs", "1", "--json")
+"""What `undisturbed` was made with."""
 
 
-def test_run_prints_one_json_document(ran):
-    """`run --json` prints one document of the documented form, and the count of units on stderr."""
-    _, done = ran
-    assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
-    assert {"schema", "track", "rows", "units", "minimum_detectable_difference"} == set(document)
+@pytest.fixture
+def ran(undisturbed, tmp_path):
+    """A copy of what one method on the tiny track left: the folder of the track's file and of the output, and what was printed."""
+    folder = tmp_path / "ran"
+    shutil.copytree(undisturbed.out, folder / "out")
+    shutil.copy(undisturbed.track, folder)
+    return folder, json.loads(undisturbed.stdout)
+
+
+def test_run_prints_one_json_document(undisturbed):
+    """`run --json` prints one document of the documented form."""
+    document = json.loads(undisturbed.stdout)
+    assert {"schema", "track", "primary", "metrics", "rows", "units", "minimum_detectable_difference"} == set(document)
     assert {"name": "tiny", "version": "1.0"} == document["track"]
+    assert ("map@r", "max") == (document["primary"], {m["name"]: m["direction"] for m in document["metrics"]}["map@r"])
     assert {"planned": 19, "done": 19, "cached": 0, "failed": 0, "lost": 0} == document["units"]
     rows = {row["method"]: row for row in document["rows"]}
     assert ["triplet+hard", "raw", "untrained"] == list(rows)
@@ -181,27 +191,36 @@ def test_run_prints_one_json_document(ran):
     assert rows["raw"]["scores"]["recall@1"]["ci95"] is None
     assert rows["raw"]["rank"] is None
     assert rows["untrained"]["rank"] is None
-    assert "19 done · 0 cached · 0 failed · 0 lost" in done.stderr
 
 
 def test_a_second_run_is_all_cached(ran, siambench):
     """The same command again runs nothing and prints the same rows."""
     folder, first = ran
-    done = siambench("run", "--track", "track.toml", "--loss", "triplet", "--miner", "hard", "--json", cwd=folder)
+    done = siambench(*AGAIN, cwd=folder)
     assert done.returncode == 0
     assert "0 done · 19 cached · 0 failed · 0 lost" in done.stderr
-    assert json.loads(first.stdout)["rows"] == json.loads(done.stdout)["rows"]
+    assert first["rows"] == json.loads(done.stdout)["rows"]
+
+
+def test_the_count_of_units_is_told(ran, siambench):
+    """What is missing is run, and how many units were done, cached, failed and lost stands on stderr."""
+    folder, first = ran
+    victims = sorted((folder / "out" / "tiny" / "records").glob("*.json"))[:2]
+    for victim in victims:
+        victim.unlink()
+    done = siambench(*AGAIN, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "2 done · 17 cached · 0 failed · 0 lost" in done.stderr
+    without = [{**row, "costs": None} for row in first["rows"]]
+    assert without == [{**row, "costs": None} for row in json.loads(done.stdout)["rows"]]
 
 
 def test_a_cached_run_does_not_import_torch(ran):
     """Resuming a finished comparison costs no torch: the coordinator plans, replays the study and draws the table without it."""
-    import subprocess
-    import sys
-
     folder, _ = ran
     code = (
         "import sys; from siambench.cli import main\n"
-        "try: main(['run', '--track', 'track.toml', '--loss', 'triplet', '--miner', 'hard', '--json'])\n"
+        f"try: main({list(AGAIN)})\n"
         "except SystemExit as e: print(e.code, 'torch' in sys.modules, file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
@@ -211,14 +230,15 @@ def test_a_cached_run_does_not_import_torch(ran):
 def test_the_leaderboard_of_an_output_folder(ran, siambench):
     """A run's folder is a track's folder: `leaderboard` shows it in every format."""
     folder, first = ran
-    as_json = siambench("leaderboard", folder / "siambench-runs" / "tiny", "--format", "json")
+    left = folder / "out" / "tiny"
+    as_json = siambench("leaderboard", left, "--format", "json")
     shown = {row["method"]: row["scores"] for row in json.loads(as_json.stdout)["rows"]}
-    assert {row["method"]: row["scores"] for row in json.loads(first.stdout)["rows"]} == shown
-    as_csv = siambench("leaderboard", folder / "siambench-runs" / "tiny", "--format", "csv")
-    assert as_csv.stdout.startswith("method,loss,miner,feed,rank_low,")
-    as_markdown = siambench("leaderboard", folder / "siambench-runs" / "tiny", "--format", "md")
+    assert {row["method"]: row["scores"] for row in first["rows"]} == shown
+    as_csv = siambench("leaderboard", left, "--format", "csv")
+    assert as_csv.stdout.startswith("group,rank_low,rank_high,method,loss,miner,feed,")
+    as_markdown = siambench("leaderboard", left, "--format", "md")
     assert "| `triplet+hard` |" in as_markdown.stdout
-    as_table = siambench("leaderboard", folder / "siambench-runs" / "tiny")
+    as_table = siambench("leaderboard", left)
     assert "triplet+hard" in as_table.stdout
     assert "t-interval" in as_table.stderr
 
@@ -229,12 +249,12 @@ def test_write_then_check_then_a_difference(ran, siambench, tmp_path):
     track = tmp_path / "tiny"
     track.mkdir()
     (track / "track.toml").write_bytes((folder / "track.toml").read_bytes())
-    written = siambench("leaderboard", track, "--from", folder / "siambench-runs", "--write")
+    written = siambench("leaderboard", track, "--from", folder / "out", "--write")
     assert written.returncode == 0, written.stderr
     assert "19 records adopted" in written.stderr
     assert siambench("leaderboard", track, "--check").returncode == 0
     before = (track / "README.md").read_bytes()
-    again = siambench("leaderboard", track, "--from", folder / "siambench-runs", "--write")
+    again = siambench("leaderboard", track, "--from", folder / "out", "--write")
     assert "0 records adopted" in again.stderr
     assert before == (track / "README.md").read_bytes()
     (track / "table.csv").write_text((track / "table.csv").read_text().replace("0.", "0,", 1))
@@ -249,8 +269,8 @@ def test_python_and_command_line_agree(ran):
     import siambench
 
     folder, first = ran
-    frame = siambench.leaderboard(str(folder / "siambench-runs" / "tiny"))
-    rows = json.loads(first.stdout)["rows"]
+    frame = siambench.leaderboard(str(folder / "out" / "tiny"))
+    rows = first["rows"]
     assert [row["method"] for row in rows] == list(frame["method"])
     assert [row["scores"]["map@r"]["mean"] for row in rows] == list(frame["map@r"])
     assert 1 == frame["rank_low"][0]
@@ -292,7 +312,9 @@ def test_list_show_tracks_plugins_as_json(siambench):
         entry["name"] for entry in losses
     }
     everything = json.loads(siambench("list", "--json").stdout)
-    assert {"datasets", "backbones", "losses", "miners", "samplers", "metrics", "engines"} == {entry["kind"] for entry in everything}
+    assert {"datasets", "backbones", "losses", "miners", "samplers", "metrics", "engines", "observers", "formats"} == {
+        entry["kind"] for entry in everything
+    }
     triplet = json.loads(siambench("show", "loss", "triplet", "--json").stdout)
     assert {"margin": {"type": "float", "low": -0.2, "high": 2.0, "log": False}} == triplet["space"]
     assert 4 == triplet["images_per_class"]
@@ -358,9 +380,6 @@ def test_a_traceback_only_where_asked_for(siambench, tmp_path):
 
 def test_a_closed_pipe_is_no_error(tmp_path):
     """`siambench list | head -1` ends quietly."""
-    import subprocess
-    import sys
-
     command = f"{sys.executable} -m siambench list | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False, env=dict(os.environ))
     assert (0, "") == (done.returncode, done.stderr)
@@ -424,7 +443,7 @@ def test_two_images_per_class_and_a_class_of_one_run_with_a_note(siambench, tmp_
     done = sit(siambench, folder, "--out", tmp_path / "out")
     assert 0 == done.returncode, done.stderr
     records = [json.loads(path.read_text()) for path in (tmp_path / "out").rglob("records/*.json")]
-    notes = [r["result"]["notes"] for r in records if r["result"]["unit"]["kind"] == "final"]
+    notes = [record["outcome"]["notes"] for record in records if record["unit"]["kind"] == "final"]
     assert [1] * len(notes) == [note["queries_without_positive"] for note in notes]
     assert len(notes) == 3
 
@@ -456,5 +475,5 @@ def test_all_pairs_may_be_the_tracks(siambench, tiny_track, tmp_path):
     rows = {row["method"]: row["scores"] for row in json.loads(done.stdout)["rows"]}
     assert 0.4 < rows["contrastive"]["roc_auc"]["mean"] <= 1
     assert "verification_accuracy" not in rows["contrastive"]
-    records = [json.loads(path.read_text())["result"] for path in (tmp_path / "out").rglob("records/*.json")]
-    assert all(0 <= r["notes"]["roc_auc_error"] < 1e-3 for r in records if r["unit"]["kind"] == "final")
+    records = [json.loads(path.read_text()) for path in (tmp_path / "out").rglob("records/*.json")]
+    assert all(0 <= record["outcome"]["notes"]["roc_auc_error"] < 1e-3 for record in records if record["unit"]["kind"] == "final")

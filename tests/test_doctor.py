@@ -14,12 +14,22 @@ from shared import plugin_folder
 
 from siambench import doctor as health
 from siambench.builtin import datasets
-from siambench.builtin.datasets import readers
+from siambench.builtin.datasets import omniglot
 
 OLD = Path(__file__).parent / "assets" / "schema-1"
 
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
 """A proxy that refuses at once: what would be downloaded is missed, not waited for."""
+
+REMOTE = """
+from siambench.data.locate import Remote
+
+def files():
+    return (Remote("own.bin", "https://example.org/own.bin", "0" * 64, "own"),)
+"""
+OWN_DATA = """return {
+        "own": DatasetEntry(lambda: 1 / 0, source="ours", files=files), "untold": DatasetEntry(lambda: 1 / 0, source="ours")}"""
+"""A plugin with a data set that says which file it needs, and one that does not say; loading either would be an error."""
 
 BROKEN_TORCH = {"torch.py": 'print("hello")\nraise ImportError("libgone.so: \\x1b[2Jcannot open")\n'}
 
@@ -68,7 +78,8 @@ def well(tmp_path_factory):
 def ill(tmp_path_factory):
     """A document of a machine where much is wrong, none of which keeps siambench from running; torch is left out for haste."""
     folder = tmp_path_factory.mktemp("ill")
-    site = plugin_folder(write(folder / "site", BROKEN_TORCH), "rogue", 'raise ValueError("\\x1b[2Jred")', "return {}")
+    site = plugin_folder(write(folder / "site", BROKEN_TORCH), "files", REMOTE, OWN_DATA, hook="datasets")
+    plugin_folder(site, "rogue", 'raise ValueError("\\x1b[2Jred")', "return {}")
     info = site / "optuna-0.1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: optuna\nVersion: 0.1\n")
@@ -79,7 +90,7 @@ def ill(tmp_path_factory):
     victim = min(records.glob("*.json"))
     victim.write_bytes(victim.read_bytes()[:200])
     data = str(folder / "data")
-    return folder, victim, doctor(folder, "--json", path=[site], SIAMBENCH_PLUGINS="rogue,absent", SIAMBENCH_DATA=data)
+    return folder, victim, doctor(folder, "--json", path=[site], SIAMBENCH_PLUGINS="files,rogue,absent", SIAMBENCH_DATA=data)
 
 
 def test_a_healthy_machine_has_no_problem(well):
@@ -111,7 +122,8 @@ def test_missing_data_is_noted_with_file_url_and_folder(well):
     folder, done = well
     found = finding(done, "data", "omniglot-minimal")
     assert "note" == found["state"]
-    for remote in (readers.SMALL1, readers.SMALL2, readers.ALL_RUNS):
+    assert len(omniglot.MINIMAL) == 3
+    for remote in omniglot.MINIMAL:
         assert remote.name in found["text"]
         assert f"{remote.name} ({remote.url})" in found["advice"]
     assert str(folder / "data" / "omniglot") in found["advice"]
@@ -162,6 +174,15 @@ def test_a_damaged_file_of_data_is_a_problem(ill):
     assert "problem" == found["state"]
     assert str(folder / "data" / "omniglot" / "all_runs.zip") in found["text"]
     assert "replace" in found["advice"]
+
+
+def test_what_a_plugins_data_set_needs_is_told_without_loading_it(ill):
+    """A plugin's data set that names its files is looked after like siambench's own; of one that names none that is noted."""
+    folder, _, done = ill
+    own, untold = finding(done, "data", "own"), finding(done, "data", "untold")
+    assert ("note", "1 of 1 files missing: own.bin") == (own["state"], own["text"])
+    assert f"own.bin (https://example.org/own.bin) into {folder / 'data' / 'own'}" in own["advice"]
+    assert ("note", "which files it needs shows when it is loaded") == (untold["state"], untold["text"])
 
 
 def test_damaged_and_older_records_are_problems(ill):
@@ -251,6 +272,9 @@ def test_versions_are_compared_as_numbers(version, least, enough):
 
 
 def test_the_files_of_every_built_in_data_set_are_known():
-    """Each built-in data set but a folder of one's own is in the list of files, so that none has to be loaded to tell."""
-    known = {name for name, entry in datasets.siambench_datasets().items() if not entry.takes_path}
-    assert known == set(readers.FILES)
+    """Each built-in data set but a folder of one's own says which files it needs, so that none has to be loaded to tell."""
+    entries = datasets.siambench_datasets()
+    told = {name: len(entry.files()) for name, entry in entries.items() if entry.files is not None}
+
+    assert set(told) == {name for name, entry in entries.items() if not entry.takes_path}
+    assert told == {"glyphs": 0, "omniglot-minimal": 3, "digits": 0, "fashion-mnist": 4}

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from siambench.board import captions as text
-from siambench.board.formats import markdown as page
-from siambench.board.rows import Row
+from siambench.board import captions
+from siambench.board.rows import Row, Score
 from siambench.board.table import Table
+from siambench.board.values import text_of
 from siambench.errors import UsageError
+from siambench.interfaces import ColumnView, RowView, TableView
 from siambench.spec import SCHEMA
 from siambench.stats import mean_ranks, ranks
 
@@ -24,7 +25,7 @@ CAPTION = (
 
 
 @dataclass(frozen=True)
-class Standing:
+class Ranked:
     """A method over all tracks.
 
     Args:
@@ -48,12 +49,12 @@ class Across:
 
     Args:
         tables: of the tracks, in the order asked for.
-        standings: best mean rank first.
+        ranked: best mean rank first.
         left_out: method → why it is not ranked.
     """
 
     tables: tuple[Table, ...]
-    standings: tuple[Standing, ...]
+    ranked: tuple[Ranked, ...]
     left_out: dict[str, str]
 
 
@@ -80,11 +81,11 @@ def build(tables: Sequence[Table]) -> Across:
     for table in tables:
         by_name: dict[str, Row] = {}
         for line in table.lines:
-            if line.row.method.is_anchor:
+            if line.row.method.baseline is not None:
                 continue
             if line.row.name in by_name:
                 # To take the better one would be to choose by the test.
-                raise UsageError(f"{table.track.name} has two studies of {line.row.name}: leave one of them out of --from")
+                raise UsageError(f"{table.track.name} has two rows of {line.row.name}: leave one of them out of --from")
             by_name[line.row.name] = line.row
         found.append(by_name)
     methods = sorted({name for by_name in found for name in by_name})
@@ -96,14 +97,14 @@ def build(tables: Sequence[Table]) -> Across:
     kept = [(place, mean) for place, mean in enumerate(means) if mean is not None]
     columns = [place for place, _ in kept]
     places = [ranks(of_track[columns], higher_is_better=up) for of_track, up in zip(scores, upwards, strict=True)] if kept else []
-    standings = []
+    ranked = []
     for column, (place, mean) in enumerate(kept):
         own = tuple(float(of_track[column]) for of_track in places)
         rows = tuple(by_name[methods[place]] for by_name in found)
-        standings.append(Standing(methods[place], mean.mean, mean.half_width, own, rows))
-    standings.sort(key=lambda standing: (standing.mean_rank, standing.method))
+        ranked.append(Ranked(methods[place], mean.mean, mean.half_width, own, rows))
+    ranked.sort(key=lambda one: (one.mean_rank, one.method))
     left_out = {name: _why(tables, found, name) for name, mean in zip(methods, means, strict=True) if mean is None}
-    return Across(tuple(tables), tuple(standings), left_out)
+    return Across(tuple(tables), tuple(ranked), left_out)
 
 
 def _score(table: Table, row: Row | None) -> float:
@@ -123,76 +124,101 @@ def _why(tables: Sequence[Table], found: Sequence[dict[str, Row]], name: str) ->
     return ", ".join(reasons)
 
 
+def view(across: Across) -> TableView:
+    """The mean ranks as formats see them: one row per method, those left out last, for machines alone."""
+    ranked = across.ranked
+    columns = [
+        ColumnView(
+            "mean_rank",
+            "mean rank",
+            "all",
+            tuple(one.mean_rank for one in ranked),
+            tuple(f"{one.mean_rank:.2f}" + ("" if one.ci95 is None else f" ± {one.ci95:.2f}") for one in ranked),
+        ),
+        ColumnView("method", "method", "all", tuple(one.method for one in ranked), tuple(one.method for one in ranked)),
+    ]
+    for place, table in enumerate(across.tables):
+        name, primary = table.track.name, table.track.metrics.primary
+        columns.append(
+            ColumnView(
+                name,
+                f"{name}, {primary}",
+                "all",
+                tuple(one.rows[place].scores[primary].mean for one in ranked),
+                tuple(f"{one.ranks[place]:g} ({text_of(one.rows[place].scores[primary], Score)})" for one in ranked),
+            )
+        )
+    flags = tuple(_flags(across, one) for one in ranked)
+    columns.append(ColumnView("flags", "flags", "all", flags, flags))
+    return TableView(
+        title=title_of(across),
+        track=", ".join(table.track.name for table in across.tables),
+        version="",
+        command=f"siambench leaderboard {' '.join(table.track.name for table in across.tables)}",
+        notes="",
+        rows=tuple(RowView(one.method, baseline=False, fresh=False, group=None) for one in ranked),
+        columns=tuple(columns),
+        flat_names=flat_names(across),
+        flat=tuple(flat_rows(across)),
+        captions=tuple(_captions(across)),
+        legend="",
+        sections=(),
+        document=to_json(across),
+    )
+
+
+def flat_names(across: Across) -> tuple[str, ...]:
+    """The names of the flat columns, in their order."""
+    names = [name for table in across.tables for name in (f"{table.track.name}_rank", table.track.name)]
+    return ("method", "mean_rank", "mean_rank_ci95", *names, "flags", "reason")
+
+
+def flat_rows(across: Across) -> list[dict[str, Any]]:
+    """One mapping per method, those left out last with their reason: what a CSV file and a data frame hold."""
+    empty = dict.fromkeys(flat_names(across))
+    rows: list[dict[str, Any]] = []
+    for one in across.ranked:
+        row: dict[str, Any] = {"method": one.method, "mean_rank": one.mean_rank, "mean_rank_ci95": one.ci95}
+        for rank, own, table in zip(one.ranks, one.rows, across.tables, strict=True):
+            row |= {f"{table.track.name}_rank": rank, table.track.name: own.scores[table.track.metrics.primary].mean}
+        rows.append({**empty, **row, "flags": _flags(across, one)})
+    return [*rows, *({**empty, "method": name, "reason": reason} for name, reason in across.left_out.items())]
+
+
 def title_of(across: Across) -> str:
     """``Mean rank over glyphs 1.0, omniglot-minimal 1.0``; of closed-set tracks it says so."""
     tracks = ", ".join(f"{table.track.name} {table.track.version}" for table in across.tables)
     return f"Mean rank over {tracks}" + (" (closed-set)" if across.tables[0].closed_set else "")
 
 
-def cells(across: Across) -> tuple[list[str], list[list[str]]]:
-    """Head and rows as people read them: mean rank, method, rank and score on each track, flags."""
-    head = ["mean rank", "method", *(f"{table.track.name}, {table.track.metrics.primary}" for table in across.tables), "flags"]
-    rows = []
-    for standing in across.standings:
-        mean = f"{standing.mean_rank:.2f}" + ("" if standing.ci95 is None else f" ± {standing.ci95:.2f}")
-        on_tracks = [
-            f"{rank:g} ({text.cell(row, table.track.metrics.primary)})"
-            for rank, row, table in zip(standing.ranks, standing.rows, across.tables, strict=True)
-        ]
-        rows.append([mean, standing.method, *on_tracks, _flags(across, standing)])
-    return head, rows
-
-
-def _flags(across: Across, standing: Standing) -> str:
-    marked = ((table.track.name, row.flags) for table, row in zip(across.tables, standing.rows, strict=True))
+def _flags(across: Across, one: Ranked) -> str:
+    marked = ((table.track.name, row.flags) for table, row in zip(across.tables, one.rows, strict=True))
     return ", ".join(f"{name}: {' '.join(flags)}" for name, flags in marked if flags)
 
 
-def captions(across: Across) -> list[str]:
+def _captions(across: Across) -> list[str]:
     """What the figures mean, the flags that occur, and who is left out."""
-    flags = sorted({text.stem(flag) for standing in across.standings for row in standing.rows for flag in row.flags})
+    flags = sorted({captions.stem(flag) for one in across.ranked for row in one.rows for flag in row.flags})
     by_reason: dict[str, list[str]] = {}
     for name, reason in across.left_out.items():
         by_reason.setdefault(reason, []).append(name)
     return [
         CAPTION,
-        *(f"{flag}: {text.FLAGS[flag]}." for flag in flags),
+        *(f"{flag}: {captions.FLAGS[flag]}." for flag in flags),
         *(f"Left out, {reason}: {', '.join(names)}." for reason, names in by_reason.items()),
     ]
-
-
-def markdown(across: Across) -> str:
-    """A page."""
-    head, rows = cells(across)
-    marked = [[mean, f"`{method}`", *rest] for mean, method, *rest in rows]
-    paragraphs = [line for paragraph in captions(across) for line in ("", paragraph)]
-    return "\n".join([f"# {title_of(across)}", "", *page.grid(head, marked), *paragraphs, ""])
-
-
-def csv_text(across: Across) -> str:
-    """One line per method, those left out last with their reason."""
-    names = [table.track.name for table in across.tables]
-    head = ["method", "mean_rank", "mean_rank_ci95", *(column for name in names for column in (f"{name}_rank", name)), "flags", "reason"]
-    rows: list[list[object]] = []
-    for standing in across.standings:
-        row: list[object] = [standing.method, text.digits(standing.mean_rank), text.digits(standing.ci95)]
-        for rank, own, table in zip(standing.ranks, standing.rows, across.tables, strict=True):
-            row += [text.digits(rank), text.digits(own.scores[table.track.metrics.primary].mean)]
-        rows.append([*row, _flags(across, standing), ""])
-    rows += [[name, *[""] * (len(head) - 2), reason] for name, reason in across.left_out.items()]
-    return text.csv_of(head, rows)
 
 
 def to_json(across: Across) -> dict[str, Any]:
     """The document of ``leaderboard TRACK TRACK --format json``; documented in leaderboards/README.md."""
     methods = []
-    for standing in across.standings:
+    for one in across.ranked:
         on_tracks = {
             table.track.name: {"rank": rank, "score": row.scores[table.track.metrics.primary].mean, "flags": list(row.flags)}
-            for table, rank, row in zip(across.tables, standing.ranks, standing.rows, strict=True)
+            for table, rank, row in zip(across.tables, one.ranks, one.rows, strict=True)
         }
-        mean = {"mean": standing.mean_rank, "ci95": standing.ci95, "n": len(across.tables)}
-        methods.append({"method": standing.method, "mean_rank": mean, "tracks": on_tracks})
+        mean = {"mean": one.mean_rank, "ci95": one.ci95, "n": len(across.tables)}
+        methods.append({"method": one.method, "mean_rank": mean, "tracks": on_tracks})
     tracks = [
         {"name": t.track.name, "version": t.track.version, "primary": t.track.metrics.primary, "direction": t.direction}
         for t in across.tables

@@ -1,17 +1,10 @@
-"""Table → cells, captions, legend and CSV: the words that a page and a terminal share."""
+"""What a reader must know of a table, in sentences: captions, legend, flags, protocols."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Collection, Sequence
-
-from siambench.board.rows import DRAWS, Row
-from siambench.board.table import Line, Table
-
-MISSING = "—"
-
-SHOWN_FIRST = ("map@r", "recall@1", "verification_accuracy", "one_shot_error")
+from siambench.board.rows import DRAWS
+from siambench.board.table import Table, pairs_text
+from siambench.board.values import number
 
 RANK_CAPTION = (
     "Rank: the ranks that all-pairs paired t-tests over seeds with Holm correction (family-wise error 5 %) leave open. "
@@ -19,7 +12,7 @@ RANK_CAPTION = (
 )
 
 PROVEN = (
-    "In {primary}, by the tests that the ranks come from. `all below` and `…` go by the order of the table. What is not told apart may "
+    "In {primary}, by the tests that the ranks come from. “all below” and “…” go by the order of the table. What is not told apart may "
     "still differ, by less than these seeds can show. Proven is a difference of the tuned settings on these test classes; another search "
     "might settle on others."
 )
@@ -34,7 +27,7 @@ PROTOCOLS = {
     "reality-check": "the models of the folds, scored one by one and averaged; `concatenated:` scores are of their embeddings joined",
 }
 
-ANCHOR_TEXTS = {
+BASELINE_TEXTS = {
     "raw": "the input itself (of images, the pixels), without a network",
     "untrained": "the backbone before training",
     "pretrained": "the features of the pretrained weights that training starts from",
@@ -43,7 +36,7 @@ ANCHOR_TEXTS = {
 FLAGS = {
     "closed-set": "training and test share their classes; never comparable with class-disjoint rows",
     "edited-space": "a parameter was fixed by hand instead of tuned",
-    "study": "another row has the same name: a study with other components, another space or other fixed parameters",
+    "row": "another row has the same name, with other components, another space or other fixed parameters",
     "long-budget": "more trials or seeds than the track's budget: not comparable with rows that had less",
     "short-budget": "fewer trials or seeds than the track's budget",
     "failed-trials": "so many trials raised or diverged; they spent budget",
@@ -52,90 +45,6 @@ FLAGS = {
     "on-bound": "the selected value lies within 1 % of a bound of its space",
     "revision": "made by older code for training or scoring",
 }
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A score with fixed decimals, or a dash."""
-    return MISSING if value is None else f"{value:.{digits}f}"
-
-
-def cell(row: Row, metric: str) -> str:
-    """``0.412 ± 0.006``, ``0.412`` at one seed, or a dash."""
-    score = row.scores.get(metric)
-    if score is None:
-        return MISSING
-    return number(score.mean) if score.ci95 is None else f"{number(score.mean)} ± {number(score.ci95)}"
-
-
-def classes_cell(row: Row, metric: str) -> str:
-    """``[0.281, 0.317]``, the interval over test classes, or a dash."""
-    score = row.scores.get(metric)
-    if score is None or score.classes95 is None:
-        return MISSING
-    return f"[{number(score.classes95[0])}, {number(score.classes95[1])}]"
-
-
-def rank_cell(line: Line) -> str:
-    """``2``, ``2–5``, or nothing for a row that is not ranked."""
-    if line.rank is None:
-        return ""
-    low, high = line.rank
-    return str(low) if low == high else f"{low}–{high}"
-
-
-def difference_cell(line: Line) -> str:
-    """``-0.031 ± 0.004``, or nothing."""
-    if line.difference is None:
-        return ""
-    mean, half = line.difference
-    return f"{mean:+.3f}" + ("" if half is None else f" ± {half:.3f}")
-
-
-def value_cell(value: object) -> str:
-    """A parameter with three digits."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def places_cell(table: Table, place: int, chosen: Collection[int]) -> str:
-    """Some of the other ranked rows, in few words: ``all others``, ``all below``, ``a, c and all below``, ``a … d``.
-
-    Args:
-        table: the table.
-        place: of the row that is spoken of, from 0; a run of neighbours goes on across it.
-        chosen: places of the rows to name.
-    """
-    last = len(table.ranked) - 1
-    if len(chosen) == last and last > 1:
-        return "all others"
-    runs: list[list[int]] = []
-    for other in (p for p in range(last + 1) if p in chosen or p == place):
-        if runs and other == runs[-1][-1] + 1:
-            runs[-1].append(other)
-        else:
-            runs.append([other])
-    parts = []
-    for run in runs:
-        named = [p for p in run if p != place]
-        names = [f"`{table.lines[p].row.name}`" for p in named]
-        if len(named) > 1 and named[-1] == last and run[0] == place:
-            parts.append("all below")
-        elif len(named) > 2 and named[-1] == last and place not in run:
-            parts.append(f"{names[0]} and all below")
-        else:
-            parts += [f"{names[0]} … {names[-1]}"] if len(named) > 2 else names
-    return ", ".join(parts) or MISSING
-
-
-def main_metrics(table: Table) -> list[str]:
-    """The primary metric, then those of the usual others that the track reports."""
-    primary = table.track.metrics.primary
-    return [primary, *(m for m in SHOWN_FIRST if m != primary and m in table.track.metrics.report)]
-
-
-def has_classes(table: Table) -> bool:
-    """Whether any row has an interval over test classes."""
-    primary = table.track.metrics.primary
-    return any(line.row.scores[primary].classes95 is not None for line in table.lines if primary in line.row.scores)
 
 
 def flags_of(table: Table) -> list[str]:
@@ -196,63 +105,21 @@ def detectable_text(table: Table) -> str:
 
 
 def _protocol(table: Table) -> str:
-    protocol = table.evaluation["protocol"]
-    parts = [f"Final models: protocol `{protocol}`" + (f", {PROTOCOLS[protocol]}." if protocol in PROTOCOLS else ".")]
-    if table.evaluation["distance"] != "cosine":
-        parts.append(f"Distance: {table.evaluation['distance']}.")
-    if table.evaluation["pairs"]:
-        parts.append(f"Verification pairs: `{table.evaluation['pairs']}`.")
+    scoring = table.scoring
+    assert scoring is not None
+    parts = [f"Final models: protocol `{scoring.protocol}`, {PROTOCOLS[scoring.protocol]}."]
+    if scoring.distance != "cosine":
+        parts.append(f"Distance: {scoring.distance}.")
+    if pairs_text(scoring.pairs):
+        parts.append(f"Verification pairs: `{pairs_text(scoring.pairs)}`.")
     return " ".join(parts)
 
 
 def legend(table: Table) -> str:
-    """What the columns, the anchors and the flags that occur mean."""
-    methods = [line.row.method for line in table.lines]
-    anchors = dict.fromkeys(method.loss for method in methods if method.is_anchor)
+    """What the columns, the baselines and the flags that occur mean."""
+    known = (line.row.method.baseline for line in table.lines)
+    baselines = dict.fromkeys(baseline for baseline in known if baseline is not None)
     parts = ["`dim`: number of tuned parameters.", "`test opened`: distinct units of the method that saw the test part."]
-    parts += [f"`{anchor}`: {ANCHOR_TEXTS[anchor]}." for anchor in anchors]
+    parts += [f"`{baseline}`: {BASELINE_TEXTS[baseline]}." for baseline in baselines]
     parts += [f"`{flag}`: {FLAGS[flag]}." for flag in flags_of(table)]
     return " ".join(parts)
-
-
-def csv_of(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Comma-separated values with plain line ends."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    return out.getvalue()
-
-
-def digits(value: float | None) -> str:
-    """Twelve digits: the last ones of a double may differ between builds of the mathematical library."""
-    return "" if value is None else f"{value:.12g}"
-
-
-def csv_text(table: Table) -> str:
-    """One line per row and every reported metric with twelve digits, for spreadsheets and scripts."""
-    primary = table.track.metrics.primary
-    columns = []
-    for metric in table.metrics:
-        columns += [metric, f"{metric}_ci95", f"{metric}_n"]
-        columns += [f"{metric}_classes_low", f"{metric}_classes_high"] if metric == primary else []
-    head = [
-        *("method", "loss", "miner", "feed", "rank_low", "rank_high", "tie_group"),
-        *columns,
-        *("trials", "seeds", "dimension", "test_opened", "flags"),
-    ]
-    rows = []
-    for line in table.lines:
-        row = line.row
-        values: list[object] = []
-        for metric in table.metrics:
-            score = row.scores.get(metric)
-            values += ["", "", ""] if score is None else [digits(score.mean), digits(score.ci95), score.n]
-            if metric == primary:
-                low, high = (score.classes95 if score is not None else None) or (None, None)
-                values += [digits(low), digits(high)]
-        rank = line.rank or ("", "")
-        group = "" if line.group is None else line.group
-        names = [row.name, row.method.loss, row.method.miner, row.method.feed, *rank, group]
-        rows.append([*names, *values, row.trials, row.seeds, row.dimension, row.opened, " ".join(row.flags)])
-    return csv_of(head, rows)

@@ -57,32 +57,20 @@ def costs_of(tuning: Sequence[Record], final: Sequence[Record]) -> Costs:
         tuning: records of tune units, in any order.
         final: records of final units, in any order.
     """
-    telemetry = [_telemetry(record) for record in (*tuning, *final)]
-    peaks = [peak for peak in (_number(one.get("peak_memory_mb")) for one in telemetry) if peak is not None]
-    devices = {one["device"] for one in telemetry if isinstance(one.get("device"), str)}
+    units = (*tuning, *final)
+    peaks = [record.peak_memory_mb for record in units if record.peak_memory_mb is not None]
+    devices = {record.device for record in units if record.device is not None}
     return Costs(_spent(tuning, math.fsum), _spent(final, statistics.median), max(peaks, default=None), tuple(sorted(devices)))
 
 
 def _spent(records: Sequence[Record], together: Callable[[list[float]], float]) -> Spent:
-    whole, phases = [], {phase: list[float]() for phase in PHASES}
-    for record in records:
-        telemetry = _telemetry(record)
-        seconds = telemetry.get("seconds")
-        whole += [value for value in [_number(telemetry.get("total_seconds"))] if value is not None]
-        for phase, known in phases.items():
-            known += [value for value in [_number(seconds.get(phase) if isinstance(seconds, Mapping) else None)] if value is not None]
-    by_phase = {phase: round(together(known), _DECIMALS) for phase, known in phases.items() if known}
+    whole = [record.seconds for record in records if record.seconds is not None]
+    by_phase = {}
+    for phase in PHASES:
+        known = [record.phases[phase] for record in records if phase in record.phases]
+        if known:
+            by_phase[phase] = round(together(known), _DECIMALS)
     return Spent(len(records), round(together(whole), _DECIMALS) if whole else None, by_phase)
-
-
-def _telemetry(record: Record) -> Mapping[str, Any]:
-    # Unlike the unit, telemetry is no part of what a record's name vouches for: it may hold anything, or nothing.
-    found = record.get("telemetry")
-    return found if isinstance(found, Mapping) else {}
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
 
 
 HEAD = (

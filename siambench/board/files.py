@@ -3,49 +3,26 @@
 from __future__ import annotations
 
 import shutil
+import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from siambench.board import across, costs
-from siambench.board import captions as text
-from siambench.board.formats import markdown as page
-from siambench.board.rows import Row, rows_of, studies_of
+from siambench.board.formats import csv, markdown
+from siambench.board.rows import Row, records_by_row, rows_of
 from siambench.board.table import Table, build
-from siambench.board.tuning import Ledger, ledger_of
+from siambench.board.tuning import Tuning, tuning_of
+from siambench.board.view import view
 from siambench.errors import DataMissingError, DifferenceError, UnknownNameError, UsageError
-from siambench.records.record import OPENINGS, Record, read_all, read_openings
-from siambench.spec import Method
-from siambench.tracks.rules import Track, load_track, track_folder, track_names
+from siambench.interfaces import Done
+from siambench.records.folder import Contents, Folder
+from siambench.records.record import Record, read_all
+from siambench.tracks.files import load_track, track_folder, track_names
+from siambench.tracks.rules import Track
 
 COSTS = "costs.csv"
 """Written beside what is `generated`, and never compared: whoever repeats a row takes another time over it."""
-
-
-@dataclass
-class Shelf:
-    """What a folder of records holds.
-
-    Args:
-        records: the intact ones, in order of id.
-        openings: lines of its log of test openings.
-        damaged: files that hold no record.
-    """
-
-    records: list[Record] = field(default_factory=list)
-    openings: list[dict[str, object]] = field(default_factory=list)
-    damaged: list[Path] = field(default_factory=list)
-
-
-def load(folder: Path) -> Shelf:
-    """Read a track's folder: its ``records/`` and its log."""
-    shelf = Shelf(openings=read_openings(folder / OPENINGS))
-    for path, record in read_all(folder / "records"):
-        if record is None:
-            shelf.damaged.append(path)
-        else:
-            shelf.records.append(record)
-    return shelf
 
 
 def records_folder(directory: Path, track: Track) -> Path:
@@ -54,9 +31,9 @@ def records_folder(directory: Path, track: Track) -> Path:
     Raises:
         DataMissingError: if there are no records.
     """
-    for folder in (directory / track.name, directory):
-        if (folder / "records").is_dir():
-            return folder
+    for folder in (Folder.of(directory, track), Folder(directory)):
+        if folder.records.is_dir():
+            return folder.path
     raise DataMissingError(f"{directory} holds no records of track {track.name}: expected {directory / track.name / 'records'}")
 
 
@@ -64,22 +41,23 @@ def shipped_rows(track: Track) -> list[Row]:
     """The rows that ship with siambench for exactly these rules; none for an edited or a foreign track."""
     if track.name not in track_names() or load_track(track.name) != track:
         return []
-    shelf = load(track_folder(track.name))
-    return rows_of(track, shelf.records, openings=shelf.openings, shipped=True)
+    found = Folder(track_folder(track.name)).read()
+    return rows_of(track, found.records, openings=found.openings, shipped=True)
 
 
-def direction_of(records: Sequence[Record], metric: str) -> str:
+def direction_of(records: Sequence[Record], metric: str) -> Literal["max", "min"]:
     """Which way a metric is better, as the records say; ``"max"`` where none does."""
-    return next((r["result"]["directions"][metric] for r in records if metric in r["result"].get("directions", {})), "max")
+    known = (r.outcome.directions for r in records if isinstance(r.outcome, Done))
+    return next((directions[metric] for directions in known if metric in directions), "max")
 
 
 def counts(records: Sequence[Record]) -> dict[str, int]:
     """The units behind a table that was made from records alone."""
-    failed = sum(r["result"]["state"] == "failed" for r in records)
+    failed = sum(r.outcome.state == "failed" for r in records)
     return {"planned": len(records), "done": len(records) - failed, "cached": 0, "failed": failed, "lost": 0}
 
 
-def leaderboard(name: str, more: Sequence[Path] = ()) -> tuple[Table, Shelf]:
+def leaderboard(name: str, more: Sequence[Path] = ()) -> tuple[Table, Contents]:
     """The table of a track's own records, and of those of further folders.
 
     Args:
@@ -87,22 +65,22 @@ def leaderboard(name: str, more: Sequence[Path] = ()) -> tuple[Table, Shelf]:
         more: output folders of ``run`` whose rows join, replacing their shipped twins.
     """
     track = load_track(name)
-    shelf = load(track_folder(name))
+    found = Folder(track_folder(name)).read()
     is_shipped = name in track_names()
     fresh: dict[str, Record] = {}
-    openings = list(shelf.openings)
+    openings = list(found.openings)
     for directory in more:
-        other = load(records_folder(directory, track))
-        # What several folders hold of one study is one row, and a record that two of them hold counts once.
-        fresh |= {record["id"]: record for record in other.records}
+        other = Folder(records_folder(directory, track)).read()
+        # What several folders hold of one row is one row, and a record that two of them hold counts once.
+        fresh |= {record.id: record for record in other.records}
         openings += other.openings
-        shelf.damaged += other.damaged
-    rows = rows_of(track, shelf.records, openings=openings, shipped=is_shipped)
+        found.damaged += other.damaged
+    rows = rows_of(track, found.records, openings=openings, shipped=is_shipped)
     rows += rows_of(track, fresh.values(), openings=openings)
-    known = {record["id"] for record in shelf.records}
-    shelf.records += [record for record in fresh.values() if record["id"] not in known]
-    table = build(track, rows, units=counts(shelf.records), direction=direction_of(shelf.records, track.metrics.primary))
-    return table, shelf
+    known = {record.id for record in found.records}
+    found.records += [record for record in fresh.values() if record.id not in known]
+    table = build(track, rows, units=counts(found.records), direction=direction_of(found.records, track.metrics.primary))
+    return table, found
 
 
 def leaderboards(names: Sequence[str], more: Sequence[Path] = ()) -> tuple[across.Across, list[Path]]:
@@ -121,7 +99,7 @@ def leaderboards(names: Sequence[str], more: Sequence[Path] = ()) -> tuple[acros
         if not any(_holds(directory, track) for track in tracks):
             raise DataMissingError(f"{directory} holds no records of any of {', '.join(track.name for track in tracks)}")
     found = [leaderboard(name, [d for d in more if _holds(d, track)]) for name, track in zip(names, tracks, strict=True)]
-    return across.build([table for table, _ in found]), [path for _, shelf in found for path in shelf.damaged]
+    return across.build([table for table, _ in found]), [path for _, contents in found for path in contents.damaged]
 
 
 def _holds(directory: Path, track: Track) -> bool:
@@ -132,17 +110,17 @@ def _holds(directory: Path, track: Track) -> bool:
     return True
 
 
-def studies_by_name(track: Track, folders: Sequence[Path]) -> dict[str, list[list[Record]]]:
-    """The records of each study and anchor in some folders of a track, by the name of its row; in order of their keys."""
-    records = {record["id"]: record for folder in folders for record in load(folder).records}
-    studies: dict[str, list[list[Record]]] = {}
-    for _, members in sorted(studies_of(track, records.values()).items()):
-        studies.setdefault(Method(**members[0]["result"]["unit"]["method"]).name, []).append(members)
-    return studies
+def rows_by_name(track: Track, folders: Sequence[Path]) -> dict[str, list[list[Record]]]:
+    """The records of each row in some folders of a track, by its name; of rows of one name in order of their keys."""
+    records = {record.id: record for folder in folders for record in Folder(folder).read().records}
+    rows: dict[str, list[list[Record]]] = {}
+    for _, members in sorted(records_by_row(track, records.values()).items()):
+        rows.setdefault(members[0].unit.method.name, []).append(members)
+    return rows
 
 
-def study(name: str, row: str, more: Sequence[Path] = ()) -> tuple[Ledger, int]:
-    """The ledger behind a row, and how many studies bear its name: of several the one with most trials, then by its key.
+def tuning(name: str, row: str, more: Sequence[Path] = ()) -> tuple[Tuning, int]:
+    """How a row was tuned, and how many rows bear its name: of several the one with most trials, then by its key.
 
     Args:
         name: of a shipped track, or the path of a track's folder.
@@ -151,25 +129,35 @@ def study(name: str, row: str, more: Sequence[Path] = ()) -> tuple[Ledger, int]:
 
     Raises:
         UnknownNameError: if there is no such row.
-        UsageError: if the row is an anchor, for which nothing is tuned.
+        UsageError: if the row is a baseline, for which nothing is tuned.
     """
     track = load_track(name)
-    studies = studies_by_name(track, [track_folder(name), *(records_folder(directory, track) for directory in more)])
-    if row not in studies:
-        raise UnknownNameError("row", row, studies)
-    if Method(**studies[row][0][0]["result"]["unit"]["method"]).is_anchor:
-        raise UsageError(f"{row} is an anchor of {track.name}: nothing is tuned for it")
-    ledgers = [ledger_of(members, budget=track.budget.trials) for members in studies[row]]
-    return max(ledgers, key=lambda ledger: len(ledger.trials)), len(ledgers)
+    rows = rows_by_name(track, [track_folder(name), *(records_folder(directory, track) for directory in more)])
+    if row not in rows:
+        raise UnknownNameError("row", row, rows)
+    if rows[row][0][0].unit.method.baseline is not None:
+        raise UsageError(f"{row} is a baseline of {track.name}: nothing is tuned for it")
+    found = [tuning_of(members, budget=track.budget.trials) for members in rows[row]]
+    return max(found, key=lambda one: len(one.trials)), len(found)
+
+
+def estimate(track: Track, *, tune: int, final: int) -> float | None:
+    """Seconds of work in so many units, from the telemetry of the track's shipped records; None without any."""
+    if track.name not in track_names():
+        return None
+    seconds: dict[str, list[float]] = {"tune": [], "final": []}
+    for record in Folder(track_folder(track.name)).read().records:
+        if record.unit.method.baseline is None and record.seconds is not None:
+            seconds[record.unit.kind].append(record.seconds)
+    if not seconds["tune"] or not seconds["final"]:
+        return None
+    return tune * statistics.median(seconds["tune"]) + final * statistics.median(seconds["final"])
 
 
 def generated(table: Table) -> dict[str, str]:
     """The files that ``--write`` writes and ``--check`` compares, by name."""
-    shown = _repeatable(table)
-    return {
-        "README.md": page.markdown(shown, title=text.title_of(shown), command=f"siambench leaderboard {table.track.name} --write"),
-        "table.csv": text.csv_text(shown),
-    }
+    shown = view(_repeatable(table))
+    return {"README.md": markdown.render(shown), "table.csv": csv.render(shown)}
 
 
 def _repeatable(table: Table) -> Table:
@@ -180,28 +168,27 @@ def _repeatable(table: Table) -> Table:
 
 def costs_csv(table: Table) -> str:
     """What the rows took, one line each; local rows are left out."""
-    return text.csv_of(costs.HEAD, [costs.cells(line.row.name, line.row.costs) for line in _repeatable(table).lines])
+    return csv.csv_of(costs.HEAD, [costs.cells(line.row.name, line.row.costs) for line in _repeatable(table).lines])
 
 
 def adopt(folder: Path, track: Track, directories: Sequence[Path]) -> int:
     """Copy the records of further folders into a track's own; how many were new. Local ones are left where they are."""
     new = 0
-    (folder / "records").mkdir(parents=True, exist_ok=True)
+    own = Folder(folder)
+    own.records.mkdir(parents=True, exist_ok=True)
     for directory in directories:
-        source = records_folder(directory, track)
-        for path, record in read_all(source / "records"):
-            unit = record["result"]["unit"] if record else {}
-            foreign = (unit.get("track"), unit.get("track_version")) != (track.name, track.version)
-            local = any(where.startswith("local ") for where in unit.get("components", {}).values())
-            target = folder / "records" / path.name
-            if record is None or foreign or local or target.exists():
+        source = Folder(records_folder(directory, track))
+        for path, record in read_all(source.records):
+            target = own.records / path.name
+            if record is None or record.unit.is_local or target.exists():
                 continue
-            shutil.copyfile(path, target)
-            new += 1
-        known = set((folder / OPENINGS).read_text(encoding="utf-8").splitlines()) if (folder / OPENINGS).is_file() else set()
-        if (source / OPENINGS).is_file():
-            lines = [line for line in (source / OPENINGS).read_text(encoding="utf-8").splitlines() if line and line not in known]
-            with (folder / OPENINGS).open("a", encoding="utf-8") as file:
+            if (record.unit.track, record.unit.track_version) == (track.name, track.version):
+                shutil.copyfile(path, target)
+                new += 1
+        known = set(own.openings.read_text(encoding="utf-8").splitlines()) if own.openings.is_file() else set()
+        if source.openings.is_file():
+            lines = [line for line in source.openings.read_text(encoding="utf-8").splitlines() if line and line not in known]
+            with own.openings.open("a", encoding="utf-8") as file:
                 file.writelines(f"{line}\n" for line in lines)
     return new
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siambench.board import costs
-from siambench.board.rows import EVALUATION, Row, Score
+from siambench.board.rows import Row
 from siambench.errors import UsageError
-from siambench.spec import ANCHORS, FIXED_ANCHORS, SCHEMA
+from siambench.spec import BASELINES, CONCATENATED, FIXED_BASELINES, Every, Listed, ScoringSpec
 from siambench.stats import compare_all, minimum_detectable_difference, rank_intervals, score_table, t_interval, tie_groups
 from siambench.tracks.rules import Track
 
@@ -66,12 +65,12 @@ class Table:
 
     Args:
         track: the rules.
-        lines: from best to worst, then those without scores, the anchors last.
+        lines: from best to worst, then those without scores, the baselines last.
         units: what happened to them.
         direction: of the primary metric.
         detectable: None with fewer than two ranked rows, two seeds, or any spread.
         closed_set: whether its rows were tested on the classes they were trained on.
-        evaluation: how its final models were made and compared, as `siambench.board.rows.EVALUATION`.
+        scoring: how its final models were made and compared; None without rows.
     """
 
     track: Track
@@ -80,7 +79,7 @@ class Table:
     direction: str
     detectable: Detectable | None
     closed_set: bool
-    evaluation: Mapping[str, str]
+    scoring: ScoringSpec | None
 
     @property
     def ranked(self) -> tuple[Line, ...]:
@@ -90,15 +89,15 @@ class Table:
     @property
     def metrics(self) -> tuple[str, ...]:
         """What the track reports, and the scores of concatenated embeddings that occur."""
-        joined = (f"concatenated:{metric}" for metric in self.track.metrics.report)
+        joined = (f"{CONCATENATED}{metric}" for metric in self.track.metrics.report)
         return (*self.track.metrics.report, *(m for m in joined if any(m in line.row.scores for line in self.lines)))
 
 
 def _told_apart(rows: Sequence[Row]) -> list[Row]:
-    """Rows with a flag where another study bears the same name: made of other components, spaces or fixed parameters."""
+    """Rows with a flag where another one bears the same name: made of other components, spaces or fixed parameters."""
     names = [row.name for row in rows]
     return [
-        dataclasses.replace(row, flags=tuple(sorted({*row.flags, f"study:{row.study[:8]}"}))) if names.count(row.name) > 1 else row
+        dataclasses.replace(row, flags=tuple(sorted({*row.flags, f"row:{row.key[:8]}"}))) if names.count(row.name) > 1 else row
         for row in rows
     ]
 
@@ -106,7 +105,7 @@ def _told_apart(rows: Sequence[Row]) -> list[Row]:
 def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direction: str = "max") -> Table:
     """Order and rank rows by the track's primary metric.
 
-    A fresh row replaces its shipped twin. Anchors and rows without scores are not ranked.
+    A fresh row replaces its shipped twin. Baselines and rows without scores are not ranked.
 
     Args:
         track: the rules.
@@ -120,19 +119,20 @@ def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direct
     fresh = {row.name for row in rows if not row.shipped}
     kept = [row for row in rows if not (row.shipped and row.name in fresh)]
     kept = _told_apart(kept)
-    closed_set, evaluation = _one_exam(track, kept)
+    closed_set, scoring = _one_exam(track, kept)
     primary, better = track.metrics.primary, direction == "max"
 
     def order(row: Row) -> tuple[int, float, str]:
         score = row.scores.get(primary)
         mean = math.inf if score is None else (-score.mean if better else score.mean)
-        section = 2 + ANCHORS.index(row.method.loss) if row.method.is_anchor else int(score is None)
+        baseline = row.method.baseline
+        section = int(score is None) if baseline is None else 2 + BASELINES.index(baseline)
         return section, mean, row.name
 
     kept.sort(key=order)
-    new = [row for row in kept if not row.shipped and not row.method.is_anchor]
+    new = [row for row in kept if not row.shipped and row.method.baseline is None]
     reference = new[0] if len(new) == 1 and len(kept) > 1 else None
-    ranked = [row for row in kept if not row.method.is_anchor and primary in row.scores]
+    ranked = [row for row in kept if row.method.baseline is None and primary in row.scores]
     lines, detectable = [], None
     if ranked:
         _, _, scores = score_table({str(index): row.by_seed[primary] for index, row in enumerate(ranked)})
@@ -145,25 +145,37 @@ def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direct
             beats = tuple(int(place) for place in np.flatnonzero(sign > 0))
             lines.append(Line(row, (rank.low, rank.high), group, beats, _difference(row, reference, primary)))
     lines += [Line(row, None, None, (), _difference(row, reference, primary)) for row in kept[len(ranked) :]]
-    return Table(track, tuple(lines), dict(units), direction, detectable, closed_set, evaluation)
+    return Table(track, tuple(lines), dict(units), direction, detectable, closed_set, scoring)
 
 
-def _one_exam(track: Track, rows: Sequence[Row]) -> tuple[bool, Mapping[str, str]]:
-    """Whether the rows are closed-set, and their evaluation; anchors are made the same way under every protocol."""
+def _one_exam(track: Track, rows: Sequence[Row]) -> tuple[bool, ScoringSpec | None]:
+    """Whether the rows are closed-set, and how they are scored; baselines are made the same way under every protocol."""
     for closed, other in ((a, b) for a in rows if a.closed_set for b in rows if not b.closed_set):
         raise UsageError(
             f"{closed.name} was tested on classes it was trained on (closed-set) and {other.name} was not: they cannot share a "
             f"table of {track.name} {track.version}"
         )
-    methods = [row for row in rows if not row.method.is_anchor]
+    methods = [row for row in rows if row.method.baseline is None]
     for row in methods[1:]:
-        if row.evaluation != methods[0].evaluation:
-            key = next(key for key in EVALUATION if row.evaluation[key] != methods[0].evaluation[key])
-            raise UsageError(
-                f"{methods[0].name} has {key} {methods[0].evaluation[key]!r} and {row.name} {row.evaluation[key]!r}: they cannot "
-                f"share a table of {track.name} {track.version}"
-            )
-    return any(row.closed_set for row in rows), next((row.evaluation for row in [*methods, *rows]), EVALUATION)
+        for key in ("distance", "protocol", "pairs"):
+            ours, theirs = getattr(methods[0].scoring, key), getattr(row.scoring, key)
+            if ours != theirs:
+                raise UsageError(
+                    f"{methods[0].name} has {key} {_told(ours)!r} and {row.name} {_told(theirs)!r}: they cannot share a table of "
+                    f"{track.name} {track.version}"
+                )
+    return any(row.closed_set for row in rows), next((row.scoring for row in [*methods, *rows]), None)
+
+
+def _told(value: object) -> str:
+    return value if isinstance(value, str) else pairs_text(value)
+
+
+def pairs_text(pairs: object) -> str:
+    """Verification pairs for people: the name of their list, ``all``, or nothing where they are drawn."""
+    if isinstance(pairs, Listed):
+        return pairs.name
+    return "all" if isinstance(pairs, Every) else ""
 
 
 def _detectable(scores: NDArray[np.float64]) -> Detectable | None:
@@ -182,7 +194,7 @@ def _detectable(scores: NDArray[np.float64]) -> Detectable | None:
 
 
 def _difference(row: Row, reference: Row | None, primary: str) -> tuple[float, float | None] | None:
-    if reference is None or row is reference or row.method.loss in FIXED_ANCHORS:
+    if reference is None or row is reference or row.method.baseline in FIXED_BASELINES:
         return None
     ours, theirs = reference.by_seed.get(primary, {}), row.by_seed.get(primary, {})
     common = sorted(set(ours) & set(theirs))
@@ -190,44 +202,3 @@ def _difference(row: Row, reference: Row | None, primary: str) -> tuple[float, f
         return None
     interval = t_interval([theirs[seed] - ours[seed] for seed in common])
     return interval.mean, interval.half_width
-
-
-def to_json(table: Table) -> dict[str, Any]:
-    """The document of ``run --json`` and ``leaderboard --format json``; documented in leaderboards/README.md."""
-    rows = []
-    for line in table.lines:
-        row = line.row
-        rows.append(
-            {
-                "method": row.name,
-                "loss": row.method.loss,
-                "miner": row.method.miner,
-                "feed": row.method.feed,
-                "backbone": row.method.backbone or table.track.model.backbone,
-                "rank": None if line.rank is None else list(line.rank),
-                "group": line.group,
-                "better_than": [table.lines[place].row.name for place in line.beats],
-                "scores": {name: _score_json(score) for name, score in row.scores.items()},
-                "params": dict(row.params),
-                "trials": row.trials,
-                "seeds": row.seeds,
-                "dimension": row.dimension,
-                "test_opened": row.opened,
-                "flags": list(row.flags),
-                "shipped": row.shipped,
-                "reason": row.reason,
-                "costs": costs.to_json(row.costs),
-            }
-        )
-    return {
-        "schema": SCHEMA,
-        "track": {"name": table.track.name, "version": table.track.version},
-        "rows": rows,
-        "minimum_detectable_difference": None if table.detectable is None else asdict(table.detectable),
-        "units": dict(table.units),
-    }
-
-
-def _score_json(score: Score) -> dict[str, Any]:
-    ends = None if score.classes95 is None else list(score.classes95)
-    return {"mean": score.mean, "ci95": score.ci95, "n": score.n, "classes95": ends}

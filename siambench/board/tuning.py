@@ -1,18 +1,17 @@
-"""Records of a study → its ledger: what each trial tried, what it scored, and which one was selected. The ledger *is* the records."""
+"""Records of a row → its tuning: what each trial tried, what it scored, and which one was selected."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from siambench.records.record import Record, best_epoch
-from siambench.spec import SCHEMA, Method, Params, dimension_from_json
+from siambench.records.record import Record
+from siambench.records.selection import best_epoch, best_trial
+from siambench.spaces import Params, Space, dimension_to_json
+from siambench.spec import RANDOM_TRIALS, SCHEMA, Method
 
 Kind = Literal["default", "random", "tpe"]
-
-_RANDOM_TRIALS = 4
-"""Random trials after the default one, where a record does not say with what its study was searched."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +45,17 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Tuning:
     """The tuning of one method on one track.
 
     Args:
         method: what was tuned.
-        study: its key.
+        row: its key.
         track: name of the track.
         version: of the track.
         primary: the metric that tuning watches.
         maximise: whether more of it is better.
-        space: what was searched, by flat names, in the form that records hold.
+        space: what was searched, by flat names.
         edited: parameters that were fixed by hand.
         budget: how many trials a full study has.
         trials: those with a record of every fold, from 0 on without a gap.
@@ -66,12 +65,12 @@ class Ledger:
     """
 
     method: Method
-    study: str
+    row: str
     track: str
     version: str
     primary: str
     maximise: bool
-    space: Mapping[str, Mapping[str, Any]]
+    space: Space
     edited: tuple[str, ...]
     budget: int
     trials: tuple[Trial, ...]
@@ -101,11 +100,7 @@ class Ledger:
             flags.append(f"failed-trials:{self.failed}")
         if self.selected is not None:
             params = self.selected.params
-            flags += [
-                f"on-bound:{name}"
-                for name, dimension in self.space.items()
-                if name in params and dimension_from_json(dimension).on_bound(params[name])
-            ]
+            flags += [f"on-bound:{name}" for name, dimension in self.space.items() if name in params and dimension.on_bound(params[name])]
         return tuple(sorted(flags))
 
     def best_after(self, trials: int) -> float | None:
@@ -113,39 +108,34 @@ class Ledger:
         return self.trials[trials - 1].best if 1 <= trials <= self.counted else None
 
 
-def ledger_of(records: Sequence[Record], *, budget: int, limit: int | None = None) -> Ledger:
-    """The ledger of one study.
+def tuning_of(records: Sequence[Record], *, budget: int, limit: int | None = None) -> Tuning:
+    """The tuning of one row.
 
     Args:
-        records: at least one, all of the same study, in any order; its final models among them say which trials count
+        records: at least one, all of the same row, in any order; its final models among them say which trials count
             where an interrupted extension of the budget has left more than these were selected from.
         budget: trials of a full study on the track.
         limit: how many trials to count at most, where a run had a smaller budget than the records hold.
     """
-    unit = records[0]["result"]["unit"]
-    primary, maximise = unit["primary"], bool(unit["training"]["maximise"])
+    unit = records[0].unit
+    maximise = unit.scoring.maximise
     complete, pending = _complete(records)
     trials: list[Trial] = []
-    leaders: list[Trial | None] = []
     for number, folds in enumerate(complete):
-        leader = leaders[-1] if leaders else None
-        trial = _trial(number, folds, primary, None if leader is None else leader.value, maximise=maximise)
-        better = trial.value is not None and (leader is None or trial.best != leader.value)
-        trials.append(trial)
-        leaders.append(trial if better else leader)
-    finals = {_chosen(r) for r in records if r["result"]["unit"]["kind"] == "final"}
-    counted, selected = _select(leaders, limit or len(trials), finals)
-    return Ledger(
-        method=Method(**unit["method"]),
-        study=unit["study"],
-        track=unit["track"],
-        version=unit["track_version"],
-        primary=primary,
+        trials.append(_trial(number, folds, [trial.value for trial in trials]))
+    finals = {(r.unit.trial, r.unit.stop_epoch) for r in records if r.unit.kind == "final"}
+    counted, selected = _select(trials, limit or len(trials), finals, maximise=maximise)
+    return Tuning(
+        method=unit.method,
+        row=unit.row,
+        track=unit.track,
+        version=unit.track_version,
+        primary=unit.scoring.primary,
         maximise=maximise,
-        space=unit["space"],
-        edited=tuple(unit["edited"]),
+        space=unit.dimensions,
+        edited=unit.edited,
         # With nothing to search every trial would be the same, so one is all there is to run.
-        budget=budget if unit["space"] else 1,
+        budget=budget if unit.space else 1,
         trials=tuple(trials),
         counted=counted,
         selected=selected,
@@ -153,58 +143,52 @@ def ledger_of(records: Sequence[Record], *, budget: int, limit: int | None = Non
     )
 
 
-def _chosen(record: Record) -> tuple[int | None, int | None]:
-    unit = record["result"]["unit"]
-    return unit["trial"], unit["stop_epoch"]
-
-
 def _complete(records: Sequence[Record]) -> tuple[list[list[Record]], int]:
     """The trials from 0 on that have every fold, each with its records by fold; and how many more there are."""
     trials: dict[int, dict[int, Record]] = {}
     for record in records:
-        unit = record["result"]["unit"]
-        if unit["kind"] == "tune":
-            trials.setdefault(unit["trial"], {})[unit["fold"]] = record
+        unit = record.unit
+        if unit.kind == "tune" and unit.trial is not None and unit.fold is not None:
+            trials.setdefault(unit.trial, {})[unit.fold] = record
     complete: list[list[Record]] = []
     while folds := trials.get(len(complete)):
-        if len(folds) < next(iter(folds.values()))["result"]["unit"]["data"]["split"]["folds"]:
+        if len(folds) < next(iter(folds.values())).unit.data.split.folds:
             break
         complete.append([folds[fold] for fold in sorted(folds)])
     return complete, len(trials) - len(complete)
 
 
-def _trial(number: int, folds: Sequence[Record], primary: str, before: float | None, *, maximise: bool) -> Trial:
-    found = best_epoch(folds, primary, maximise=maximise)
+def _trial(number: int, folds: Sequence[Record], before: Sequence[float | None]) -> Trial:
+    scoring = folds[0].unit.scoring
+    found = best_epoch([record.outcome for record in folds], scoring.primary, maximise=scoring.maximise)
     epoch, value = found if found is not None else (None, None)
-    known = [v for v in (before, value) if v is not None]
-    searched = folds[0].get("telemetry", {}).get("search") or {}
-    random_trials = searched.get("random_trials", _RANDOM_TRIALS)
-    errors = [r["result"]["error"] for r in folds if r["result"]["state"] == "failed"]
+    values = [*before, value]
+    leader = best_trial(values, maximise=scoring.maximise)
+    random_trials = folds[0].search.get("random_trials", RANDOM_TRIALS)
+    errors = [record.outcome.error for record in folds if record.outcome.error is not None]
     return Trial(
         number=number,
         kind="default" if number == 0 else ("random" if number <= random_trials else "tpe"),
-        params=folds[0]["result"]["unit"]["params"],
-        folds=tuple(tuple(epoch["validation"][primary] for epoch in _curve(r)) for r in folds),
-        error=None if found is not None else (errors[0] if errors else f"a fold has no score of {primary}"),
+        params=folds[0].unit.params,
+        folds=tuple(tuple((epoch.validation or {}).get(scoring.primary) for epoch in record.outcome.curve) for record in folds),
+        error=None if found is not None else (errors[0] if errors else f"a fold has no score of {scoring.primary}"),
         epoch=epoch,
         value=value,
-        best=(max(known) if maximise else min(known)) if known else None,
+        best=None if leader is None else values[leader],
     )
 
 
-def _curve(record: Record) -> Sequence[Mapping[str, Any]]:
-    curve: Sequence[Mapping[str, Any]] = record["result"]["curve"] if record["result"]["state"] == "done" else []
-    return curve
-
-
-def _select(leaders: Sequence[Trial | None], limit: int, finals: Collection[tuple[int | None, int | None]]) -> tuple[int, Trial | None]:
+def _select(
+    trials: Sequence[Trial], limit: int, finals: Collection[tuple[int | None, int | None]], *, maximise: bool
+) -> tuple[int, Trial | None]:
     """How many trials count, and the one they select: the largest number whose selection has final models, else all."""
-    most = min(limit, len(leaders))
+    most = min(limit, len(trials))
     fallback: tuple[int, Trial | None] = (most, None)
     for count in range(most, 0, -1):
-        leader = leaders[count - 1]
-        if leader is None:
+        place = best_trial([trial.value for trial in trials[:count]], maximise=maximise)
+        if place is None:
             continue
+        leader = trials[place]
         if (leader.number, leader.epoch) in finals:
             return count, leader
         if fallback[1] is None:
@@ -212,29 +196,29 @@ def _select(leaders: Sequence[Trial | None], limit: int, finals: Collection[tupl
     return fallback
 
 
-def to_json(ledger: Ledger, *, studies: int = 1) -> dict[str, Any]:
+def to_json(tuning: Tuning, *, rows: int = 1) -> dict[str, Any]:
     """The document of ``show study --json``; documented in leaderboards/README.md.
 
     Args:
-        ledger: what to show.
-        studies: how many studies the row's name has in the records.
+        tuning: what to show.
+        rows: how many rows bear its name in the records.
     """
-    chosen = ledger.selected
+    chosen = tuning.selected
     return {
         "schema": SCHEMA,
-        "track": {"name": ledger.track, "version": ledger.version},
-        "method": ledger.method.name,
-        "study": ledger.study,
-        "studies": studies,
-        "primary": ledger.primary,
-        "direction": "max" if ledger.maximise else "min",
-        "budget": ledger.budget,
-        "space": {name: dict(dimension) for name, dimension in ledger.space.items()},
+        "track": {"name": tuning.track, "version": tuning.version},
+        "method": tuning.method.name,
+        "row": tuning.row,
+        "rows": rows,
+        "primary": tuning.primary,
+        "direction": "max" if tuning.maximise else "min",
+        "budget": tuning.budget,
+        "space": {name: dimension_to_json(dimension) for name, dimension in tuning.space.items()},
         "trials": [
             {
                 "trial": trial.number,
                 "kind": trial.kind,
-                "counted": trial.number < ledger.counted,
+                "counted": trial.number < tuning.counted,
                 "state": trial.state,
                 "error": trial.error,
                 "params": dict(trial.params),
@@ -243,11 +227,11 @@ def to_json(ledger: Ledger, *, studies: int = 1) -> dict[str, Any]:
                 "value": trial.value,
                 "best": trial.best,
             }
-            for trial in ledger.trials
+            for trial in tuning.trials
         ],
-        "pending": ledger.pending,
-        "failed": ledger.failed,
-        "default": ledger.default,
+        "pending": tuning.pending,
+        "failed": tuning.failed,
+        "default": tuning.default,
         "selected": None if chosen is None else {"trial": chosen.number, "epoch": chosen.epoch, "value": chosen.value},
-        "flags": list(ledger.flags),
+        "flags": list(tuning.flags),
     }

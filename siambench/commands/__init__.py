@@ -1,1 +1,1 @@
-"""The commands beside ``run`` and ``leaderboard``, by what they are for. Light: what a command needs is imported when it is called."""
+"""The commands, one module each, bearing its name. Light: what a command needs is imported when it is called."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from siambench.commands.terminal import print_json
+from siambench.commands.terminal import print_json, stdout_for_documents
 from siambench.errors import ContractError
 from siambench.wording import printable
 
@@ -36,7 +34,7 @@ def check(plugin: str, as_json: bool) -> None:  # noqa: FBT001
     from siambench.testing.contracts import subjects
 
     # Losses, miners and libraries print what they like; on stdout it would spoil the document.
-    with contextlib.redirect_stdout(sys.stderr):
+    with stdout_for_documents():
         catalogue = Catalogue.load()
         chosen = subjects(plugin, catalogue)
         outcomes = examine(plugin, catalogue)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--metrics", multiple=True, metavar="NAMES", help="Metrics, separated by commas; repeatable.  [default: the usual ones]")
 @click.option("--distance", default="cosine", show_default=True, type=click.Choice(["cosine", "euclidean"]), help="What near means.")
-@click.option("--pairs", "pairs_file", type=click.Path(path_type=Path), help="Verification pairs: LFW's form, a CSV table, or all.")
+@click.option("--pairs", "asked_pairs", metavar="PATH", help="Verification pairs: LFW's form, a CSV table, or all.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of what metrics draw: pairs, episodes, clusters.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def evaluate(
     file: Path,
     metrics: tuple[str, ...],
     distance: str,
-    pairs_file: Path | None,
+    asked_pairs: str | None,
     seed: int,
     as_json: bool,  # noqa: FBT001
 ) -> None:
@@ -34,14 +34,13 @@ def evaluate(
     It may also hold `gallery` and `gallery_labels` (what the others are compared with), `groups` and `names`.
     """
     from siambench.evaluation.arrays import evaluate_arrays, read_arrays, read_pairs
-    from siambench.spec import EVERY_PAIR
 
     names = [name.strip() for given in metrics for name in given.split(",") if name.strip()]
     arrays = read_arrays(file)
-    pairs: NamedPairs | Literal["all"] | None = None
-    if pairs_file is not None:
-        # A file that is called so is ./all.
-        pairs = "all" if str(pairs_file) == EVERY_PAIR else read_pairs(pairs_file)
+    pairs: NamedPairs | Literal["every"] | None = None
+    if asked_pairs is not None:
+        # A file that is called so is ./all, which a path would not tell from it.
+        pairs = "every" if asked_pairs == "all" else read_pairs(Path(asked_pairs))
     found = evaluate_arrays(arrays, metrics=names or None, distance=cast("Distance", distance), seed=seed, pairs=pairs)
     if as_json:
         queries = len(arrays.labels)

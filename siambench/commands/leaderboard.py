@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from siambench.commands.terminal import print_grid, print_json, say_older, show_table
+from siambench.commands.terminal import DEFAULT_FORMAT, formatted, say_older, show_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("tracks", nargs=-1, metavar="[TRACK]...")
 @click.option("--from", "more", multiple=True, type=click.Path(path_type=Path), help="An output folder of run whose rows join.")
-@click.option("--format", "form", default="table", show_default=True, type=click.Choice(["table", "md", "csv", "json"]))
+@click.option(
+    "--format", "form", default=DEFAULT_FORMAT, show_default=True, metavar="NAME", help="table, md, csv, json, or a plugin's format."
+)
 @click.option("--write", is_flag=True, help="Adopt the records of --from and write README.md, table.csv, costs.csv in the track's folder.")
 @click.option("--check", is_flag=True, help="Exit 6 where page and table differ from what the records give.")
 def leaderboard(tracks: tuple[str, ...], more: tuple[Path, ...], form: str, write: bool, check: bool) -> None:  # noqa: FBT001
@@ -35,50 +37,37 @@ def leaderboard(tracks: tuple[str, ...], more: tuple[Path, ...], form: str, writ
 
 
 def _leaderboard(track: str, more: tuple[Path, ...], form: str, *, write: bool, check: bool) -> None:
-    from siambench.board import captions as text
-    from siambench.board import files as shelf
-    from siambench.board.formats import markdown as page
-    from siambench.board.table import to_json
-    from siambench.tracks.rules import load_track, track_folder
+    from siambench.board import files
+    from siambench.board.view import view
+    from siambench.tracks.files import load_track, track_folder
 
     if write and more:
-        new = shelf.adopt(track_folder(track), load_track(track), more)
+        new = files.adopt(track_folder(track), load_track(track), more)
         click.echo(f"{new} records adopted", err=True)
         more = ()
-    table, found = shelf.leaderboard(track, more)
+    table, found = files.leaderboard(track, more)
     _say_damaged(found.damaged)
     if write:
-        for path in shelf.write(track_folder(track), table):
+        for path in files.write(track_folder(track), table):
             click.echo(f"wrote {path}", err=True)
     elif check:
-        shelf.check(track_folder(track), table)
+        files.check(track_folder(track), table)
         click.echo(f"{track}: the generated files are what {len(found.records)} records give", err=True)
-    elif form == "json":
-        print_json(to_json(table))
-    elif form == "csv":
-        click.echo(text.csv_text(table), nl=False)
-    elif form == "md":
-        click.echo(page.markdown(table, title=text.title_of(table), command=f"siambench leaderboard {track} --write"), nl=False)
-    else:
+    elif form == DEFAULT_FORMAT:
         show_table(table)
+    else:
+        click.echo(formatted(view(table), form), nl=False)
 
 
 def _across(tracks: tuple[str, ...], more: tuple[Path, ...], form: str) -> None:
-    from siambench.board import across
-    from siambench.board import files as shelf
-    from siambench.board.show import across_table
+    from siambench.board import across, files
 
-    found, damaged = shelf.leaderboards(tracks, more)
+    found, damaged = files.leaderboards(tracks, more)
     _say_damaged(damaged)
-    if form == "json":
-        print_json(across.to_json(found))
-    elif form == "csv":
-        click.echo(across.csv_text(found), nl=False)
-    elif form == "md":
-        click.echo(across.markdown(found), nl=False)
-    else:
-        print_grid(across_table(found))
-        for caption in across.captions(found):
+    seen = across.view(found)
+    click.echo(formatted(seen, form), nl=False)
+    if form == DEFAULT_FORMAT:
+        for caption in seen.captions:
             click.echo(caption, err=True)
 
 

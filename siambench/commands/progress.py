@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -13,8 +12,8 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
-from siambench.records.record import best_epoch
 from siambench.records.running import running
+from siambench.records.selection import best_epoch, best_trial
 from siambench.wording import duration, printable
 
 if TYPE_CHECKING:
@@ -54,11 +53,11 @@ class Progress:
         self._folder = running
         self._running: list[Running] = []
         self._looked = float("-inf")
-        self._branches = {study.key: _Branch(study) for study in prepared.studies}
-        self._anchors = 0
+        self._branches = {study.row: _Branch(study) for study in prepared.studies}
+        self._baselines = 0
         self._pace = Pace(
             tune=sum(study.trials * study.folds for study in prepared.studies),
-            final=len(prepared.anchors) + sum(study.seeds for study in prepared.studies),
+            final=len(prepared.baselines) + sum(study.seeds for study in prepared.studies),
         )
         self._counts = {"done": 0, "cached": 0, "failed": 0, "lost": 0}
         self._live = Live(console=console, get_renderable=self._tree, refresh_per_second=4) if console.is_terminal else None
@@ -76,10 +75,10 @@ class Progress:
         """Take one event."""
         self._counts[event.state] += 1
         timed = None if event.state == "cached" else event.record
-        self._pace.count(event.unit.kind, None if timed is None else float(timed["telemetry"]["total_seconds"]))
-        branch = self._branches.get(event.unit.study)
+        self._pace.count(event.unit.kind, None if timed is None else timed.seconds)
+        branch = self._branches.get(event.unit.row)
         if branch is None:
-            self._anchors += 1
+            self._baselines += 1
         else:
             self._grow(branch, event)
         if event.state == "cached":
@@ -95,22 +94,19 @@ class Progress:
             if event.record is not None:
                 branch.trials.setdefault(event.unit.trial or 0, []).append(event.record)
                 folds = branch.trials[event.unit.trial or 0]
-                found = best_epoch(folds, event.unit.primary, maximise=branch.plan.maximise) if len(folds) == branch.plan.folds else None
-                if found is not None:
-                    better: Callable[..., float] = max if branch.plan.maximise else min
-                    branch.best = found[1] if branch.best is None else better(branch.best, found[1])
+                if len(folds) == branch.plan.folds:
+                    branch.best = _better(branch, folds)
         branch.troubles += event.state in ("failed", "lost")
 
     def _line(self, event: Event) -> str:
         number = sum(self._counts.values())
         text = f"{_MARK[event.state]} {number}/{self._prepared.planned} {event.unit.label} {event.state}"
-        if event.record is not None and event.record["result"]["state"] == "done":
-            seconds = event.record["telemetry"]["total_seconds"]
-            result = event.record["result"]
-            values = result["scores"] or (result["curve"][-1]["validation"] if result["curve"] else {})
-            score = values.get(event.unit.primary)
-            text += f" {event.unit.primary} {score:.3f}" if score is not None else ""
-            text += f" {seconds:.1f} s"
+        if event.record is not None and event.record.outcome.state == "done":
+            outcome, primary = event.record.outcome, event.unit.scoring.primary
+            values = outcome.scores or (outcome.curve[-1].validation if outcome.curve else None) or {}
+            score = values.get(primary)
+            text += f" {primary} {score:.3f}" if score is not None else ""
+            text += "" if event.record.seconds is None else f" {event.record.seconds:.1f} s"
         return printable(text + (f": {event.reason}" if event.reason else ""))
 
     def _tree(self) -> Tree:
@@ -119,20 +115,20 @@ class Progress:
         left = "" if seconds is None else f", about {duration(seconds)} left"
         tree = Tree(Text(f"{self._prepared.track.name} {self._prepared.track.version}: {finished} of {self._prepared.planned} units{left}"))
         running = self._look()
-        anchors = tree.add(Text(f"anchors {self._anchors}/{len(self._prepared.anchors)}"))
+        baselines = tree.add(Text(f"baselines {self._baselines}/{len(self._prepared.baselines)}"))
         for one in running:
-            if one.study not in self._branches:
-                anchors.add(Text(printable(one.told)))
+            if one.row not in self._branches:
+                baselines.add(Text(printable(one.told)))
         for key, branch in self._branches.items():
             plan = branch.plan
             text = f"{plan.method.name}: tuning {branch.tuned}/{plan.trials * plan.folds}, final {branch.final}/{plan.seeds}"
             if branch.best is not None:
-                text += f", best validation {plan.template.primary} {branch.best:.3f}"
+                text += f", best validation {plan.template.scoring.primary} {branch.best:.3f}"
             if branch.troubles:
                 text += f", {branch.troubles} failed or lost"
             grown = tree.add(Text(printable(text)))
             for one in running:
-                if one.study == key:
+                if one.row == key:
                     grown.add(Text(printable(one.told)))
         return tree
 
@@ -141,6 +137,15 @@ class Progress:
         if time.monotonic() - self._looked >= 1:
             self._looked, self._running = time.monotonic(), running(self._folder)
         return self._running
+
+
+def _better(branch: _Branch, folds: list[Record]) -> float | None:
+    """The best validation score so far, with a trial whose folds have all ended."""
+    plan = branch.plan
+    found = best_epoch([fold.outcome for fold in folds], plan.template.scoring.primary, maximise=plan.maximise)
+    values = [branch.best, None if found is None else found[1]]
+    place = best_trial(values, maximise=plan.maximise)
+    return None if place is None else values[place]
 
 
 class Pace:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from siambench.commands.terminal import print_json
+from siambench.commands.terminal import print_json, stdout_for_documents
 from siambench.errors import DifferenceError, UsageError
 
 if TYPE_CHECKING:
@@ -44,30 +42,32 @@ def reproduce(
     Exit code 6 if a result is not the recorded one: bit for bit with the same versions on the same machine, else within the
     tolerance.
     """
-    from siambench.api import local_engine
     from siambench.commands.terminal import jobs_of
     from siambench.data.locate import cache_folder
+    from siambench.execution.calls import local_engine
     from siambench.execution.reproduction import final_records, rerun, spread
 
     workers = jobs_of(jobs)
     where = dict(_place(text) for text in places)
     rules, records = final_records(track, row, more)
-    known = [record["result"]["unit"]["repetition"] for record in records]
+    known = [record.unit.repetition for record in records]
     for seed in seeds:
         if seed not in known:
             raise UsageError(f"{row} has no seed {seed}; its seeds: {', '.join(map(str, known))}")
-    chosen = [record for record in records if not seeds or record["result"]["unit"]["repetition"] in seeds]
+    chosen = [record for record in records if not seeds or record.unit.repetition in seeds]
     primary, allowed = rules.metrics.primary, spread(records)
     if tolerance is not None:
-        allowed = {name: tolerance for record in records for name in record["result"]["scores"]}
+        allowed = {name: tolerance for record in records for name in record.outcome.scores}
     # The test part is opened again: that is logged, in a place that outlives the folder.
     openings = cache_folder() / "reproduced" / f"{rules.name}.jsonl"
     found = []
-    with contextlib.redirect_stdout(sys.stderr):
-        for one in rerun(chosen, primary, local_engine(workers), where=where, openings=openings, allowed=allowed):
+    with stdout_for_documents():
+        for one in rerun(
+            chosen, primary, local_engine(workers), where=where, openings=openings, allowed=allowed, widened=tolerance is None
+        ):
             click.echo(_line(row, primary, one), err=True)
             found.append(one)
-    found.sort(key=lambda one: one.seed)
+    found.sort(key=lambda one: one.repetition)
     if as_json:
         print_json(
             {"schema": 1, "track": {"name": rules.name, "version": rules.version}, "row": row, "units": [_document(one) for one in found]}
@@ -99,7 +99,7 @@ def _place(text: str) -> tuple[str, str]:
 
 def _line(row: str, primary: str, one: Rerun) -> str:
     before, now = ("none" if value is None else f"{value:.6f}" for value in one.primary)
-    return f"{row} seed {one.seed}: {one.state}, {primary} {before} recorded, {now} now"
+    return f"{row} seed {one.repetition}: {one.state}, {primary} {before} recorded, {now} now"
 
 
 def _difference(row: str, different: list[Rerun], *, same: bool) -> str:
@@ -108,12 +108,12 @@ def _difference(row: str, different: list[Rerun], *, same: bool) -> str:
     what = scores or f"its {' and '.join(one.elsewhere)}"
     why = "with the same versions on the same machine" if same else "by more than the tolerance, or in what is no score"
     versions = "; ".join(f"{name} {before} → {now}" for name, (before, now) in one.surroundings.items())
-    return f"{row}: {len(different)} results differ {why}; seed {one.seed}: {what}" + (f"; versions: {versions}" if versions else "")
+    return f"{row}: {len(different)} results differ {why}; seed {one.repetition}: {what}" + (f"; versions: {versions}" if versions else "")
 
 
 def _document(one: Rerun) -> dict[str, object]:
     return {
-        "seed": one.seed,
+        "seed": one.repetition,
         "state": one.state,
         "scores": {name: list(pair) for name, pair in one.scores.items()},
         "elsewhere": list(one.elsewhere),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from siambench.commands.terminal import jobs_of, print_json, say_older, say_refused, show_plan, show_table
+from siambench.commands.terminal import jobs_of, print_json, say_older, say_refused, show_table, stdout_for_documents
 from siambench.errors import InterruptedRunError, UnfinishedError
+from siambench.spec import FEEDS
+from siambench.wording import duration, printable
 
 if TYPE_CHECKING:
     from siambench.spec import Feed
@@ -27,15 +29,17 @@ log = logging.getLogger("siambench")
 @click.option("--miner", "miners", multiple=True, help="A miner. Repeat for a grid.  [default: none]")
 @click.option("--backbone", help="Replaces the track's backbone.")
 @click.option("--dataset", help="A data set without a track, or folder:PATH.")
-@click.option("--feed", type=click.Choice(["classes", "pairs"]), default="classes", show_default=True, help="How batches are formed.")
+@click.option("--feed", type=click.Choice(FEEDS), default="classes", show_default=True, help="How batches are formed.")
 @click.option("--trials", type=click.IntRange(min=1), help="Tuning budget per method.  [default: the track's]")
 @click.option("--seeds", type=click.IntRange(min=1), help="Final models per method.  [default: the track's]")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Fix a parameter (loss.margin=0.2) or change a rule.")
 @click.option("--jobs", default="auto", show_default=True, help="Units at once: a number, or auto.")
 @click.option("--engine", default="local", show_default=True, help="Where units run: an installed engine.")
+@click.option("--engine-option", "engine_options", multiple=True, metavar="KEY=VALUE", help="An option of the engine's own; repeatable.")
 @click.option("--address", help="Of a cluster, for an engine that has one: tcp://host:port, or local.")
 @click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), help="Seconds after which a unit is ended; twice: lost.")
 @click.option("--memory-limit", type=click.FloatRange(min=0, min_open=True), metavar="MB", help="Likewise, by its worker's memory.")
+@click.option("--observe", "observers", multiple=True, metavar="NAME[:ARGUMENT]", help="Tell an observer what happens; repeatable.")
 @click.option("--out", default="siambench-runs", show_default=True, type=click.Path(path_type=Path), help="Folder of the records.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -52,9 +56,11 @@ def run(
     changes: tuple[str, ...],
     jobs: str,
     engine: str,
+    engine_options: tuple[str, ...],
     address: str | None,
     time_limit: float | None,
     memory_limit: float | None,
+    observers: tuple[str, ...],
     out: Path,
     only_plan: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
@@ -64,69 +70,119 @@ def run(
     COMPARISON is a TOML file (or the name of a shipped one, such as glyphs.toml); without it the options say what to
     run. Finished units are kept in the output folder: the same command goes on where it stopped.
     """
-    from siambench.api import engine_for
     from siambench.components.catalogue import Catalogue
+    from siambench.execution.calls import engine_for
     from siambench.execution.engines.choice import choose
+    from siambench.records.folder import Folder
     from siambench.records.record import older
     from siambench.studies.request import Request, prepare
-    from siambench.tracks import rules as config
+    from siambench.tracks.files import parse_set
 
-    request = Request(comparison, track, losses, miners, backbone, dataset, cast("Feed", feed), trials, seeds, config.parse_set(changes))
+    request = Request(
+        comparison=comparison,
+        track=track,
+        losses=losses,
+        miners=miners,
+        backbone=backbone,
+        dataset=dataset,
+        feed=cast("Feed", feed),
+        trials=trials,
+        seeds=seeds,
+        changes=parse_set(changes),
+        observers=observers,
+    )
     workers = jobs_of(jobs)
     options = {"jobs": workers, "address": address, "time_limit": time_limit, "memory_limit": memory_limit}
-    with _stdout_for_documents():
+    with stdout_for_documents():
         catalogue = Catalogue.load()
-        chosen = choose(catalogue, engine, options)
+        chosen = choose(catalogue, engine, options, engine_options)
         prepared = prepare(request, catalogue)
-    folder = out / prepared.track.name
-    say_older(folder, older(folder / "records"))
+    folder = Folder.of(out, prepared.track)
+    say_older(folder.path, older(folder.records))
     if only_plan:
-        show_plan(prepared, out, workers, as_json=as_json)
+        _show_plan(prepared, out, workers, as_json=as_json)
         return
     _run(prepared, out, engine_for(chosen, prepared), as_json=as_json)
 
 
-def _stdout_for_documents() -> contextlib.AbstractContextManager[object]:
-    # Loaders, losses and libraries print what they like; on stdout it would spoil a JSON document.
-    return contextlib.redirect_stdout(sys.stderr)
+def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool) -> None:
+    """What would run, on stdout: as text or as one document."""
+    from siambench.board.files import estimate
+    from siambench.execution import coordinator
+    from siambench.execution.engines.local import automatic_jobs
+
+    say_refused(prepared)
+    cached = coordinator.cached_units(prepared, out)
+    workers = jobs or automatic_jobs()
+    seconds = estimate(prepared.track, tune=sum(s.trials * s.folds for s in prepared.studies), final=sum(s.seeds for s in prepared.studies))
+    share = 1 - cached / prepared.planned
+    wall = None if seconds is None else seconds * share / workers
+    if as_json:
+        studies = [
+            {"method": s.method.name, "trials": s.trials, "folds": s.folds, "seeds": s.seeds, "dimension": len(s.space)}
+            for s in prepared.studies
+        ]
+        track = {"name": prepared.track.name, "version": prepared.track.version}
+        units = {"planned": prepared.planned, "cached": cached}
+        print_json({"schema": 1, "track": track, "studies": studies, "units": units, "jobs": workers, "estimated_seconds": wall})
+        return
+    click.echo(f"track {prepared.track.name} {prepared.track.version}")
+    for study in prepared.studies:
+        budget = f"{study.trials} trials × {study.folds} folds + {study.seeds} seeds, {len(study.space)} parameters"
+        click.echo(printable(f"  {study.method.name}: {budget}"))
+    click.echo(f"  baselines: {len(prepared.baselines)} units")
+    guess = "no estimate: no unit of this track was timed yet" if wall is None else f"about {duration(wall)} with {workers} workers"
+    click.echo(f"{prepared.planned} units, {cached} cached; {guess}")
 
 
 def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
     from rich.console import Console
 
-    from siambench.board.table import to_json
+    from siambench.board.view import to_json
     from siambench.commands.progress import Progress
-    from siambench.execution import coordinator as benchmark
-    from siambench.records.running import RUNNING
+    from siambench.execution import coordinator
+    from siambench.records.folder import Folder
 
     console = Console(stderr=True)
     say_refused(prepared)
-    _log_to(out / "siambench.log")
-    with _stdout_for_documents(), Progress(console, prepared, out / prepared.track.name / RUNNING) as progress:
-        outcome = benchmark.run(prepared, out=out, engine=engine, notify=progress.notify)
+    running = Folder.of(out, prepared.track).running
+    with _logged(out / "siambench.log"), stdout_for_documents(), Progress(console, prepared, running) as progress:
+        outcome = coordinator.run(prepared, out=out, engine=engine, notify=progress.notify)
     assert outcome.table is not None
     if as_json:
         print_json(to_json(outcome.table))
     else:
         show_table(outcome.table)
+    for name, reason in outcome.dropped_observers.items():
+        click.echo(printable(f"the observer {name} was dropped: {reason}"), err=True)
+    for name, seconds in outcome.observer_seconds.items():
+        click.echo(printable(f"the observer {name} took {seconds:.2f} s over all units"), err=True)
     units = outcome.units
     click.echo(f"{units['done']} done · {units['cached']} cached · {units['failed']} failed · {units['lost']} lost", err=True)
     if outcome.interrupted:
         raise InterruptedRunError("interrupted; finished units are kept, the same command goes on from here")
     if units["lost"] or outcome.unfinished:
         raise UnfinishedError(
-            f"{units['lost']} units were lost, so {', '.join(outcome.unfinished) or 'an anchor'} is not finished; "
+            f"{units['lost']} units were lost, so {', '.join(outcome.unfinished) or 'a baseline'} is not finished; "
             f"the same command tries again (reasons above and in {out / 'siambench.log'})"
         )
 
 
-def _log_to(path: Path) -> None:
+@contextlib.contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Append what happens to a file, where it can be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError:
+        yield
         return
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()

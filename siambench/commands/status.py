@@ -13,7 +13,7 @@ from siambench.commands.terminal import print_json
 from siambench.wording import duration, printable
 
 if TYPE_CHECKING:
-    from siambench.records.status import Count, Standing, Study
+    from siambench.records.status import Begun, Count, Status
 
 _SHOWN = 5
 
@@ -26,9 +26,9 @@ def status(directory: Path, as_json: bool) -> None:  # noqa: FBT001
 
     DIR is what run has as --out, or the folder of one track in it. Nothing is written, and a running run is not disturbed.
     """
-    from siambench.records.status import folders, standing_of
+    from siambench.records.status import folders, status_of
 
-    found = [standing_of(folder, now=time.time()) for folder in folders(directory)]
+    found = [status_of(folder, now=time.time()) for folder in folders(directory)]
     if as_json:
         print_json({"schema": 1, "directory": str(directory), "tracks": [_document(one) for one in found]})
         return
@@ -37,11 +37,11 @@ def status(directory: Path, as_json: bool) -> None:  # noqa: FBT001
             click.echo(printable(line))
 
 
-def _lines(one: Standing) -> Iterator[str]:
+def _lines(one: Status) -> Iterator[str]:
     yield f"{one.name} {one.version or ''}".rstrip() + f" in {one.folder}: {_work(one)}"
-    width = max((len(study.method) for study in one.studies), default=0)
-    for study in one.studies:
-        yield f"  {study.method:<{width}}  {study.state:<6}  {_counts(study)}"
+    width = max((len(row.method) for row in one.begun), default=0)
+    for row in one.begun:
+        yield f"  {row.method:<{width}}  {row.state:<6}  {_counts(row)}"
     for unit in one.running:
         yield f"  running: {unit.told}, process {unit.process} on {unit.host}"
     units = f"{one.records} records"
@@ -60,18 +60,18 @@ def _lines(one: Standing) -> Iterator[str]:
         yield f"  {sentence}"
 
 
-def _work(one: Standing) -> str:
-    if one.holder is None:
+def _work(one: Status) -> str:
+    if one.owner is None:
         # A lock that another machine or container holds is not to be seen from here.
         return "no process of this machine works on it"
-    if one.holder.process is None:
+    if one.owner.process is None:
         return "a process works on it"
-    command = f" ({one.holder.command})" if one.holder.command else ""
-    return f"process {one.holder.process} works on it{command}"
+    command = f" ({one.owner.command})" if one.owner.command else ""
+    return f"process {one.owner.process} works on it{command}"
 
 
-def _counts(study: Study) -> str:
-    parts = [f"{name} {_of(count)}" for name, count in (("tuning", study.tune), ("final", study.final)) if count.planned != 0]
+def _counts(row: Begun) -> str:
+    parts = [f"{name} {_of(count)}" for name, count in (("tuning", row.tune), ("final", row.final)) if count.planned != 0]
     return ", ".join(parts)
 
 
@@ -80,7 +80,7 @@ def _of(count: Count) -> str:
     return f"{count.ended}/{'?' if count.planned is None else count.planned}{failed}"
 
 
-def _troubles(one: Standing) -> Iterator[str]:
+def _troubles(one: Status) -> Iterator[str]:
     """What is wrong with a folder of records, and what to do about it, a sentence each."""
     if one.trouble is not None:
         yield f"the rules cannot be read: {one.trouble}"
@@ -96,27 +96,27 @@ def _troubles(one: Standing) -> Iterator[str]:
         yield f"{one.others} records of another track, or another version of it, are not counted"
 
 
-def _document(one: Standing) -> dict[str, Any]:
-    holder = None
-    if one.holder is not None:
-        holder = {"process": one.holder.process, "command": None if one.holder.command is None else printable(one.holder.command)}
-    studies = [
+def _document(one: Status) -> dict[str, Any]:
+    owner = None
+    if one.owner is not None:
+        owner = {"process": one.owner.process, "command": None if one.owner.command is None else printable(one.owner.command)}
+    rows = [
         {
-            "method": printable(study.method),
-            "study": study.study,
-            "state": study.state,
+            "method": printable(row.method),
+            "row": row.row,
+            "state": row.state,
             **{
                 name: {"ended": count.ended, "failed": count.failed, "planned": count.planned}
-                for name, count in (("tune", study.tune), ("final", study.final))
+                for name, count in (("tune", row.tune), ("final", row.final))
             },
         }
-        for study in one.studies
+        for row in one.begun
     ]
     return {
         "track": one.name,
         "version": one.version,
         "folder": str(one.folder),
-        "holder": holder,
+        "owner": owner,
         "running": [
             {
                 "unit": unit.unit,
@@ -129,7 +129,7 @@ def _document(one: Standing) -> dict[str, Any]:
             }
             for unit in one.running
         ],
-        "studies": studies,
+        "rows": rows,
         "records": one.records,
         "last_record_seconds": one.age,
         "units_per_minute": one.pace,

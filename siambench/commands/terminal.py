@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -9,18 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from siambench.wording import duration, printable
+from siambench.wording import printable
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from siambench.board.table import Table
+    from siambench.interfaces import TableView
     from siambench.studies.request import Prepared
+
+DEFAULT_FORMAT = "table"
 
 
 def print_json(document: Any) -> None:
     """One document on stdout."""
     click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def stdout_for_documents() -> contextlib.AbstractContextManager[object]:
+    """Send what loaders, losses and libraries print to stderr: on stdout it would spoil a document."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def say_refused(prepared: Prepared) -> None:
@@ -35,48 +44,47 @@ def say_older(folder: Path, number: int) -> None:
         click.echo(f"passed over {number} records of another layout: siambench upgrade {folder}", err=True)
 
 
-def show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool) -> None:
-    """What would run, on stdout: as text or as one document."""
-    from siambench.board.show import estimate
-    from siambench.execution import coordinator as benchmark
-    from siambench.execution.engines.local import automatic_jobs
+def formatted(table: TableView, name: str) -> str:
+    """A table in the format of that name; plugins are loaded only where it is none that ships.
 
-    say_refused(prepared)
-    cached = benchmark.cached_units(prepared, out)
-    workers = jobs or automatic_jobs()
-    seconds = estimate(prepared.track, tune=sum(s.trials * s.folds for s in prepared.studies), final=sum(s.seeds for s in prepared.studies))
-    share = 1 - cached / prepared.planned
-    wall = None if seconds is None else seconds * share / workers
-    if as_json:
-        studies = [
-            {"method": s.method.name, "trials": s.trials, "folds": s.folds, "seeds": s.seeds, "dimension": len(s.space)}
-            for s in prepared.studies
-        ]
-        track = {"name": prepared.track.name, "version": prepared.track.version}
-        units = {"planned": prepared.planned, "cached": cached}
-        print_json({"schema": 1, "track": track, "studies": studies, "units": units, "jobs": workers, "estimated_seconds": wall})
-        return
-    click.echo(f"track {prepared.track.name} {prepared.track.version}")
-    for study in prepared.studies:
-        click.echo(
-            f"  {study.method.name}: {study.trials} trials × {study.folds} folds + {study.seeds} seeds, {len(study.space)} parameters"
-        )
-    click.echo(f"  anchors: {len(prepared.anchors)} units")
-    guess = "no estimate: no unit of this track was timed yet" if wall is None else f"about {duration(wall)} with {workers} workers"
-    click.echo(f"{prepared.planned} units, {cached} cached; {guess}")
+    Raises:
+        UnknownNameError: if nothing provides it.
+        PluginError: if the format of a plugin breaks.
+    """
+    from siambench.board.formats import shipped_formats
+
+    shipped = shipped_formats().get(name)
+    if shipped is not None:
+        return shipped.render(table)
+    from siambench.components.catalogue import Catalogue
+    from siambench.errors import PluginError, SiambenchError
+    from siambench.plugin import call_factory
+
+    with stdout_for_documents():
+        component = Catalogue.load().get("formats", name)
+        try:
+            text = call_factory(component.entry.render, {"table": table})
+        except SiambenchError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"the format {name!r} of {component.provenance} breaks: {type(error).__name__}: {error}") from error
+    if not isinstance(text, str):
+        raise PluginError(f"the format {name!r} of {component.provenance} must give text, got {type(text).__name__}")
+    return text
 
 
 def show_table(table: Table) -> None:
     """A table on stdout, its captions and the meaning of its flags on stderr."""
-    from siambench.board import captions as text
-    from siambench.board.show import console_table
+    from siambench.board import captions, columns
+    from siambench.board.view import view
 
-    print_grid(console_table(table))
-    for caption in text.captions(table, classes=False):
+    seen = view(table)
+    click.echo(formatted(seen, DEFAULT_FORMAT), nl=False)
+    for caption in captions.captions(table, classes=False):
         click.echo(caption, err=True)
-    for flag in text.flags_of(table):
-        click.echo(f"{flag}: {text.FLAGS[flag]}", err=True)
-    shown = text.main_metrics(table)
+    for flag in captions.flags_of(table):
+        click.echo(f"{flag}: {captions.FLAGS[flag]}", err=True)
+    shown = columns.main_metrics(table)
     for line in table.lines:
         if line.row.reason:
             click.echo(printable(f"{line.row.name}: {line.row.reason}"), err=True)

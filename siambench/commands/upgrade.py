@@ -12,7 +12,7 @@ import click
 def upgrade(directory: Path) -> None:
     """Bring the records in DIRECTORY, which an older siambench wrote, to today's layout.
 
-    DIRECTORY is an output folder of run, or a track's folder. The old files are kept beside the new ones.
+    DIRECTORY is an output folder of run, a folder of such folders, or a track's folder. The old files are kept beside the new ones.
     """
     from siambench.records.upgrade import upgrade as bring
 

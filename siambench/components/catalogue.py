@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from siambench.components import hookspecs
-from siambench.components.component import Component, PluginStatus, Provenance
+from siambench.components.component import Component, PluginStatus
+from siambench.components.hookspecs import ENTRY_OF, KINDS, PREFIX
 from siambench.errors import (
     ConfigError,
     DataError,
@@ -34,13 +35,16 @@ from siambench.errors import (
     UsageError,
     suggestion,
 )
-from siambench.plugin import ENTRY_OF, MetricEntry, call_factory, valid_name
-from siambench.spec import KINDS, Value
+from siambench.machine import own_version
+from siambench.plugin import MetricEntry, call_factory, valid_name
+from siambench.spaces import Value
+from siambench.spec import NO_MINER, RESERVED, Provenance
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
 
 GROUP = "siambench"
+_UNKNOWN = "0+unknown"
 BUILTINS = tuple(f"siambench.builtin.{kind}" for kind in KINDS)
 
 
@@ -73,7 +77,7 @@ class Catalogue:
             elif status.error is not None:
                 raise PluginError(f"the built-in {module} is broken: {status.error}")
         own = tuple(f"{c.kind}:{c.name}" for c in components if c.provenance.plugin == "siambench")
-        builtin = PluginStatus("siambench", "siambench", own_version(), None, own)
+        builtin = PluginStatus("siambench", "siambench", own_version() or _UNKNOWN, None, own)
         return cls(tuple(components), (builtin, *plugins))
 
     def components(self, kind: str | None = None) -> tuple[Component, ...]:
@@ -152,8 +156,10 @@ class Catalogue:
         Raises:
             UnknownNameError: if nothing provides it.
             ConfigError: if it has no such option.
-            DataError: if its loader gives something else than a `Dataset`.
+            DataError: if its loader gives something else than a `Dataset`, or one that does not hold.
         """
+        # numpy comes with these, and a list of what is installed does without it.
+        from siambench.data.checked import checked
         from siambench.interfaces import Dataset
 
         component = self.get("datasets", name)
@@ -169,7 +175,13 @@ class Catalogue:
             raise DataError(text) from error
         if not isinstance(dataset, Dataset):
             raise DataError(f"data set {name!r} must give a siambench.interfaces.Dataset, got {type(dataset).__name__}")
-        return dataset
+        try:
+            return checked(dataset, name)
+        except (SiambenchError, MemoryError):
+            raise
+        except (Exception, SystemExit) as error:
+            text = f"data set {name!r} of {component.provenance} cannot be read: {type(error).__name__}: {error}"
+            raise DataError(text) from error
 
 
 def check_kind(kind: str) -> None:
@@ -208,19 +220,11 @@ def check_options(component: Component, name: str, options: Mapping[str, Value])
 
 def plural(kind: str) -> str:
     """``losses`` of ``loss`` or ``losses``: people say either."""
-    return next((known for known in KINDS if kind in (known, known.removesuffix("s"), known.removesuffix("es"))), kind)
+    return next((known for known in KINDS if kind in (known, "loss" if known == "losses" else known.removesuffix("s"))), kind)
 
 
 def _singular(kind: str) -> str:
     return {"losses": "loss", "datasets": "data set"}.get(kind, kind[:-1])
-
-
-def own_version() -> str:
-    """The version of the siambench that runs."""
-    try:
-        return importlib.metadata.version("siambench")
-    except importlib.metadata.PackageNotFoundError:
-        return "0+unknown"
 
 
 def _sources(wanted: set[str] | None) -> Iterator[tuple[str, Any, importlib.metadata.Distribution | None]]:
@@ -245,7 +249,7 @@ def _load_one(
     source: Any,
     distribution: importlib.metadata.Distribution | None,
 ) -> tuple[list[Component], PluginStatus]:
-    name, version = (distribution.name, distribution.version) if distribution else ("unknown", own_version())
+    name, version = (distribution.name, distribution.version) if distribution else ("unknown", own_version() or _UNKNOWN)
     if distribution is None and isinstance(source, str):
         name = "siambench"
     try:
@@ -264,11 +268,11 @@ def _load_one(
 
 
 def _components_of(manager: pluggy.PluginManager, module: ModuleType, provenance: Provenance) -> Iterator[Component]:
-    known = {f"siambench_{kind}" for kind in KINDS}
+    known = {f"{PREFIX}{kind}" for kind in KINDS}
     for caller in manager.get_hookcallers(module) or []:
         if caller.name not in known:
             raise PluginError(f"unknown hook {caller.name!r}{suggestion(caller.name, known)}")
-        kind = caller.name.removeprefix("siambench_")
+        kind = caller.name.removeprefix(PREFIX)
         for implementation in caller.get_hookimpls():
             if implementation.plugin is not module:
                 continue
@@ -278,6 +282,8 @@ def _components_of(manager: pluggy.PluginManager, module: ModuleType, provenance
             for name, entry in entries.items():
                 if not valid_name(name):
                     raise PluginError(f"{name!r} is no name for a component: letters, digits, '.', '_' and '-' only")
+                if name in RESERVED and (kind, name, provenance.plugin) != ("miners", NO_MINER, "siambench"):
+                    raise PluginError(f"{name!r} means something to siambench: {_singular(kind)} {name!r} needs another name")
                 if not isinstance(entry, ENTRY_OF[kind]):
                     raise PluginError(f"{caller.name} must map {name!r} to a {ENTRY_OF[kind].__name__}, got {type(entry).__name__}")
                 yield Component(kind, name, entry, provenance)

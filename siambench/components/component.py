@@ -1,23 +1,11 @@
-"""A component, and where it comes from."""
+"""A component, and how the loading of a plugin went."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where a component comes from. ``digest`` is set where the source can change under one version."""
-
-    plugin: str
-    distribution: str
-    version: str
-    digest: str | None = None
-
-    def __str__(self) -> str:
-        changing = f"+{self.digest[:16]}" if self.digest else ""
-        return f"{self.distribution} {self.version}{changing}"
+from siambench.spec import Provenance
 
 
 @dataclass(frozen=True)

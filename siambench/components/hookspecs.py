@@ -1,15 +1,17 @@
-"""The plugin contract: one hook per kind. Each returns a mapping from component names to entries of `siambench.plugin`."""
+"""The plugin contract: one hook per kind. Each returns a mapping from component names to entries of `siambench.plugin`.
+
+This is the one list of kinds: `ENTRY_OF` is read off the hooks below.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Mapping
+from typing import Any, get_args, get_type_hints
 
 import pluggy
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from siambench import plugin
+from siambench import plugin
 
 hookspec = pluggy.HookspecMarker("siambench")
 
@@ -54,3 +56,30 @@ def siambench_metrics() -> Mapping[str, plugin.MetricEntry]:
 def siambench_engines() -> Mapping[str, plugin.EngineEntry]:
     """Engines, by the name that ``--engine`` uses."""
     return {}
+
+
+@hookspec
+def siambench_observers() -> Mapping[str, plugin.ObserverEntry]:
+    """Observers, by the name that ``--observe`` uses."""
+    return {}
+
+
+@hookspec
+def siambench_formats() -> Mapping[str, plugin.FormatEntry]:
+    """Formats, by the name that ``--format`` uses."""
+    return {}
+
+
+PREFIX = "siambench_"
+
+
+def _entries() -> dict[str, type[Any]]:
+    hooks = {name: hook for name, hook in vars(sys.modules[__name__]).items() if name.startswith(PREFIX)}
+    return {name.removeprefix(PREFIX): get_args(get_type_hints(hook)["return"])[1] for name, hook in hooks.items()}
+
+
+ENTRY_OF: Mapping[str, type[Any]] = _entries()
+"""Which entry each kind's hook returns, in the order in which kinds are listed."""
+
+KINDS: tuple[str, ...] = tuple(ENTRY_OF)
+"""What a plugin can provide."""

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from siambench.components.component import Component, Provenance
+from siambench.components.component import Component
 from siambench.errors import PluginError, suggestion
-from siambench.plugin import LossEntry, call_factory
-from siambench.spec import Choice, Float, Int, Value
+from siambench.plugin import NAMED_BY_FORWARD, LossEntry, call_factory
+from siambench.spaces import Choice, Float, Int, Value
+from siambench.spec import Feed, Provenance
 
 
 def component_in_file(spec: str) -> Component:
@@ -69,6 +70,8 @@ def _entry_of_class(cls: Any, spec: str) -> LossEntry:
     forward = list(inspect.signature(cls.forward).parameters)
     if len(forward) < 3:
         raise PluginError(f"{spec}.forward must take (embeddings, labels, indices=None), got ({', '.join(forward)})")
+    # `progress` and `groups` are passed by name; what else stands in the third place takes the indices.
+    positional = [name for name in forward if name not in NAMED_BY_FORWARD]
     defaults: dict[str, Value] = {}
     for name, parameter in inspect.signature(cls).parameters.items():
         if name in ("num_classes", "embedding_size") or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
@@ -81,8 +84,8 @@ def _entry_of_class(cls: Any, spec: str) -> LossEntry:
     for name, dimension in space.items():
         if not isinstance(dimension, Float | Int | Choice):
             raise PluginError(f"{spec}: SPACE[{name!r}] must be a Float, Int or Choice, got {type(dimension).__name__}")
-    takes_indices = len(forward) > 3
-    trial = _built(cls, spec, defaults)
+    takes_indices = len(positional) > 3
+    own_parameters = any(True for _ in _built(cls, spec, defaults).parameters())
     try:
         return LossEntry(
             cls,
@@ -91,9 +94,15 @@ def _entry_of_class(cls: Any, spec: str) -> LossEntry:
             defaults=defaults,
             takes="triplets" if takes_indices else "none",
             images_per_class=int(getattr(cls, "IMAGES_PER_CLASS", 4)),
-            own_parameters=any(True for _ in trial.parameters()),
+            own_parameters=own_parameters,
             normalise=bool(getattr(cls, "NORMALISE", True)),
-            feeds=("classes", "pairs") if takes_indices else ("classes",),
+            feeds=_feeds(takes_indices=takes_indices, own_parameters=own_parameters),
         )
     except (TypeError, ValueError) as error:
         raise PluginError(f"{spec}: {error}") from error
+
+
+def _feeds(*, takes_indices: bool, own_parameters: bool) -> tuple[Feed, ...]:
+    feeds: tuple[Feed, ...] = ("classes", "pairs", "triplets") if takes_indices else ("classes",)
+    # Parameters of its own are one per class, and two views of an item have none.
+    return feeds if own_parameters else (*feeds, "views")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,13 +13,12 @@ import numpy as np
 
 from siambench.data.locate import cache_folder
 from siambench.errors import DataError
-from siambench.machine import cores
+from siambench.machine import FULL, UNWRITABLE, cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BLOCK = 32
-_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 Mode = Literal["grey", "rgb"]
 
@@ -80,11 +78,11 @@ def decoded(key: str, number: int, read: Callable[[int], NDArray[np.uint8]]) -> 
                 _write(path, number, read)
         return _map(path)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise DataError(
                 f"{path.parent} has no room for {number} decoded images: free some, or name another folder in SIAMBENCH_CACHE"
             ) from error
-        if error.errno not in _UNWRITABLE:
+        if error.errno not in UNWRITABLE:
             raise
         return np.concatenate(list(_blocks(number, read)))
 

@@ -11,7 +11,6 @@ import tempfile
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +33,7 @@ class Remote:
         sha256_prefix: its SHA-256, or as many leading digits of it as are known.
         folder: the folder it is kept in below `SIAMBENCH_DATA` or the cache.
         unpacked: whether the checksum is that of the gunzipped content: distributions pack such files anew.
+        also: further folders in which a system may keep it.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Remote:
     sha256_prefix: str
     folder: str
     unpacked: bool = False
+    also: tuple[Path, ...] = ()
 
 
 def cache_folder() -> Path:
@@ -49,14 +50,14 @@ def cache_folder() -> Path:
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("siambench", appauthor=False))
 
 
-def candidates(remote: Remote, also: Sequence[Path] = ()) -> list[Path]:
+def candidates(remote: Remote) -> list[Path]:
     """The places where the file is looked for, in order."""
     places = []
     chosen = os.environ.get("SIAMBENCH_DATA")
     if chosen:
         root = Path(chosen).expanduser()
         places += [root / remote.folder / remote.name, root / remote.name]
-    places += [folder / remote.name for folder in also]
+    places += [folder / remote.name for folder in remote.also]
     places.append(cache_folder() / remote.folder / remote.name)
     return places
 
@@ -76,17 +77,16 @@ def find(name: str, *, beside: Path | None) -> Path:
     return found.resolve()
 
 
-def locate(remote: Remote, also: Sequence[Path] = ()) -> Path:
+def locate(remote: Remote) -> Path:
     """The path of the file, downloaded into the cache if it is nowhere else.
 
     Args:
         remote: which file.
-        also: further folders in which a system may keep it.
 
     Raises:
         DataMissingError: if it is not here and cannot be fetched, or what is here has another checksum.
     """
-    places = candidates(remote, also)
+    places = candidates(remote)
     for path in places:
         if path.is_file():
             _check(path, remote, str(path))

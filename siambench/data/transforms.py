@@ -1,4 +1,4 @@
-"""Augmentation of whole batches: each image gets its own draw, all are moved by one `grid_sample`."""
+"""Batches on the device, and their augmentation: each item gets a draw of its own, all are changed at once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,36 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from siambench.spec import Form
 
-def to_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """A batch of images on a device; on a GPU the copy runs beside what is computed there, which it only does from pinned memory."""
+
+def prepared(items: NDArray[Any], form: Form, device: torch.device) -> Tensor:
+    """A batch as models take it: images fp32 [B, C, H, W] in [0, 1], arrays fp32 [B, …] as they are, tokens int64 [B, T].
+
+    Args:
+        items: as a data set reads them.
+        form: what they are.
+        device: where they are wanted.
+    """
+    batch = to_device(items, device)
+    return to_float(batch) if form == "images" else batch
+
+
+def augmented(items: Tensor, form: Form, rules: Mapping[str, Any], *, generator: Generator) -> Tensor:
+    """A random change of each item, drawn independently, by the rules for its form.
+
+    Args:
+        items: from `prepared`.
+        form: what they are.
+        rules: as a track's ``[augment]``; what is missing, or an empty mapping, changes nothing.
+        generator: a CPU generator, the source of all randomness.
+    """
+    change = {"images": augment, "arrays": augment_arrays, "tokens": augment_tokens}[form]
+    return change(items, rules, generator=generator)
+
+
+def to_device(images: NDArray[Any], device: torch.device) -> Tensor:
+    """A batch of items on a device; on a GPU the copy runs beside what is computed there, which it only does from pinned memory."""
     batch = torch.from_numpy(np.ascontiguousarray(images))
     if device.type == "cuda":
         batch = batch.pin_memory()
@@ -64,3 +91,90 @@ def augment(images: Tensor, rules: Mapping[str, Any], *, generator: Generator) -
     ).to(images.device, non_blocking=True)
     grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode=rules.get("padding", "zeros"), align_corners=False)
+
+
+def augment_arrays(arrays: Tensor, rules: Mapping[str, Any], *, generator: Generator) -> Tensor:
+    """Noise, another amplitude, and another pace along the last axis.
+
+    Args:
+        arrays: fp32 [B, …].
+        rules: ``jitter`` (standard deviation of Gaussian noise, in the units of the arrays), ``scaling`` ([low, high] of a factor per
+            item), ``time_warp`` (share in [0, 1) by which an item's pace along its last axis changes, ±, fastest in the middle or at
+            the ends; the ends stay where they are).
+        generator: a CPU generator, the source of all randomness.
+
+    Returns:
+        fp32 [B, …] on the device of ``arrays``.
+
+    Source:
+        Um et al., Data Augmentation of Wearable Sensor Data for Parkinson's Disease Monitoring, ICMI 2017.
+    """
+    warp, (low, high), jitter = rules.get("time_warp", 0.0), rules.get("scaling", (1.0, 1.0)), rules.get("jitter", 0.0)
+    count = len(arrays)
+    if warp:
+        share = ((torch.rand(count, generator=generator) * 2 - 1) * warp).to(arrays.device)
+        arrays = _warped(arrays, share)
+    if (low, high) != (1.0, 1.0):
+        factor = (low + torch.rand(count, generator=generator) * (high - low)).to(arrays.device)
+        arrays = arrays * factor.view(-1, *[1] * (arrays.ndim - 1))
+    if jitter:
+        arrays = arrays + jitter * torch.randn(arrays.shape, generator=generator).to(arrays.device)
+    return arrays
+
+
+def _warped(arrays: Tensor, share: Tensor) -> Tensor:
+    """Each item read along its last axis at t + share · sin(2πt) / 2π, t in [0, 1]: monotone for shares below 1, its ends fixed."""
+    length = arrays.shape[-1]
+    if length < 2:
+        return arrays
+    time = torch.linspace(0, 1, length, device=arrays.device)
+    at = (time + share[:, None] * torch.sin(2 * math.pi * time) / (2 * math.pi)).clamp(0, 1) * (length - 1)
+    left = at.floor().clamp(max=length - 2)
+    weight = at - left
+    shape = (len(arrays), *[1] * (arrays.ndim - 2), length)
+    place, weight = left.long().view(shape).expand(arrays.shape), weight.view(shape)
+    return torch.lerp(arrays.gather(-1, place), arrays.gather(-1, place + 1), weight)
+
+
+def augment_tokens(tokens: Tensor, rules: Mapping[str, Any], *, generator: Generator) -> Tensor:
+    """Tokens left out, and neighbours that change places.
+
+    Args:
+        tokens: int64 [B, T], padded with 0 at the end.
+        rules: ``drop`` (share of the tokens that are left out, in [0, 1); those behind move up, one token always stays) and ``swap``
+            (share of the tokens that change places with the next, in [0, 1]).
+        generator: a CPU generator, the source of all randomness.
+
+    Returns:
+        int64 [B, T] on the device of ``tokens``.
+
+    Source:
+        Wei, Zou, EDA: Easy Data Augmentation Techniques for Boosting Performance on Text Classification Tasks, EMNLP 2019.
+    """
+    drop, swap = rules.get("drop", 0.0), rules.get("swap", 0.0)
+    if swap:
+        tokens = _swapped(tokens, torch.rand(tokens.shape, generator=generator).to(tokens.device) < swap)
+    if drop:
+        draws = torch.rand(tokens.shape, generator=generator).to(tokens.device)
+        kept = (draws >= drop) & (tokens != 0)
+        # Of an item that would be left empty, the token with the largest draw stays.
+        largest = draws.masked_fill(tokens == 0, -1).argmax(dim=1, keepdim=True)
+        kept |= torch.zeros_like(kept).scatter(1, largest, value=True)
+        order = torch.argsort((~kept).to(torch.int8), dim=1, stable=True)
+        tokens = (tokens * kept).gather(1, order)
+    return tokens
+
+
+def _swapped(tokens: Tensor, chosen: Tensor) -> Tensor:
+    length = tokens.shape[1]
+    if length < 2:
+        return tokens
+    # Pairs of neighbours that do not overlap, so that all change places at once; padding stays at the end.
+    order = torch.arange(length, device=tokens.device).expand_as(tokens).clone()
+    for start in (0, 1):
+        left = torch.arange(start, length - 1, 2, device=tokens.device)
+        moved = chosen[:, left] & (tokens.gather(1, order)[:, left + 1] != 0)
+        first, second = order[:, left].clone(), order[:, left + 1].clone()
+        order[:, left] = torch.where(moved, second, first)
+        order[:, left + 1] = torch.where(moved, first, second)
+    return tokens.gather(1, order)

@@ -17,14 +17,12 @@ from siambench.errors import ConfigError, DataError, DataMissingError, MetricErr
 from siambench.evaluation.scoring import Scores, deepest, score
 from siambench.evaluation.view import Evaluated
 from siambench.metrics.checks import finite_float64
+from siambench.tracks.rules import DEFAULT_METRICS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from siambench.metrics import Distance, NamedPairs
-
-USUAL = ("recall@1", "recall@2", "recall@4", "recall@8", "r_precision", "map@r", "verification_accuracy", "roc_auc", "eer")
-"""The metrics of whoever names none."""
 
 ARRAYS = ("embeddings", "labels", "gallery", "gallery_labels", "groups", "names")
 """What a file may hold; the first two it must."""
@@ -59,16 +57,16 @@ def evaluate_arrays(
     metrics: Sequence[str] | None = None,
     distance: Distance = "cosine",
     seed: int = 0,
-    pairs: NamedPairs | Literal["all"] | None = None,
+    pairs: NamedPairs | Literal["every"] | None = None,
 ) -> Scores:
     """Score embeddings with the metrics that tracks use; ``per_class`` follows the sorted labels.
 
     Args:
         arrays: what to score.
-        metrics: names as in ``siambench list metrics``, ``recall@k`` with its number; None: `USUAL`.
+        metrics: names as in ``siambench list metrics``, ``recall@k`` with its number; None: `DEFAULT_METRICS`.
         distance: ``"cosine"`` or ``"euclidean"``.
         seed: of what metrics draw: pairs, episodes, k-means.
-        pairs: verification pairs; ``"all"``: every pair, which needs the cosine; None: they are drawn.
+        pairs: verification pairs; ``"every"``: every pair, which needs the cosine; None: they are drawn.
 
     Raises:
         UnknownNameError: for a metric that nothing provides.
@@ -76,13 +74,13 @@ def evaluate_arrays(
         DataError: if shapes do not fit, labels are no labels, or an embedding is not finite.
     """
     catalogue = Catalogue.load()
-    named = catalogue.metrics(tuple(USUAL if metrics is None else metrics))
+    named = catalogue.metrics(tuple(DEFAULT_METRICS if metrics is None else metrics))
     for name, entry in named.items():
         if entry.needs is not None:
             raise ConfigError(f"the metric {name} needs {entry.needs!r}, which embeddings alone do not bring")
     if distance not in ("cosine", "euclidean"):
         raise ConfigError(f"distance must be cosine or euclidean, got {distance!r}{suggestion(str(distance), ('cosine', 'euclidean'))}")
-    if pairs == "all" and distance != "cosine":
+    if pairs == "every" and distance != "cosine":
         raise ConfigError("all pairs are counted by their cosines: they need the distance cosine")
     points, labels, queries = _joined(arrays)
     groups = None if arrays.groups is None else _numbered(_values(arrays.groups, len(points), "groups"))[0]
@@ -90,7 +88,7 @@ def evaluate_arrays(
     if queries is None and len(points) < 2:
         raise DataError(f"there must be at least 2 items to compare, got {len(points)}")
     try:
-        resolved = pairs if pairs is None or pairs == "all" else pure.resolve_pairs(pairs, _names(arrays.names, len(points)), truth)
+        resolved = pairs if pairs is None or pairs == "every" else pure.resolve_pairs(pairs, _names(arrays.names, len(points)), truth)
         evaluated = Evaluated(
             points, truth, seed=seed, queries=queries, groups=groups, distance=distance, depth=deepest(named), pairs=resolved
         )

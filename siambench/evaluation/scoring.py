@@ -1,24 +1,23 @@
-"""Model → embeddings → scores."""
+"""Embeddings → scores: what is asked of a model on a part of a data set."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from siambench import metrics
 from siambench.clock import Clock
 from siambench.components.catalogue import metric_arguments
-from siambench.data.transforms import to_device, to_float
 from siambench.errors import DataError, MetricError
+from siambench.evaluation.embedding import embed
 from siambench.evaluation.view import Evaluated
 from siambench.interfaces import Dataset
 from siambench.plugin import MetricEntry, call_factory
@@ -27,7 +26,6 @@ from siambench.tracks.parts import Items
 if TYPE_CHECKING:
     from siambench.metrics import Distance, Pairs
 
-_BATCH = 512
 PER_CLASS_DIGITS = 6
 """Decimals of the per-class scores in a record: finer than one item of a class of any size met so far."""
 
@@ -44,49 +42,10 @@ class Scores:
         notes: what a reader must know: queries without a positive, reduced precision, standard errors.
     """
 
-    scores: dict[str, float | None]
-    per_class: dict[str, list[float | None]]
-    class_queries: list[int]
-    notes: dict[str, Any]
-
-
-def embed(
-    model: torch.nn.Module, read: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]], size: int, *, device: torch.device
-) -> Tensor:
-    """Embeddings fp32 [size, D] of items 0 … size - 1, in fp32 whatever the training's precision."""
-    model.eval()
-    memory_format = getattr(model, "memory_format", torch.contiguous_format)
-    parts = []
-    with torch.no_grad():
-        for start in range(0, size, _BATCH):
-            floats = to_float(to_device(read(np.arange(start, min(start + _BATCH, size))), device))
-            parts.append(model(floats.contiguous(memory_format=memory_format)))
-    return torch.cat(parts)
-
-
-class RawPixels(torch.nn.Module):
-    """The anchor ``raw``: the image itself, flattened."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        """[B, C * H * W] of [B, C, H, W]."""
-        return images.flatten(1)
-
-
-class Concatenated(torch.nn.Module):
-    """Several models as one: their embeddings, each at unit length, side by side, as the Reality Check concatenates its folds.
-
-    Args:
-        models: M of them, each from images [B, C, H, W] to embeddings [B, D].
-    """
-
-    def __init__(self, models: Sequence[torch.nn.Module]) -> None:
-        super().__init__()
-        self.models = torch.nn.ModuleList(models)
-        self.memory_format = getattr(models[0], "memory_format", torch.contiguous_format)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """[B, M · D] of [B, C, H, W]."""
-        return torch.cat([functional.normalize(model(images)) for model in self.models], dim=1)
+    scores: Mapping[str, float | None]
+    per_class: Mapping[str, tuple[float | None, ...]]
+    class_queries: tuple[int, ...]
+    notes: Mapping[str, float | int | str]
 
 
 def evaluate_items(
@@ -97,19 +56,19 @@ def evaluate_items(
     seed: int,
     device: torch.device,
     distance: Distance = "cosine",
-    pairs: Pairs | Literal["all"] | None = None,
+    pairs: Pairs | Literal["every"] | None = None,
     clock: Clock | None = None,
 ) -> Scores:
     """Score a model on a part of a data set.
 
     Args:
-        model: embeds images [B, C, H, W] in [0, 1].
+        model: embeds items as `siambench.data.transforms.prepared` gives them.
         items: the part; with a gallery, only the others are queries.
         named: metric name → entry; a family member such as ``recall@4`` comes under its full name.
         seed: of the verification pairs and all else that metrics draw.
         device: where the model is.
         distance: what near means.
-        pairs: verification pairs by position in ``items``; ``"all"``: every pair; None: they are drawn.
+        pairs: verification pairs by position in ``items``; ``"every"``: every pair; None: they are drawn.
         clock: counts the time of embedding as its phase ``embed``.
 
     Raises:
@@ -117,7 +76,7 @@ def evaluate_items(
     """
     clock = clock or Clock()
     with clock.phase("embed"):
-        embeddings = embed(model, items.read, len(items), device=device)
+        embeddings = embed(model, items.read, len(items), form=items.dataset.form, device=device)
     labels = torch.from_numpy(items.labels).to(embeddings.device)
     groups = None if items.groups is None else torch.from_numpy(items.groups).to(embeddings.device)
     queries = None
@@ -125,7 +84,7 @@ def evaluate_items(
         order = torch.from_numpy(np.argsort(items.is_gallery, kind="stable")).to(embeddings.device)
         embeddings, labels, groups = embeddings[order], labels[order], None if groups is None else groups[order]
         queries = int((~items.is_gallery).sum())
-        pairs = pairs if pairs is None or pairs == "all" else _reordered(pairs, order)
+        pairs = pairs if pairs is None or pairs == "every" else _reordered(pairs, order)
 
     def episodes(name: str) -> tuple[Tensor, Tensor, Tensor] | None:
         with clock.phase("embed"):
@@ -189,7 +148,7 @@ def score(evaluated: Evaluated, named: Mapping[str, MetricEntry], *, classes: in
         MetricError: if a metric gives something that is no score.
     """
     scores: dict[str, float | None] = {}
-    per_class: dict[str, list[float | None]] = {}
+    per_class: dict[str, tuple[float | None, ...]] = {}
     labels = evaluated.labels[: evaluated.queries]
     for name, entry in named.items():
         value = call_factory(entry.compute, {"evaluation": evaluated, **metric_arguments(name)})
@@ -200,7 +159,7 @@ def score(evaluated: Evaluated, named: Mapping[str, MetricEntry], *, classes: in
         found = scores[name]
         if found is not None and not math.isfinite(found):
             raise MetricError(f"metric {name} gave {found}, which is no score")
-    notes: dict[str, Any] = dict(evaluated.notes)
+    notes: dict[str, float | int | str] = dict(evaluated.notes)
     known = evaluated.relevant > 0
     if not bool(known.all()):
         notes["queries_without_positive"] = int((~known).sum())
@@ -210,7 +169,7 @@ def score(evaluated: Evaluated, named: Mapping[str, MetricEntry], *, classes: in
     ):
         notes["precision"] = f"similarities in fp32: more than {metrics.FLOAT64_ITEMS} items"
     counts = torch.bincount(labels[known], minlength=classes).tolist()
-    return Scores(scores, per_class, counts, notes)
+    return Scores(scores, per_class, tuple(counts), notes)
 
 
 def separated(parts: Sequence[Scores]) -> Scores:
@@ -221,7 +180,7 @@ def separated(parts: Sequence[Scores]) -> Scores:
     """
     scores = {name: _mean([part.scores[name] for part in parts]) for name in parts[0].scores}
     per_class = {
-        name: [_mean(values, PER_CLASS_DIGITS) for values in zip(*(part.per_class[name] for part in parts), strict=True)]
+        name: tuple(_mean(values, PER_CLASS_DIGITS) for values in zip(*(part.per_class[name] for part in parts), strict=True))
         for name in parts[0].per_class
     }
     # Standard errors and thresholds are of one model each; why a metric does not apply holds for all.
@@ -244,13 +203,13 @@ def _reordered(pairs: Pairs, order: Tensor) -> Pairs:
     return dataclasses.replace(pairs, left=place[pairs.left], right=place[pairs.right])
 
 
-def _averages(values: Tensor, labels: Tensor, classes: int) -> tuple[float | None, list[float | None]]:
+def _averages(values: Tensor, labels: Tensor, classes: int) -> tuple[float | None, tuple[float | None, ...]]:
     mean, left_out = metrics.average(values)
     per_class: list[float | None] = [None] * classes
     found = metrics.class_means(values, labels)
     for place, value in zip(found.classes.tolist(), found.means.tolist(), strict=True):
         per_class[place] = round(value, PER_CLASS_DIGITS)
-    return (None if left_out == len(values) else mean), per_class
+    return (None if left_out == len(values) else mean), tuple(per_class)
 
 
 def _embed_episodes(model: torch.nn.Module, dataset: Dataset, name: str, device: torch.device) -> tuple[Tensor, Tensor, Tensor] | None:
@@ -258,8 +217,8 @@ def _embed_episodes(model: torch.nn.Module, dataset: Dataset, name: str, device:
         return None
     given = dataset.episodes[name]()
     parts = []
-    for images in (given.support, given.query):
-        flat = images.reshape(-1, *images.shape[2:])
-        found = embed(model, flat.__getitem__, len(flat), device=device)
-        parts.append(found.reshape(*images.shape[:2], -1))
+    for items in (given.support, given.query):
+        flat = items.reshape(-1, *items.shape[2:])
+        found = embed(model, flat.__getitem__, len(flat), form=dataset.form, device=device)
+        parts.append(found.reshape(*items.shape[:2], -1))
     return parts[0], parts[1], torch.from_numpy(given.answer).to(device)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from siambench import metrics
 from siambench.errors import DivergedError, MetricError
+from siambench.identity import seed_of
 from siambench.metrics.checks import unit_length
-from siambench.spec import seed_of
 
 if TYPE_CHECKING:
     from siambench.metrics import AllPairs, Distance, Pairs
@@ -39,7 +39,7 @@ class Evaluated:
         groups: of the items, int64 [N], or None.
         distance: what near means.
         depth: how deep a list of neighbours some metric will want; deeper ones are made when asked for.
-        pairs: verification pairs of items; ``"all"``: every pair there is, counted into bins; None: they are drawn.
+        pairs: verification pairs of items; ``"every"``: every pair there is, counted into bins; None: they are drawn.
         episodes: embeds the named episodes of the data set, or gives None.
 
     Raises:
@@ -56,7 +56,7 @@ class Evaluated:
         groups: Tensor | None = None,
         distance: Distance = "cosine",
         depth: int = _LEAST_DEPTH,
-        pairs: Pairs | Literal["all"] | None = None,
+        pairs: Pairs | Literal["every"] | None = None,
         episodes: GivenEpisodes = no_episodes,
     ) -> None:
         if not bool(torch.isfinite(embeddings).all()):
@@ -114,7 +114,7 @@ class Evaluated:
     @cached_property
     def every_pair(self) -> AllPairs | None:
         """Verification over every pair of items, where that is wanted; None: over `pairs`."""
-        if self._pairs != "all":
+        if self._pairs != "every":
             return None
         try:
             return metrics.all_pairs_verification(self._given, self.labels)

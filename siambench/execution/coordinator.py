@@ -9,12 +9,14 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from siambench.board import files as shelf
+from siambench.board import files
 from siambench.board.rows import Row, rows_of
 from siambench.board.table import Table, build
+from siambench.interfaces import Lost
 from siambench.records.folder import Folder
+from siambench.records.openings import read_openings
 from siambench.records.record import Record
 from siambench.records.running import forget
 from siambench.spec import Context, Unit
@@ -26,41 +28,42 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("siambench")
 
+_State = Literal["done", "cached", "failed", "lost"]
+
 
 @dataclass(frozen=True)
 class Event:
     """One thing that happened: ``unit`` ended as ``state`` (done, cached, failed, lost), ``reason`` where it did not go well."""
 
     unit: Unit
-    state: str
+    state: _State
     reason: str | None
     record: Record | None
 
 
 @dataclass
-class Outcome:
-    """What a run left."""
+class Run:
+    """What a run left.
+
+    Args:
+        prepared: what was asked.
+        records: of its units.
+        units: how many were ``planned``, ``done``, ``cached``, ``failed`` and ``lost``.
+        unfinished: names of the methods whose study could not end.
+        dropped_observers: why, by the name of each observer that raised; it is told of once.
+        observer_seconds: what each observer took over all units.
+        interrupted: whether the user stopped it.
+        table: what came of it.
+    """
 
     prepared: Prepared
     records: list[Record] = field(default_factory=list)
     units: dict[str, int] = field(default_factory=dict)
     unfinished: list[str] = field(default_factory=list)
+    dropped_observers: dict[str, str] = field(default_factory=dict)
+    observer_seconds: dict[str, float] = field(default_factory=dict)
     interrupted: bool = False
     table: Table | None = None
-
-
-def execute(document: Mapping[str, Any], context: Context) -> Record:
-    """Run one unit; what engines are handed. torch is imported here, in the worker, not in the coordinator."""
-    from siambench.execution.worker import execute as run_unit
-
-    return run_unit(document, context)
-
-
-def unfit(documents: Sequence[Mapping[str, Any]], context: Context) -> str | None:
-    """Why this process cannot run those units, or None; what engines may ask their workers."""
-    from siambench.execution.worker import unfit as unfit_here
-
-    return unfit_here(documents, context)
 
 
 def run(
@@ -69,7 +72,7 @@ def run(
     out: Path,
     engine: Callable[[], Engine],
     notify: Callable[[Event], None] = lambda _: None,
-) -> Outcome:
+) -> Run:
     """Run what is not cached, study by study, and build the table.
 
     Args:
@@ -80,24 +83,22 @@ def run(
     """
     from siambench.studies.search import Study
 
-    folder = Folder(out, prepared.track)
-    outcome = Outcome(prepared, units={"planned": prepared.planned, "done": 0, "cached": 0, "failed": 0, "lost": 0})
-    studies = {plan.key: Study(plan) for plan in prepared.studies}
-    asked = {plan.key: (plan.trials * plan.folds, plan.seeds) for plan in prepared.studies}
-    asked |= {study: (0, number) for study, number in Counter(unit.study for unit in prepared.anchors).items()}
-    with folder.held(asked), _Drain() as drain:
+    folder = Folder.of(out, prepared.track)
+    outcome = Run(prepared, units={"planned": prepared.planned, "done": 0, "cached": 0, "failed": 0, "lost": 0})
+    studies = {plan.row: Study(plan) for plan in prepared.studies}
+    asked = {plan.row: (plan.trials * plan.folds, plan.seeds) for plan in prepared.studies}
+    asked |= {row: (0, number) for row, number in Counter(unit.row for unit in prepared.baselines).items()}
+    with folder.held(prepared.track, asked), _Drain() as drain:
         _Coordinator(folder, prepared, studies, outcome, engine, notify, drain).run()
     outcome.unfinished = [s.plan.method.name for s in studies.values() if s.state not in ("done", "failed")]
     outcome.table = build(prepared.track, _rows(outcome, folder), units=outcome.units, direction=prepared.direction)
     return outcome
 
 
-def _rows(outcome: Outcome, folder: Folder) -> list[Row]:
-    from siambench.records.record import read_openings
-
-    budgets = {study.key: study.trials for study in outcome.prepared.studies}
+def _rows(outcome: Run, folder: Folder) -> list[Row]:
+    budgets = {study.row: study.trials for study in outcome.prepared.studies}
     fresh = rows_of(outcome.prepared.track, outcome.records, openings=read_openings(folder.openings), selected=budgets)
-    return fresh + shelf.shipped_rows(outcome.prepared.track)
+    return fresh + files.shipped_rows(outcome.prepared.track)
 
 
 class _Drain:
@@ -129,7 +130,7 @@ class _Coordinator:
         folder: Folder,
         prepared: Prepared,
         studies: Mapping[str, Study],
-        outcome: Outcome,
+        outcome: Run,
         make_engine: Callable[[], Engine],
         notify: Callable[[Event], None],
         drain: _Drain,
@@ -147,7 +148,7 @@ class _Coordinator:
     def run(self) -> None:
         stopped = False
         try:
-            self._enqueue([*self._prepared.anchors, *(unit for study in self._studies.values() for unit in study.start())])
+            self._enqueue([*self._prepared.baselines, *(unit for study in self._studies.values() for unit in study.start())])
             while self._open and not stopped:
                 stopped = self._step()
         finally:
@@ -166,12 +167,12 @@ class _Coordinator:
             unit = self._open.pop(finished.key, None)
             if unit is None:
                 continue  # dropped while it ended
-            reason = finished.reason or self._keep(unit, finished.value)
-            if reason is None:
-                self._end(unit, finished.value, "failed" if finished.value["result"]["state"] == "failed" else "done", None)
-            else:
+            reason = finished.reason if isinstance(finished, Lost) else self._keep(unit, finished.value)
+            if isinstance(finished, Lost) or reason is not None:
                 forget(self._folder.running, unit.id)
                 self._end(unit, None, "lost", reason)
+            else:
+                self._end(unit, finished.value, finished.value.outcome.state, None)
         return False
 
     def _keep(self, unit: Unit, record: Record) -> str | None:
@@ -204,38 +205,49 @@ class _Coordinator:
             running=str(self._folder.running.resolve()),
             local=self._prepared.local,
             search=settings(),
+            observers=self._prepared.observers,
         )
-        self._engine.submit(unit.id, unit.to_json(), context)
+        self._engine.submit(unit.id, unit, context)
 
-    def _end(self, unit: Unit, record: Record | None, state: str, reason: str | None) -> None:
+    def _end(self, unit: Unit, record: Record | None, state: _State, reason: str | None) -> None:
         self._enqueue(self._take(unit, record, state, reason))
 
-    def _take(self, unit: Unit, record: Record | None, state: str, reason: str | None) -> list[Unit]:
+    def _take(self, unit: Unit, record: Record | None, state: _State, reason: str | None) -> list[Unit]:
         self._outcome.units[state] += 1
         if record is not None:
             self._outcome.records.append(record)
-            reason = record["result"]["error"]
-            if record["telemetry"].get("traceback") and state != "cached":
-                log.warning("%s failed\n%s", unit.label, record["telemetry"]["traceback"])
+            reason = record.outcome.error
+            if state != "cached":
+                self._hear(unit, record)
         else:
             log.error("%s lost: %s", unit.label, reason)
         self._notify(Event(unit, state, reason, record))
-        study = self._studies.get(unit.study)
+        study = self._studies.get(unit.row)
         return [] if study is None else study.finish(unit, record)
+
+    def _hear(self, unit: Unit, record: Record) -> None:
+        if record.traceback is not None:
+            log.warning("%s failed\n%s", unit.label, record.traceback)
+        for name, told in record.observers.items():
+            seconds = self._outcome.observer_seconds
+            seconds[name] = seconds.get(name, 0.0) + float(told["seconds"])
+            if told["error"] is not None and name not in self._outcome.dropped_observers:
+                self._outcome.dropped_observers[name] = f"{told['error']} (first in {unit.label})"
+                log.warning("observer %s was dropped: %s", name, told["error"])
 
 
 def cached_units(prepared: Prepared, out: Path) -> int:
     """How many of the units that are known before anything runs have a record; what follows from results is not known yet."""
     from siambench.studies.search import Study
 
-    folder, found = Folder(out, prepared.track), 0
-    studies = {plan.key: Study(plan) for plan in prepared.studies}
-    waiting = deque([*prepared.anchors, *(unit for study in studies.values() for unit in study.start())])
+    folder, found = Folder.of(out, prepared.track), 0
+    studies = {plan.row: Study(plan) for plan in prepared.studies}
+    waiting = deque([*prepared.baselines, *(unit for study in studies.values() for unit in study.start())])
     while waiting:
         unit = waiting.popleft()
         record = folder.cached(unit)
         if record is not None:
             found += 1
-            if unit.study in studies:
-                waiting.extend(studies[unit.study].finish(unit, record))
+            if unit.row in studies:
+                waiting.extend(studies[unit.row].finish(unit, record))
     return found

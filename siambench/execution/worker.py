@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
+import itertools
 import os
 import platform
 import socket
@@ -23,29 +24,32 @@ import torch
 from siambench.clock import Clock
 from siambench.components.catalogue import Catalogue
 from siambench.errors import DataMissingError, DivergedError, LostError, MetricError, SiambenchError, UsageError
-from siambench.evaluation.scoring import Concatenated, RawPixels, Scores, evaluate_items, pairs_of, separated
+from siambench.evaluation.embedding import Concatenated, raw_model
+from siambench.evaluation.scoring import Scores, evaluate_items, pairs_of, separated
+from siambench.identity import seed_of
+from siambench.interfaces import Done, Epoch, EpochEnded, Failed, Outcome, UnitEnded, UnitStarted
 from siambench.machine import keep_freed_memory, peak_memory_mb, processor
 from siambench.plugin import BackboneEntry, MetricEntry
-from siambench.records import record as records
-from siambench.records.running import Pulse
-from siambench.spec import EVERY_PAIR, Context, Unit, seed_of
-from siambench.tracks.parts import Custody, Items
+from siambench.records.openings import append_opening, opening
+from siambench.records.record import Record, write
+from siambench.records.running import RunningNote
+from siambench.spec import CONCATENATED, NO_MINER, Context, DataSpec, Every, Listed, SplitSpec, Unit
+from siambench.tracks.parts import Items, Parts
 from siambench.tracks.split import Split, cut
-from siambench.training.loop import EmbeddingModel, Entries, Trained, build_model, device, pretrained_features, train
+from siambench.training.components import Entries
+from siambench.training.loop import Trained, Validate, train
+from siambench.training.model import EmbeddingModel, build_model, pretrained_features
+from siambench.training.observers import Observers
+from siambench.training.state import device
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
     from siambench.metrics import Pairs
 
-CONCATENATED = "concatenated:"
-"""Before the name of a metric: its score for the concatenated embeddings of the fold-models."""
-
-_NO_SCORES: Mapping[str, Any] = {"scores": {}, "per_class": {}, "class_queries": None, "notes": {}}
-
 LIBRARIES = ("siambench", "torch", "torchvision", "pytorch-metric-learning", "numpy", "scipy")
 
 
-def execute(document: Mapping[str, Any], context: Context) -> records.Record:
+def execute(unit: Unit, context: Context) -> Record:
     """Run a unit and leave its record.
 
     A unit whose training or scoring raises has failed, and that is its result. Running out of memory, or anything wrong
@@ -56,7 +60,6 @@ def execute(document: Mapping[str, Any], context: Context) -> records.Record:
     """
     torch.set_num_threads(1)
     keep_freed_memory()
-    unit = Unit.from_json(document)
     started, clock, trace = time.time(), Clock(), None
     with contextlib.redirect_stdout(sys.stderr):
         try:
@@ -64,10 +67,10 @@ def execute(document: Mapping[str, Any], context: Context) -> records.Record:
         except (Exception, SystemExit) as error:
             # Nothing of the method has run yet: what is wrong is the data, the installation or a file that is gone.
             raise LostError(str(error) if isinstance(error, SiambenchError) else f"{type(error).__name__}: {error}") from error
+        told = _Told(unit, ready, clock)
         try:
-            folds = ready.custody.folds if unit.evaluation["protocol"] == "reality-check" and unit.kind == "final" else 1
-            with Pulse(context.running, unit, folds=folds) as pulse:
-                state, outcome = "done", _run(unit, ready, clock, pulse)
+            with RunningNote(context.running, unit, epochs=told.epochs) as note:
+                outcome: Outcome = _run(unit, ready, clock, told.by(note))
         except LostError:
             raise
         except (MemoryError, torch.OutOfMemoryError, DataMissingError) as error:
@@ -75,20 +78,72 @@ def execute(document: Mapping[str, Any], context: Context) -> records.Record:
         except (Exception, SystemExit) as error:  # whatever a component raises is its method's result
             if "can't allocate memory" in str(error):
                 raise LostError(f"out of memory: {error}") from error
-            state, outcome, trace = "failed", _failure(error), traceback.format_exc()
-    telemetry = {**_telemetry(started, clock, trace), "components": dict(ready.components), "search": context.search}
-    record = records.make(unit, state=state, outcome=outcome, telemetry=telemetry)
+            outcome, trace = _failure(error), traceback.format_exc()
+        told.ended(outcome)
+    telemetry = {**_telemetry(started, clock, trace), "components": dict(ready.components), "search": dict(context.search)}
+    if context.observers:
+        telemetry["observers"] = ready.observers.to_json()
+    record = Record(unit, outcome, telemetry)
     # The coordinator made the folder: where it is not to be found, it is not shared, and the record is handed back alone.
     if context.records is not None and Path(context.records).is_dir():
         with contextlib.suppress(OSError):
-            records.write(Path(context.records), record)
+            write(Path(context.records), record)
     return record
 
 
-def _failure(error: BaseException) -> dict[str, Any]:
-    verdict = "diverged" if isinstance(error, DivergedError) else "raised"
+def _failure(error: BaseException) -> Failed:
     text = str(error) if isinstance(error, DivergedError | UsageError | MetricError) else f"{type(error).__name__}: {error}"
-    return {**_NO_SCORES, "error": " ".join(text.split())[:2000], "verdict": verdict, "curve": []}
+    ended: Literal["raised", "diverged"] = "diverged" if isinstance(error, DivergedError) else "raised"
+    return Failed(error=" ".join(text.split())[:2000], ended=ended)
+
+
+class _Told:
+    """What is told of a unit while it runs: to its running note, and to observers."""
+
+    def __init__(self, unit: Unit, ready: _Ready, clock: Clock) -> None:
+        self._unit, self._observers, self._clock = unit, ready.observers, clock
+        self.epochs = 0
+        if unit.training is not None:
+            models = ready.parts.folds if unit.scoring.protocol == "reality-check" and unit.kind == "final" else 1
+            self.epochs = (unit.stop_epoch or unit.training.epochs) * models
+        self._observers.tell(
+            UnitStarted(
+                unit=unit.id,
+                label=unit.label,
+                track=unit.track,
+                method=unit.method.name,
+                kind=unit.kind,
+                trial=unit.trial,
+                fold=unit.fold,
+                repetition=unit.repetition,
+                params=dict(unit.params),
+                epochs=self.epochs,
+            )
+        )
+
+    def by(self, note: RunningNote) -> Callable[[Epoch], None]:
+        """What training calls after each epoch."""
+        number = itertools.count(1)
+
+        def ended(figures: Epoch) -> None:
+            note.epoch()
+            seconds = self._clock.total
+            self._observers.tell(
+                EpochEnded(
+                    unit=self._unit.id,
+                    label=self._unit.label,
+                    # Of several fold-models one after the other, counted through, as `epochs` is.
+                    epoch=next(number),
+                    epochs=self.epochs,
+                    figures=figures,
+                    seconds=seconds,
+                )
+            )
+
+        return ended
+
+    def ended(self, outcome: Outcome) -> None:
+        self._observers.tell(UnitEnded(unit=self._unit.id, label=self._unit.label, outcome=outcome, seconds=self._clock.total))
 
 
 @lru_cache(maxsize=1)
@@ -97,109 +152,117 @@ def _catalogue() -> Catalogue:
 
 
 @lru_cache(maxsize=2)
-def _data(name: str, options: tuple[tuple[str, Any], ...], rules: tuple[tuple[str, Any], ...]) -> tuple[Dataset, Split]:
+def _data(name: str, options: tuple[tuple[str, Any], ...], rules: SplitSpec) -> tuple[Dataset, Split]:
     # A persistent worker meets the same data in every unit.
     dataset = _catalogue().dataset(name, dict(options))
-    return dataset, cut(dataset, dict(rules))
+    return dataset, cut(dataset, rules)
 
 
 @dataclass(frozen=True)
 class _Ready:
-    custody: Custody
-    shape: tuple[int, int, int]
+    dataset: Dataset
+    parts: Parts
     metrics: Mapping[str, MetricEntry]
     backbone: BackboneEntry | None
     entries: Entries | None
     pairs: Path | None
     components: Mapping[str, str]
+    observers: Observers
 
 
 def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
     """Data and components, checked to be those that the unit was planned with."""
     catalogue = _catalogue()
     with clock.phase("data"):
-        name = context.local.get(unit.data["dataset"], unit.data["dataset"])
-        dataset, split = _data(name, tuple(unit.data["options"].items()), tuple(unit.data["split"].items()))
-        if split.fingerprint != unit.data["fingerprint"]:
-            raise LostError(
-                f"the data has fingerprint {split.fingerprint[:16]}…, the unit was planned for {unit.data['fingerprint'][:16]}…"
-            )
+        dataset, split = _read(unit.data, context)
     components = _components(unit, context, catalogue)
-    backbone = None if unit.method.loss == "raw" else catalogue.get("backbones", unit.model["backbone"]).entry
+    backbone = None if unit.model is None else catalogue.get("backbones", unit.model.backbone).entry
     entries = None
-    if not unit.method.is_anchor:
+    if unit.training is not None:
         assert backbone is not None
         entries = Entries(
             backbone=backbone,
             loss=catalogue.get("losses", context.local.get(unit.method.loss, unit.method.loss)).entry,
-            miner=None if unit.method.miner == "none" else catalogue.get("miners", unit.method.miner).entry,
-            sampler=catalogue.get("samplers", unit.training["sampler"]).entry,
+            miner=None if unit.method.miner == NO_MINER else catalogue.get("miners", unit.method.miner).entry,
+            sampler=catalogue.get("samplers", unit.training.sampler).entry,
         )
-    custody = Custody(dataset, split, kind=unit.kind, fold=unit.fold, opened=_opening(unit, context), group=unit.data["split"].get("group"))
-    return _Ready(custody, dataset.shape, catalogue.metrics(unit.metrics), backbone, entries, _pairs_file(unit, context), components)
+    return _Ready(
+        dataset=dataset,
+        parts=Parts(dataset, split, kind=unit.kind, fold=unit.fold, opened=_opening(unit, context), group=unit.data.split.group),
+        metrics=catalogue.metrics(unit.scoring.metrics),
+        backbone=backbone,
+        entries=entries,
+        pairs=_pairs_file(unit, context),
+        components=components,
+        observers=Observers([(name, catalogue.get("observers", name.partition(":")[0]).entry) for name in context.observers]),
+    )
+
+
+def _read(data: DataSpec, context: Context) -> tuple[Dataset, Split]:
+    name = context.local.get(data.dataset, data.dataset)
+    dataset, split = _data(name, tuple(data.options.items()), data.split)
+    if split.fingerprint != data.fingerprint:
+        raise LostError(f"the data has fingerprint {split.fingerprint[:16]}…, the unit was planned for {data.fingerprint[:16]}…")
+    return dataset, split
 
 
 def _pairs_file(unit: Unit, context: Context) -> Path | None:
-    name = unit.evaluation["pairs"]
-    if name in ("", EVERY_PAIR) or unit.kind != "final":
+    pairs = unit.scoring.pairs
+    if not isinstance(pairs, Listed) or unit.kind != "final":
         return None
-    path = Path(context.local.get(f"pairs:{name}", name))
-    if hashlib.sha256(path.read_bytes()).hexdigest() != unit.evaluation["pairs_digest"]:
+    path = Path(context.local.get(f"pairs:{pairs.name}", pairs.name))
+    if hashlib.sha256(path.read_bytes()).hexdigest() != pairs.digest:
         raise LostError(f"{path} is not the list of pairs that the unit was planned with")
     return path
 
 
-def _run(unit: Unit, ready: _Ready, clock: Clock, pulse: Pulse) -> dict[str, Any]:
-    custody, metrics = ready.custody, ready.metrics
+def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]) -> Done:
+    parts, metrics, scoring = ready.parts, ready.metrics, unit.scoring
     if unit.kind == "tune":
-        validation = custody.validation()
-        seed = seed_of(unit.data["fingerprint"], "pairs", unit.fold)
+        validation = parts.validation()
+        seed = seed_of(unit.data.fingerprint, "pairs", unit.fold)
 
-        def validate(model: EmbeddingModel) -> dict[str, float | None]:
+        def validate(model: EmbeddingModel) -> Mapping[str, float | None]:
             with clock.phase("evaluate"):
-                distance = unit.evaluation["distance"]
-                return evaluate_items(model, validation, metrics, seed=seed, device=device(), distance=distance, clock=clock).scores
+                found = evaluate_items(model, validation, metrics, seed=seed, device=device(), distance=scoring.distance, clock=clock)
+                return found.scores
 
         with clock.phase("train"):
-            tuned = _train(unit, ready, custody.training(), pulse, validate)
-        return {**_outcome([tuned]), **_NO_SCORES, "directions": _directions(metrics)}
+            tuned = _train(unit, ready, parts.training(), ended, validate)
+        return _outcome(metrics, [tuned], None)
 
-    with contextlib.nullcontext() if unit.method.is_anchor else clock.phase("train"):
-        models, trained = _final_models(unit, ready, pulse)
+    with contextlib.nullcontext() if unit.training is None else clock.phase("train"):
+        models, trained = _final_models(unit, ready, ended)
     with clock.phase("evaluate"):
-        test = custody.test()
-        pairs: Pairs | Literal["all"] | None = None if ready.pairs is None else pairs_of(ready.pairs, test)
-        if unit.evaluation["pairs"] == EVERY_PAIR:
-            pairs = "all"
+        test = parts.test()
+        pairs: Pairs | Literal["every"] | None = None if ready.pairs is None else pairs_of(ready.pairs, test)
+        if isinstance(scoring.pairs, Every):
+            pairs = "every"
 
         def evaluate(model: torch.nn.Module) -> Scores:
-            seed = seed_of(unit.data["fingerprint"], "pairs", "test")
-            distance = unit.evaluation["distance"]
-            return evaluate_items(model, test, metrics, seed=seed, device=device(), distance=distance, pairs=pairs, clock=clock)
+            seed = seed_of(unit.data.fingerprint, "pairs", "test")
+            return evaluate_items(model, test, metrics, seed=seed, device=device(), distance=scoring.distance, pairs=pairs, clock=clock)
 
         found = separated([evaluate(model) for model in models])
-        if unit.evaluation["protocol"] == "reality-check":
+        if scoring.protocol == "reality-check":
             together = evaluate(Concatenated(models))
-            found = dataclasses.replace(
-                found, scores=found.scores | {f"{CONCATENATED}{name}": value for name, value in together.scores.items()}
-            )
-    return {**_outcome(trained), **_scores(found), "directions": _directions(metrics)}
+            joined = {f"{CONCATENATED}{name}": value for name, value in together.scores.items()}
+            found = dataclasses.replace(found, scores={**found.scores, **joined})
+    return _outcome(metrics, trained, found)
 
 
-def _final_models(unit: Unit, ready: _Ready, pulse: Pulse) -> tuple[list[torch.nn.Module], list[Trained]]:
+def _final_models(unit: Unit, ready: _Ready, ended: Callable[[Epoch], None]) -> tuple[list[torch.nn.Module], list[Trained]]:
     """The models that the test part is opened for: one, or under the Reality Check's protocol one per fold."""
-    if unit.method.loss == "raw":
-        return [RawPixels().to(device())], []
+    parts = ready.parts
+    if ready.backbone is None:
+        return [raw_model(parts.training()).to(device())], []
     if ready.entries is None:
-        assert ready.backbone is not None
-        build = pretrained_features if unit.method.loss == "pretrained" else build_model
-        return [build(unit, ready.backbone, ready.shape).to(device())], []
-    if unit.evaluation["protocol"] == "retrain":
-        trained = [_train(unit, ready, ready.custody.training(), pulse, None)]
+        build = pretrained_features if unit.method.baseline == "pretrained" else build_model
+        return [build(unit, ready.backbone, ready.dataset).to(device())], []
+    if unit.scoring.protocol == "retrain":
+        trained = [_train(unit, ready, parts.training(), ended, None)]
     else:
-        trained = [
-            _train(_of_fold(unit, fold), ready, ready.custody.fold_training(fold), pulse, None) for fold in range(ready.custody.folds)
-        ]
+        trained = [_train(_of_fold(unit, fold), ready, parts.fold_training(fold), ended, None) for fold in range(parts.folds)]
     return [one.model for one in trained], trained
 
 
@@ -210,59 +273,57 @@ def _of_fold(unit: Unit, fold: int) -> Unit:
 def _roles(unit: Unit, context: Context) -> dict[str, tuple[str, str]]:
     """Kind and name of each component that a unit was planned with, by its role."""
     names = {
-        "dataset": ("datasets", context.local.get(unit.data["dataset"], unit.data["dataset"])),
+        "dataset": ("datasets", context.local.get(unit.data.dataset, unit.data.dataset)),
         "loss": ("losses", context.local.get(unit.method.loss, unit.method.loss)),
         "miner": ("miners", unit.method.miner),
-        "backbone": ("backbones", unit.model.get("backbone")),
-        "sampler": ("samplers", unit.training.get("sampler")),
+        "backbone": ("backbones", None if unit.model is None else unit.model.backbone),
+        "sampler": ("samplers", None if unit.training is None else unit.training.sampler),
     }
     return {role: (kind, name) for role, (kind, name) in names.items() if role in unit.components and name is not None}
 
 
-def unfit(documents: Sequence[Mapping[str, Any]], context: Context) -> str | None:
+def unfit(units: Sequence[Unit], context: Context) -> str | None:
     """Why this process cannot run those units, or None: a component is missing here, or is another one."""
-    for document in documents:
-        try:
-            _components(Unit.from_json(document), context, _catalogue())
-        except SiambenchError as error:
-            return str(error)
+    try:
+        for unit in units:
+            _components(unit, context, _catalogue())
+        for name in context.observers:
+            _catalogue().get("observers", name.partition(":")[0])
+    except SiambenchError as error:
+        return str(error)
     return None
 
 
 def _components(unit: Unit, context: Context, catalogue: Catalogue) -> dict[str, str]:
     found = {}
     for role, (kind, name) in _roles(unit, context).items():
-        found[role] = str(catalogue.get(kind, name).provenance)
+        here, planned = catalogue.get(kind, name).provenance, unit.components[role]
         # A file edited since the plan, or a worker with another version, would give a record that is not what it says.
-        if context.exact and found[role] != unit.components[role]:
-            raise LostError(f"the {role} {name} is {found[role]} here, the unit was planned for {unit.components[role]}")
+        if context.exact and here != planned:
+            raise LostError(f"the {role} {name} is {here} here, the unit was planned for {planned}")
+        found[role] = str(here)
     return found
 
 
-def _train(
-    unit: Unit, ready: _Ready, items: Items, pulse: Pulse, validate: Callable[[EmbeddingModel], dict[str, float | None]] | None
-) -> Trained:
+def _train(unit: Unit, ready: _Ready, items: Items, ended: Callable[[Epoch], None], validate: Validate | None) -> Trained:
     assert ready.entries is not None
-    return train(unit, ready.entries, items, validate, ended=pulse.epoch)
+    return train(unit, ready.entries, items, validate, ended=ended)
 
 
-def _outcome(trained: Sequence[Trained]) -> dict[str, Any]:
+def _outcome(metrics: Mapping[str, MetricEntry], trained: Sequence[Trained], found: Scores | None) -> Done:
     rates = [one.repeat_rate for one in trained if one.repeat_rate is not None]
-    return {
-        "error": None,
-        "verdict": "ok",
+    return Done(
+        scores={} if found is None else dict(found.scores),
+        per_class={} if found is None else dict(found.per_class),
+        class_queries=None if found is None else found.class_queries,
+        notes={} if found is None else dict(found.notes),
         # Of several fold-models one after the other: their epochs begin anew at 1.
-        "curve": [line for one in trained for line in one.curve],
-        "repeat_rate": sum(rates) / len(rates) if rates else None,
-    }
-
-
-def _directions(metrics: Mapping[str, MetricEntry]) -> dict[str, str]:
-    return {name: entry.direction for name, entry in metrics.items()}
-
-
-def _scores(found: Scores) -> dict[str, Any]:
-    return {"scores": found.scores, "per_class": found.per_class, "class_queries": found.class_queries, "notes": found.notes}
+        curve=tuple(figures for one in trained for figures in one.curve),
+        repeat_rate=sum(rates) / len(rates) if rates else None,
+        directions={name: entry.direction for name, entry in metrics.items()},
+        ranges={name: (entry.low, entry.high) for name, entry in metrics.items()},
+        over_pairs=tuple(name for name, entry in metrics.items() if entry.over_pairs),
+    )
 
 
 def _opening(unit: Unit, context: Context) -> Callable[[], None]:
@@ -270,7 +331,7 @@ def _opening(unit: Unit, context: Context) -> Callable[[], None]:
         # Where its folder is not shared, the coordinator logs the opening when the record is handed back.
         if context.openings is not None and Path(context.openings).parent.is_dir():
             try:
-                records.append_opening(Path(context.openings), records.opening(unit, time.time()))
+                append_opening(Path(context.openings), opening(unit, time.time()))
             except OSError as error:
                 raise LostError(f"the log of test openings cannot be written: {error}") from error
 

@@ -1,68 +1,134 @@
-"""The output folder of one track: its records, its log of test openings, its rules, and who works on it."""
+"""The output folder of one track. It alone knows what its files are called: records, log of test openings, rules, budgets, lock."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import filelock
 
 from siambench.errors import UsageError
-from siambench.machine import is_alive
-from siambench.records import record as records
-from siambench.records.lock import holder_of
-from siambench.records.record import Record
-from siambench.records.running import RUNNING, forget
-from siambench.records.status import leave_budgets
+from siambench.machine import FULL, UNWRITABLE, is_alive
+from siambench.records.lock import owner_of
+from siambench.records.openings import append_opening, opening, read_openings
+from siambench.records.record import Record, read, read_all, write
+from siambench.records.running import forget
 from siambench.spec import Unit
 from siambench.tracks.rules import Track
 
-_UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOSPC, errno.EDQUOT})
+OPENINGS = "test-openings.jsonl"
+"""The log of test openings in a track's folder."""
+
+BUDGETS = "budgets.json"
+"""Row → how many tune and final units the last run asked of it; ``--trials`` is in no other file."""
+
+LOCK = ".lock"
 
 
-class Folder:
-    """The output folder of one track: records, log of test openings, rules, lock.
+@dataclass
+class Contents:
+    """What a track's folder holds.
 
     Args:
-        out: what ``--out`` names.
-        track: whose folder below it.
+        records: the intact ones, in order of id.
+        openings: lines of its log of test openings.
+        damaged: files that hold no record.
     """
 
-    def __init__(self, out: Path, track: Track) -> None:
-        self.path = out / track.name
-        self.records = self.path / "records"
-        self.openings = self.path / records.OPENINGS
-        self.running = self.path / RUNNING
-        self._track = track
+    records: list[Record] = field(default_factory=list)
+    openings: list[dict[str, Any]] = field(default_factory=list)
+    damaged: list[Path] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The folder of one track: of a run's output, or of a leaderboard.
+
+    Args:
+        path: where it is.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, out: Path, track: Track) -> Folder:
+        """That of a track in an output folder of ``run``."""
+        return cls(out / track.name)
+
+    @property
+    def records(self) -> Path:
+        """Where the records lie."""
+        return self.path / "records"
+
+    @property
+    def openings(self) -> Path:
+        """The log of test openings."""
+        return self.path / OPENINGS
+
+    @property
+    def running(self) -> Path:
+        """Where running units say how far they are."""
+        return self.path / "running"
+
+    @property
+    def lock(self) -> Path:
+        """What a coordinator holds."""
+        return self.path / LOCK
+
+    @property
+    def rules(self) -> Path:
+        """The track's rules, as the last run followed them."""
+        return self.path / "track.json"
+
+    @property
+    def budgets(self) -> dict[str, tuple[int, int]]:
+        """Row → how many tune and final units the last run asked of it; empty where nothing can be read."""
+        try:
+            document = json.loads((self.path / BUDGETS).read_text(encoding="utf-8"))
+            return {str(row): (int(tune), int(final)) for row, (tune, final) in document.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
+
+    def read(self) -> Contents:
+        """Everything that is there."""
+        found = Contents(openings=read_openings(self.openings))
+        for path, record in read_all(self.records):
+            if record is None:
+                found.damaged.append(path)
+            else:
+                found.records.append(record)
+        return found
 
     @contextlib.contextmanager
-    def held(self, asked: Mapping[str, tuple[int, int]] | None = None) -> Iterator[None]:
+    def held(self, track: Track, asked: Mapping[str, tuple[int, int]] | None = None) -> Iterator[None]:
         """Hold the folder against a second coordinator.
 
         Args:
-            asked: study or anchor → how many tune and final units this run asks of it, for who looks at the folder.
+            track: its rules.
+            asked: row → how many tune and final units this run asks of it, for who looks at the folder.
 
         Raises:
             UsageError: if another run holds it, or it cannot be written.
         """
-        lock, note = self.path / ".lock", self.path / ".held-by.json"
+        note = self.path / ".held-by.json"
         try:
             self.records.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(lock).acquire(timeout=0):
+            with filelock.FileLock(self.lock).acquire(timeout=0):
                 document = {"host": socket.gethostname(), "process": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S %z")}
                 note.write_text(json.dumps(document) + "\n", encoding="utf-8")
                 # What units of a killed run said of themselves.
                 self.running.mkdir(exist_ok=True)
                 forget(self.running)
-                rules = self._track.model_dump(by_alias=True, mode="json")
-                (self.path / "track.json").write_text(json.dumps(rules, indent=2) + "\n", encoding="utf-8")
-                leave_budgets(self.path, asked or {})
+                rules = track.model_dump(by_alias=True, mode="json")
+                self.rules.write_text(json.dumps(rules, indent=2) + "\n", encoding="utf-8")
+                self._leave_budgets(asked or {})
                 try:
                     yield
                 finally:
@@ -70,25 +136,40 @@ class Folder:
                     forget(self.running)
         except filelock.Timeout as error:
             raise UsageError(
-                f"another siambench run{_who(note, lock)} holds {self.path}: wait for it, or choose another folder with --out"
+                f"another siambench run{_who(note, self.lock)} holds {self.path}: wait for it, or choose another folder with --out"
             ) from error
         except OSError as error:
-            if error.errno not in _UNWRITABLE:
+            if error.errno not in UNWRITABLE | FULL:
                 raise
             raise UsageError(f"{self.path} cannot be written: {error.strerror}; choose another folder with --out") from error
 
+    def _leave_budgets(self, asked: Mapping[str, tuple[int, int]]) -> None:
+        """Beside what earlier runs left of theirs."""
+        temporary = (self.path / BUDGETS).with_suffix(".part")
+        temporary.write_text(json.dumps({**self.budgets, **asked}, indent=0) + "\n", encoding="utf-8")
+        temporary.replace(self.path / BUDGETS)
+
     def cached(self, unit: Unit) -> Record | None:
         """The unit's record, if it was run before."""
-        return records.read(self.records / f"{unit.id}.json")
+        return read(self.records / f"{unit.id}.json")
 
     def keep(self, unit: Unit, record: Record) -> None:
         """Write what a worker handed back and could not write here itself: the folder is not shared with it."""
         if self.cached(unit) is not None:
             return
-        records.write(self.records, record)
-        opened = {line.get("unit") for line in records.read_openings(self.openings)}
+        write(self.records, record)
+        opened = {line.get("unit") for line in read_openings(self.openings)}
         if unit.kind == "final" and unit.id not in opened:
-            records.append_opening(self.openings, records.opening(unit, record["telemetry"]["started"]))
+            append_opening(self.openings, opening(unit, record.started))
+
+
+def track_folders(directory: Path) -> list[Path]:
+    """The folders of tracks in a directory: an output folder of ``run``, or a track's folder itself.
+
+    Raises:
+        OSError: if the directory cannot be read.
+    """
+    return [path for path in (directory, *sorted(directory.iterdir())) if (path / "records").is_dir()]
 
 
 def _who(note: Path, lock: Path) -> str:
@@ -97,5 +178,5 @@ def _who(note: Path, lock: Path) -> str:
         left = json.loads(note.read_text(encoding="utf-8"))
         if left["host"] != socket.gethostname() or is_alive(int(left["process"])):
             return f" (process {left['process']} on {left['host']}, since {left['since']})"
-    holder = holder_of(lock)
-    return f" (process {holder.process} on this machine)" if holder is not None and holder.process is not None else ""
+    owner = owner_of(lock)
+    return f" (process {owner.process} on this machine)" if owner is not None and owner.process is not None else ""

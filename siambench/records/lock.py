@@ -13,7 +13,7 @@ _LOCKS = Path("/proc/locks")
 
 
 @dataclass(frozen=True)
-class Holder:
+class Owner:
     """A process that holds a lock.
 
     Args:
@@ -25,7 +25,7 @@ class Holder:
     command: str | None
 
 
-def holder_of(lock: Path) -> Holder | None:
+def owner_of(lock: Path) -> Owner | None:
     """The process of this machine that holds a file lock; None where there is none.
 
     Linux lists all locks, so that nothing has to be touched. Elsewhere the lock is tried, and let go at once if it was free.
@@ -45,7 +45,7 @@ def holder_of(lock: Path) -> Holder | None:
             continue
         process, (*device, inode) = int(fields[4]), fields[5].split(":")
         if int(inode) == status.st_ino and (_same_device(device, status.st_dev) or _has_open(process, status)):
-            return Holder(process, _command(process))
+            return Owner(process, _command(process))
     return None
 
 
@@ -71,11 +71,11 @@ def _command(process: int) -> str | None:
     return None
 
 
-def _tried(lock: Path) -> Holder | None:
+def _tried(lock: Path) -> Owner | None:
     try:
         with filelock.FileLock(lock).acquire(timeout=0):
             return None
     except filelock.Timeout:
-        return Holder(None, None)
+        return Owner(None, None)
     except OSError:
         return None

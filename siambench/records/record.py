@@ -1,51 +1,174 @@
-"""Scores → record → one JSON file. The only writer of results."""
+"""A record: what a unit was, what it gave, and what was seen meanwhile. The one door between it and its JSON file."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from siambench.data.files import share
-from siambench.errors import ConfigError
-from siambench.spec import ANCHORS, RECORD_SCHEMA, Unit, canonical, digest
-
-Record = dict[str, Any]
-
-OPENINGS = "test-openings.jsonl"
-"""The log of test openings in a track's folder."""
+from siambench.errors import RecordError
+from siambench.identity import Document, canonical, digest, from_json, to_json
+from siambench.interfaces import Outcome
+from siambench.spec import RECORD_SCHEMA, Unit
 
 
-def make(unit: Unit, *, state: str, outcome: Mapping[str, Any], telemetry: Mapping[str, Any]) -> Record:
-    """A record.
+@dataclass(frozen=True)
+class Record:
+    """What a unit leaves; one that is lost leaves none.
 
     Args:
         unit: what was run.
-        state: ``"done"`` or ``"failed"``; what was lost leaves no record.
-        outcome: scores, curve, notes, error: what is the same wherever the unit is run.
-        telemetry: times, memory, host, versions: what is not.
+        outcome: what it gave: the same wherever it is run with the same versions on the same kind of machine.
+        telemetry: times, memory, host, versions: what is not. It is no part of what an id vouches for, and may lack anything.
+        verified: whether a digest of the outcome vouches that it is what was written.
     """
-    return {
-        "schema": RECORD_SCHEMA,
-        "id": unit.id,
-        "result": {"unit": unit.to_json(), "state": state, **outcome},
-        "telemetry": dict(telemetry),
-    }
+
+    unit: Unit
+    outcome: Outcome
+    telemetry: Mapping[str, Any]
+    verified: bool = True
+
+    @property
+    def id(self) -> str:
+        """That of its unit, which is the name of its file."""
+        return self.unit.id
+
+    @property
+    def started(self) -> float:
+        """When the unit began, in seconds since the epoch; 0 where it is not told."""
+        return _number(self.telemetry.get("started")) or 0.0
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took."""
+        return _number(self.telemetry.get("total_seconds"))
+
+    @property
+    def phases(self) -> dict[str, float]:
+        """Seconds by phase, of those that are told."""
+        told = self.telemetry.get("seconds")
+        numbers = {name: _number(value) for name, value in told.items()} if isinstance(told, Mapping) else {}
+        return {name: value for name, value in numbers.items() if value is not None}
+
+    @property
+    def peak_memory_mb(self) -> float | None:
+        """The most resident memory that its worker had held by then."""
+        return _number(self.telemetry.get("peak_memory_mb"))
+
+    @property
+    def device(self) -> str | None:
+        """Where it ran."""
+        told = self.telemetry.get("device")
+        return told if isinstance(told, str) else None
+
+    @property
+    def traceback(self) -> str | None:
+        """Of what it raised."""
+        told = self.telemetry.get("traceback")
+        return told if isinstance(told, str) else None
+
+    @property
+    def search(self) -> Mapping[str, Any]:
+        """With what its study was searched."""
+        return self._part("search")
+
+    @property
+    def observers(self) -> Mapping[str, Any]:
+        """What the observers took and gathered, and why one was dropped, by their names."""
+        return self._part("observers")
+
+    @property
+    def surroundings(self) -> dict[str, str]:
+        """What can make two runs of a unit differ: versions, components, machine and device."""
+        facts = {key: self.telemetry[key] for key in ("machine", "system", "cpu", "device") if key in self.telemetry}
+        components = self._part("components") or {role: str(where) for role, where in self.unit.components.items()}
+        return {name: str(value) for name, value in {**self._part("versions"), **facts, **components}.items()}
+
+    @property
+    def former_ids(self) -> tuple[str, ...]:
+        """Under which ids older layouts knew it, the oldest first."""
+        told = self.telemetry.get("upgraded_from")
+        steps = told if isinstance(told, list) else []
+        return tuple(str(step["id"]) for step in steps if isinstance(step, Mapping) and "id" in step)
+
+    def _part(self, name: str) -> Mapping[str, Any]:
+        told = self.telemetry.get(name)
+        return told if isinstance(told, Mapping) else {}
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of its file; see leaderboards/README.md."""
+        outcome = to_json(self.outcome)
+        return {
+            "schema": RECORD_SCHEMA,
+            "id": self.id,
+            "unit": self.unit.to_json(),
+            "outcome": outcome,
+            "outcome_digest": digest(outcome) if self.verified else None,
+            "telemetry": dict(self.telemetry),
+        }
+
+    @classmethod
+    def from_json(cls, text: bytes | str, *, where: str = "record") -> Record:
+        """Read back what `to_json` gave.
+
+        Raises:
+            RecordError: for a key that is unknown or missing, a value of another type, an id that is not that of the unit, or a
+                digest that is not that of the outcome.
+        """
+        file = from_json(_File, text, where=where)
+        unit, outcome = _digests(text.encode() if isinstance(text, str) else text)
+        if file.id != (unit if unit == file.id else file.unit.id):
+            raise RecordError(f"{where}: its id is {file.id[:16]}…, its unit has {file.unit.id[:16]}…")
+        if file.outcome_digest not in (None, outcome):
+            outcome = digest(to_json(file.outcome))
+            if file.outcome_digest != outcome:
+                written = str(file.outcome_digest)[:16]
+                raise RecordError(f"{where}: its outcome has the digest {outcome[:16]}…, it was written with {written}…")
+        return cls(file.unit, file.outcome, file.telemetry, verified=file.outcome_digest is not None)
 
 
-def write(folder: Path, record: Record) -> Path:
-    """Write a record under its id, so that a killed writer leaves either nothing or the whole file."""
+@dataclass(frozen=True)
+class _File(Document):
+    schema: Literal[3]
+    id: str
+    unit: Unit
+    outcome: Outcome
+    outcome_digest: str | None
+    telemetry: dict[str, Any]
+
+
+def _digests(text: bytes) -> tuple[str | None, str | None]:
+    """SHA-256 of unit and outcome as they stand in a file that is canonical JSON, as siambench writes it; else of nothing.
+
+    Ten thousand records are read for a table: to make the canonical text again would take longer than all else.
+    """
+    outcome, has_outcome, rest = text.partition(b',"outcome":')[2].rpartition(b',"outcome_digest":')
+    _, has_unit, end = rest.rpartition(b',"unit":')
+    if not has_outcome or not has_unit or not end.endswith(b"}\n"):
+        return None, None
+    return hashlib.sha256(end[:-2]).hexdigest(), hashlib.sha256(outcome).hexdigest()
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
+
+
+def write_document(folder: Path, name: str, document: Mapping[str, Any]) -> Path:
+    """Write ``NAME.json`` so that a killed writer leaves either nothing or the whole file."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{record['id']}.json"
+    path = folder / f"{name}.json"
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(canonical(record) + "\n")
+            file.write(canonical(document) + "\n")
             file.flush()
             os.fsync(file.fileno())
         share(Path(temporary))
@@ -56,26 +179,33 @@ def write(folder: Path, record: Record) -> Path:
     return path
 
 
+def write(folder: Path, record: Record) -> Path:
+    """Write a record under its id."""
+    return write_document(folder, record.id, record.to_json())
+
+
 def read(path: Path) -> Record | None:
-    """A record, or None where the file holds none: truncated, foreign, or of another schema."""
-    record = read_any(path)
-    return record if record is not None and record["schema"] == RECORD_SCHEMA else None
+    """A record, or None where the file holds none: truncated, foreign, damaged, or of another schema."""
+    try:
+        record = Record.from_json(path.read_bytes(), where=path.name)
+    except (OSError, RecordError):
+        return None
+    return record if record.id == path.stem else None
 
 
 def schema_of(path: Path) -> int | None:
     """The schema of an intact record, older or newer ones included; None where the file holds no record."""
-    record = read_any(path)
-    return None if record is None else int(record["schema"])
-
-
-def read_any(path: Path) -> Record | None:
-    """An intact record of whatever schema; None where the file holds none."""
     try:
-        record: Record = json.loads(path.read_text(encoding="utf-8"))
-        intact = isinstance(record["schema"], int) and record["id"] == path.stem == digest(record["result"]["unit"])
+        document = json.loads(path.read_bytes())
+        schema = document["schema"]
+        if not isinstance(schema, int) or document["id"] != path.stem:
+            return None
+        unit = document["result"]["unit"] if schema < RECORD_SCHEMA else document["unit"]
+        if digest(unit) != path.stem or (schema == RECORD_SCHEMA and read(path) is None):
+            return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return record if intact else None
+    return schema
 
 
 def older(folder: Path) -> int:
@@ -86,53 +216,11 @@ def older(folder: Path) -> int:
     return sum((schema_of(path) or RECORD_SCHEMA) < RECORD_SCHEMA for path in unlike)
 
 
-def upgraded(record: Mapping[str, Any]) -> Record:
-    """A record of an older schema in today's layout, under the id of its unit in that layout.
-
-    What an older siambench did not write stays unknown: ``class_queries`` of a record of schema 1 is None, so that its row
-    has no interval over test classes.
-
-    Raises:
-        ConfigError: for a schema that this siambench does not know.
-    """
-    schema = record["schema"]
-    if schema == RECORD_SCHEMA:
-        return dict(record)
-    if schema != 1:
-        raise ConfigError(
-            f"record {record['id'][:16]}… has schema {schema}, this siambench reads 1 to {RECORD_SCHEMA}: install a newer one"
-        )
-    unit = {
-        **record["result"]["unit"],
-        # Verification pairs are drawn from another seed since: such a row is marked.
-        "revision": 0,
-        "space_versions": {},
-        "evaluation": {"distance": "cosine", "protocol": "retrain", "pairs": ""},
-    }
-    if unit["training"]:
-        unit["training"] = {**unit["training"], "rotate_classes": False}
-    return {
-        "schema": RECORD_SCHEMA,
-        "id": digest(unit),
-        "result": {**record["result"], "unit": unit, "class_queries": None},
-        "telemetry": {**record["telemetry"], "upgraded_from": {"schema": schema, "id": record["id"]}},
-    }
-
-
-def row_key(unit: Mapping[str, Any]) -> str:
-    """What the records of one row share: the study, or for an anchor, which has none, its backbone, data and harness."""
-    if unit["method"]["loss"] in ANCHORS:
-        return f"{unit['study']}@{unit['method']['backbone']}@{unit['data']['fingerprint']}@{unit['components'].get('harness')}"
-    return str(unit["study"])
-
-
-def track_folders(directory: Path) -> list[Path]:
-    """The folders of tracks in a directory: an output folder of ``run``, or a track's folder itself.
-
-    Raises:
-        OSError: if the directory cannot be read.
-    """
-    return [path for path in (directory, *sorted(directory.iterdir())) if (path / "records").is_dir()]
+def row_key(unit: Unit) -> str:
+    """What the records of one row share: ``Unit.row``, or of a baseline, whose row is its name, backbone, data and harness beside it."""
+    if unit.method.baseline is not None:
+        return f"{unit.row}@{unit.method.backbone}@{unit.data.fingerprint}@{unit.components.get('harness')}"
+    return unit.row
 
 
 def read_all(folder: Path) -> Iterator[tuple[Path, Record | None]]:
@@ -140,46 +228,3 @@ def read_all(folder: Path) -> Iterator[tuple[Path, Record | None]]:
     if folder.is_dir():
         for path in sorted(folder.glob("*.json")):
             yield path, read(path)
-
-
-def opening(unit: Unit, seconds: float) -> dict[str, Any]:
-    """The line of the log of test openings for a unit that opens the test part at that time."""
-    return {"time": round(seconds, 3), "unit": unit.id, "track": unit.track, "method": unit.method.name, "study": unit.study}
-
-
-def append_opening(path: Path, line: Mapping[str, Any]) -> None:
-    """Append one line to the log of test openings, in a single write: lines of concurrent units do not mix."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    try:
-        # A line that a crash cut is ended first, so that this one is not lost with it; empty lines are passed over.
-        os.write(handle, ("\n" + canonical(line) + "\n").encode())
-    finally:
-        os.close(handle)
-
-
-def read_openings(path: Path) -> list[dict[str, Any]]:
-    """The lines of the log of test openings; a line that a crash cut is passed over."""
-    found = []
-    with contextlib.suppress(FileNotFoundError):
-        for text in path.read_bytes().split(b"\n"):
-            with contextlib.suppress(ValueError):
-                found.append(json.loads(text))
-    return found
-
-
-def best_epoch(records: Sequence[Mapping[str, Any]], primary: str, *, maximise: bool) -> tuple[int, float] | None:
-    """The epoch (from 1) of the best mean over folds, and that mean; the earliest of equals; None if a fold has no score.
-
-    Folds that stopped early count up to the shortest of them.
-    """
-    curves = []
-    for record in records:
-        curve = record["result"]["curve"] if record["result"]["state"] == "done" else []
-        values = [epoch["validation"][primary] for epoch in curve]
-        if not values or None in values:
-            return None
-        curves.append(values)
-    means = [math.fsum(values) / len(values) for values in zip(*curves, strict=False)]
-    best = max(means) if maximise else min(means)
-    return means.index(best) + 1, best

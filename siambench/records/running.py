@@ -23,17 +23,13 @@ if TYPE_CHECKING:
     from siambench.spec import Unit
 
 
-RUNNING = "running"
-"""The folder of such files beside a track's records."""
-
-
 @dataclass(frozen=True)
 class Running:
     """A unit that runs.
 
     Args:
         unit: its id.
-        study: its study, or the anchor's name.
+        row: what it belongs to, as `siambench.spec.Unit.row`.
         label: for people.
         epoch: how many epochs have ended.
         epochs: how many there will be at most; 0 where nothing is trained.
@@ -43,7 +39,7 @@ class Running:
     """
 
     unit: str
-    study: str
+    row: str
     label: str
     epoch: int
     epochs: int
@@ -58,20 +54,19 @@ class Running:
         return f"{self.label}{epoch}, {duration(self.seconds)}"
 
 
-class Pulse:
+class RunningNote:
     """A running unit's own file; use as a context manager around its work.
 
     Args:
         folder: of such files; None, or one that is not there: nothing is written.
         unit: which.
-        folds: how many models it trains one after the other.
+        epochs: how many there will be at most; 0 where nothing is trained.
     """
 
-    def __init__(self, folder: str | None, unit: Unit, *, folds: int = 1) -> None:
+    def __init__(self, folder: str | None, unit: Unit, *, epochs: int) -> None:
         self._path = None if folder is None or not Path(folder).is_dir() else Path(folder) / f"{unit.id}.json"
         self._epoch = 0
-        epochs = (unit.stop_epoch or unit.training["epochs"]) * folds if unit.training else 0
-        self._facts = {"study": unit.study, "label": unit.label, "epochs": epochs, "host": socket.gethostname(), "process": os.getpid()}
+        self._facts = {"row": unit.row, "label": unit.label, "epochs": epochs, "host": socket.gethostname(), "process": os.getpid()}
         self._started = time.time()
 
     def __enter__(self) -> Self:
@@ -109,7 +104,7 @@ def running(folder: Path) -> list[Running]:
                 continue
             seconds = max(0.0, time.time() - float(left["started"]))
             numbers = (int(left["epoch"]), int(left["epochs"]), str(left["host"]), int(left["process"]))
-            found.append(Running(path.stem, str(left["study"]), str(left["label"]), *numbers, seconds))
+            found.append(Running(path.stem, str(left["row"]), str(left["label"]), *numbers, seconds))
     return sorted(found, key=lambda one: (-one.seconds, one.unit))
 
 

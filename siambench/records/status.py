@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from siambench.errors import ConfigError, DataMissingError
-from siambench.records.lock import Holder, holder_of
-from siambench.records.record import Record, read, row_key, schema_of, track_folders
-from siambench.records.running import RUNNING, Running, running
-from siambench.spec import ANCHORS, FIXED_ANCHORS, RECORD_SCHEMA, Method
-from siambench.tracks.rules import Track, load_track
-
-BUDGETS = "budgets.json"
-"""In a track's folder: study → how many tune and final units the last run asked of it; ``--trials`` is in no other file."""
+from siambench.records.folder import Folder, track_folders
+from siambench.records.lock import Owner, owner_of
+from siambench.records.record import Record, read, row_key, schema_of
+from siambench.records.running import Running, running
+from siambench.spec import BASELINES, FIXED_BASELINES, RECORD_SCHEMA, Method
+from siambench.tracks.files import load_track
+from siambench.tracks.rules import Track
 
 RECENT = 20
 """From how many of the last records the pace is taken."""
@@ -32,7 +30,7 @@ class Count:
     Args:
         ended: how many have a record.
         failed: how many of those failed.
-        planned: how many there will be, as the last run of the study asked, else by the track's budget; None where neither is told.
+        planned: how many there will be, as the last run of the row asked, else by the track's budget; None where neither is told.
     """
 
     ended: int
@@ -46,19 +44,19 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Study:
-    """A method that has begun.
+class Begun:
+    """A row that has begun.
 
     Args:
-        method: its name, that of an anchor included.
-        study: its key.
+        method: its name, that of a baseline included.
+        row: its key.
         state: ``"failed"`` where every trial failed, so that there is nothing to train.
-        tune: of tune units; nothing is planned for an anchor.
+        tune: of tune units; nothing is planned for a baseline.
         final: of final units of the trial selected last.
     """
 
     method: str
-    study: str
+    row: str
     state: State
     tune: Count
     final: Count
@@ -73,17 +71,17 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """One track in an output folder.
+class Status:
+    """Where one track in an output folder stands.
 
     Args:
         folder: of the track.
         name: of the track.
         version: of the track; None where the rules cannot be read.
         trouble: why the rules cannot be read; None where they can.
-        holder: the process of this machine that works on it.
+        owner: the process of this machine that works on it.
         running: the units that run now, the longest first.
-        studies: those that have begun, anchors first; what has no record yet is not known here.
+        begun: the rows that have begun, baselines first; what has no record yet is not known here.
         failures: the latest first.
         records: how many intact ones there are of this version of the track.
         others: how many there are of another track or version.
@@ -99,9 +97,9 @@ class Standing:
     name: str
     version: str | None
     trouble: str | None
-    holder: Holder | None
+    owner: Owner | None
     running: tuple[Running, ...]
-    studies: tuple[Study, ...]
+    begun: tuple[Begun, ...]
     failures: tuple[Failure, ...]
     records: int
     others: int
@@ -117,8 +115,8 @@ class Standing:
 class _Seen:
     # What is kept of a record: ten thousand whole ones would be hundreds of megabytes.
     track: tuple[str, str]
-    group: str
-    study: str
+    key: str
+    row: str
     method: Method
     kind: str
     selected: tuple[int | None, int | None]
@@ -145,7 +143,7 @@ def folders(directory: Path) -> list[Path]:
     return found
 
 
-def standing_of(folder: Path, *, now: float) -> Standing:
+def status_of(folder: Path, *, now: float) -> Status:
     """Where the track in a folder stands.
 
     Every record is read: with the check of its name, 10,000 of them take some two seconds, so that none are sampled.
@@ -154,124 +152,98 @@ def standing_of(folder: Path, *, now: float) -> Standing:
         folder: of the track.
         now: seconds since the epoch.
     """
-    track, trouble = _rules(folder)
+    files = Folder(folder)
+    track, trouble = _rules(files)
     seen: list[_Seen] = []
     damaged: list[Path] = []
     schemas: list[int] = []
-    for path in (folder / "records").glob("*.json"):
+    for path in files.records.glob("*.json"):
         record = read(path)
-        one = None if record is None else _seen(record)
-        schema = None if one is not None else schema_of(path)
-        if one is not None:
-            seen.append(one)
+        schema = None if record is not None else schema_of(path)
+        if record is not None:
+            seen.append(_seen(record))
         elif schema not in (None, RECORD_SCHEMA):
             schemas.append(int(schema or 0))
         elif path.exists():
             damaged.append(path)
     own = seen if track is None else [one for one in seen if one.track == (track.name, track.version)]
     own.sort(key=lambda one: one.ended)
-    studies = _studies(own, track, _budgets(folder))
-    holder, pace = holder_of(folder / ".lock"), _pace([one.ended for one in own], _started(folder))
-    units_left = sum(study.tune.left + study.final.left for study in studies)
-    return Standing(
+    begun = _begun(own, track, files.budgets)
+    owner, pace = owner_of(files.lock), _pace([one.ended for one in own], _started(files))
+    units_left = sum(row.tune.left + row.final.left for row in begun)
+    return Status(
         folder=folder,
         name=folder.name if track is None else track.name,
         version=None if track is None else track.version,
         trouble=trouble,
-        holder=holder,
-        running=tuple(running(folder / RUNNING)),
-        studies=studies,
+        owner=owner,
+        running=tuple(running(files.running)),
+        begun=begun,
         failures=tuple(Failure(one.label, one.error) for one in reversed(own) if one.error is not None),
         records=len(own),
         others=len(seen) - len(own),
         age=max(0.0, now - own[-1].ended) if own else None,
         pace=pace,
-        left=60 * units_left / pace if holder is not None and pace and units_left else None,
+        left=60 * units_left / pace if owner is not None and pace and units_left else None,
         damaged=tuple(sorted(damaged)),
         older=sum(schema < RECORD_SCHEMA for schema in schemas),
         newer=sum(schema > RECORD_SCHEMA for schema in schemas),
     )
 
 
-def _rules(folder: Path) -> tuple[Track | None, str | None]:
-    file = next((path for path in (folder / "track.json", folder / "track.toml") if path.is_file()), None)
+def _rules(folder: Folder) -> tuple[Track | None, str | None]:
+    file = next((path for path in (folder.rules, folder.path / "track.toml") if path.is_file()), None)
     if file is None:
-        return None, f"no {folder / 'track.json'}: how many units are planned is not known"
+        return None, f"no {folder.rules}: how many units are planned is not known"
     try:
         return load_track(str(file)), None
     except ConfigError as error:
         return None, str(error)
 
 
-def _budgets(folder: Path) -> dict[str, tuple[int, int]]:
-    try:
-        document = json.loads((folder / BUDGETS).read_text(encoding="utf-8"))
-        return {str(study): (int(tune), int(final)) for study, (tune, final) in document.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
-
-
-def leave_budgets(folder: Path, asked: Mapping[str, tuple[int, int]]) -> None:
-    """Leave how many tune and final units a run asks of each study, beside what earlier runs left of theirs.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
-    temporary = (folder / BUDGETS).with_suffix(".part")
-    temporary.write_text(json.dumps({**_budgets(folder), **asked}, indent=0) + "\n", encoding="utf-8")
-    temporary.replace(folder / BUDGETS)
-
-
-def _started(folder: Path) -> float:
+def _started(folder: Folder) -> float:
     # A run writes the rules when it has the lock; what ended before belongs to an earlier one.
     try:
-        return (folder / "track.json").stat().st_mtime
+        return folder.rules.stat().st_mtime
     except OSError:
         return -math.inf
 
 
-def _seen(record: Record) -> _Seen | None:
-    try:
-        unit, result = record["result"]["unit"], record["result"]
-        method = Method(**unit["method"])
-        tune = unit["kind"] == "tune"
-        return _Seen(
-            track=(unit["track"], unit["track_version"]),
-            group=row_key(unit),
-            study=unit["study"],
-            method=method,
-            kind=unit["kind"],
-            selected=(unit["trial"], unit["stop_epoch"]),
-            label=f"{method.name} trial {unit['trial']} fold {unit['fold']}" if tune else f"{method.name} seed {unit['repetition']}",
-            searched=bool(unit["space"]),
-            error=str(result["error"]) if result["state"] == "failed" else None,
-            ended=_ended(record["telemetry"]),
-        )
-    except (KeyError, TypeError):
-        return None
+def _seen(record: Record) -> _Seen:
+    unit = record.unit
+    return _Seen(
+        track=(unit.track, unit.track_version),
+        key=row_key(unit),
+        row=unit.row,
+        method=unit.method,
+        kind=unit.kind,
+        selected=(unit.trial, unit.stop_epoch),
+        label=unit.label,
+        searched=bool(unit.space),
+        error=record.outcome.error,
+        ended=record.started + (record.seconds or 0.0),
+    )
 
 
-def _ended(telemetry: Mapping[str, Any]) -> float:
-    times = [telemetry.get("started"), telemetry.get("total_seconds")]
-    return math.fsum(float(time) for time in times if isinstance(time, int | float))
-
-
-def _studies(seen: Sequence[_Seen], track: Track | None, budgets: Mapping[str, tuple[int, int]]) -> tuple[Study, ...]:
+def _begun(seen: Sequence[_Seen], track: Track | None, budgets: Mapping[str, tuple[int, int]]) -> tuple[Begun, ...]:
     """From records in order of their end."""
     groups: dict[str, list[_Seen]] = {}
     for one in seen:
-        groups.setdefault(one.group, []).append(one)
-    studies = [(_anchor if group[0].method.is_anchor else _study)(group, track, budgets.get(group[0].study)) for group in groups.values()]
-    return tuple(sorted(studies, key=lambda study: (study.method.split("@")[0] not in ANCHORS, study.method, study.study)))
+        groups.setdefault(one.key, []).append(one)
+    rows = []
+    for group in groups.values():
+        look = _method if group[0].method.baseline is None else _baseline
+        rows.append(look(group, track, budgets.get(group[0].row)))
+    return tuple(sorted(rows, key=lambda row: (row.method.split("@")[0] not in BASELINES, row.method, row.row)))
 
 
-def _anchor(group: Sequence[_Seen], track: Track | None, asked: tuple[int, int] | None) -> Study:
-    _, seeds = asked or _planned(track, searched=False)
-    final = _count(group, 1 if group[0].method.loss in FIXED_ANCHORS else seeds)
-    return Study(group[0].method.name, group[0].study, "final" if final.left else "done", Count(0, 0, 0), final)
+def _baseline(group: Sequence[_Seen], track: Track | None, asked: tuple[int, int] | None) -> Begun:
+    _, repetitions = asked or _planned(track, searched=False)
+    final = _count(group, 1 if group[0].method.baseline in FIXED_BASELINES else repetitions)
+    return Begun(group[0].method.name, group[0].row, "final" if final.left else "done", Count(0, 0, 0), final)
 
 
-def _study(group: Sequence[_Seen], track: Track | None, asked: tuple[int, int] | None) -> Study:
+def _method(group: Sequence[_Seen], track: Track | None, asked: tuple[int, int] | None) -> Begun:
     tuned = [one for one in group if one.kind == "tune"]
     finals = [one for one in group if one.kind == "final"]
     # A larger budget than before may have selected another trial: what was trained for the one before is no part of the row.
@@ -288,7 +260,7 @@ def _study(group: Sequence[_Seen], track: Track | None, asked: tuple[int, int] |
         state = "failed" if in_vain else ("final" if _count(chosen, final).left else "done")
     elif track is None and finals:
         state = "final"
-    return Study(group[0].method.name, group[0].study, state, tuning, _count(chosen, final))
+    return Begun(group[0].method.name, group[0].row, state, tuning, _count(chosen, final))
 
 
 def _planned(track: Track | None, *, searched: bool) -> tuple[int | None, int | None]:

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from siambench.errors import ConfigError, suggestion
-from siambench.plugin import BackboneEntry, LossEntry, MinerEntry
-from siambench.spec import ANCHORS, FIXED_ANCHORS, Dimension, Float, Method, Params, Unit, Value, digest, dimension_to_json, seed_of
+from siambench.identity import digest, seed_of
+from siambench.plugin import WARMUP, BackboneEntry, LossEntry, MinerEntry
+from siambench.spaces import Dimension, Params, Value, dimension_to_json
+from siambench.spec import (
+    API,
+    BASELINES,
+    FIXED_BASELINES,
+    NO_MINER,
+    PAIRS_SAMPLER,
+    TRAINING_REVISION,
+    TRIPLETS_SAMPLER,
+    VIEWS_SAMPLER,
+    DataSpec,
+    Drawn,
+    Feed,
+    Method,
+    ModelSpec,
+    Provenance,
+    ScoringSpec,
+    TrainingSpec,
+    Unit,
+    VerificationPairs,
+)
 from siambench.tracks.rules import MethodRules, Track
 
 STREAMS = ("weights", "order", "augmentation", "loss")
 """Separate sources of randomness, so that a change in one leaves the others as they are."""
 
-WARMUP = Float(0.0, 0.5)
+_SAMPLERS: Mapping[Feed, str] = {"pairs": PAIRS_SAMPLER, "triplets": TRIPLETS_SAMPLER, "views": VIEWS_SAMPLER}
 
 
 @dataclass(frozen=True)
@@ -27,13 +48,40 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The entries a method is made of, and where each comes from."""
+class Resolved:
+    """One method on one track, everything looked up: what `study_plan` makes a study of.
 
+    Args:
+        method: what is compared.
+        loss: its entry.
+        miner: its entry.
+        backbone: its entry.
+        components: where each component comes from, by its role.
+        track: the rules.
+        fingerprint: of the split.
+        dataset_options: of the loader.
+        augment: the rules of augmentation for the form of the items.
+        maximise: whether a higher primary metric is better.
+        pairs: the verification pairs of the test part.
+        trials: budget that replaces the track's, or None.
+        seeds: final models that replace the track's number, or None.
+        fixed: parameters fixed by the user, those of other methods included.
+    """
+
+    method: Method
     loss: LossEntry
     miner: MinerEntry
     backbone: BackboneEntry
-    components: Mapping[str, str]
+    components: Mapping[str, Provenance]
+    track: Track
+    fingerprint: str
+    dataset_options: Params
+    augment: Mapping[str, Any]
+    maximise: bool
+    pairs: VerificationPairs = field(default_factory=Drawn)
+    trials: int | None = None
+    seeds: int | None = None
+    fixed: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,7 +97,6 @@ class StudyPlan:
         trials: budget.
         seeds: number of final models.
         folds: folds of a trial.
-        maximise: whether a higher primary metric is better.
         scratch: options under which the backbone starts from random weights, where it can start from others.
     """
 
@@ -61,16 +108,21 @@ class StudyPlan:
     trials: int
     seeds: int
     folds: int
-    maximise: bool
     scratch: Params
 
     @property
-    def key(self) -> str:
-        """The identity of the study: rules, method, space, components and data, without the budget."""
-        return self.template.study
+    def row(self) -> str:
+        """The identity of its row: rules, method, space, components and data, without the budget."""
+        return self.template.row
+
+    @property
+    def maximise(self) -> bool:
+        """Whether a higher primary metric is better."""
+        return self.template.scoring.maximise
 
     def tune_unit(self, trial: int, fold: int, params: Params) -> Unit:
         """One fold of one trial."""
+        scoring = self.template.scoring
         return dataclasses.replace(
             self.template,
             kind="tune",
@@ -79,7 +131,7 @@ class StudyPlan:
             repetition=0,
             stop_epoch=None,
             params=dict(sorted(params.items())),
-            metrics=(self.template.primary,),
+            scoring=dataclasses.replace(scoring, metrics=(scoring.primary,)),
             seeds=_seeds(self.template, "tune", fold, 0),
         )
 
@@ -97,7 +149,7 @@ class StudyPlan:
 
 def _seeds(template: Unit, kind: str, fold: int | None, repetition: int) -> dict[str, int]:
     # The method is not among the names: methods meet the same weights and, in one batch layout, the same order.
-    names = (template.track.removesuffix("+edited"), template.data["fingerprint"], kind, fold, repetition)
+    names = (template.track.removesuffix("+edited"), template.data.fingerprint, kind, fold, repetition)
     return {stream: seed_of(*names, stream) for stream in STREAMS}
 
 
@@ -113,146 +165,118 @@ def methods_of(rules: Iterable[MethodRules]) -> list[Method]:
     return list(found)
 
 
+def sampler_of(method: Method, loss: LossEntry) -> str:
+    """The name of the sampler that makes a method's batches."""
+    return _SAMPLERS.get(method.feed, loss.sampler)
+
+
 def refusal(method: Method, loss: LossEntry) -> str | None:
     """Why a method makes no sense, or None."""
-    if method.miner != "none" and loss.takes == "none":
+    if method.miner != NO_MINER and loss.takes == "none":
         return f"{method.loss} forms no tuples that a miner could choose, so {method.miner} would have no effect"
     if method.feed not in loss.feeds:
         return f"{method.loss} cannot be fed {method.feed}: it takes {' or '.join(loss.feeds)}"
-    if method.feed == "pairs" and method.miner != "none":
-        return f"fed pairs, {method.loss} gets its tuples from the feed, so {method.miner} would have no effect"
+    if method.feed in ("pairs", "triplets") and method.miner != NO_MINER:
+        return f"fed {method.feed}, {method.loss} gets its tuples from the feed, so {method.miner} would have no effect"
     return None
 
 
-def study_plan(
-    method: Method,
-    parts: Parts,
-    track: Track,
-    *,
-    fingerprint: str,
-    dataset_options: Params,
-    augment: Mapping[str, Any],
-    trials: int | None,
-    seeds: int | None,
-    fixed: Mapping[str, Value],
-    maximise: bool,
-    evaluation: Mapping[str, Any] | None = None,
-) -> StudyPlan:
-    """Resolve one method on one track.
-
-    Args:
-        method: what is compared.
-        parts: its entries.
-        track: the rules.
-        fingerprint: of the split.
-        dataset_options: resolved options of the loader.
-        augment: resolved augmentation.
-        trials: budget that replaces the track's, or None.
-        seeds: final models that replace the track's number, or None.
-        fixed: parameters fixed by the user, those of other methods included.
-        maximise: whether a higher primary metric is better.
-        evaluation: resolved rules of scoring; None: the track's.
+def study_plan(resolved: Resolved) -> StudyPlan:
+    """The study of one method on one track.
 
     Raises:
         ConfigError: if a fixed value lies outside its space.
     """
-    space, defaults = _space(parts, track)
+    space, defaults = _space(resolved)
+    fixed, track = resolved.fixed, resolved.track
     edited = tuple(sorted(name for name in fixed if name in defaults))
     for name in edited:
         if name in space and not space[name].contains(fixed[name]):
             raise ConfigError(f"--set {name}={fixed[name]} lies outside its space {space[name]}")
         space.pop(name, None)
         defaults[name] = fixed[name]
-    scoring = track.evaluation.model_dump(mode="json") if evaluation is None else dict(evaluation)
-    template = _template(method, parts, track, space, edited, defaults, fingerprint, dataset_options, augment, scoring, maximise)
     return StudyPlan(
-        method=method,
+        method=resolved.method,
         space=space,
         defaults=defaults,
         edited=edited,
-        template=template,
+        template=_template(resolved, space, defaults, edited),
         # With nothing left to search every trial would be the same.
-        trials=(trials or track.budget.trials) if space else 1,
-        seeds=seeds or track.budget.seeds,
+        trials=(resolved.trials or track.budget.trials) if space else 1,
+        seeds=resolved.seeds or track.budget.seeds,
         folds=track.split.folds,
-        maximise=maximise,
-        scratch=parts.backbone.scratch,
+        scratch=resolved.backbone.scratch,
     )
 
 
-def _space(parts: Parts, track: Track) -> tuple[dict[str, Dimension], dict[str, Value]]:
-    space: dict[str, Dimension] = {"optimiser.lr": track.space.lr.dimension, "optimiser.weight_decay": track.space.weight_decay.dimension}
-    defaults: dict[str, Value] = {"optimiser.lr": track.space.lr.default, "optimiser.weight_decay": track.space.weight_decay.default}
-    for prefix, entry in (("loss", parts.loss), ("miner", parts.miner)):
+def _space(resolved: Resolved) -> tuple[dict[str, Dimension], dict[str, Value]]:
+    rules, loss, miner = resolved.track.space, resolved.loss, resolved.miner
+    space: dict[str, Dimension] = {"optimiser.lr": rules.lr.dimension, "optimiser.weight_decay": rules.weight_decay.dimension}
+    defaults: dict[str, Value] = {"optimiser.lr": rules.lr.default, "optimiser.weight_decay": rules.weight_decay.default}
+    entries: tuple[tuple[str, LossEntry | MinerEntry], ...] = (("loss", loss), ("miner", miner))
+    for prefix, entry in entries:
         space |= {f"{prefix}.{name}": dimension for name, dimension in entry.space.items()}
         defaults |= {f"{prefix}.{name}": value for name, value in entry.defaults.items()}
-    if parts.loss.own_parameters and "lr" not in parts.loss.defaults:
-        space["loss.lr"], defaults["loss.lr"] = track.space.loss_lr.dimension, track.space.loss_lr.default
-    if parts.miner.warmup is not None:
-        space["miner.warmup"], defaults["miner.warmup"] = WARMUP, parts.miner.warmup
+    if loss.own_parameters and "lr" not in loss.defaults:
+        space["loss.lr"], defaults["loss.lr"] = rules.loss_lr.dimension, rules.loss_lr.default
+    if miner.warmup is not None:
+        space["miner.warmup"], defaults["miner.warmup"] = WARMUP, miner.warmup
     return space, defaults
 
 
-def _template(
-    method: Method,
-    parts: Parts,
-    track: Track,
-    space: Mapping[str, Dimension],
-    edited: tuple[str, ...],
-    defaults: Params,
-    fingerprint: str,
-    dataset_options: Params,
-    augment: Mapping[str, Any],
-    evaluation: Mapping[str, Any],
-    maximise: bool,  # noqa: FBT001  private, and called once
-) -> Unit:
-    pairs = method.feed == "pairs"
-    layout = {
-        "sampler": "balanced-pairs" if pairs else parts.loss.sampler,
-        "images_per_class": parts.loss.images_per_class,
-        "normalise": parts.loss.normalise,
-    }
+def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Params, edited: tuple[str, ...]) -> Unit:
+    method, loss, track = resolved.method, resolved.loss, resolved.track
     backbone = method.backbone or track.model.backbone
+    options = {**resolved.backbone.defaults, **(track.model.options if backbone == track.model.backbone else {})}
     unit = Unit(
         kind="final",
         track=track.name,
         track_version=track.version,
         method=method,
-        study="",
+        row="",
+        study=0,
         trial=None,
         fold=None,
         repetition=0,
         stop_epoch=None,
-        data={
-            "dataset": track.dataset.name,
-            "options": dict(sorted(dataset_options.items())),
-            "split": track.split.model_dump(mode="json"),
-            "fingerprint": fingerprint,
-        },
-        model={
-            "backbone": backbone,
-            "options": {**parts.backbone.defaults, **(track.model.options if backbone == track.model.backbone else {})},
-            "embedding_size": track.model.embedding_size,
-        },
-        training={**track.training.model_dump(mode="json"), **layout, "maximise": maximise},
-        augment=dict(augment),
+        data=DataSpec(
+            dataset=track.dataset.name,
+            options=dict(sorted(resolved.dataset_options.items())),
+            split=track.split.spec,
+            fingerprint=resolved.fingerprint,
+        ),
+        model=ModelSpec(backbone=backbone, options=options, embedding_size=track.model.embedding_size),
+        training=TrainingSpec(
+            **track.training.model_dump(mode="json"),
+            sampler=sampler_of(method, loss),
+            images_per_class=loss.images_per_class,
+            normalise=loss.normalise,
+            augment=dict(resolved.augment),
+        ),
+        scoring=ScoringSpec(
+            primary=track.metrics.primary,
+            maximise=resolved.maximise,
+            metrics=track.metrics.report,
+            distance=track.evaluation.distance,
+            protocol=track.evaluation.protocol,
+            pairs=resolved.pairs,
+        ),
         params={},
         space={name: dimension_to_json(dimension) for name, dimension in sorted(space.items())},
-        space_versions=_space_versions(method, parts),
+        space_versions=_space_versions(resolved),
         edited=edited,
-        components=dict(sorted(parts.components.items())),
-        evaluation=evaluation,
-        metrics=track.metrics.report,
-        primary=track.metrics.primary,
+        components=dict(sorted(resolved.components.items())),
         seeds={},
+        api=API,
+        revision=TRAINING_REVISION,
     )
     fixed = {name: value for name, value in defaults.items() if name not in space}
-    return dataclasses.replace(unit, study=digest([unit.to_json(), dict(sorted(fixed.items())), dict(sorted(defaults.items()))])[:32])
+    return dataclasses.replace(unit, row=digest([unit.to_json(), dict(sorted(fixed.items())), dict(sorted(defaults.items()))])[:32])
 
 
-def _space_versions(method: Method, parts: Parts) -> dict[str, int]:
-    versions = {"loss": parts.loss.space_version}
-    return versions if method.miner == "none" else versions | {"miner": parts.miner.space_version}
+def _space_versions(resolved: Resolved) -> dict[str, int]:
+    versions = {"loss": resolved.loss.space_version}
+    return versions if resolved.method.miner == NO_MINER else versions | {"miner": resolved.miner.space_version}
 
 
 def check_fixed(fixed: Mapping[str, Value], plans: Sequence[StudyPlan]) -> None:
@@ -267,43 +291,40 @@ def check_fixed(fixed: Mapping[str, Value], plans: Sequence[StudyPlan]) -> None:
             raise ConfigError(f"--set: no method here has a parameter {name!r}{suggestion(name, known)}; parameters: {', '.join(known)}")
 
 
-def anchor_units(plan: StudyPlan, component: str) -> list[Unit]:
-    """The units of the rows that nothing is trained for: ``untrained`` for every seed, the others once.
+def baseline_units(plan: StudyPlan, harness: Provenance) -> list[Unit]:
+    """The units of the rows that nothing is trained for: ``untrained`` for every repetition, the others once.
 
     ``pretrained`` is there where training starts from pretrained weights: the features of those, without a head.
 
     Args:
         plan: any study of the track.
-        component: provenance of the harness itself.
+        harness: provenance of siambench itself.
     """
-    options = plan.template.model["options"]
-    starts_pretrained = any(options[name] != value for name, value in plan.scratch.items())
+    model = plan.template.model
+    assert model is not None
+    starts_pretrained = any(model.options[name] != value for name, value in plan.scratch.items())
     units = []
-    for anchor in ANCHORS:
-        if anchor == "pretrained" and not starts_pretrained:
+    for baseline in BASELINES:
+        if baseline == "pretrained" and not starts_pretrained:
             continue
-        # The anchor is a property of the track: nothing of the method it was made beside may reach its identity.
-        own = {
-            name: where
-            for name, where in plan.template.components.items()
-            if name in ("dataset", "metrics", *(() if anchor == "raw" else ("backbone",)))
-        }
-        model = {**plan.template.model, "options": {**options, **(plan.scratch if anchor == "untrained" else {})}}
+        # The baseline is a property of the track: nothing of the method it was made beside may reach its identity.
+        roles = ("dataset", *(() if baseline == "raw" else ("backbone",)))
+        own = {role: where for role, where in plan.template.components.items() if role in roles or role.startswith("metrics:")}
+        scratch = plan.scratch if baseline == "untrained" else {}
         template = dataclasses.replace(
             plan.template,
-            method=Method(anchor, backbone=None if anchor == "raw" else plan.method.backbone),
-            study=f"anchor-{anchor}",
-            training={},
-            augment={},
+            method=Method(baseline, backbone=None if baseline == "raw" else plan.method.backbone),
+            row=f"baseline-{baseline}",
+            training=None,
             space={},
             space_versions={},
             edited=(),
-            model={} if anchor == "raw" else model,
-            components={**own, "harness": component},
-            evaluation={**plan.template.evaluation, "protocol": "retrain"},
+            model=None if baseline == "raw" else dataclasses.replace(model, options={**model.options, **scratch}),
+            components={**own, "harness": harness},
+            scoring=dataclasses.replace(plan.template.scoring, protocol="retrain"),
         )
         units += [
             dataclasses.replace(template, repetition=repetition, seeds=_seeds(template, "final", None, repetition))
-            for repetition in range(1 if anchor in FIXED_ANCHORS else plan.seeds)
+            for repetition in range(1 if baseline in FIXED_BASELINES else plan.seeds)
         ]
     return units

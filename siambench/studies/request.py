@@ -13,16 +13,22 @@ from siambench.components.catalogue import Catalogue, check_options
 from siambench.components.component import Component
 from siambench.data.locate import find
 from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError
-from siambench.spec import EVERY_PAIR, Feed, Method, Unit, Value
+from siambench.plugin import BackboneEntry, LossEntry, MinerEntry
+from siambench.spaces import Value
+from siambench.spec import NO_MINER, Drawn, Every, Feed, Listed, Method, Provenance, Unit, VerificationPairs
 from siambench.studies import plan as planning
 from siambench.tracks.adhoc import adhoc_track
-from siambench.tracks.parts import Custody
-from siambench.tracks.rules import Comparison, MethodRules, Track, edit_track, load_comparison, load_track, track_folder
+from siambench.tracks.files import edit_track, load_comparison, load_track, track_folder
+from siambench.tracks.parts import Parts
+from siambench.tracks.rules import AugmentRules, Comparison, MethodRules, Track
 from siambench.tracks.split import Split, cut
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
     from siambench.plugin import MetricEntry
+
+_EVERY_PAIR = "all"
+"""What a track's ``evaluation.pairs`` says where every pair counts."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Request:
     trials: int | None = None
     seeds: int | None = None
     changes: Mapping[str, Value] = field(default_factory=dict)
+    observers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,15 +54,27 @@ class Prepared:
 
     track: Track
     studies: tuple[planning.StudyPlan, ...]
-    anchors: tuple[Unit, ...]
+    baselines: tuple[Unit, ...]
     refused: tuple[planning.Refused, ...]
     local: Mapping[str, str]
     direction: str
+    observers: tuple[str, ...] = ()
 
     @property
     def planned(self) -> int:
         """Number of units, if every study comes to its final models."""
-        return len(self.anchors) + sum(s.trials * s.folds + s.seeds for s in self.studies)
+        return len(self.baselines) + sum(s.trials * s.folds + s.seeds for s in self.studies)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    # A method and the components that it is made of.
+    method: Method
+    loss: LossEntry
+    miner: MinerEntry
+    backbone: BackboneEntry
+    provenance: Mapping[str, Provenance]
+    paths: Mapping[str, str]
 
 
 def prepare(request: Request, catalogue: Catalogue) -> Prepared:
@@ -74,58 +93,76 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     # Names first: a typo should not have to wait for data.
     dataset_component = catalogue.get("datasets", track.dataset.name)
     metrics = {name: catalogue.get("metrics", name) for name in track.metrics.report}
-    shared = {"dataset": str(dataset_component.provenance), "metrics": "; ".join(sorted({str(c.provenance) for c in metrics.values()}))}
+    for observer in request.observers:
+        catalogue.get("observers", observer.partition(":")[0])
+    shared = {"dataset": dataset_component.provenance}
+    shared |= {f"metrics:{component.provenance.distribution}": component.provenance for component in metrics.values()}
     dataset_name, local = _dataset_name(track.dataset.name)
-    methods, refused = [], []
     named = planning.methods_of(comparison.methods)
     _check_model_options(changes, named, track)
-    for asked in named:
-        parts, method, paths = _parts(asked, track, catalogue, shared)
-        for name, path in paths.items():
-            if local.get(name, path) != path:
-                raise UsageError(f"two files give the name {name!r}: rename one of {local[name]} and {path}")
-        local |= paths
-        reason = planning.refusal(method, parts.loss)
-        if reason is None:
-            methods.append((method, parts))
-        elif len(named) == 1:
-            raise CombinationError(reason)
-        else:
-            refused.append(planning.Refused(method, reason))
-    if not methods:
+    chosen, refused = _methods(named, track, catalogue, local)
+    if not chosen:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
 
     catalogue.metrics(track.metrics.report)
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
-    split = cut(dataset, track.split.model_dump())
-    evaluation, pairs_path = _evaluation(request, comparison, track, dataset, split)
+    for one in chosen:
+        _check_form(one, track, dataset)
+    split = cut(dataset, track.split.spec)
+    pairs, pairs_path = _pairs(request, comparison, track, dataset, split)
     local |= pairs_path
+    augment = _augment(track, dataset_component, dataset)
     track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": dataset_name})})
     for name, component in metrics.items():
         if component.entry.needs is not None and component.entry.needs not in dataset.episodes:
             raise ConfigError(f"the metric {name} needs {component.entry.needs!r}, which data set {track.dataset.name} does not bring")
-    augment = dataset_component.entry.augment if track.augment is None else track.augment.model_dump(mode="json")
-    _check_primary(track, metrics[track.metrics.primary].entry, dataset, split)
+    primary = metrics[track.metrics.primary].entry
+    _check_primary(track, primary, dataset, split)
     studies = [
         planning.study_plan(
-            method,
-            parts,
-            track,
-            fingerprint=split.fingerprint,
-            dataset_options={**dataset_component.entry.defaults, **track.dataset.options},
-            augment=augment,
-            trials=request.trials or comparison.trials or budget.trials,
-            seeds=request.seeds or comparison.seeds or budget.seeds,
-            fixed=fixed,
-            maximise=metrics[track.metrics.primary].entry.direction == "max",
-            evaluation=evaluation,
+            planning.Resolved(
+                method=one.method,
+                loss=one.loss,
+                miner=one.miner,
+                backbone=one.backbone,
+                components={**shared, **one.provenance},
+                track=track,
+                fingerprint=split.fingerprint,
+                dataset_options={**dataset_component.entry.defaults, **track.dataset.options},
+                augment=augment,
+                maximise=primary.direction == "max",
+                pairs=pairs,
+                trials=request.trials or comparison.trials or budget.trials,
+                seeds=request.seeds or comparison.seeds or budget.seeds,
+                fixed=fixed,
+            )
         )
-        for method, parts in methods
+        for one in chosen
     ]
     planning.check_fixed(fixed, studies)
-    return Prepared(
-        track, tuple(studies), _anchors(studies, catalogue), tuple(refused), local, metrics[track.metrics.primary].entry.direction
-    )
+    baselines = _baselines(studies, catalogue)
+    return Prepared(track, tuple(studies), baselines, tuple(refused), local, primary.direction, request.observers)
+
+
+def _methods(
+    named: Sequence[Method], track: Track, catalogue: Catalogue, local: dict[str, str]
+) -> tuple[list[_Chosen], list[planning.Refused]]:
+    """The methods that make sense, and those that do not; paths of files are added to ``local``."""
+    chosen, refused = [], []
+    for asked in named:
+        one = _looked_up(asked, track, catalogue)
+        for name, path in one.paths.items():
+            if local.get(name, path) != path:
+                raise UsageError(f"two files give the name {name!r}: rename one of {local[name]} and {path}")
+        local |= one.paths
+        reason = planning.refusal(one.method, one.loss)
+        if reason is None:
+            chosen.append(one)
+        elif len(named) == 1:
+            raise CombinationError(reason)
+        else:
+            refused.append(planning.Refused(one.method, reason))
+    return chosen, refused
 
 
 def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Track]:
@@ -151,27 +188,45 @@ def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Tra
     return Comparison(track=track.name, methods=[rules]), track
 
 
-def _evaluation(
+def _check_form(one: _Chosen, track: Track, dataset: Dataset) -> None:
+    if dataset.form not in one.backbone.takes:
+        backbone = one.method.backbone or track.model.backbone
+        takes = " or ".join(one.backbone.takes)
+        raise CombinationError(f"backbone {backbone!r} takes {takes}, the items of data set {track.dataset.name!r} are {dataset.form}")
+
+
+def _augment(track: Track, component: Component, dataset: Dataset) -> dict[str, Any]:
+    """The track's rules of augmentation, else the data set's own, for the form of its items."""
+    if track.augment is not None:
+        return track.augment.of_form(dataset.form)
+    try:
+        return AugmentRules.model_validate(dict(component.entry.augment)).of_form(dataset.form)
+    except ValueError as error:
+        raise ConfigError(f"the augmentation of data set {component.name!r} of {component.provenance} does not hold: {error}") from error
+
+
+def _pairs(
     request: Request, comparison: Comparison, track: Track, dataset: Dataset, split: Split
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """The resolved rules of scoring, and where the list of pairs is: a path is a fact of this machine, its content is not.
+) -> tuple[VerificationPairs, dict[str, str]]:
+    """The verification pairs, and where a list of them is: a path is a fact of this machine, its content is not.
 
     Raises:
         DataMissingError: if the list is nowhere.
         DataError: if it does not hold.
     """
-    rules = track.evaluation.model_dump(mode="json")
-    if track.evaluation.pairs == EVERY_PAIR and track.evaluation.distance != "cosine":
-        raise ConfigError(f"evaluation.pairs = {EVERY_PAIR!r} counts cosines: it needs evaluation.distance = 'cosine'")
-    if track.evaluation.pairs in ("", EVERY_PAIR):
-        return rules, {}
+    asked = track.evaluation.pairs
+    if not asked:
+        return Drawn(), {}
+    if asked == _EVERY_PAIR:
+        if track.evaluation.distance != "cosine":
+            raise ConfigError(f"evaluation.pairs = {_EVERY_PAIR!r} counts cosines: it needs evaluation.distance = 'cosine'")
+        return Every(), {}
     from siambench.evaluation.scoring import pairs_of
 
     named = request.track or comparison.track
-    path = find(track.evaluation.pairs, beside=None if request.dataset else track_folder(named))
-    pairs_of(path, Custody(dataset, split, kind="final", fold=None, opened=lambda: None).test())
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return {**rules, "pairs": path.name, "pairs_digest": digest}, {f"pairs:{path.name}": str(path)}
+    path = find(asked, beside=None if request.dataset else track_folder(named))
+    pairs_of(path, Parts(dataset, split, kind="final", fold=None, opened=lambda: None).test())
+    return Listed(path.name, hashlib.sha256(path.read_bytes()).hexdigest()), {f"pairs:{path.name}": str(path)}
 
 
 def _check_primary(track: Track, entry: MetricEntry, dataset: Dataset, split: Split) -> None:
@@ -186,15 +241,15 @@ def _check_primary(track: Track, entry: MetricEntry, dataset: Dataset, split: Sp
     from siambench.evaluation.scoring import applies
 
     primary, distance, group = track.metrics.primary, track.evaluation.distance, track.split.group
-    if primary == "verification_accuracy" and track.evaluation.pairs == EVERY_PAIR:
+    if primary == "verification_accuracy" and track.evaluation.pairs == _EVERY_PAIR:
         raise ConfigError("over all pairs there are no folds to choose a threshold on: verification_accuracy cannot be the primary metric")
     for fold in range(len(split.folds)):
-        validation = Custody(dataset, split, kind="tune", fold=fold, opened=lambda: None, group=group).validation()
+        validation = Parts(dataset, split, kind="tune", fold=fold, opened=lambda: None, group=group).validation()
         reason = applies(primary, entry, validation, distance=distance)
         if reason is not None:
             raise ConfigError(f"the primary metric {primary} has no value on fold {fold}: {reason}")
     # Of the test part the labels alone are looked at, which planning has read for the split.
-    test = Custody(dataset, split, kind="final", fold=None, opened=lambda: None, group=group).test()
+    test = Parts(dataset, split, kind="final", fold=None, opened=lambda: None, group=group).test()
     reason = None if entry.needs or track.evaluation.pairs else applies(primary, entry, test, distance=distance)
     if reason is not None:
         raise ConfigError(f"the primary metric {primary} has no value on the test part: {reason}")
@@ -217,24 +272,24 @@ def _dataset_name(name: str) -> tuple[str, dict[str, str]]:
     return short, {short: f"{kind}:{Path(path).expanduser().resolve()}"}
 
 
-def _parts(method: Method, track: Track, catalogue: Catalogue, shared: Mapping[str, str]) -> tuple[planning.Parts, Method, dict[str, str]]:
+def _looked_up(method: Method, track: Track, catalogue: Catalogue) -> _Chosen:
     loss = catalogue.get("losses", method.loss)
     miner = catalogue.get("miners", method.miner)
     backbone = catalogue.get("backbones", method.backbone or track.model.backbone)
-    sampler = catalogue.get("samplers", "balanced-pairs" if method.feed == "pairs" else loss.entry.sampler)
+    sampler = catalogue.get("samplers", planning.sampler_of(method, loss.entry))
     if backbone.name == track.model.backbone:
         check_options(backbone, backbone.name, track.model.options)
     components: dict[str, Component] = {"loss": loss, "backbone": backbone, "sampler": sampler}
-    if method.miner != "none":
+    if method.miner != NO_MINER:
         components["miner"] = miner
-    provenance = {**shared, **{kind: str(c.provenance) for kind, c in components.items()}}
+    provenance = {role: component.provenance for role, component in components.items()}
     paths = {loss.name: f"{loss.path}:{loss.name.rpartition(':')[2]}"} if loss.path else {}
-    return planning.Parts(loss.entry, miner.entry, backbone.entry, provenance), dataclasses.replace(method, loss=loss.name), paths
+    return _Chosen(dataclasses.replace(method, loss=loss.name), loss.entry, miner.entry, backbone.entry, provenance, paths)
 
 
-def _anchors(studies: Sequence[planning.StudyPlan], catalogue: Catalogue) -> tuple[Unit, ...]:
-    harness = str(next(c.provenance for c in catalogue.components("losses") if c.provenance.plugin == "siambench"))
+def _baselines(studies: Sequence[planning.StudyPlan], catalogue: Catalogue) -> tuple[Unit, ...]:
+    harness = next(c.provenance for c in catalogue.components("losses") if c.provenance.plugin == "siambench")
     units: dict[str, Unit] = {}
     for study in studies:
-        units |= {unit.id: unit for unit in planning.anchor_units(study, harness)}
+        units |= {unit.id: unit for unit in planning.baseline_units(study, harness)}
     return tuple(units.values())

@@ -16,17 +16,17 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from siambench.records.record import best_epoch
-from siambench.spec import Choice, Dimension, Float, Params, Unit, seed_of
+from siambench.identity import seed_of
+from siambench.records.record import Record
+from siambench.records.selection import best_epoch, best_trial
+from siambench.spaces import Choice, Dimension, Float, Params
+from siambench.spec import RANDOM_TRIALS, Unit
 
 if TYPE_CHECKING:
     from siambench.studies.plan import StudyPlan
 
 BATCH = 4
 """Trials asked for at once, whatever the number of workers."""
-
-RANDOM_TRIALS = 4
-"""Random trials after the default one, before TPE begins."""
 
 TPE_ARGUMENTS: Mapping[str, Any] = {
     "n_startup_trials": 1,
@@ -62,7 +62,8 @@ class _Trial:
     number: int
     params: Params
     handle: optuna.trial.Trial
-    records: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    records: dict[int, Record] = field(default_factory=dict)
+    ended: int = 0
     lost: bool = False
 
 
@@ -97,7 +98,7 @@ class Study:
         """The first units."""
         return self._ask()
 
-    def finish(self, unit: Unit, record: Mapping[str, Any] | None) -> list[Unit]:
+    def finish(self, unit: Unit, record: Record | None) -> list[Unit]:
         """Take a unit's record, or None for a lost unit.
 
         Returns:
@@ -109,10 +110,12 @@ class Study:
                 self.state = "done" if all(self._final.values()) else "paused"
             return []
         trial = next(t for t in self._batch if t.number == unit.trial)
+        trial.ended += 1
         if record is None:
             trial.lost = True
-        trial.records[unit.fold or 0] = record or {}
-        if any(len(t.records) < self.plan.folds for t in self._batch):
+        else:
+            trial.records[unit.fold or 0] = record
+        if any(t.ended < self.plan.folds for t in self._batch):
             return []
         if any(t.lost for t in self._batch):
             # What the environment took is neither a result nor a failure: nothing is told, the next run goes on from here.
@@ -135,7 +138,7 @@ class Study:
             self._study.enqueue_trial({name: self.plan.defaults[name] for name in space})
         # Names alone, not versions: whoever repeats a study, from a wheel or a checkout, is given the same trials.
         unit = self.plan.template
-        seed = seed_of("search", unit.track, unit.data["fingerprint"], self.plan.method.name, number) % 2**32
+        seed = seed_of("search", unit.track, unit.data.fingerprint, self.plan.method.name, number) % 2**32
         with warnings.catch_warnings():
             # Multivariate TPE is marked experimental, and naming some arguments deprecated; every one of them is passed and recorded.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -149,9 +152,8 @@ class Study:
 
     def _tell(self, trial: _Trial) -> None:
         self._told += 1
-        found = best_epoch(
-            [trial.records[fold] for fold in range(self.plan.folds)], self.plan.template.primary, maximise=self.plan.maximise
-        )
+        folds = [trial.records[fold].outcome for fold in range(self.plan.folds)]
+        found = best_epoch(folds, self.plan.template.scoring.primary, maximise=self.plan.maximise)
         if found is None:
             self._study.tell(trial.handle, state=TrialState.FAIL)
             return
@@ -163,8 +165,9 @@ class Study:
         if not self._values:
             self.state = "failed"
             return []
-        sign = -1 if self.plan.maximise else 1
-        value, number, epoch, params = min(self._values, key=lambda v: (sign * v[0], v[1]))
+        place = best_trial([value for value, *_ in self._values], maximise=self.plan.maximise)
+        assert place is not None
+        value, number, epoch, params = self._values[place]
         self.selection = Selection(number, epoch, value, params)
         self.state = "final"
         return [self.plan.final_unit(number, epoch, params, repetition) for repetition in range(self.plan.seeds)]

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from siambench.components.catalogue import Catalogue
-from siambench.components.component import Component, Provenance
+from siambench.components.component import Component
 from siambench.interfaces import Dataset, Episodes
 from siambench.plugin import DatasetEntry
-from siambench.spec import Method, Value
-from siambench.studies.plan import Parts, StudyPlan, study_plan
+from siambench.spaces import Value
+from siambench.spec import NO_MINER, Form, Method, Provenance
+from siambench.studies.plan import Resolved, StudyPlan, study_plan
 from siambench.tracks.rules import Track
 from siambench.tracks.split import cut
 
@@ -22,6 +23,7 @@ _PATTERN = 4
 
 def synthetic_dataset(
     *,
+    form: Form = "images",
     classes: int = 8,
     images_per_class: int | Sequence[int] = 6,
     size: int = 8,
@@ -32,17 +34,18 @@ def synthetic_dataset(
     noise: float = 24.0,
     seed: int = 0,
 ) -> Dataset:
-    """Classes with a pattern of their own, images of it with noise; equal arguments give equal pixels.
+    """Classes with a pattern of their own, items of it with noise; equal arguments give equal items.
 
     Args:
+        form: what the items are: images [channels, size, size], arrays [channels, size] in units of one, or tokens [size].
         classes: K.
-        images_per_class: of every class, or one number per class.
-        size: edge in pixels, at least 4.
+        images_per_class: items of every class, or one number per class.
+        size: edge in pixels, moments of a series, or tokens, at least 4.
         channels: C.
         groups: if not 0, classes carry the attribute ``group``: so many runs of neighbouring classes, nearly equal in length.
         official: whether the data set brings the parts ``trainval`` (the first half of its classes) and ``test``.
         one_shot_runs: number of episodes ``one-shot``, each with one support image and one query of every class.
-        noise: standard deviation of the noise, in grey levels.
+        noise: standard deviation of the noise, in grey levels of 255.
         seed: of patterns and noise.
 
     Raises:
@@ -51,6 +54,8 @@ def synthetic_dataset(
     counts = [images_per_class] * classes if isinstance(images_per_class, int) else list(images_per_class)
     if len(counts) != classes or min(counts) < 1 or size < _PATTERN:
         raise ValueError(f"{classes} classes of size {size} cannot have {counts} images")
+    if form != "images":
+        return _sequences(form, counts, size=size, channels=channels, groups=groups, official=official, noise=noise, seed=seed)
     generator = np.random.default_rng([seed, classes, size, channels])
     fields = generator.integers(0, 256, size=(classes, channels, _PATTERN, _PATTERN)).astype(np.float64)
     place = np.arange(size) * _PATTERN // size
@@ -86,6 +91,40 @@ def synthetic_dataset(
         episodes={"one-shot": episodes} if one_shot_runs else {},
         colour="made up",
     )
+
+
+_VOCABULARY = 64
+
+
+def _sequences(
+    form: Form, counts: Sequence[int], *, size: int, channels: int, groups: int, official: bool, noise: float, seed: int
+) -> Dataset:
+    """Waves of a pitch of the class, or words of which some are the class's own."""
+    classes = len(counts)
+    generator = np.random.default_rng([seed, classes, size, channels, 1])
+    labels = np.repeat(np.arange(classes, dtype=np.int64), counts)
+    is_test = labels >= classes // 2
+    common: dict[str, Any] = {
+        "labels": labels,
+        "class_names": [f"class-{c:03d}" for c in range(classes)],
+        "class_attributes": {"group": [f"group-{c * groups // classes}" for c in range(classes)]} if groups else {},
+        "parts": {"trainval": np.flatnonzero(~is_test), "test": np.flatnonzero(is_test)} if official else {},
+        "form": form,
+        "colour": "made up",
+    }
+    if form == "arrays":
+        pitch = generator.uniform(0.5, 3.0, size=(classes, channels, 1))
+        shift = generator.uniform(0, 0.3, size=(len(labels), 1, 1))
+        waves = np.sin(2 * np.pi * (pitch[labels] * np.linspace(0, 1, size) + shift))
+        arrays = (waves + noise / 255 * generator.standard_normal(waves.shape)).astype(np.float32)
+        return Dataset(**common, read=lambda indices: arrays[indices], shape=(channels, size))
+    own = generator.integers(1, _VOCABULARY, size=(classes, 3))
+    words = own[labels[:, None], generator.integers(3, size=(len(labels), size))]
+    strange = generator.random((len(labels), size)) < 0.3
+    tokens = np.where(strange, generator.integers(1, _VOCABULARY, size=words.shape), words)
+    length = generator.integers(size // 2, size + 1, size=(len(labels), 1))
+    tokens = np.where(np.arange(size) < length, tokens, 0).astype(np.int64)
+    return Dataset(**common, read=lambda indices: tokens[indices], shape=(size,), vocabulary=_VOCABULARY)
 
 
 def synthetic_track(**changes: Any) -> Track:
@@ -139,20 +178,24 @@ def synthetic_study(
     loss = catalogue.get("losses", method.loss)
     miner = catalogue.get("miners", method.miner)
     backbone = catalogue.get("backbones", method.backbone or track.model.backbone)
-    split = cut(catalogue.dataset(track.dataset.name, track.dataset.options), track.split.model_dump())
-    rules = augment if augment is not None else {} if track.augment is None else track.augment.model_dump(mode="json")
-    components = {"loss": str(loss.provenance), "backbone": str(backbone.provenance)}
-    if method.miner != "none":
-        components["miner"] = str(miner.provenance)
+    dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
+    split = cut(dataset, track.split.spec)
+    rules = augment if augment is not None else {} if track.augment is None else track.augment.of_form(dataset.form)
+    components = {"loss": loss.provenance, "backbone": backbone.provenance}
+    if method.miner != NO_MINER:
+        components["miner"] = miner.provenance
     return study_plan(
-        method,
-        Parts(loss.entry, miner.entry, backbone.entry, components),
-        track,
-        fingerprint=split.fingerprint,
-        dataset_options=track.dataset.options,
-        augment=rules,
-        trials=None,
-        seeds=None,
-        fixed=fixed or {},
-        maximise=catalogue.get("metrics", track.metrics.primary).entry.direction == "max",
+        Resolved(
+            method=method,
+            loss=loss.entry,
+            miner=miner.entry,
+            backbone=backbone.entry,
+            components=components,
+            track=track,
+            fingerprint=split.fingerprint,
+            dataset_options=track.dataset.options,
+            augment=rules,
+            maximise=catalogue.get("metrics", track.metrics.primary).entry.direction == "max",
+            fixed=fixed or {},
+        )
     )

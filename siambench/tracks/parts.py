@@ -1,15 +1,15 @@
-"""What a unit is handed: parts of a data set, and the test part only where it may see it."""
+"""What a unit may see: parts of a data set, and the test part only where it is a final one."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from siambench.errors import CustodyError, DataError, LostError
+from siambench.errors import DataError, LostError, WithheldError
 from siambench.tracks.split import Split
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Items:
     """A part of a data set as training and evaluation see it.
 
     Args:
-        dataset: where the images are read from.
+        dataset: where the items are read from.
         indices: which of its items, int64 [N].
         labels: their classes, renumbered 0 … K - 1 in order of the data set's, int64 [N].
         class_names: one per class.
@@ -38,35 +38,57 @@ class Items:
     groups: NDArray[np.int64] | None = None
     is_gallery: NDArray[np.bool_] | None = None
 
-    def read(self, positions: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Images by their position in this part, uint8 [B, C, H, W].
+    def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
+        """Items by their position in this part, in the form of the data set.
 
         Raises:
-            LostError: if a file cannot be read any more: that is no method's result.
+            LostError: if they cannot be read any more, or are not what the data set promises: that is no method's result.
         """
         try:
             return self.dataset.read(self.indices[positions])
-        except OSError as error:
-            raise LostError(f"the images cannot be read: {error}") from error
+        except (OSError, DataError) as error:
+            raise LostError(f"the {self.dataset.form} cannot be read: {error}") from error
 
     def __len__(self) -> int:
         return len(self.indices)
+
+
+def unlabelled(items: Items) -> Items:
+    """The same items, each a class of its own: what is fed views may not know which items share a class."""
+    numbers = np.arange(len(items), dtype=np.int64)
+    # Its own data set, too, is without classes: nothing that is handed on leads back to them.
+    dataset = dataclasses.replace(
+        items.dataset,
+        labels=np.arange(len(items.dataset.labels), dtype=np.int64),
+        class_names=_numbers(len(items.dataset.labels)),
+        class_attributes={},
+        parts={},
+        item_names=None,
+        episodes={},
+    )
+    return Items(dataset, items.indices, numbers, _numbers(len(items)))
+
+
+def _numbers(count: int) -> list[str]:
+    return [str(place) for place in range(count)]
 
 
 def turned(items: Items) -> Items:
     """Four times the classes: each as it is, and turned by 90°, 180° and 270°.
 
     Raises:
-        DataError: if the images are not square.
+        DataError: if the items are no images, or not square.
 
     Source:
         Santoro, Bartunov, Botvinick, Wierstra, Lillicrap, Meta-Learning with Memory-Augmented Neural Networks, ICML 2016.
     """
     dataset, size, classes = items.dataset, len(items.dataset.labels), len(items.class_names)
+    if dataset.form != "images":
+        raise DataError(f"training.rotate_classes turns images; the data set's items are {dataset.form}")
     if dataset.shape[1] != dataset.shape[2]:
         raise DataError(f"training.rotate_classes needs square images, got {dataset.shape[1]} × {dataset.shape[2]}")
 
-    def read(indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def read(indices: NDArray[np.int64]) -> NDArray[Any]:
         images = np.array(dataset.read(indices % size))
         for quarter in range(1, 4):
             chosen = indices // size == quarter
@@ -91,7 +113,7 @@ def turned(items: Items) -> Items:
     )
 
 
-class Custody:
+class Parts:
     """Hands a unit the parts it may see. A guard against accidents, not against malice.
 
     A tune unit gets a data set that refuses to read any item of the test part and has no official episodes.
@@ -132,10 +154,10 @@ class Custody:
         """What one of the fold-models of the Reality Check's protocol trains on: trainval without that fold's validation classes.
 
         Raises:
-            CustodyError: for a tune unit, which has a fold of its own.
+            WithheldError: for a tune unit, which has a fold of its own.
         """
         if self._kind != "final":
-            raise CustodyError("a tune unit trains on its own fold")
+            raise WithheldError("a tune unit trains on its own fold")
         return self._items(self._split.folds[fold][0])
 
     @property
@@ -147,20 +169,20 @@ class Custody:
         """The held-out classes of a tune unit's fold.
 
         Raises:
-            CustodyError: for a final unit, which trains on them.
+            WithheldError: for a final unit, which trains on them.
         """
         if self._kind == "final":
-            raise CustodyError("a final unit has no validation part: it trains on all of trainval")
+            raise WithheldError("a final unit has no validation part: it trains on all of trainval")
         return self._items(self._split.folds[self._fold or 0][1])
 
     def test(self) -> Items:
         """The test part, its opening logged.
 
         Raises:
-            CustodyError: for a tune unit.
+            WithheldError: for a tune unit.
         """
         if self._kind != "final":
-            raise CustodyError("a tune unit asked for the test part, which is withheld from it")
+            raise WithheldError("a tune unit asked for the test part, which is withheld from it")
         self._opened()
         items = self._items(self._split.test)
         if self._split.gallery is None:
@@ -182,9 +204,9 @@ def _without(dataset: Dataset, withheld: NDArray[np.int64]) -> Dataset:
     hidden = np.zeros(len(dataset.labels), dtype=bool)
     hidden[withheld] = True
 
-    def read(indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def read(indices: NDArray[np.int64]) -> NDArray[Any]:
         if hidden[indices].any():
-            raise CustodyError("a tune unit tried to read a test item, which is withheld from it")
+            raise WithheldError("a tune unit tried to read a test item, which is withheld from it")
         return dataset.read(indices)
 
     return dataclasses.replace(dataset, read=read, episodes={}, parts={}, digests=None, item_names=None)

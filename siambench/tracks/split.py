@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from siambench.errors import ConfigError, DataError, LeakageError, suggestion
+from siambench.spec import SplitSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,20 +42,20 @@ class Split:
 
 
 def digests(dataset: Dataset) -> list[bytes]:
-    """SHA-256 of the content of each image."""
+    """SHA-256 of the content of each item."""
     if dataset.digests is not None:
         return list(dataset.digests)
-    return list(_pixel_digests(dataset))
+    return list(_content_digests(dataset))
 
 
-def _pixel_digests(dataset: Dataset, block: int = 4096) -> Iterator[bytes]:
+def _content_digests(dataset: Dataset, block: int = 4096) -> Iterator[bytes]:
     for start in range(0, len(dataset.labels), block):
-        images = dataset.read(np.arange(start, min(start + block, len(dataset.labels))))
-        for image in images:
-            yield hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest()
+        items = dataset.read(np.arange(start, min(start + block, len(dataset.labels))))
+        for item in items:
+            yield hashlib.sha256(np.ascontiguousarray(item).tobytes()).digest()
 
 
-def cut(dataset: Dataset, rules: Mapping[str, Any]) -> Split:
+def cut(dataset: Dataset, rules: SplitSpec) -> Split:
     """Cut a data set by a track's rules.
 
     Args:
@@ -69,14 +70,13 @@ def cut(dataset: Dataset, rules: Mapping[str, Any]) -> Split:
         DataError: if classes or groups are too few.
         LeakageError: if a class or an image stands on both sides.
     """
-    _check_consistency(dataset)
     trainval, test, gallery = _halves(dataset, rules)
     shared = np.intersect1d(dataset.labels[trainval], dataset.labels[test])
-    if len(shared) and rules["rule"] != CLOSED:
+    if len(shared) and rules.rule != CLOSED:
         names = ", ".join(str(dataset.class_names[c]) for c in shared[:3])
         raise LeakageError(f"{len(shared)} classes are in trainval and in test, among them {names}: an exam needs unseen classes")
     content = digests(dataset)
-    acknowledged = int(rules.get("acknowledged_duplicates", 0))
+    acknowledged = rules.acknowledged_duplicates
     _check_duplicates(content, trainval, test, acknowledged, "in trainval and in test")
     if gallery is not None:
         _check_duplicates(content, gallery, np.setdiff1d(test, gallery), acknowledged, "as a query and in the gallery")
@@ -92,27 +92,9 @@ def cut(dataset: Dataset, rules: Mapping[str, Any]) -> Split:
     return Split(trainval, test, folds, _fingerprint(dataset, content, trainval, test, folds, gallery), gallery)
 
 
-def _check_consistency(dataset: Dataset) -> None:
-    classes = len(dataset.class_names)
-    if len(dataset.labels) == 0:
-        raise DataError("the data set is empty")
-    if dataset.labels.dtype != np.int64 or dataset.labels.min() < 0 or dataset.labels.max() >= classes:
-        raise DataError(
-            f"labels must be int64 in 0 … {classes - 1}, got {dataset.labels.dtype} in {dataset.labels.min()} … {dataset.labels.max()}"
-        )
-    if len(set(dataset.class_names)) < classes:
-        twice = next(name for name in dataset.class_names if list(dataset.class_names).count(name) > 1)
-        raise DataError(f"class names must be distinct, got {twice!r} twice")
-    if dataset.digests is not None and len(dataset.digests) != len(dataset.labels):
-        raise DataError(f"the data set gives {len(dataset.digests)} digests for {len(dataset.labels)} images")
-    for name, values in dataset.class_attributes.items():
-        if len(values) != classes:
-            raise DataError(f"class attribute {name!r} has {len(values)} values for {classes} classes")
-
-
-def _halves(dataset: Dataset, rules: Mapping[str, Any]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64] | None]:
+def _halves(dataset: Dataset, rules: SplitSpec) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64] | None]:
     """The trainval and the test items, and those of the test that are the gallery, or None."""
-    rule, fraction = rules["rule"], float(rules.get("test_fraction", 0.5))
+    rule, fraction = rules.rule, rules.test_fraction
     classes = np.unique(dataset.labels)
     if rule == "official" or (rule == CLOSED and "trainval" in dataset.parts):
         return _official(dataset)
@@ -168,8 +150,8 @@ def _last_of_each_class(dataset: Dataset, fraction: float) -> NDArray[np.bool_]:
     return chosen
 
 
-def _groups(dataset: Dataset, rules: Mapping[str, Any], classes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-    attribute = str(rules.get("group"))
+def _groups(dataset: Dataset, rules: SplitSpec, classes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    attribute = str(rules.group)
     if attribute not in dataset.class_attributes:
         known = ", ".join(sorted(dataset.class_attributes)) or "none"
         raise ConfigError(f"the data set's classes have no attribute {attribute!r}; they have: {known}")
@@ -178,22 +160,20 @@ def _groups(dataset: Dataset, rules: Mapping[str, Any], classes: NDArray[np.int6
     return {name: np.array([c for c in classes if values[c] == name]) for name in names}
 
 
-def _folds(
-    dataset: Dataset, trainval: NDArray[np.int64], rules: Mapping[str, Any]
-) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
-    number = int(rules["folds"])
+def _folds(dataset: Dataset, trainval: NDArray[np.int64], rules: SplitSpec) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
+    number = rules.folds
     labels = dataset.labels[trainval]
     classes = np.unique(labels)
-    if rules["rule"] == CLOSED:
+    if rules.rule == CLOSED:
         return _closed_folds(trainval, labels, number)
     if len(classes) < _LEAST_CLASSES * number:
         raise DataError(f"{number} folds need at least {_LEAST_CLASSES * number} training classes, two each; there are {len(classes)}")
-    if rules.get("group") is None:
+    if rules.group is None:
         parts = [list(part) for part in np.array_split(classes, number)]
     else:
         groups = _groups(dataset, rules, classes)
         if len(groups) < number:
-            raise DataError(f"{number} folds by {rules['group']} need at least {number} groups; there are {len(groups)}")
+            raise DataError(f"{number} folds by {rules.group} need at least {number} groups; there are {len(groups)}")
         parts = [[] for _ in range(number)]
         # Largest group first, each to the emptiest fold: folds of nearly equal size whatever the groups.
         for _, members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from siambench.errors import DivergedError
+from siambench.interfaces import Epoch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,8 +28,8 @@ class Watcher:
         if tuples is not None:
             self._tuples.append(tuples)
 
-    def epoch(self, parameters: Iterable[torch.nn.Parameter]) -> dict[str, float | None]:
-        """The figures of the epoch that ends: mean ``loss``, ``gradient_norm`` of the last step, mean ``tuples`` a step.
+    def epoch(self, number: int, parameters: Iterable[torch.nn.Parameter]) -> Epoch:
+        """The figures of the epoch that ends, which has not been validated yet.
 
         Raises:
             DivergedError: if a loss of the epoch was not finite.
@@ -44,4 +45,4 @@ class Watcher:
         if not bool(finite.all()):
             first = int(torch.nonzero(~finite)[0])
             raise DivergedError(f"the loss became {float(losses[first])} at step {first + 1} of the epoch")
-        return {"loss": float(losses.mean()), "gradient_norm": norm if math.isfinite(norm) else None, "tuples": tuples}
+        return Epoch(number, float(losses.mean()), norm if math.isfinite(norm) else None, tuples, None)

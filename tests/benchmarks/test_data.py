@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siambench.builtin.datasets.readers import folder
+from siambench.builtin.datasets.folder import folder
 from siambench.data.decoded import decode
 
 SIZE = 96

@@ -15,9 +15,12 @@ from siambench.data.transforms import augment, to_float
 from siambench.plugin import call_factory
 from siambench.spec import Method
 from siambench.studies.request import Request, prepare
-from siambench.tracks.parts import Custody
+from siambench.tracks.parts import Parts
 from siambench.tracks.split import cut
-from siambench.training.loop import EmbeddingModel, Entries, seed_globals, train
+from siambench.training.components import Entries
+from siambench.training.loop import train
+from siambench.training.model import EmbeddingModel
+from siambench.training.state import seed_globals
 
 METHODS = [Method("contrastive"), Method("triplet", "hard"), Method("proxy-anchor")]
 
@@ -37,13 +40,13 @@ def unit_of(catalogue, small):
         prepared = prepare(request, catalogue)
         plan = prepared.studies[0]
         unit = plan.final_unit(0, None, plan.defaults, 0)
-        dataset = catalogue.dataset("glyphs", unit.data["options"])
-        items = Custody(dataset, cut(dataset, dict(unit.data["split"])), kind="final", fold=None, opened=lambda: None).training()
+        dataset = catalogue.dataset("glyphs", unit.data.options)
+        items = Parts(dataset, cut(dataset, unit.data.split), kind="final", fold=None, opened=lambda: None).training()
         entries = Entries(
-            backbone=catalogue.get("backbones", unit.model["backbone"]).entry,
+            backbone=catalogue.get("backbones", unit.model.backbone).entry,
             loss=catalogue.get("losses", method.loss).entry,
             miner=None if method.miner == "none" else catalogue.get("miners", method.miner).entry,
-            sampler=catalogue.get("samplers", unit.training["sampler"]).entry,
+            sampler=catalogue.get("samplers", unit.training.sampler).entry,
         )
         return unit, entries, items
 
@@ -54,18 +57,18 @@ def by_hand(unit, entries, items, images, *, memory_format):
     """The same training as somebody writes it for one experiment: pixels in an array, no checks, no record."""
     rules, params = unit.training, unit.params
     seed_globals(unit.seeds["weights"])
-    trunk = call_factory(entries.backbone.build, {**unit.model["options"], "input_shape": images.shape[1:]})
+    trunk = call_factory(entries.backbone.build, {**unit.model.options, "input_shape": images.shape[1:]})
     trunk = trunk.to(memory_format=memory_format)
     with torch.no_grad():
         features = trunk.eval()(torch.zeros(2, *images.shape[1:])).shape[1]
-    model = nn.Sequential(trunk, nn.Linear(features, unit.model["embedding_size"])).train()
+    model = nn.Sequential(trunk, nn.Linear(features, unit.model.embedding_size)).train()
     seed_globals(unit.seeds["loss"])
-    own = {name.removeprefix("loss."): value for name, value in params.items() if name.startswith("loss.")}
-    loss = call_factory(entries.loss.build, {"num_classes": len(items.class_names), "embedding_size": 64, **own})
+    available = {"num_classes": len(items.class_names), "embedding_size": unit.model.embedding_size, **unit.own("loss")}
+    loss = call_factory(entries.loss.build, available)
     mine = None
     if entries.miner is not None:
-        mine = call_factory(entries.miner.build, {n.removeprefix("miner."): v for n, v in params.items() if n.startswith("miner.")})
-    steps = rules["epochs"] * rules["steps_per_epoch"]
+        mine = call_factory(entries.miner.build, unit.own("miner"))
+    steps = rules.epochs * rules.steps_per_epoch
     warm = round(params.get("miner.warmup", 0.0) * steps)
     groups = [
         {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": params["optimiser.weight_decay"]},
@@ -81,8 +84,8 @@ def by_hand(unit, entries, items, images, *, memory_format):
         entries.sampler.build,
         {
             "labels": labels,
-            "batch_size": rules["batch_size"],
-            "images_per_class": rules["images_per_class"],
+            "batch_size": rules.batch_size,
+            "images_per_class": rules.images_per_class,
             "steps": steps,
             "generator": torch.Generator().manual_seed(unit.seeds["order"]),
         },
@@ -90,7 +93,7 @@ def by_hand(unit, entries, items, images, *, memory_format):
     noise = torch.Generator().manual_seed(unit.seeds["augmentation"])
     losses = []
     for step, batch in enumerate(batches):
-        pixels = augment(to_float(torch.from_numpy(images[batch.numpy()])), unit.augment, generator=noise)
+        pixels = augment(to_float(torch.from_numpy(images[batch.numpy()])), rules.augment, generator=noise)
         embeddings = functional.normalize(model(pixels.contiguous(memory_format=memory_format)))
         tuples = mine(embeddings.detach(), labels[batch]) if mine is not None and step >= warm else None
         value = loss(embeddings, labels[batch], tuples) if tuples is not None else loss(embeddings, labels[batch])
@@ -115,8 +118,8 @@ def test_training_beside_a_loop_by_hand(method, unit_of, row, threads):
         work=lambda: train(unit, entries, items, None),
         reference=lambda: by_hand(unit, entries, items, images, memory_format=torch.channels_last),
     )
-    epochs = losses.view(unit.training["epochs"], -1).mean(dim=1).tolist()
-    assert [line["loss"] for line in trained.curve] == pytest.approx(epochs, rel=1e-12)
+    epochs = losses.view(unit.training.epochs, -1).mean(dim=1).tolist()
+    assert [epoch.loss for epoch in trained.curve] == pytest.approx(epochs, rel=1e-12)
 
 
 WIDE = {"model.options.width": 64, "model.options.growth": 1}
@@ -130,7 +133,7 @@ def test_bf16(changes, beside, unit_of, row, threads):
     threads(1)
     method = Method("contrastive")
     unit, entries, items = unit_of(method, **changes)
-    half = dataclasses.replace(unit, training={**unit.training, "precision": "bf16"})
+    half = dataclasses.replace(unit, training=dataclasses.replace(unit.training, precision="bf16"))
     images = np.ascontiguousarray(items.read(np.arange(len(items))))
     other = (
         (lambda: train(unit, entries, items, None))

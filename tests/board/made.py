@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
+
 from siambench.board.rows import rows_of
 from siambench.board.table import build
-from siambench.records.record import make
-from siambench.spec import ANCHORS, Method, Unit
-from siambench.tracks.rules import Track
+from siambench.interfaces import Done, Epoch, Failed
+from siambench.records.record import Record
+from siambench.spec import (
+    API,
+    BASELINES,
+    TRAINING_REVISION,
+    DataSpec,
+    Drawn,
+    Method,
+    ModelSpec,
+    Provenance,
+    ScoringSpec,
+    TrainingSpec,
+    Unit,
+)
+from siambench.tracks.rules import SplitRules, Track
 
 TRACK = Track.model_validate(
     {
@@ -17,65 +34,172 @@ TRACK = Track.model_validate(
         "metrics": {"primary": "map@r", "report": ["map@r", "recall@1", "eer"]},
     }
 )
+NO_UNITS = {"planned": 0, "done": 0, "cached": 0, "failed": 0, "lost": 0}
 SPACE = {"loss.margin": {"type": "float", "low": 0.0, "high": 1.0, "log": False}}
+SHIPPED = Provenance("siambench", "siambench", "0.1.0")
+LOCAL = Provenance("local", "local", "0", "abc")
+DATA = DataSpec(dataset="digits", options={}, split=SplitRules(folds=2).spec, fingerprint="f")
+CLOSED = DataSpec(dataset="digits", options={}, split=SplitRules(folds=2, rule="closed-set").spec, fingerprint="f")
+SCORING = ScoringSpec(
+    primary="map@r", maximise=True, metrics=("map@r", "recall@1", "eer"), distance="cosine", protocol="retrain", pairs=Drawn()
+)
+TRAINING = TrainingSpec(
+    epochs=2,
+    steps_per_epoch=3,
+    batch_size=16,
+    optimiser="adam",
+    schedule="one-cycle",
+    precision="fp32",
+    early_stopping=0,
+    rotate_classes=False,
+    sampler="m-per-class",
+    images_per_class=4,
+    normalise=True,
+    augment={},
+)
 
 
 def unit(method="triplet", kind="final", trial=0, fold=None, repetition=0, **changes):
     """A unit of the track ``made``; ``changes`` replace any of its fields."""
-    anchor = method in ANCHORS
+    baseline = method in BASELINES
     fields = {
         "kind": kind,
         "track": "made",
         "track_version": "1.0",
         "method": Method(method),
-        "study": f"anchor-{method}" if anchor else f"study-{method}",
-        "trial": None if anchor else trial,
+        "row": f"baseline-{method}" if baseline else f"row-{method}",
+        "study": 0,
+        "trial": None if baseline else trial,
         "fold": fold,
         "repetition": repetition,
-        "stop_epoch": None if anchor or kind == "tune" else 2,
-        "data": {"fingerprint": "f", "split": {"folds": 2}},
-        "model": {},
-        "training": {} if anchor else {"maximise": True},
-        "augment": {},
-        "params": {} if anchor else {"loss.margin": 0.3 + 0.1 * trial},
-        "space": {} if anchor else SPACE,
+        "stop_epoch": None if baseline or kind == "tune" else 2,
+        "data": DATA,
+        "model": None if method == "raw" else ModelSpec(backbone="conv4", options={}, embedding_size=8),
+        "training": None if baseline else TRAINING,
+        "scoring": SCORING,
+        "params": {} if baseline else {"loss.margin": 0.3 + 0.1 * trial},
+        "space": {} if baseline else SPACE,
         "space_versions": {},
         "edited": (),
-        "components": {"loss": "siambench 0.1.0"},
-        "evaluation": {"distance": "cosine", "protocol": "retrain", "pairs": ""},
-        "metrics": ("map@r",),
-        "primary": "map@r",
+        "components": {"loss": SHIPPED},
         "seeds": {},
+        "api": API,
+        "revision": TRAINING_REVISION,
     }
     return Unit(**{**fields, **changes})
 
 
-def final(method, repetition, score, state="done", result=None, **changes):
-    """The record of a final model; ``result`` adds to what it holds."""
-    outcome = {
-        "error": None if state == "done" else "it raised",
-        "scores": {"map@r": score, "recall@1": score / 2, "eer": None} if state == "done" else {},
-        "curve": [],
+def done(**changes):
+    """The outcome of a unit that ended well, without scores; ``changes`` replace any of its fields."""
+    fields = {
+        "scores": {},
+        "per_class": {},
+        "class_queries": None,
+        "curve": (),
+        "notes": {},
+        "repeat_rate": None,
         "directions": {"map@r": "max", "recall@1": "max", "eer": "min"},
-        **(result or {}),
+        "ranges": {"map@r": (0.0, 1.0), "recall@1": (0.0, 1.0), "eer": (0.0, 1.0)},
+        "over_pairs": ("eer",),
     }
-    return make(unit(method, repetition=repetition, **changes), state=state, outcome=outcome, telemetry={})
+    return Done(**{**fields, **changes})
+
+
+def final(method, repetition, score, state="done", outcome=None, telemetry=None, **changes):
+    """The record of a final model; ``outcome`` replaces fields of what it gave."""
+    if state == "failed":
+        gave = Failed(error="it raised", ended="raised")
+    else:
+        gave = done(**{"scores": {"map@r": score, "recall@1": score / 2, "eer": None}, **(outcome or {})})
+    return Record(unit(method, repetition=repetition, **changes), gave, telemetry or {})
 
 
 def tuned(method, trial, fold, values, state="done", telemetry=None, **changes):
     """The record of one fold of a trial, with a validation score per epoch."""
-    curve = [{"validation": {"map@r": value}} for value in values]
-    outcome = {"error": None if state == "done" else "it diverged", "scores": {}, "curve": curve if state == "done" else []}
-    return make(unit(method, kind="tune", trial=trial, fold=fold, **changes), state=state, outcome=outcome, telemetry=telemetry or {})
+    curve = tuple(
+        Epoch(epoch=number, loss=1.0, gradient_norm=None, tuples=None, validation={"map@r": value})
+        for number, value in enumerate(values, start=1)
+    )
+    gave = Failed(error="it diverged", ended="diverged") if state == "failed" else done(curve=curve)
+    return Record(unit(method, kind="tune", trial=trial, fold=fold, **changes), gave, telemetry or {})
 
 
-def study(method, scores, result=None, **changes):
+def study(method, scores, outcome=None, **changes):
     """Two trials of which the second is best at epoch 2, and final models with these scores."""
     records = [tuned(method, t, f, [0.1, 0.2 + 0.1 * t], **changes) for t in range(2) for f in range(2)]
-    return records + [final(method, i, score, result=result, trial=1, **changes) for i, score in enumerate(scores)]
+    return records + [final(method, i, score, outcome=outcome, trial=1, **changes) for i, score in enumerate(scores)]
 
 
-def table_of(records, track=TRACK, **options):
+CURVES = {
+    0: ([0.1, 0.3], [0.2, 0.2]),
+    1: ([0.1, 0.1], [0.1, 0.1]),
+    2: ([0.9, 0.9], None),
+    3: ([0.4, 0.2], [0.5, 0.1]),
+    4: ([0.2, 0.2], [0.2, 0.2]),
+    5: ([0.4, 0.1], [0.3, 0.1]),
+    6: ([0.1, 0.6], [0.1, 0.5]),
+}
+"""Trial → its curve on each of two folds; trial 2 diverges on its second fold."""
+
+
+def trials(numbers=tuple(CURVES), method="triplet", **changes):
+    """The records of these trials, with the curves of `CURVES`."""
+    found = []
+    for number in numbers:
+        for fold, values in enumerate(CURVES[number]):
+            state = "failed" if values is None else "done"
+            found.append(tuned(method, number, fold, values or [], state=state, **changes))
+    return found
+
+
+def with_classes(method, per_seed, queries, **changes):
+    """A study whose final models have these per-class scores of the primary metric."""
+    records = study(method, [], **changes)
+    for repetition, scores in enumerate(per_seed):
+        known = [(s, q) for s, q in zip(scores, queries or [1] * len(scores), strict=True) if s is not None]
+        mean = sum(s * q for s, q in known) / sum(q for _, q in known)
+        outcome = {"per_class": {"map@r": tuple(scores)}, "class_queries": None if queries is None else tuple(queries)}
+        records.append(final(method, repetition, mean, trial=1, outcome=outcome, **changes))
+    return records
+
+
+PER_SEED = [
+    [0.1, 0.9, 0.4, 0.3, 0.55, 0.61, 0.05, 0.33],
+    [0.2, 0.7, 0.5, 0.3, 0.57, 0.62, 0.07, 0.33],
+    [0.3, 0.8, 0.6, 0.0, 0.53, 0.66, 0.09, 0.36],
+]
+QUERIES = [5, 20, 3, 8, 11, 1, 9, 2]
+
+
+SCORES = {
+    "triplet": [0.500, 0.510, 0.520, 0.490],
+    "npair": [0.100, 0.119, 0.111, 0.104],
+    "supcon": [0.512, 0.501, 0.522, 0.495],
+    "arcface": [0.110, 0.112, 0.101, 0.099],
+}
+
+
+def several():
+    """Four methods, two of them good and two bad, and none told apart from its like."""
+    return [record for method, scores in SCORES.items() for record in study(method, scores)]
+
+
+def timed(records, seed=0, phases=("data", "train", "evaluate")):
+    """The same records with telemetry drawn at random."""
+    generator = np.random.default_rng(seed)
+    found = []
+    for record in records:
+        seconds = {phase: round(float(value), 4) for phase, value in zip(phases, generator.exponential(3.0, len(phases)), strict=True)}
+        telemetry = {
+            "seconds": seconds,
+            "total_seconds": round(sum(seconds.values()) + 0.5, 4),
+            "peak_memory_mb": round(float(generator.uniform(300, 900)), 1),
+            "device": "cpu",
+        }
+        found.append(dataclasses.replace(record, telemetry=telemetry))
+    return found
+
+
+def table_of(records, track=TRACK, direction="max", **options):
     """The table that records give."""
-    rows = rows_of(track, records, **options)
-    return build(track, rows, units={"planned": 0, "done": 0, "cached": 0, "failed": 0, "lost": 0})
+    return build(track, rows_of(track, records, **options), units=NO_UNITS, direction=direction)

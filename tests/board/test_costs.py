@@ -1,39 +1,21 @@
-"""What units took stands beside each table, in `costs.csv` and in JSON, and no comparison ever looks at it."""
+"""What units took: sums and medians, by phase, from whatever their telemetry tells."""
 
 from __future__ import annotations
 
-import csv
-import io
+import dataclasses
 import json
 
 import numpy as np
 import pytest
-from made import TRACK, final, study, table_of, tuned
+from made import TRACK, final, study, table_of, timed, tuned
 
-from siambench.board import files as shelf
-from siambench.board.costs import HEAD, PHASES, costs_of, to_json
+from siambench.board.costs import HEAD, PHASES, cells, costs_of, to_json
 from siambench.board.rows import rows_of
-from siambench.board.table import to_json as table_json
-from siambench.records.record import write
-
-
-def timed(records, seed=0, phases=("data", "train", "evaluate")):
-    """The same records with telemetry drawn at random."""
-    generator = np.random.default_rng(seed)
-    for record in records:
-        seconds = {phase: round(float(value), 4) for phase, value in zip(phases, generator.exponential(3.0, len(phases)), strict=True)}
-        record["telemetry"] = {
-            "seconds": seconds,
-            "total_seconds": round(sum(seconds.values()) + 0.5, 4),
-            "peak_memory_mb": round(float(generator.uniform(300, 900)), 1),
-            "device": "cpu",
-        }
-    return records
+from siambench.board.view import to_json as table_json
 
 
 def seconds_of(records, phase=None):
-    telemetry = [record["telemetry"] for record in records]
-    return [one["total_seconds"] if phase is None else one["seconds"][phase] for one in telemetry]
+    return [record.telemetry["total_seconds"] if phase is None else record.telemetry["seconds"][phase] for record in records]
 
 
 def test_tuning_is_summed_and_final_units_have_a_median():
@@ -47,7 +29,7 @@ def test_tuning_is_summed_and_final_units_have_a_median():
     for phase in ("data", "train", "evaluate"):
         assert np.sum(seconds_of(tune, phase)) == pytest.approx(row.costs.tuning.phases[phase], abs=1e-4)
         assert np.median(seconds_of(finals, phase)) == pytest.approx(row.costs.final.phases[phase], abs=1e-4)
-    assert max(record["telemetry"]["peak_memory_mb"] for record in records) == row.costs.peak_memory_mb
+    assert max(record.telemetry["peak_memory_mb"] for record in records) == row.costs.peak_memory_mb
     assert ("cpu",) == row.costs.devices
 
 
@@ -60,9 +42,9 @@ def test_the_order_of_records_does_not_matter():
 
 def test_only_what_the_row_counts_is_counted():
     """A trial without all its folds, and a final model of a trial that is no longer selected, cost the row nothing."""
-    records = study("triplet", [0.5, 0.51, 0.52])
+    records = timed(study("triplet", [0.5, 0.51, 0.52]))
     more = [tuned("triplet", 2, 0, [0.1]), final("triplet", 0, 0.4, trial=0)]
-    (row,) = rows_of(TRACK, timed(records))
+    (row,) = rows_of(TRACK, records)
     (other,) = rows_of(TRACK, records + timed(more, seed=1))
     assert to_json(row.costs) == to_json(other.costs)
 
@@ -88,14 +70,12 @@ def test_a_phase_that_records_do_not_tell_is_empty():
 
 @pytest.mark.parametrize(
     "telemetry",
-    [{}, None, {"seconds": None, "total_seconds": "long"}, {"seconds": {"train": True}, "peak_memory_mb": [], "device": 3}],
+    [{}, {"seconds": None, "total_seconds": "long"}, {"seconds": {"train": True}, "peak_memory_mb": [], "device": 3}],
 )
 def test_telemetry_of_any_form_is_borne(telemetry):
     """What is no number is not known; the row and its document are there all the same."""
-    records = study("triplet", [0.5, 0.51, 0.52])
-    for record in records:
-        record["telemetry"] = telemetry or {}
-    found = costs_of(records[:4], [{**record, "telemetry": telemetry} for record in records[4:]])
+    records = [dataclasses.replace(record, telemetry=telemetry) for record in study("triplet", [0.5, 0.51, 0.52])]
+    found = costs_of(records[:4], records[4:])
     assert (4, None, {}, None, ()) == (found.tuning.units, found.tuning.seconds, found.tuning.phases, found.peak_memory_mb, found.devices)
     assert json.dumps(to_json(found), allow_nan=False)
     assert rows_of(TRACK, records)[0].scores
@@ -109,7 +89,7 @@ def test_rows_are_equal_whatever_they_cost():
 
 
 def test_each_row_of_the_document_has_its_costs():
-    """The JSON of a table has the key `costs` in every row, anchors included, which were not tuned."""
+    """The JSON of a table has the key `costs` in every row, baselines included, which were not tuned."""
     rows = table_json(table_of(timed([*study("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)])))["rows"]
     assert [{"tuning", "final", "peak_memory_mb", "devices"}] * 2 == [set(row["costs"]) for row in rows]
     assert [4, 0] == [row["costs"]["tuning"]["units"] for row in rows]
@@ -117,45 +97,14 @@ def test_each_row_of_the_document_has_its_costs():
     assert rows[1]["costs"]["tuning"]["seconds"] is None
 
 
-@pytest.fixture
-def track(tmp_path):
-    """The folder of a track with two rows, one of them local, and an anchor."""
-    local = study("./mine.py:Loss", [0.7, 0.71, 0.72], components={"loss": "local 0+abc"})
-    for record in timed([*study("triplet", [0.5, 0.51, 0.52]), *local, final("raw", 0, 0.1)]):
-        write(tmp_path / "made" / "records", record)
-    (tmp_path / "made" / "track.json").write_text(TRACK.model_dump_json(by_alias=True))
-    return tmp_path / "made"
-
-
-def test_write_leaves_costs_beside_the_table(call, track):
-    """`leaderboard --write` writes `costs.csv`: a line per row that anybody can make again, numbers as in the document."""
-    code, _, err = call("leaderboard", track, "--write")
-    assert 0 == code, err
-    assert f"wrote {track / shelf.COSTS}" in err.splitlines()
-    head, *lines = csv.reader(io.StringIO((track / shelf.COSTS).read_text()))
-    assert list(HEAD) == head
-    assert ["triplet", "raw"] == [line[0] for line in lines]
-    row = next(row for row in json.loads(call("leaderboard", track, "--format", "json")[1])["rows"] if row["method"] == "triplet")
-    found = dict(zip(head, lines[0], strict=True))
-    assert row["costs"]["tuning"]["seconds"] == float(found["tuning_seconds"])
-    assert row["costs"]["final"]["phases"]["train"] == float(found["final_train_seconds"])
-    assert ("", "cpu", "4", "3") == tuple(found[name] for name in ("final_embed_seconds", "device", "tuning_units", "final_units"))
-
-
-def test_check_never_compares_costs(call, track):
-    """With another `costs.csv`, or none, `--check` still accepts the folder; with another `table.csv` it does not."""
-    assert 0 == call("leaderboard", track, "--write")[0]
-    (track / shelf.COSTS).write_text("anything\n")
-    assert 0 == call("leaderboard", track, "--check")[0]
-    (track / shelf.COSTS).unlink()
-    assert 0 == call("leaderboard", track, "--check")[0]
-    (track / "table.csv").write_text("anything\n")
-    assert 6 == call("leaderboard", track, "--check")[0]
-
-
-def test_what_is_compared_does_not_depend_on_costs():
-    """Records that took another time give other costs, and byte for byte the same page and table."""
-    slow, fast = (table_of(timed(study("triplet", [0.5, 0.51, 0.52]), seed=seed)) for seed in (1, 2))
-    assert shelf.costs_csv(slow) != shelf.costs_csv(fast)
-    assert shelf.generated(slow) == shelf.generated(fast)
-    assert shelf.COSTS not in shelf.generated(slow)
+def test_a_row_of_the_file_has_a_cell_for_every_column():
+    """A row of ``costs.csv`` has the method, sums of tuning, medians of final units, memory and device, empty where nothing is told."""
+    (row,) = rows_of(TRACK, timed(study("triplet", [0.5, 0.51, 0.52])))
+    found = dict(zip(HEAD, cells("triplet", row.costs), strict=True))
+    assert ("triplet", 4, 3, "cpu", "") == tuple(
+        found[name] for name in ("method", "tuning_units", "final_units", "device", "final_embed_seconds")
+    )
+    assert row.costs.tuning.seconds == float(found["tuning_seconds"])
+    assert row.costs.final.phases["train"] == float(found["final_train_seconds"])
+    (bare,) = rows_of(TRACK, [final("raw", 0, 0.1)])
+    assert {"raw", 0, 1, ""} == set(cells("raw", bare.costs))

@@ -1,4 +1,6 @@
-"""`siambench evaluate` as somebody with a file of embeddings meets it: in a process of its own where that matters, else in ours."""
+"""`siambench evaluate` as somebody with a file of embeddings meets it."""
+
+from __future__ import annotations
 
 import json
 
@@ -8,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 import siambench as package
-from siambench.cli import main
-from siambench.evaluation.arrays import USUAL, Arrays, evaluate_arrays, read_arrays, read_pairs
+from siambench.evaluation.arrays import Arrays, evaluate_arrays, read_arrays, read_pairs
+from siambench.tracks.rules import DEFAULT_METRICS
 
 CLASSES = 6
 
@@ -40,15 +42,12 @@ def file(tmp_path):
 
 
 @pytest.fixture
-def evaluate(tmp_path, monkeypatch, capfd):
-    """The command in this process, in a folder of its own: exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
+def evaluate(siambench):
+    """The command in a folder of its own: exit code, stdout and stderr."""
 
     def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main(["evaluate", *map(str, arguments)])
-        printed = capfd.readouterr()
-        return ended.value.code, printed.out, printed.err
+        done = siambench("evaluate", *arguments)
+        return done.returncode, done.stdout, done.stderr
 
     return call
 
@@ -61,8 +60,8 @@ def test_a_table_of_the_usual_scores(siambench, file):
 
     assert 0 == done.returncode, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert list(USUAL) == [name for name, _ in rows]
-    assert [f"{expected[name]:.6f}" for name in USUAL] == [value for _, value in rows]
+    assert list(DEFAULT_METRICS) == [name for name, _ in rows]
+    assert [f"{expected[name]:.6f}" for name in DEFAULT_METRICS] == [value for _, value in rows]
     assert f"verification_accuracy_se: {expected['verification_accuracy_se']:.6g}" in done.stderr.splitlines()
 
 
@@ -155,6 +154,21 @@ def test_a_table_of_pairs_by_index(evaluate, file, tmp_path):
     assert wins / 4 == pytest.approx(document["scores"]["roc_auc"], abs=1e-12)
     assert document["scores"]["verification_accuracy"] is None
     assert "one fold" in document["notes"]["verification_accuracy"]
+
+
+def test_every_pair_may_be_asked_for(evaluate, file):
+    """`--pairs all` counts every pair of items, which draws nothing; it needs the cosine, and a file called so is ./all."""
+    names = ("--metrics", "roc_auc", "--pairs", "all", "--json")
+    expected = evaluate_arrays(Arrays(**alone()), metrics=["roc_auc"], pairs="every")
+
+    code, printed, _ = evaluate(file, *names)
+
+    assert (0, expected.scores) == (code, json.loads(printed)["scores"])
+    assert printed.replace('"seed": 0', '"seed": 9') == evaluate(file, *names, "--seed", "9")[1]
+    code, printed, said = evaluate(file, *names, "--distance", "euclidean")
+    assert (4, "", 1) == (code, printed, len(said.splitlines()))
+    assert "need the distance cosine" in said
+    assert "no such file: all" in evaluate(file, "--metrics", "roc_auc", "--pairs", "./all")[2]
 
 
 def test_the_seed_is_that_of_the_pairs(evaluate, file):
@@ -255,9 +269,9 @@ def test_what_is_wrong_is_said_in_one_sentence(evaluate, tmp_path, arguments, wo
         assert word in said
 
 
-def test_an_error_is_an_exit_code(siambench):
+def test_an_error_is_an_exit_code(siambench_process):
     """A process of its own ends with 4 and one sentence, too."""
-    done = siambench("evaluate", "missing.npz")
+    done = siambench_process("evaluate", "missing.npz")
 
     assert (4, "", "siambench: no such file: missing.npz\n") == (done.returncode, done.stdout, done.stderr)
 

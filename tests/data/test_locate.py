@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 import hashlib
 import http.server
@@ -9,7 +10,7 @@ from urllib.error import URLError
 
 import pytest
 
-from siambench.data.locate import Remote, cache_folder, candidates, locate
+from siambench.data.locate import Remote, cache_folder, candidates, find, locate
 from siambench.errors import DataMissingError
 
 CONTENT = b"published content" * 1000
@@ -61,10 +62,11 @@ def test_places_are_looked_at_in_order(folders, offline, monkeypatch):
         folders / "cache" / "set" / "file.bin",
     ]
 
-    assert expected == candidates(remote(), [system])
+    wanted = dataclasses.replace(remote(), also=(system,))
+    assert expected == candidates(wanted)
     for path in reversed(expected):
         put(path)
-        assert path == locate(remote(), [system])
+        assert path == locate(wanted)
 
 
 def test_the_cache_folder_is_what_the_environment_says(folders, monkeypatch):
@@ -229,3 +231,28 @@ def test_many_ask_at_once(folders, server):
 
     assert [folders / "cache" / "set" / "file.bin"] * 4 == found
     assert left_behind(folders / "cache") == ["file.bin"]
+
+
+# ---- a user's own files
+
+
+def test_a_file_of_ones_own_is_looked_for_where_it_may_be(folders, monkeypatch):
+    """A file is taken as it is named, then beside the track that names it, then below SIAMBENCH_DATA."""
+    monkeypatch.chdir(put(folders / "here" / "other.csv").parent)
+    monkeypatch.setenv("SIAMBENCH_DATA", str(folders / "data"))
+    places = [folders / folder / "pairs.csv" for folder in ("data", "track", "here")]
+
+    for place in places:
+        put(place)
+        assert place.resolve() == find("pairs.csv", beside=folders / "track")
+    assert places[0].resolve() == find(str(places[0]), beside=None)
+
+
+def test_a_file_of_ones_own_that_is_nowhere_names_the_places(folders, monkeypatch):
+    """The error names the file and every place where it is not, in one sentence."""
+    monkeypatch.setenv("SIAMBENCH_DATA", str(folders / "data"))
+    with pytest.raises(DataMissingError) as caught:
+        find("pairs.csv", beside=folders / "track")
+
+    places = ("pairs.csv", folders / "track" / "pairs.csv", folders / "data" / "pairs.csv")
+    assert str(caught.value) == f"no such file: pairs.csv; looked for {', '.join(map(str, places))}"

@@ -19,8 +19,8 @@ from sklearn.neighbors import KNeighborsClassifier
 import siambench
 from siambench.errors import ConfigError, DataError, DataMissingError, UnknownNameError, UsageError
 from siambench.evaluation.arrays import Arrays, evaluate_arrays, read_arrays
+from siambench.identity import seed_of
 from siambench.metrics import NamedPairs, draw_pairs, parse_pairs
-from siambench.spec import seed_of
 
 RETRIEVAL = ("recall@{k}", "precision@{k}", "r_precision", "map@r", "map", "mrr", "ndcg@{k}")
 ON_PAIRS = ("verification_accuracy", "roc_auc", "eer")
@@ -595,7 +595,7 @@ def test_a_damaged_file_is_data_that_does_not_hold(tmp_path):
 
 
 def test_all_pairs_are_those_that_a_list_of_them_gives():
-    """With `pairs="all"` area, equal error and true accept rate lie within their noted bounds of the list of every pair."""
+    """With `pairs="every"` area, equal error and true accept rate lie within their noted bounds of the list of every pair."""
     generator = np.random.default_rng(7)
     labels = np.repeat(np.arange(8), 6)
     points = generator.normal(size=(8, 5))[labels] + 0.8 * generator.normal(size=(48, 5))
@@ -603,7 +603,7 @@ def test_all_pairs_are_those_that_a_list_of_them_gives():
     one, other = np.triu_indices(48, 1)
     every = NamedPairs(tuple(map(str, one)), tuple(map(str, other)), tuple((labels[one] == labels[other]).tolist()), tuple([0] * len(one)))
     listed = evaluate_arrays(Arrays(embeddings=points, labels=labels), metrics=named, pairs=every)
-    counted = evaluate_arrays(Arrays(embeddings=points, labels=labels), metrics=named, pairs="all")
+    counted = evaluate_arrays(Arrays(embeddings=points, labels=labels), metrics=named, pairs="every")
 
     for name in ("roc_auc", "eer"):
         assert listed.scores[name] == pytest.approx(counted.scores[name], abs=counted.notes[f"{name}_error"] + 1e-9)
@@ -616,11 +616,11 @@ def test_all_pairs_are_those_that_a_list_of_them_gives():
 def test_all_pairs_need_the_cosine():
     """Every pair is counted by its cosine: the euclidean distance is refused."""
     with pytest.raises(ConfigError, match="need the distance cosine"):
-        evaluate_arrays(Arrays(embeddings=np.eye(4), labels=[0, 0, 1, 1]), pairs="all", distance="euclidean")
+        evaluate_arrays(Arrays(embeddings=np.eye(4), labels=[0, 0, 1, 1]), pairs="every", distance="euclidean")
 
 
 def test_all_pairs_of_one_kind_do_not_apply():
     """Where no two items share a label there is no genuine pair: the scores are None with the reason."""
-    found = evaluate_arrays(Arrays(embeddings=np.eye(4), labels=[0, 1, 2, 3]), metrics=["roc_auc", "eer"], pairs="all")
+    found = evaluate_arrays(Arrays(embeddings=np.eye(4), labels=[0, 1, 2, 3]), metrics=["roc_auc", "eer"], pairs="every")
     assert {"roc_auc": None, "eer": None} == found.scores
     assert "both kinds of pairs are needed" in found.notes["verification"]

@@ -12,72 +12,63 @@ from pathlib import Path
 
 import psutil
 import pytest
-from shared import TINY_TRACK, results, wait_for_records
+from shared import TINY_TRACK, plugin_folder, records_of, wait_for_records
 
 METHOD = ["--loss", "triplet", "--miner", "hard"]
 
 
+def words(track, out, *more):
+    """A run of the tiny track, as arguments of the command line."""
+    return ["run", "--track", str(track), *METHOD, "--out", str(out), "--json", *more]
+
+
 def command(track, out, *more):
-    return [sys.executable, "-m", "siambench", "run", "--track", str(track), *METHOD, "--out", str(out), "--json", *more]
+    """The same as a command of its own process, for what is done to processes."""
+    return [sys.executable, "-m", "siambench", *words(track, out, *more)]
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    """A tiny track and the results of an undisturbed run of it with one worker."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    track = folder / "track.toml"
-    track.write_text(TINY_TRACK)
-    done = subprocess.run(command(track, folder / "out", "--jobs", "1"), capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return track, folder / "out" / "tiny", json.loads(done.stdout)
-
-
-def test_two_workers_give_the_records_of_one(tiny, tmp_path):
+def test_two_workers_give_the_records_of_one(siambench, undisturbed, tmp_path):
     """`--jobs 2` leaves the same records as `--jobs 1`: same units, bit-identical results."""
-    track, undisturbed, _ = tiny
-    done = subprocess.run(command(track, tmp_path, "--jobs", "2"), capture_output=True, text=True, check=False, timeout=300)
+    done = siambench(*words(undisturbed.track, tmp_path, "--jobs", "2"))
     assert done.returncode == 0, done.stderr
-    assert results(undisturbed / "records") == results(tmp_path / "tiny" / "records")
+    assert undisturbed.outcomes == records_of(tmp_path / "tiny" / "records")
 
 
 @pytest.mark.parametrize("after", [*(pytest.param(n, marks=pytest.mark.slow) for n in (1, 4, 12, 15)), 8])
-def test_a_killed_coordinator_resumes_to_the_same_results(tiny, tmp_path, after):
+def test_a_killed_coordinator_resumes_to_the_same_results(siambench, undisturbed, tmp_path, after):
     """`kill -9` of the coordinator after some records, then the same command: every result is that of an undisturbed run."""
-    track, undisturbed, _ = tiny
     records = tmp_path / "tiny" / "records"
-    first = subprocess.Popen(command(track, tmp_path, "--jobs", "2"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = subprocess.Popen(command(undisturbed.track, tmp_path, "--jobs", "2"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for_records(records, after, first)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    assert len(results(records)) < 19
-    again = subprocess.run(command(track, tmp_path, "--jobs", "2"), capture_output=True, text=True, check=False, timeout=300)
+    assert len(records_of(records)) < 19
+    again = siambench(*words(undisturbed.track, tmp_path, "--jobs", "2"))
     assert again.returncode == 0, again.stderr
     units = json.loads(again.stdout)["units"]
     assert 19 == units["done"] + units["cached"]
     assert units["cached"] >= after
-    assert results(undisturbed / "records") == results(records)
+    assert undisturbed.outcomes == records_of(records)
 
 
-def test_a_run_leaves_what_it_asks_of_each_study(tiny):
-    """Beside the records stand the budgets of the study and of the anchors, by which `status` tells what is planned."""
-    _, undisturbed, _ = tiny
-    studies = {result["unit"]["study"] for result in results(undisturbed / "records").values()}
-    asked = json.loads((undisturbed / "budgets.json").read_text())
-    assert studies == set(asked)
+def test_a_run_leaves_what_it_asks_of_each_row(undisturbed):
+    """Beside the records stand the budgets of the row and of the baselines, by which `status` tells what is planned."""
+    rows = {found["unit"]["row"] for found in undisturbed.outcomes.values()}
+    asked = json.loads((undisturbed.folder / "budgets.json").read_text())
+    assert rows == set(asked)
     assert {(12, 3), (0, 1), (0, 3)} == {tuple(numbers) for numbers in asked.values()}
 
 
-def test_a_killed_worker_is_tried_again(tiny, tmp_path):
+def test_a_killed_worker_is_tried_again(undisturbed, tmp_path):
     """`kill -9` of a worker in the middle of a unit loses nothing: the unit is tried once more, and all results are the same."""
-    track, undisturbed, _ = tiny
-    run = subprocess.Popen(command(track, tmp_path, "--jobs", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(command(undisturbed.track, tmp_path, "--jobs", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for_records(tmp_path / "tiny" / "records", 2, run)
     victim = workers_of(run.pid)[0]
     os.kill(victim, signal.SIGKILL)
     out, err = run.communicate(timeout=300)
     assert run.returncode == 0, err
     assert 0 == json.loads(out)["units"]["lost"]
-    assert results(undisturbed / "records") == results(tmp_path / "tiny" / "records")
+    assert undisturbed.outcomes == records_of(tmp_path / "tiny" / "records")
 
 
 def workers_of(coordinator: int) -> list[int]:
@@ -100,10 +91,9 @@ def cmdline(pid: int) -> str:
 
 
 @pytest.mark.slow
-def test_workers_end_with_a_killed_coordinator(tiny, tmp_path):
+def test_workers_end_with_a_killed_coordinator(undisturbed, tmp_path):
     """Nothing keeps running when the coordinator is killed: workers end after their unit."""
-    track, _, _ = tiny
-    run = subprocess.Popen(command(track, tmp_path, "--jobs", "2"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = subprocess.Popen(command(undisturbed.track, tmp_path, "--jobs", "2"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for_records(tmp_path / "tiny" / "records", 2, run)
     processes = [*children(run.pid), *workers_of(run.pid)]
     assert len(processes) >= 3
@@ -123,21 +113,20 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.slow
-def test_the_first_ctrl_c_drains(tiny, tmp_path):
+def test_the_first_ctrl_c_drains(siambench, undisturbed, tmp_path):
     """SIGINT lets the running units end, keeps their records, and exits 2 with one sentence; the same command goes on."""
-    track, undisturbed, _ = tiny
-    run = subprocess.Popen(command(track, tmp_path, "--jobs", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(command(undisturbed.track, tmp_path, "--jobs", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for_records(tmp_path / "tiny" / "records", 2, run)
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=120)
     assert 2 == run.returncode
     assert "Traceback" not in err
     assert "interrupted" in err.splitlines()[-1]
-    kept = results(tmp_path / "tiny" / "records")
+    kept = records_of(tmp_path / "tiny" / "records")
     assert 2 <= len(kept) < 19
-    again = subprocess.run(command(track, tmp_path, "--jobs", "2"), capture_output=True, text=True, check=True, timeout=300)
+    again = siambench(*words(undisturbed.track, tmp_path, "--jobs", "2"))
     assert len(kept) == json.loads(again.stdout)["units"]["cached"]
-    assert results(undisturbed / "records") == results(tmp_path / "tiny" / "records")
+    assert undisturbed.outcomes == records_of(tmp_path / "tiny" / "records")
 
 
 @pytest.mark.slow
@@ -153,7 +142,7 @@ def test_the_second_ctrl_c_stops(tmp_path):
     )
     words = [sys.executable, "-m", "siambench", "run", "--track", "track.toml", "--loss", "./slow.py:Slow", "--jobs", "2", "--out", "out"]
     run = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    wait_for_records(tmp_path / "out" / "tiny" / "records", 4, run)  # the anchors
+    wait_for_records(tmp_path / "out" / "tiny" / "records", 4, run)  # the baselines
     deadline = time.monotonic() + 60
     while len(list((tmp_path / "out" / "tiny" / "running").glob("*.json"))) < 2:
         assert time.monotonic() < deadline
@@ -171,87 +160,84 @@ def test_the_second_ctrl_c_stops(tmp_path):
     assert [] == list((tmp_path / "out" / "tiny" / "running").iterdir())
 
 
-def test_garbage_among_the_records_is_passed_over(tiny, tmp_path):
+def test_garbage_among_the_records_is_passed_over(siambench, undisturbed, tmp_path):
     """A truncated record is run again, foreign files are left alone, and the results are the same."""
-    track, undisturbed, first = tiny
     records = tmp_path / "tiny" / "records"
     records.mkdir(parents=True)
-    for path in (undisturbed / "records").glob("*.json"):
+    for path in (undisturbed.folder / "records").glob("*.json"):
         (records / path.name).write_bytes(path.read_bytes())
     broken = sorted(records.glob("*.json"))[3]
     broken.write_bytes(broken.read_bytes()[:200])
     (records / "notes.json").write_text("{}")
     (records / ".half.part").write_text("{")
-    again = subprocess.run(command(track, tmp_path), capture_output=True, text=True, check=True, timeout=300)
+    again = siambench(*words(undisturbed.track, tmp_path))
     document = json.loads(again.stdout)
     assert (1, 18) == (document["units"]["done"], document["units"]["cached"])
-    assert [row["scores"] for row in first["rows"]] == [row["scores"] for row in document["rows"]]
+    assert [row["scores"] for row in json.loads(undisturbed.stdout)["rows"]] == [row["scores"] for row in document["rows"]]
     assert "{}" == (records / "notes.json").read_text()
 
 
-def test_only_final_units_open_the_test_part(tiny):
-    """The log of test openings names every final unit and anchor once, and no tune unit; the table counts them."""
-    _, undisturbed, document = tiny
-    opened = [json.loads(line)["unit"] for line in (undisturbed / "test-openings.jsonl").read_text().split()]
-    kinds = {key: result["unit"]["kind"] for key, result in results(undisturbed / "records").items()}
+def test_only_final_units_open_the_test_part(undisturbed):
+    """The log of test openings names every final unit and baseline once, and no tune unit; the table counts them."""
+    opened = [json.loads(line)["unit"] for line in (undisturbed.folder / "test-openings.jsonl").read_text().split()]
+    kinds = {key: found["unit"]["kind"] for key, found in undisturbed.outcomes.items()}
     assert sorted(key for key, kind in kinds.items() if kind == "final") == sorted(opened)
-    assert {"triplet+hard": 3, "raw": 1, "untrained": 3} == {row["method"]: row["test_opened"] for row in document["rows"]}
+    rows = json.loads(undisturbed.stdout)["rows"]
+    assert {"triplet+hard": 3, "raw": 1, "untrained": 3} == {row["method"]: row["test_opened"] for row in rows}
 
 
-def test_tune_records_hold_no_test_scores(tiny):
+def test_tune_records_hold_no_test_scores(undisturbed):
     """A tune unit's record has validation scores of the primary metric alone."""
-    _, undisturbed, _ = tiny
-    tuned = [result for result in results(undisturbed / "records").values() if result["unit"]["kind"] == "tune"]
+    tuned = [found["outcome"] for found in undisturbed.outcomes.values() if found["unit"]["kind"] == "tune"]
     assert 12 == len(tuned)
-    assert [{}] * 12 == [result["scores"] for result in tuned]
-    assert {("map@r",)} == {tuple(epoch["validation"]) for result in tuned for epoch in result["curve"]}
+    assert [{}] * 12 == [outcome["scores"] for outcome in tuned]
+    assert {("map@r",)} == {tuple(epoch["validation"]) for outcome in tuned for epoch in outcome["curve"]}
 
 
-def test_final_records_hold_per_class_scores(tiny):
+def test_final_records_hold_per_class_scores(undisturbed):
     """A final record has one recall per test class, whose mean over queries is the score."""
-    _, undisturbed, _ = tiny
-    final = next(r for r in results(undisturbed / "records").values() if r["unit"]["method"]["loss"] == "raw")
-    assert 5 == len(final["per_class"]["recall@1"])
-    assert all(0 <= value <= 1 for value in final["per_class"]["recall@1"])
+    final = next(found["outcome"] for found in undisturbed.outcomes.values() if found["unit"]["method"]["loss"] == "raw")
+    values, queries = final["per_class"]["recall@1"], final["class_queries"]
+    assert 5 == len(values) == len(queries)
+    assert all(0 <= value <= 1 for value in values)
+    mean = sum(value * number for value, number in zip(values, queries, strict=True)) / sum(queries)
+    assert final["scores"]["recall@1"] == pytest.approx(mean, abs=1e-6)
 
 
-def test_trial_0_is_the_declared_default(tiny):
+def test_trial_0_is_the_declared_default(undisturbed):
     """The first trial of a study has the declared default of every parameter."""
-    _, undisturbed, _ = tiny
-    first = next(r["unit"] for r in results(undisturbed / "records").values() if r["unit"]["trial"] == 0 and r["unit"]["kind"] == "tune")
+    units = [found["unit"] for found in undisturbed.outcomes.values()]
+    first = next(unit for unit in units if unit["trial"] == 0 and unit["kind"] == "tune")
     expected = {"loss.margin": 0.1, "miner.warmup": 0.33, "optimiser.lr": 3e-3, "optimiser.weight_decay": 1e-4}
     assert expected == first["params"]
 
 
-def test_final_models_stop_at_the_selected_epoch(tiny):
+def test_final_models_stop_at_the_selected_epoch(undisturbed):
     """Final units train as many epochs as the selected trial's best epoch, with the parameters of that trial."""
-    _, undisturbed, document = tiny
-    row = document["rows"][0]
-    finals = [
-        r for r in results(undisturbed / "records").values() if r["unit"]["kind"] == "final" and r["unit"]["method"]["loss"] == "triplet"
-    ]
+    row = json.loads(undisturbed.stdout)["rows"][0]
+    found = undisturbed.outcomes.values()
+    finals = [one for one in found if one["unit"]["kind"] == "final" and one["unit"]["method"]["loss"] == "triplet"]
     assert 3 == len(finals)
-    for result in finals:
-        assert row["params"] == result["unit"]["params"]
-        assert result["unit"]["stop_epoch"] == len(result["curve"])
+    for one in finals:
+        assert row["params"] == one["unit"]["params"]
+        assert one["unit"]["stop_epoch"] == len(one["outcome"]["curve"])
 
 
 @pytest.mark.slow
-def test_more_trials_go_on_from_the_recorded_ones(tiny, tmp_path):
+def test_more_trials_go_on_from_the_recorded_ones(siambench, undisturbed, tmp_path):
     """Raising the budget keeps the trials that were run: the larger study begins with the smaller one."""
-    track, undisturbed, _ = tiny
     records = tmp_path / "tiny" / "records"
     records.mkdir(parents=True)
-    for path in (undisturbed / "records").glob("*.json"):
+    for path in (undisturbed.folder / "records").glob("*.json"):
         (records / path.name).write_bytes(path.read_bytes())
-    again = subprocess.run(command(track, tmp_path, "--trials", "8"), capture_output=True, text=True, check=True, timeout=300)
+    again = siambench(*words(undisturbed.track, tmp_path, "--trials", "8"))
     units = json.loads(again.stdout)["units"]
     assert units["cached"] >= 12 + 4
     assert 8 == json.loads(again.stdout)["rows"][0]["trials"]
 
 
 @pytest.mark.slow
-def test_a_lost_unit_exits_1_and_is_tried_again(tmp_path):
+def test_a_lost_unit_exits_1_and_is_tried_again(siambench, tmp_path):
     """A unit over its time limit is lost: exit 1 with the reason, no record; without the limit the same command ends well."""
     track = tmp_path / "track.toml"
     track.write_text(TINY_TRACK)
@@ -262,13 +248,12 @@ def test_a_lost_unit_exits_1_and_is_tried_again(tmp_path):
         "        time.sleep(60 if os.environ.get('SIAMBENCH_TEST_SLOW') else 0)\n"
         "        return (embeddings ** 4).sum()\n"
     )
-    words = [sys.executable, "-m", "siambench", "run", "--track", str(track), "--loss", "./slow.py:Slow", "--trials", "1", "--seeds", "1"]
-    surroundings = {**os.environ, "SIAMBENCH_TEST_SLOW": "1"}
-    done = subprocess.run([*words, "--time-limit", "6"], cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False)
+    run = ["run", "--track", track, "--loss", "./slow.py:Slow", "--trials", "1", "--seeds", "1"]
+    done = siambench(*run, "--time-limit", "6", env={"SIAMBENCH_TEST_SLOW": "1"})
     assert 1 == done.returncode
     assert "limit of 6 s" in done.stderr
     assert "2 lost" in done.stderr
-    again = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    again = siambench(*run)
     assert 0 == again.returncode, again.stderr
 
 
@@ -284,3 +269,48 @@ def test_python_run_from_a_script_without_a_guard(tmp_path):
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     assert 0 == done.returncode, done.stderr
     assert ["once", "['contrastive:pairs', 'raw', 'untrained']"] == done.stdout.splitlines()
+
+
+OBSERVERS = """
+class Counts:
+    def __init__(self):
+        self.epochs = 0
+
+    def epoch_ended(self, event):
+        self.epochs += 1
+
+    def unit_ended(self, event):
+        return {"epochs": self.epochs}
+
+
+class Breaks:
+    def unit_started(self, event):
+        import torch
+        torch.rand(3)
+
+    def epoch_ended(self, event):
+        raise OSError("no room")
+"""
+
+
+def test_an_observer_that_raises_is_named_once_and_changes_nothing(siambench, undisturbed, tmp_path, monkeypatch):
+    """Dropped in every unit that trains, it is told of once; another gathers what it hears; records are those of an unwatched run."""
+    body = 'return {"counts": ObserverEntry(Counts, source="made up"), "breaks": ObserverEntry(Breaks, source="made up")}'
+    plugin = tmp_path / "plugin"
+    plugin.mkdir()
+    plugin_folder(plugin, "watching", OBSERVERS, body, hook="observers")
+    watched = words(undisturbed.track, tmp_path / "out", "--jobs", "2", "--observe", "breaks", "--observe", "counts")
+    # Workers look where this process looks.
+    monkeypatch.syspath_prepend(str(plugin))
+    done = siambench(*watched, env={"SIAMBENCH_PLUGINS": "watching"})
+    assert 0 == done.returncode, done.stderr
+    dropped = [line for line in done.stderr.splitlines() if "was dropped" in line]
+    assert 1 == len(dropped)
+    assert dropped[0].startswith("the observer breaks was dropped: OSError: no room (first in ")
+    assert "the observer counts took " in done.stderr
+    assert undisturbed.outcomes == records_of(tmp_path / "out" / "tiny" / "records")
+    for path in (tmp_path / "out" / "tiny" / "records").glob("*.json"):
+        record = json.loads(path.read_text())
+        told, epochs = record["telemetry"]["observers"], len(record["outcome"]["curve"])
+        assert ("OSError: no room" if epochs else None) == told["breaks"]["error"]
+        assert {"epochs": epochs} == told["counts"]["gathered"]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import shutil
 
 import pytest
-from shared import TINY_TRACK
+from made import done, final
+from shared import TINY_TRACK, curve
 
-from siambench.execution.reproduction import compared, spread
+from siambench.execution.reproduction import ANOTHER_PROCESSOR, TOLERANCE, compared, spread
+from siambench.interfaces import Failed
+from siambench.records.record import Record, read, write
+from siambench.spec import Method
 
 LOSS = """
 import torch
@@ -19,34 +25,13 @@ class Mine(torch.nn.Module):
         distances = torch.cdist(embeddings, embeddings)
         return distances[same].mean() + (1 - distances[~same]).relu().mean()
 """
+ROW = "triplet+hard"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """An output folder with a row of three seeds and the anchors, and the track it was made on."""
-    import os
-    import subprocess
-    import sys
-
-    root = tmp_path_factory.mktemp("made")
-    (root / "track.toml").write_text(TINY_TRACK)
-    command = [
-        sys.executable,
-        "-m",
-        "siambench",
-        "run",
-        "--track",
-        str(root),
-        "--loss",
-        "contrastive",
-        "--trials",
-        "2",
-        "--out",
-        str(root / "out"),
-    ]
-    done = subprocess.run(command, cwd=root, env=dict(os.environ), capture_output=True, text=True, check=False, timeout=300)
-    assert 0 == done.returncode, done.stderr
-    return root
+@pytest.fixture
+def made(undisturbed):
+    """A folder with a track and a run of it: a row of three repetitions and the baselines."""
+    return undisturbed.track.parent
 
 
 @pytest.fixture
@@ -56,26 +41,33 @@ def copy(made, tmp_path):
     return tmp_path / "copy"
 
 
-def finals(root, loss="contrastive"):
-    """The final records of a row, by seed."""
-    found = {}
-    for path in (root / "out" / "tiny" / "records").glob("*.json"):
-        record = json.loads(path.read_text())
-        unit = record["result"]["unit"]
-        if unit["kind"] == "final" and unit["method"]["loss"] == loss:
-            found[unit["repetition"]] = (path, record)
-    return found
+def row_of(root, kind=None, loss="triplet"):
+    """The records of a row."""
+    found = [read(path) for path in sorted((root / "out" / "tiny" / "records").glob("*.json"))]
+    return [record for record in found if record.unit.method.loss == loss and kind in (None, record.unit.kind)]
 
 
-def tamper(root, seed, edit):
-    """Change the record of a seed in place; its id, which is the unit's, stays."""
-    path, record = finals(root)[seed]
-    edit(record)
-    path.write_text(json.dumps(record))
+def finals(root):
+    """The final records of the row, by repetition."""
+    return {record.unit.repetition: record for record in row_of(root, "final")}
 
 
-def reproduce(siambench, root, *arguments, row="contrastive", **options):
-    return siambench("reproduce", root, row, "--from", root / "out", *arguments, **options)
+def tamper(root, repetition, telemetry=None, **outcome):
+    """Change what a record says of its outcome and telemetry, as if it had been written so; its unit stays."""
+    record = finals(root)[repetition]
+    versions = {**record.telemetry["versions"], **(telemetry or {})}
+    changed = dataclasses.replace(record.outcome, **outcome)
+    write(root / "out" / "tiny" / "records", Record(record.unit, changed, {**record.telemetry, "versions": versions}))
+
+
+def further(root, repetition, by):
+    """The scores of a record with another MAP@R."""
+    scores = finals(root)[repetition].outcome.scores
+    return {**scores, "map@r": scores["map@r"] + by}
+
+
+def reproduce(siambench, root, *arguments, row=ROW, **options):
+    return siambench("reproduce", root, row, "--from", root / "out", "--jobs", "1", *arguments, **options)
 
 
 def test_a_row_is_reproduced_bit_for_bit(siambench, made, tmp_path):
@@ -90,60 +82,51 @@ def test_a_row_is_reproduced_bit_for_bit(siambench, made, tmp_path):
     assert before == {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
 
 
-@pytest.mark.slow
-def test_anchors_are_rows_too(siambench, made):
-    """The anchors can be reproduced as any row."""
+def test_baselines_are_rows_too(siambench, made):
+    """The baselines can be reproduced as any row."""
     done = reproduce(siambench, made, row="untrained")
     assert 0 == done.returncode, done.stderr
     assert "all 3 results identical" in done.stderr
 
 
-@pytest.mark.slow
 def test_one_seed_can_be_chosen_and_its_opening_is_logged(siambench, made, tmp_path):
     """With `--seed` only that unit runs; the opening of the test part is logged where caches are kept."""
     done = reproduce(siambench, made, "--seed", "1", "--json", env={"SIAMBENCH_CACHE": str(tmp_path / "cache")})
     assert 0 == done.returncode, done.stderr
     assert [1] == [unit["seed"] for unit in json.loads(done.stdout)["units"]]
     (line,) = (tmp_path / "cache" / "reproduced" / "tiny.jsonl").read_text().split()
-    assert finals(made)[1][1]["id"] == json.loads(line)["unit"]
+    assert finals(made)[1].id == json.loads(line)["unit"]
 
 
 def test_another_score_with_the_same_versions_is_a_difference(siambench, copy):
     """A recorded score that the same versions do not give, however near, is exit code 6 with both scores."""
-    tamper(copy, 2, lambda record: record["result"]["scores"].update({"map@r": record["result"]["scores"]["map@r"] + 1e-9}))
+    tamper(copy, 2, scores=further(copy, 2, 1e-9))
     done = reproduce(siambench, copy)
     assert 6 == done.returncode
     assert "1 results differ with the same versions on the same machine; seed 2: map@r" in done.stderr
 
 
-@pytest.mark.slow
 def test_another_curve_is_a_difference(siambench, copy):
-    """The whole result is compared, not the scores alone."""
-    tamper(copy, 0, lambda record: record["result"]["curve"][0].update({"loss": 7.0}))
+    """The whole outcome is compared, not the scores alone."""
+    first, *others = finals(copy)[0].outcome.curve
+    tamper(copy, 0, curve=(dataclasses.replace(first, loss=7.0), *others))
     done = reproduce(siambench, copy, "--seed", "0")
     assert 6 == done.returncode
     assert "seed 0: its curve" in done.stderr
 
 
-def near(record):
-    record["result"]["scores"]["map@r"] += 1e-4
-    record["telemetry"]["versions"]["torch"] = "2.0.0"
-
-
-@pytest.mark.slow
 def test_with_other_versions_a_near_score_is_within_the_tolerance(siambench, copy):
     """Made with other versions, a score within the tolerance is accepted, and the versions are named."""
-    tamper(copy, 0, near)
+    tamper(copy, 0, {"torch": "2.0.0"}, scores=further(copy, 0, 1e-4))
     done = reproduce(siambench, copy, "--seed", "0")
     assert 0 == done.returncode, done.stderr
     assert "within tolerance" in done.stderr
     assert "torch: 2.0.0 recorded" in done.stderr
 
 
-@pytest.mark.slow
 def test_with_other_versions_a_far_score_names_them(siambench, copy):
     """Beyond the tolerance the exit code is 6, with the differing scores and the differing versions."""
-    tamper(copy, 0, near)
+    tamper(copy, 0, {"torch": "2.0.0"}, scores=further(copy, 0, 1e-4))
     done = reproduce(siambench, copy, "--seed", "0", "--tolerance", "0.00001")
     assert 6 == done.returncode
     assert "map@r" in done.stderr.splitlines()[-1]
@@ -152,38 +135,28 @@ def test_with_other_versions_a_far_score_names_them(siambench, copy):
 
 def test_unknown_rows_and_seeds_are_usage_errors(siambench, made):
     """A typo in the row gets the nearest name; a seed that the row lacks is answered with those it has."""
-    done = reproduce(siambench, made, row="contrastiv")
-    assert (4, True) == (done.returncode, "did you mean 'contrastive'" in done.stderr)
+    done = reproduce(siambench, made, row="triplet+har")
+    assert (4, True) == (done.returncode, "did you mean 'triplet+hard'" in done.stderr)
     done = reproduce(siambench, made, "--seed", "9")
-    assert (4, True) == (done.returncode, "contrastive has no seed 9; its seeds: 0, 1, 2" in done.stderr)
+    assert (4, True) == (done.returncode, "triplet+hard has no seed 9; its seeds: 0, 1, 2" in done.stderr)
 
 
-@pytest.mark.slow
 def test_a_row_without_final_units_cannot_be_reproduced(siambench, copy):
     """A row that is still being tuned is an error that says so."""
-    for path, _ in finals(copy).values():
-        path.unlink()
+    for record in finals(copy).values():
+        (copy / "out" / "tiny" / "records" / f"{record.id}.json").unlink()
     done = reproduce(siambench, copy)
     assert (4, True) == (done.returncode, "has no final units yet" in done.stderr)
 
 
-@pytest.mark.slow
 def test_a_unit_that_is_lost_is_no_difference(siambench, copy):
-    """A unit that cannot be run here, for want of its loss, ends with exit code 1 and the reason."""
-
-    def forget(record):
-        record["result"]["unit"]["components"]["miner"] = "gone 1.0"
-        record["result"]["unit"]["method"]["miner"] = "gone"
-
-    path, record = finals(copy)[0]
-    forget(record)
-    from siambench.spec import Unit
-
-    record["id"] = Unit.from_json(record["result"]["unit"]).id
-    (path.parent / f"{record['id']}.json").write_text(json.dumps(record))
-    done = reproduce(siambench, copy, row="contrastive+gone")
-    assert done.returncode in (1, 4)
-    assert "gone" in done.stderr.splitlines()[-1]
+    """A unit that cannot be run here, for want of its miner, ends with exit code 1 and the reason."""
+    for record in row_of(copy):
+        unit = dataclasses.replace(record.unit, method=Method("triplet", "gone"), row="f" * 32)
+        write(copy / "out" / "tiny" / "records", dataclasses.replace(record, unit=unit))
+    done = reproduce(siambench, copy, row="triplet+gone")
+    assert 1 == done.returncode
+    assert "was lost: unknown miner 'gone'" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.slow
@@ -203,28 +176,85 @@ def test_a_loss_in_a_file_must_be_said_where(siambench, tmp_path):
     assert (4, True) == (done.returncode, "--where takes NAME=PATH" in done.stderr)
 
 
+def told(score, versions="1", cpu="one", repetition=0, **outcome):
+    """A final record with this score, made with a version of torch on a processor."""
+    return final("triplet", repetition, score, outcome=outcome, telemetry={"versions": {"torch": versions}, "cpu": cpu})
+
+
+def failed(error, versions="1", ended="raised"):
+    """The same unit, failed."""
+    return dataclasses.replace(told(0.0, versions), outcome=Failed(error=error, ended=ended))
+
+
 def test_a_failed_unit_that_fails_again_is_identical():
     """A recorded failure is a result too: the same error again is identical, a success is a difference."""
-    unit = {"repetition": 4}
-    failed = {"result": {"unit": unit, "state": "failed", "error": "boom", "scores": {}}, "telemetry": {"versions": {"torch": "1"}}}
-    done = {"result": {"unit": unit, "state": "done", "error": None, "scores": {"map@r": 0.5}}, "telemetry": {"versions": {"torch": "2"}}}
-    assert "identical" == compared(failed, failed, "map@r", allowed={}).state
-    assert "different" == compared(failed, done, "map@r", allowed={"map@r": 1.0}).state
-    assert {"torch": ("1", "2")} == compared(failed, done, "map@r", allowed={"map@r": 1.0}).surroundings
+    assert "identical" == compared(failed("boom"), failed("boom"), "map@r", allowed={}).state
+    found = compared(failed("boom"), told(0.5, "2"), "map@r", allowed={"map@r": 1.0})
+    assert "different" == found.state
+    assert {"torch": ("1", "2")} == found.surroundings
+    assert (None, 0.5) == found.primary
 
 
 def test_another_failure_is_a_difference():
     """A unit that failed by divergence and fails by a bug elsewhere has not been reproduced, whatever the versions."""
-    unit = {"repetition": 0}
-    first = {"result": {"unit": unit, "state": "failed", "error": "nan", "scores": {}}, "telemetry": {"versions": {"torch": "1"}}}
-    other = {"result": {"unit": unit, "state": "failed", "error": "TypeError", "scores": {}}, "telemetry": {"versions": {"torch": "2"}}}
-    assert "different" == compared(first, other, "map@r", allowed={}).state
+    found = compared(failed("nan", ended="diverged"), failed("TypeError", "2"), "map@r", allowed={})
+    assert "different" == found.state
+    assert ("ended", "error") == found.elsewhere
 
 
 def test_the_tolerance_is_half_the_deviation_over_seeds():
     """Without `--tolerance` a score may lie half its standard deviation over the recorded seeds away, and no further."""
-    records = [{"result": {"scores": {"map@r": value, "eer": None}}} for value in (0.1, 0.2, 0.3)]
-    assert {"map@r": pytest.approx(0.05)} == spread(records)
+    records = [told(value, repetition=number) for number, value in enumerate((0.1, 0.2, 0.3))]
+    assert {"map@r": pytest.approx(0.05), "recall@1": pytest.approx(0.025)} == spread(records)
+    assert {} == spread(records[:1])
+
+
+@pytest.mark.parametrize(("by", "state"), [(0.0, "within tolerance"), (0.019, "within tolerance"), (0.021, "different")])
+def test_a_near_score_is_within_the_tolerance_with_other_versions_only(by, state):
+    """With the same versions on the same machine nothing but the very outcome will do; with others what is allowed of each score counts."""
+    before, allowed = told(0.5), {"map@r": 0.02, "recall@1": 0.02}
+    assert state == compared(before, told(0.5 + by, "2", notes={"n": 1}), "map@r", allowed=allowed).state
+    assert "different" == compared(before, told(0.5 + by, notes={"n": 1}), "map@r", allowed=allowed).state
+
+
+def test_without_repetitions_to_tell_a_fixed_tolerance_counts():
+    """A metric of which nothing is known may lie `TOLERANCE` away."""
+    assert "within tolerance" == compared(told(0.5), told(0.5 + 0.99 * TOLERANCE, "2"), "map@r", allowed={}).state
+    assert "different" == compared(told(0.5), told(0.5 + 1.01 * TOLERANCE, "2"), "map@r", allowed={}).state
+
+
+def test_another_kind_of_processor_may_be_further_away():
+    """Where the processor is another, scores may lie 6 √2 times as far away, unless the user said how far; other versions widen nothing."""
+    allowed = {"map@r": 0.01, "recall@1": 0.01}
+    assert math.isclose(ANOTHER_PROCESSOR, 6 * math.sqrt(2))
+    for by, state in ((0.99, "within tolerance"), (1.01, "different")):
+        away = told(0.3 + by * ANOTHER_PROCESSOR * 0.01, cpu="another")
+        assert state == compared(told(0.3), away, "map@r", allowed=allowed).state
+        assert "different" == compared(told(0.3), away, "map@r", allowed=allowed, widened=False).state
+        same = dataclasses.replace(away, telemetry={"versions": {"torch": "2"}, "cpu": "one"})
+        assert "different" == compared(told(0.3), same, "map@r", allowed=allowed).state
+
+
+def test_what_an_older_siambench_did_not_write_is_no_difference():
+    """Of an upgraded record ranges, directions and counts of queries are unknown: they are not compared, all else is."""
+    now = told(0.5, ranges={"map@r": (0.0, 1.0)}, class_queries=(3, 3), over_pairs=("eer",), curve=curve(0.1))
+    old = dataclasses.replace(now.outcome, ranges={}, directions={}, over_pairs=(), class_queries=None)
+    before = Record(now.unit, old, now.telemetry, verified=False)
+    assert "identical" == compared(before, now, "map@r", allowed={}).state
+    assert ("class_queries", "directions", "over_pairs", "ranges") == compared(
+        dataclasses.replace(before, verified=True), now, "map@r", allowed={}
+    ).elsewhere
+    other = Record(now.unit, dataclasses.replace(old, curve=curve(0.2)), now.telemetry, verified=False)
+    assert ("curve",) == compared(other, now, "map@r", allowed={}).elsewhere
+    counted = Record(now.unit, dataclasses.replace(old, class_queries=(3, 4)), now.telemetry, verified=False)
+    assert ("class_queries",) == compared(counted, now, "map@r", allowed={}).elsewhere
+
+
+def test_what_was_not_recorded_of_a_machine_is_said():
+    """A record that does not say on which processor it was made is told so; what this one does not know is not compared."""
+    before = Record(told(0.5).unit, told(0.5).outcome, {"versions": {"faiss": "1"}})
+    assert {"cpu": ("not recorded", "one")} == compared(before, told(0.5), "map@r", allowed={}).surroundings
+    assert {} == compared(told(0.5), Record(before.unit, done(), {}), "map@r", allowed={}).surroundings
 
 
 @pytest.mark.slow

@@ -1,6 +1,12 @@
+"""One unit, anywhere: its result, its record, what is told of it, and what the environment takes."""
+
+from __future__ import annotations
+
 import dataclasses
 import importlib.metadata
 import json
+import pickle
+import random
 import subprocess
 import sys
 
@@ -10,16 +16,20 @@ import torch
 from torch import nn
 
 from siambench.components.catalogue import Catalogue
-from siambench.components.component import Component, Provenance
+from siambench.components.component import Component
 from siambench.errors import DataError, DataMissingError, LostError
-from siambench.evaluation.scoring import Concatenated, Scores, evaluate_items, separated
+from siambench.evaluation.embedding import Concatenated
+from siambench.evaluation.scoring import Scores, evaluate_items, separated
 from siambench.execution import worker as units
 from siambench.execution.worker import execute
-from siambench.interfaces import Dataset
-from siambench.plugin import DatasetEntry, LossEntry, MetricEntry
-from siambench.records import record as records
-from siambench.spec import Context, Method, Unit
-from siambench.studies.plan import anchor_units
+from siambench.identity import canonical, to_json
+from siambench.interfaces import Dataset, EpochEnded, UnitEnded, UnitStarted
+from siambench.plugin import DatasetEntry, LossEntry, MetricEntry, ObserverEntry
+from siambench.records.openings import read_openings
+from siambench.records.record import read
+from siambench.records.running import running
+from siambench.spec import FEEDS, FORMS, Context, Listed, Method, Provenance
+from siambench.studies.plan import baseline_units
 from siambench.testing import synthetic_catalogue, synthetic_dataset, synthetic_study, synthetic_track
 from siambench.tracks.parts import Items
 from siambench.training import loop as training
@@ -83,9 +93,9 @@ def fresh_data():
     units._data.cache_clear()
 
 
-def study_of(catalogue, method="contrastive", miner="none", **changes):
+def study_of(catalogue, method="contrastive", miner="none", feed="classes", **changes):
     """A study on the tiny exam."""
-    return synthetic_study(Method(method, miner), track=synthetic_track(**changes), catalogue=catalogue)
+    return synthetic_study(Method(method, miner, feed), track=synthetic_track(**changes), catalogue=catalogue)
 
 
 def tune(study, fold=0):
@@ -99,8 +109,8 @@ def final(study, repetition=0, epoch=2):
 
 
 def run(unit, context=HERE):
-    """Execute a unit as an engine does: its document goes through JSON."""
-    return execute(json.loads(json.dumps(unit.to_json())), context)
+    """Execute a unit as an engine does: it is pickled on its way."""
+    return execute(*pickle.loads(pickle.dumps((unit, context))))
 
 
 # ---- results
@@ -109,7 +119,7 @@ def run(unit, context=HERE):
 @pytest.mark.parametrize("miner", ["none", "semihard", "distance-weighted"])
 @pytest.mark.parametrize("kind", ["tune", "final"])
 def test_a_unit_run_twice_gives_one_result(catalogue, kind, miner):
-    """Two runs of one unit agree in every digit of ``result``, whatever the global random state was."""
+    """Two runs of one unit agree in every digit of the outcome, whatever the global random state was."""
     study = study_of(catalogue, "triplet", miner)
     unit = tune(study) if kind == "tune" else final(study)
     torch.manual_seed(1)
@@ -118,9 +128,10 @@ def test_a_unit_run_twice_gives_one_result(catalogue, kind, miner):
     np.random.seed(2)  # noqa: NPY002  the state that must not matter
     second = run(unit)
 
-    assert json.dumps(first["result"]) == json.dumps(second["result"])
-    assert first["id"] == second["id"] == unit.id
-    assert first["result"]["state"] == "done"
+    assert first.outcome == second.outcome
+    assert canonical(to_json(first.outcome)) == canonical(to_json(second.outcome))
+    assert first.id == second.id == unit.id
+    assert first.outcome.state == "done"
 
 
 def test_a_unit_gives_the_same_result_in_another_process(catalogue):
@@ -130,14 +141,14 @@ def test_a_unit_gives_the_same_result_in_another_process(catalogue):
     unit = final(study)
     code = (
         "import json, sys\n"
-        "from siambench.spec import Context\n"
+        "from siambench.spec import Context, Unit\n"
         "from siambench.execution.worker import execute\n"
-        "json.dump(execute(json.load(sys.stdin), Context())['result'], sys.stdout)\n"
+        "json.dump(execute(Unit.from_json(sys.stdin.read()), Context()).to_json()['outcome'], sys.stdout)\n"
     )
 
     there = subprocess.run([sys.executable, "-c", code], input=json.dumps(unit.to_json()), capture_output=True, text=True, check=True)
 
-    assert json.dumps(run(unit)["result"]) == json.dumps(json.loads(there.stdout))
+    assert canonical(to_json(run(unit).outcome)) == canonical(json.loads(there.stdout))
 
 
 def test_seeds_matter(catalogue):
@@ -145,23 +156,25 @@ def test_seeds_matter(catalogue):
     study = study_of(catalogue)
     first, second = run(final(study, 0)), run(final(study, 1))
 
-    assert first["result"]["curve"] != second["result"]["curve"]
-    assert run(tune(study, 0))["result"]["curve"] != run(tune(study, 1))["result"]["curve"]
+    assert first.outcome.curve != second.outcome.curve
+    assert run(tune(study, 0)).outcome.curve != run(tune(study, 1)).outcome.curve
 
 
 def test_a_final_record_has_scores(catalogue):
-    """A final record holds every reported score, those per class, directions, and a curve without validation."""
+    """A final record holds every reported score, those per class, what the metrics are, and a curve without validation."""
     study = study_of(catalogue, metrics={"report": ["map@r", "recall@1", "eer", "one_shot_error"]})
-    result = run(final(study))["result"]
+    outcome = run(final(study)).outcome
 
-    assert set(result["scores"]) == {"map@r", "recall@1", "eer", "one_shot_error"}
-    assert all(isinstance(result["scores"][name], float) for name in ("map@r", "recall@1", "one_shot_error"))
-    assert result["directions"] == {"map@r": "max", "recall@1": "max", "eer": "min", "one_shot_error": "min"}
-    assert {name: len(values) for name, values in result["per_class"].items()} == {"map@r": 4, "recall@1": 4}
-    assert all("validation" not in epoch for epoch in result["curve"])
-    assert result["verdict"] == "ok"
-    assert result["error"] is None
-    assert result["repeat_rate"] == 0.0
+    assert set(outcome.scores) == {"map@r", "recall@1", "eer", "one_shot_error"}
+    assert all(isinstance(outcome.scores[name], float) for name in ("map@r", "recall@1", "one_shot_error"))
+    assert outcome.directions == {"map@r": "max", "recall@1": "max", "eer": "min", "one_shot_error": "min"}
+    assert dict.fromkeys(outcome.directions, (0.0, 1.0)) == outcome.ranges
+    assert outcome.over_pairs == ("eer",)
+    assert {name: len(values) for name, values in outcome.per_class.items()} == {"map@r": 4, "recall@1": 4}
+    assert all(epoch.validation is None for epoch in outcome.curve)
+    assert outcome.ended == "ok"
+    assert outcome.error is None
+    assert outcome.repeat_rate == 0.0
 
 
 def test_a_tune_record_has_no_test_scores(catalogue, tmp_path, monkeypatch):
@@ -180,20 +193,21 @@ def test_a_tune_record_has_no_test_scores(catalogue, tmp_path, monkeypatch):
     run(unit, context)  # digests of all images are taken when the data is loaded
     monkeypatch.setattr(Dataset, "__init__", watched)
     use(monkeypatch, synthetic_catalogue(one_shot_runs=2, noise=60.0))
-    units._data("synthetic", (), tuple(unit.data["split"].items()))
+    units._data("synthetic", (), unit.data.split)
     seen.clear()
 
-    result = run(unit, context)["result"]
+    outcome = run(unit, context).outcome
 
-    assert result["scores"] == {}
-    assert result["per_class"] == {}
-    assert [{"map@r"}, {"map@r"}] == [set(epoch["validation"]) for epoch in result["curve"]]
+    assert outcome.scores == {}
+    assert outcome.per_class == {}
+    assert outcome.class_queries is None
+    assert [{"map@r"}, {"map@r"}] == [set(epoch.validation) for epoch in outcome.curve]
     assert 0 < max(seen) < 24
     assert not (tmp_path / "openings.jsonl").exists()
 
 
 def test_each_opening_of_the_test_set_is_logged(catalogue, tmp_path):
-    """Every final unit and every anchor leaves one line with its identity, even if scoring then fails."""
+    """Every final unit leaves one line with its identity, even if scoring then fails, and so does a baseline."""
     log = tmp_path / "openings.jsonl"
     context = Context(openings=str(log))
     study = study_of(catalogue)
@@ -202,25 +216,38 @@ def test_each_opening_of_the_test_set_is_logged(catalogue, tmp_path):
         run(unit, context)
     broken = final(study_of(catalogue, metrics={"report": ["map@r", "nan"]}))
     run(broken, context)
+    raw = baseline_units(study, MADE_UP)[0]
+    run(raw, context)
 
-    lines = records.read_openings(log)
-    assert [line["unit"] for line in lines] == [one.id, other.id, one.id, broken.id]
+    lines = read_openings(log)
+    assert [line["unit"] for line in lines] == [one.id, other.id, one.id, broken.id, raw.id]
     assert {line["track"] for line in lines} == {"synthetic"}
-    assert {line["method"] for line in lines} == {"contrastive"}
-    assert lines[0]["study"] == study.key
+    assert [line["method"] for line in lines] == [*["contrastive"] * 4, "raw"]
+    assert [lines[0]["row"], lines[-1]["row"]] == [study.row, "baseline-raw"]
 
 
-def test_anchors_are_scored(catalogue):
-    """Raw pixels and the untrained backbone are scored without training; the untrained one follows its seed."""
+def test_baselines_are_scored(catalogue):
+    """The raw input and the untrained backbone are scored without training; the untrained one follows its seed."""
     study = study_of(catalogue)
-    raw, *untrained = anchor_units(study, "tests")
 
-    found = [run(unit)["result"] for unit in (raw, *untrained)]
+    found = [run(unit).outcome for unit in baseline_units(study, MADE_UP)]
 
-    assert [len(result["curve"]) for result in found] == [0, 0, 0]
-    assert all(result["scores"]["map@r"] is not None for result in found)
-    assert found[1]["scores"] != found[2]["scores"]
-    assert found[0]["repeat_rate"] is None
+    assert [len(outcome.curve) for outcome in found] == [0, 0, 0]
+    assert all(outcome.scores["map@r"] is not None for outcome in found)
+    assert found[1].scores != found[2].scores
+    assert found[0].repeat_rate is None
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("form", FORMS)
+def test_items_of_every_form_are_run_by_every_feed(monkeypatch, form, feed):
+    """Images, arrays and tokens, fed by classes, pairs, triplets or views: the unit is done, and so are the baselines beside it."""
+    catalogue = synthetic_catalogue(form=form)
+    use(monkeypatch, catalogue)
+    model = {"backbone": "bag", "options": {}} if form == "tokens" else {}
+    study = study_of(catalogue, feed=feed, model=model, training={"batch_size": 12})
+    for unit in (tune(study), final(study), *baseline_units(study, MADE_UP)):
+        assert run(unit).outcome.error is None
 
 
 # ---- failures are results
@@ -229,33 +256,33 @@ def test_anchors_are_scored(catalogue):
 def test_a_loss_that_raises_is_a_failed_unit(catalogue, tmp_path):
     """A loss with a bug gives a written record: failed, one line of what happened, the traceback in the telemetry."""
     record = run(final(study_of(catalogue, "raising")), Context(records=str(tmp_path)))
-    result = record["result"]
+    outcome = record.outcome
 
-    assert result["state"] == "failed"
-    assert result["verdict"] == "raised"
-    assert result["scores"] == {}
-    assert "ValueError: a bug in the loss" in result["error"]
-    assert "\n" not in result["error"]
-    assert "Traceback" in record["telemetry"]["traceback"]
-    assert record == records.read(tmp_path / f"{record['id']}.json")
+    assert outcome.state == "failed"
+    assert outcome.ended == "raised"
+    assert outcome.scores == {}
+    assert "ValueError: a bug in the loss" in outcome.error
+    assert "\n" not in outcome.error
+    assert "Traceback" in record.traceback
+    assert record == read(tmp_path / f"{record.id}.json")
 
 
 def test_a_loss_of_nan_has_diverged(catalogue):
-    """A loss that is not a number gives the verdict ``diverged``."""
-    result = run(tune(study_of(catalogue, "diverging")))["result"]
+    """A loss that is not a number ends as ``diverged``."""
+    outcome = run(tune(study_of(catalogue, "diverging"))).outcome
 
-    assert result["state"] == "failed"
-    assert result["verdict"] == "diverged"
-    assert "nan" in result["error"]
+    assert outcome.state == "failed"
+    assert outcome.ended == "diverged"
+    assert "nan" in outcome.error
 
 
 def test_embeddings_beyond_the_numbers_have_diverged(catalogue):
-    """A model whose weights leave the finite numbers gives the verdict ``diverged``, however it shows first."""
+    """A model whose weights leave the finite numbers ends as ``diverged``, however it shows first."""
     study = study_of(catalogue, "exploding", training={"optimiser": "sgd", "schedule": "constant"})
-    result = run(final(study))["result"]
+    outcome = run(final(study)).outcome
 
-    assert result["state"] == "failed"
-    assert result["verdict"] == "diverged"
+    assert outcome.state == "failed"
+    assert outcome.ended == "diverged"
 
 
 @pytest.mark.parametrize("miner", ["hard", "semihard", "multi-similarity", "distance-weighted"])
@@ -268,34 +295,34 @@ def test_divergence_is_recognised_under_a_miner(catalogue, miner):
     )
     unit = tune(study)
     params = {**unit.params, "optimiser.lr": 1e38, "loss.margin": 2.0, "miner.warmup": 0.0}
-    result = run(dataclasses.replace(unit, params=params))["result"]
+    outcome = run(dataclasses.replace(unit, params=params)).outcome
 
-    assert result["state"] == "failed"
-    assert result["verdict"] == "diverged", result["error"]
+    assert outcome.state == "failed"
+    assert outcome.ended == "diverged", outcome.error
 
 
 def test_a_broken_contract_is_a_failed_unit(catalogue):
     """A loss that gives no scalar has failed; it is its method's result, not the environment's."""
-    result = run(final(study_of(catalogue, "vector")))["result"]
+    outcome = run(final(study_of(catalogue, "vector"))).outcome
 
-    assert result["state"] == "failed"
-    assert "must return a scalar tensor" in result["error"]
+    assert outcome.state == "failed"
+    assert "must return a scalar tensor" in outcome.error
 
 
 def test_a_metric_that_is_no_number_is_a_failed_unit(catalogue, tmp_path):
     """A score that is not finite can be neither written nor compared: the unit has failed, and its record is there."""
     record = run(final(study_of(catalogue, metrics={"report": ["map@r", "nan"]})), Context(records=str(tmp_path)))
 
-    assert record["result"]["state"] == "failed"
-    assert record == records.read(tmp_path / f"{record['id']}.json")
+    assert record.outcome.state == "failed"
+    assert record == read(tmp_path / f"{record.id}.json")
 
 
 def test_a_batch_that_does_not_fit_is_a_failed_unit(catalogue):
     """A batch size that the method's layout cannot be cut from fails that method, with the numbers."""
-    result = run(tune(study_of(catalogue, training={"batch_size": 10})))["result"]
+    outcome = run(tune(study_of(catalogue, training={"batch_size": 10}))).outcome
 
-    assert result["state"] == "failed"
-    assert "batch of 10 images" in result["error"]
+    assert outcome.state == "failed"
+    assert "batch of 10 images" in outcome.error
 
 
 # ---- what the environment takes is no result
@@ -313,7 +340,7 @@ def test_running_out_of_memory_is_no_result(catalogue, tmp_path, loss):
 def test_other_data_than_planned_is_no_result(catalogue, tmp_path):
     """Data with another fingerprint than the unit was planned for is LostError, and leaves no record."""
     unit = tune(study_of(catalogue))
-    unit = dataclasses.replace(unit, data={**unit.data, "fingerprint": "0" * 64})
+    unit = dataclasses.replace(unit, data=dataclasses.replace(unit.data, fingerprint="0" * 64))
 
     with pytest.raises(LostError, match=r"fingerprint .* planned for 0000000000000000"):
         run(unit, Context(records=str(tmp_path)))
@@ -365,10 +392,38 @@ def test_a_component_that_is_not_installed_is_no_result(catalogue):
 def test_another_version_of_a_component_is_no_result(catalogue):
     """A worker whose loss is of another version than the unit was planned for loses it: its record would say something else."""
     unit = tune(study_of(catalogue))
-    planned = {**unit.components, "loss": "siambench 0.0.0"}
+    planned = {**unit.components, "loss": Provenance("siambench", "siambench", "0.0.0")}
 
     with pytest.raises(LostError, match=r"the loss contrastive is siambench .* here, the unit was planned for siambench 0\.0\.0"):
         run(dataclasses.replace(unit, components=planned))
+
+
+def test_another_version_may_be_asked_for(catalogue):
+    """Where components need not be the very ones, as when a row is reproduced, the unit runs and the record says which ran."""
+    unit = tune(study_of(catalogue))
+    planned = Provenance("siambench", "siambench", "0.0.0")
+    record = run(dataclasses.replace(unit, components={**unit.components, "loss": planned}), Context(exact=False))
+
+    assert record.outcome.state == "done"
+    assert planned == record.unit.components["loss"]
+    assert str(unit.components["loss"]) == record.telemetry["components"]["loss"]
+
+
+def test_another_list_of_pairs_is_no_result(catalogue, tmp_path):
+    """A list of verification pairs whose content is another than planned, or that is gone, loses a final unit; a tune unit needs none."""
+    listed = tmp_path / "pairs.txt"
+    listed.write_text("0 1 1\n")
+    study = study_of(catalogue)
+    scoring = dataclasses.replace(study.template.scoring, pairs=Listed("pairs.txt", "0" * 64))
+    context = Context(local={"pairs:pairs.txt": str(listed)})
+
+    with pytest.raises(LostError, match=r"pairs\.txt is not the list of pairs that the unit was planned with"):
+        run(dataclasses.replace(final(study), scoring=scoring), context)
+    listed.unlink()
+    with pytest.raises(LostError, match="FileNotFoundError"):
+        run(dataclasses.replace(final(study), scoring=scoring), context)
+    tuned = dataclasses.replace(tune(study), scoring=dataclasses.replace(scoring, metrics=("map@r",)))
+    assert run(tuned, context).outcome.state == "done"
 
 
 def test_a_local_file_that_is_gone_is_no_result(catalogue, tmp_path):
@@ -387,8 +442,8 @@ def test_a_record_is_written_under_its_id_and_nothing_else(catalogue, tmp_path):
     """The folder holds one whole file per unit, no temporary one, and the record is what was handed back."""
     record = run(tune(study_of(catalogue)), Context(records=str(tmp_path)))
 
-    assert [f"{record['id']}.json"] == [path.name for path in tmp_path.iterdir()]
-    assert record == records.read(tmp_path / f"{record['id']}.json")
+    assert [f"{record.id}.json"] == [path.name for path in tmp_path.iterdir()]
+    assert record == read(tmp_path / f"{record.id}.json")
 
 
 def test_where_the_folder_is_not_shared_a_record_is_handed_back_alone(catalogue, tmp_path):
@@ -396,38 +451,41 @@ def test_where_the_folder_is_not_shared_a_record_is_handed_back_alone(catalogue,
     there = tmp_path / "elsewhere"
     record = run(final(study_of(catalogue)), Context(records=str(there / "records"), openings=str(there / "openings.jsonl")))
 
-    assert "done" == record["result"]["state"]
+    assert "done" == record.outcome.state
     assert not there.exists()
 
 
-def test_a_worker_says_why_units_do_not_fit(catalogue, monkeypatch):
+def test_a_worker_says_why_units_do_not_fit(catalogue):
     """Asked beforehand, a worker with the very components has nothing to say; else it names the first that is missing or another."""
-    documents = [tune(study_of(catalogue)).to_json()]
-    use(monkeypatch, catalogue)
-    other = {**documents[0], "components": {**documents[0]["components"], "loss": "siambench 0.0.1"}}
-    missing = {**documents[0], "method": {**documents[0]["method"], "loss": "tripple"}}
+    unit = tune(study_of(catalogue))
+    other = dataclasses.replace(unit, components={**unit.components, "loss": Provenance("siambench", "siambench", "0.0.1")})
+    missing = dataclasses.replace(unit, method=Method("tripple"))
 
-    assert units.unfit(documents, HERE) is None
-    assert "the unit was planned for siambench 0.0.1" in units.unfit([*documents, other], HERE)
+    assert units.unfit([unit], HERE) is None
+    assert "the unit was planned for siambench 0.0.1" in units.unfit([unit, other], HERE)
     assert "unknown loss 'tripple', did you mean 'triplet'?" in units.unfit([missing], HERE)
+    assert units.unfit([unit], Context(observers=("jsonl:events.txt",))) is None
+    assert "unknown observer 'json', did you mean 'jsonl'?" in units.unfit([unit], Context(observers=("json:events.txt",)))
 
 
 def test_where_a_unit_runs_changes_nothing(catalogue, tmp_path):
-    """The context decides where records and logs go, and nothing in the result."""
+    """The context decides where records and logs go, and nothing in the outcome."""
     unit = final(study_of(catalogue))
     context = Context(records=str(tmp_path / "records"), openings=str(tmp_path / "log"), local={"other": "somewhere"})
 
-    assert run(unit)["result"] == run(unit, context)["result"]
+    assert run(unit).outcome == run(unit, context).outcome
 
 
 def test_telemetry_says_what_a_result_must_not(catalogue):
-    """Times, memory, host and versions stand in the telemetry, and no path or host in the result."""
+    """Times, memory, host, versions and the components that ran stand in the telemetry, and no path or host in unit or outcome."""
     record = run(tune(study_of(catalogue)))
 
-    assert {"data", "train", "embed", "evaluate"} == set(record["telemetry"]["seconds"])
-    assert all(seconds >= 0 for seconds in record["telemetry"]["seconds"].values())
-    assert record["telemetry"]["versions"]["torch"] == importlib.metadata.version("torch")
-    assert record["telemetry"]["host"] not in json.dumps(record["result"])
+    assert {"data", "train", "embed", "evaluate"} == set(record.telemetry["seconds"]) == set(record.phases)
+    assert all(seconds >= 0 for seconds in record.phases.values())
+    assert record.telemetry["versions"]["torch"] == importlib.metadata.version("torch")
+    assert {role: str(where) for role, where in record.unit.components.items()} == record.telemetry["components"]
+    document = record.to_json()
+    assert record.telemetry["host"] not in json.dumps([document["unit"], document["outcome"]])
 
 
 def test_what_a_loss_prints_does_not_reach_stdout(catalogue, capfd):
@@ -439,11 +497,185 @@ def test_what_a_loss_prints_does_not_reach_stdout(catalogue, capfd):
     assert "debugging" in captured.err
 
 
-def test_a_record_holds_its_whole_unit(catalogue):
+def test_a_record_holds_its_whole_unit(catalogue, tmp_path):
     """The unit is read back from its record, identical."""
     unit = final(study_of(catalogue))
+    run(unit, Context(records=str(tmp_path)))
 
-    assert unit == Unit.from_json(run(unit)["result"]["unit"])
+    assert unit == read(tmp_path / f"{unit.id}.json").unit
+
+
+# ---- what is told of a unit
+
+
+@pytest.fixture
+def observe(monkeypatch, catalogue):
+    """Let units find observers that call a function with each event; gives the context, and the list of what was heard."""
+
+    def install(**functions):
+        heard = []
+
+        class Watch:
+            def __init__(self, function):
+                self.function = function
+
+            def hear(self, event):
+                heard.append(event)
+                return self.function(event)
+
+            unit_started = epoch_ended = unit_ended = hear
+
+        entries = {name: ObserverEntry(lambda f=function: Watch(f), source="made up") for name, function in functions.items()}
+        observers = [Component("observers", name, entry, MADE_UP) for name, entry in entries.items()]
+        use(monkeypatch, Catalogue((*catalogue.components(), *observers), catalogue.plugins))
+        return Context(observers=tuple(functions)), heard
+
+    return install
+
+
+def nothing(event):
+    """Listen, and do nothing."""
+
+
+@pytest.mark.parametrize("kind", ["tune", "final"])
+def test_an_observer_is_told_of_a_unit_from_its_start_to_its_end(catalogue, observe, kind):
+    """It hears which unit begins, the figures of every epoch as the record holds them, and the outcome; times do not run back."""
+    context, heard = observe(watch=nothing)
+    study = study_of(catalogue)
+    unit = tune(study, 1) if kind == "tune" else final(study, 1)
+    record = run(unit, context)
+    started, *epochs, ended = heard
+
+    who = {"unit": unit.id, "label": unit.label}
+    facts = {"trial": 0, "fold": 1, "repetition": 0} if kind == "tune" else {"trial": 0, "fold": None, "repetition": 1}
+    assert UnitStarted(**who, track="synthetic", method="contrastive", kind=kind, params=unit.params, epochs=2, **facts) == started
+    curve = enumerate(record.outcome.curve, 1)
+    assert [EpochEnded(**who, epoch=n, epochs=2, figures=f, seconds=epochs[n - 1].seconds) for n, f in curve] == epochs
+    assert len(record.outcome.curve) == 2
+    assert UnitEnded(**who, outcome=record.outcome, seconds=ended.seconds) == ended
+    assert 0 < epochs[0].seconds <= epochs[1].seconds <= ended.seconds
+
+
+def test_a_baseline_has_no_epochs_and_the_reality_check_those_of_all_models(catalogue, observe, tmp_path):
+    """How many epochs there will be is told at the start, to observers and beside the records: 0, or those of all fold-models."""
+    watched = []
+
+    def look(event):
+        if isinstance(event, EpochEnded):
+            watched.extend(one.told.partition(": ")[2].partition(",")[0] for one in running(tmp_path))
+
+    context, heard = observe(watch=look)
+    study = study_of(catalogue, evaluation={"protocol": "reality-check"})
+    context = dataclasses.replace(context, running=str(tmp_path))
+    run(baseline_units(study, MADE_UP)[1], context)
+    assert [UnitStarted, UnitEnded] == [type(event) for event in heard]
+    assert 0 == heard[0].epochs
+    heard.clear()
+    run(final(study), context)
+    assert 4 == heard[0].epochs
+    assert [1, 2, 1, 2] == [event.figures.epoch for event in heard[1:-1]]
+    assert [1, 2, 3, 4] == [event.epoch for event in heard[1:-1]]
+    assert ["epoch 2 of 4", "epoch 3 of 4", "epoch 4 of 4", "evaluating"] == watched
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_failed_unit_is_told_as_it_is(catalogue, observe):
+    """Of a unit that fails the end is told, with why; of one that is lost nothing more."""
+    context, heard = observe(watch=nothing)
+    record = run(tune(study_of(catalogue, "raising")), context)
+    assert [UnitStarted, UnitEnded] == [type(event) for event in heard]
+    assert record.outcome == heard[-1].outcome
+    heard.clear()
+    with pytest.raises(LostError):
+        run(tune(study_of(catalogue, "greedy")), context)
+    assert [UnitStarted] == [type(event) for event in heard]
+
+
+def meddle(event):
+    """Draw, seed, and write into whatever can be written into."""
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002  the global state that must not matter
+    random.seed(3)
+    torch.rand(7)
+    for holder in (event, getattr(event, "figures", None), getattr(event, "outcome", None)):
+        for mapping in vars(holder).values() if holder is not None else ():
+            if isinstance(mapping, dict):
+                mapping.update(dict.fromkeys(mapping, 9.0), more=9.0)
+
+
+def fail_at(kind):
+    """Raise at one sort of event."""
+
+    def does(event):
+        if isinstance(event, kind):
+            raise RuntimeError(f"no more after {kind.__name__}")  # noqa: TRY004  not a matter of types
+
+    return does
+
+
+@pytest.mark.parametrize("kind", ["tune", "final"])
+@pytest.mark.parametrize("feed", FEEDS)
+def test_observers_change_no_outcome(catalogue, observe, kind, feed):
+    """With observers that draw, seed, write and raise, and with none, the outcome is the same to the last bit, whatever the feed."""
+    study = study_of(catalogue, feed=feed, training={"batch_size": 12})
+    unit = tune(study) if kind == "tune" else final(study)
+    alone = run(unit)
+    broken = {f"broken-{number}": fail_at(event) for number, event in enumerate((UnitStarted, EpochEnded, UnitEnded))}
+    context, heard = observe(meddle=meddle, **broken)
+    watched = run(unit, context)
+
+    assert alone.outcome.error is None
+    assert canonical(to_json(alone.outcome)) == canonical(to_json(watched.outcome))
+    assert alone.to_json()["outcome_digest"] == watched.to_json()["outcome_digest"]
+    assert alone.id == watched.id
+    # Each hears until it raises: 4 events of the unit, or the first 1, 2 or 4 of them.
+    assert 4 + 1 + 2 + 4 == len(heard)
+    errors = {name: told["error"] for name, told in watched.observers.items()}
+    expected = {f"broken-{n}": f"RuntimeError: no more after {e}" for n, e in enumerate(("UnitStarted", "EpochEnded", "UnitEnded"))}
+    assert {"meddle": None, **expected} == errors
+
+
+def test_what_observers_gather_stands_in_the_telemetry(catalogue, observe, tmp_path):
+    """What `unit_ended` returns is written with the record, outside the outcome, with what the observer took."""
+    context, _ = observe(watch=lambda event: {"scores": 1} if isinstance(event, UnitEnded) else None, other=nothing)
+    record = run(final(study_of(catalogue)), dataclasses.replace(context, records=str(tmp_path)))
+    kept = read(tmp_path / f"{record.id}.json")
+
+    assert record == kept
+    assert {"scores": 1} == kept.observers["watch"]["gathered"]
+    assert {"seconds", "error", "gathered"} == set(kept.observers["other"])
+    assert kept.observers["other"]["gathered"] is None
+    assert "watch" not in json.dumps(kept.to_json()["outcome"])
+    assert "observers" not in run(final(study_of(catalogue))).telemetry
+
+
+def test_an_observer_that_is_not_installed_is_no_result(catalogue):
+    """A worker without an observer that was asked for loses the unit: it would go unwatched otherwise."""
+    with pytest.raises(LostError, match="unknown observer 'watch'"):
+        run(tune(study_of(catalogue)), Context(observers=("watch",)))
+
+
+def test_an_observer_writes_lines_of_what_happens(catalogue, tmp_path):
+    """`jsonl:PATH` appends a line of JSON per event of each unit."""
+    study = study_of(catalogue)
+    context = Context(observers=(f"jsonl:{tmp_path / 'events.jsonl'}",))
+    for unit in (tune(study), final(study)):
+        run(unit, context)
+    lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+
+    assert ["unit_started", "epoch_ended", "epoch_ended", "unit_ended"] * 2 == [line["event"] for line in lines]
+    assert [tune(study).id] * 4 + [final(study).id] * 4 == [line["unit"] for line in lines]
+    assert run(final(study)).outcome.scores == lines[-1]["scores"]
+
+
+def test_what_an_observer_prints_does_not_reach_stdout(catalogue, observe, capfd):
+    """An observer that prints writes to stderr."""
+    context, _ = observe(watch=lambda event: print("seen"))  # noqa: T201  what a stranger's observer does
+    run(tune(study_of(catalogue)), context)
+
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("seen") == 4
 
 
 # ---- protocols and ways of scoring
@@ -452,11 +684,11 @@ def test_a_record_holds_its_whole_unit(catalogue):
 def test_the_reality_check_trains_a_model_per_fold(catalogue):
     """Its scores are the means over the fold-models, and those of their concatenated embeddings stand beside them."""
     study = study_of(catalogue, evaluation={"protocol": "reality-check"}, metrics={"primary": "map@r", "report": ["map@r", "recall@1"]})
-    found = run(final(study))["result"]
+    found = run(final(study)).outcome
 
-    assert set(found["scores"]) == {"map@r", "recall@1", "concatenated:map@r", "concatenated:recall@1"}
-    assert [line["epoch"] for line in found["curve"]] == [1, 2, 1, 2]
-    assert found["scores"] == run(final(study))["result"]["scores"]
+    assert set(found.scores) == {"map@r", "recall@1", "concatenated:map@r", "concatenated:recall@1"}
+    assert [line.epoch for line in found.curve] == [1, 2, 1, 2]
+    assert found.scores == run(final(study)).outcome.scores
 
 
 def test_separated_scores_are_those_of_the_models_alone(catalogue, monkeypatch):
@@ -469,14 +701,14 @@ def test_separated_scores_are_those_of_the_models_alone(catalogue, monkeypatch):
         return seen[-1]
 
     monkeypatch.setattr(units, "evaluate_items", watch)
-    found = run(final(study))["result"]
+    found = run(final(study)).outcome
 
     *alone, together = seen
     assert len(alone) == 2
     assert alone[0].scores["map@r"] != alone[1].scores["map@r"]
-    assert found["scores"]["map@r"] == pytest.approx((alone[0].scores["map@r"] + alone[1].scores["map@r"]) / 2)
-    assert found["scores"]["concatenated:map@r"] == together.scores["map@r"]
-    for own, first, second in zip(found["per_class"]["map@r"], alone[0].per_class["map@r"], alone[1].per_class["map@r"], strict=True):
+    assert found.scores["map@r"] == pytest.approx((alone[0].scores["map@r"] + alone[1].scores["map@r"]) / 2)
+    assert found.scores["concatenated:map@r"] == together.scores["map@r"]
+    for own, first, second in zip(found.per_class["map@r"], alone[0].per_class["map@r"], alone[1].per_class["map@r"], strict=True):
         assert own == pytest.approx((first + second) / 2, abs=1e-6)
 
 
@@ -493,7 +725,7 @@ def test_fold_models_never_see_their_validation_classes(catalogue, monkeypatch):
     unit = final(study)
     run(unit)
     dataset = catalogue.dataset("synthetic", {})
-    split = units.cut(dataset, unit.data["split"])
+    split = units.cut(dataset, unit.data.split)
 
     assert [training.tolist() for training, _ in split.folds] == [indices for indices, _ in seen]
     assert len({seed for _, seed in seen} | {unit.seeds["weights"]}) == 3
@@ -542,17 +774,20 @@ def test_the_arithmetic_of_the_reality_check_on_made_up_embeddings():
 
 def test_a_metric_that_one_fold_lacks_has_no_mean():
     """Where a metric does not apply to one of the models it has no separated score, rather than one over fewer models."""
-    parts = [Scores({"a": 0.5, "b": None}, {"a": [0.5, None]}, [2, 0], {}), Scores({"a": 0.7, "b": 0.1}, {"a": [0.7, None]}, [2, 0], {})]
+    parts = [
+        Scores({"a": 0.5, "b": None}, {"a": (0.5, None)}, (2, 0), {}),
+        Scores({"a": 0.7, "b": 0.1}, {"a": (0.7, None)}, (2, 0), {}),
+    ]
 
     assert separated(parts).scores == {"a": pytest.approx(0.6), "b": None}
-    assert separated(parts).per_class == {"a": [pytest.approx(0.6), None]}
+    assert separated(parts).per_class == {"a": (pytest.approx(0.6), None)}
 
 
 def test_the_distance_of_the_track_is_the_one_that_scores(catalogue):
     """Under the euclidean distance a unit scores embeddings as they are, under the cosine at unit length."""
     report = {"primary": "map@r", "report": ["map@r", "negative_distance"]}
-    cosine = run(final(study_of(catalogue, metrics=report)))["result"]["scores"]
-    euclid = run(final(study_of(catalogue, metrics=report, evaluation={"distance": "euclidean"})))["result"]["scores"]
+    cosine = run(final(study_of(catalogue, metrics=report))).outcome.scores
+    euclid = run(final(study_of(catalogue, metrics=report, evaluation={"distance": "euclidean"}))).outcome.scores
 
     assert cosine["negative_distance"] <= 2.0
     assert cosine["negative_distance"] != euclid["negative_distance"]
@@ -561,35 +796,35 @@ def test_the_distance_of_the_track_is_the_one_that_scores(catalogue):
 
 def test_a_final_record_counts_the_queries_of_each_class(catalogue):
     """Each test class has as many scored queries as it has images with a positive."""
-    found = run(final(study_of(catalogue)))["result"]
+    found = run(final(study_of(catalogue))).outcome
 
-    assert found["class_queries"] == [6, 6, 6, 6]
-    assert len(found["per_class"]["map@r"]) == 4
+    assert found.class_queries == (6, 6, 6, 6)
+    assert len(found.per_class["map@r"]) == 4
 
 
 def test_turned_classes_are_trained_on_where_the_track_says_so(catalogue, monkeypatch):
     """With `rotate_classes` a loss is built for four times the classes; scores are of the unturned test items."""
     seen = []
 
-    def watch(unit, entry, num_classes, build=training._build_loss):
-        seen.append(num_classes)
-        return build(unit, entry, num_classes)
+    def watch(entry, params, build=training.build_loss, **options):
+        seen.append(options["num_classes"])
+        return build(entry, params, **options)
 
-    monkeypatch.setattr(training, "_build_loss", watch)
-    plain = run(final(study_of(catalogue, "proxy-anchor")))["result"]
-    turned = run(final(study_of(catalogue, "proxy-anchor", training={"rotate_classes": True})))["result"]
+    monkeypatch.setattr(training, "build_loss", watch)
+    plain = run(final(study_of(catalogue, "proxy-anchor"))).outcome
+    turned = run(final(study_of(catalogue, "proxy-anchor", training={"rotate_classes": True}))).outcome
 
     assert seen == [4, 16]
-    assert plain["class_queries"] == turned["class_queries"]
-    assert plain["scores"] != turned["scores"]
+    assert plain.class_queries == turned.class_queries
+    assert plain.scores != turned.scores
 
 
 def test_pretrained_features_are_scored_without_a_head(catalogue):
-    """The anchor `pretrained` scores the trunk's features as they are: no weight is drawn for it."""
+    """The baseline `pretrained` scores the trunk's features as they are: no weight is drawn for it."""
     study = study_of(catalogue)
-    plain = anchor_units(study, "h")[1]
-    unit = dataclasses.replace(plain, method=Method("pretrained"), study="anchor-pretrained", repetition=0)
-    found = run(unit)["result"]
+    plain = baseline_units(study, MADE_UP)[1]
+    unit = dataclasses.replace(plain, method=Method("pretrained"), row="baseline-pretrained", repetition=0)
+    found = run(unit).outcome
 
-    assert found["state"] == "done"
-    assert found["scores"]["map@r"] != run(plain)["result"]["scores"]["map@r"]
+    assert found.state == "done"
+    assert found.scores["map@r"] != run(plain).outcome.scores["map@r"]

@@ -1,5 +1,6 @@
 """Lists of verification pairs: LFW's form, a table, what the names in them mean, and a whole exam on a list."""
 
+import hashlib
 import itertools
 import json
 import math
@@ -17,6 +18,8 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from siambench.errors import MetricError
 from siambench.metrics import NamedPairs, parse_pairs, resolve_pairs
+from siambench.records.folder import Folder
+from siambench.spec import Listed, Method
 
 FOLDS, EACH = 3, 2
 PEOPLE = [f"Person_{letter}" for letter in "ABCDEF"]
@@ -297,13 +300,12 @@ def run(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    """The exam, sat by one method: its folder, the printed document and the results of the units."""
+    """The exam, sat by one method: its folder, the printed document and the records of the units."""
     folder = tmp_path_factory.mktemp("faces")
     exam(folder)
     done = run(folder, "--jobs", "1", "--json")
     assert 0 == done.returncode, done.stderr
-    found = [json.loads(path.read_text())["result"] for path in (folder / "siambench-runs" / "faces" / "records").glob("*.json")]
-    return folder, json.loads(done.stdout), found
+    return folder, json.loads(done.stdout), Folder(folder / "siambench-runs" / "faces").read().records
 
 
 def similarities(folder, rows):
@@ -318,7 +320,7 @@ def similarities(folder, rows):
 
 @pytest.mark.slow
 def test_an_exam_on_a_list_is_scored_on_its_pairs(ran):
-    """The raw anchor's verification scores are those of the listed pairs, computed from the image files by numpy and sklearn."""
+    """The raw baseline's verification scores are those of the listed pairs, computed from the image files by numpy and sklearn."""
     folder, _, found = ran
     similarity, same = similarities(folder, listed())
     fold = np.array([row[-1] for row in listed()])
@@ -331,40 +333,40 @@ def test_an_exam_on_a_list_is_scored_on_its_pairs(ran):
         accuracies.append(np.mean((similarity[~others] >= best) == same[~others]))
     accepted, caught, _ = roc_curve(same, similarity, drop_intermediate=False)
 
-    raw = next(result for result in found if result["unit"]["method"]["loss"] == "raw")
+    raw = next(record.outcome for record in found if record.unit.method.baseline == "raw")
 
-    assert np.mean(accuracies) == pytest.approx(raw["scores"]["verification_accuracy"], abs=1e-9)
-    assert np.std(accuracies, ddof=1) / math.sqrt(2) == pytest.approx(raw["notes"]["verification_accuracy_se"], abs=1e-9)
-    assert roc_auc_score(same, similarity) == pytest.approx(raw["scores"]["roc_auc"], abs=1e-9)
-    assert np.interp(0.0, accepted - (1 - caught), accepted) == pytest.approx(raw["scores"]["eer"], abs=1e-9)
-    assert 0.5 < raw["scores"]["roc_auc"] < 1
-    assert raw["scores"]["tar@1e-1"] is None
-    assert "there are 12" in raw["notes"]["tar@0.1"]
+    assert np.mean(accuracies) == pytest.approx(raw.scores["verification_accuracy"], abs=1e-9)
+    assert np.std(accuracies, ddof=1) / math.sqrt(2) == pytest.approx(raw.notes["verification_accuracy_se"], abs=1e-9)
+    assert roc_auc_score(same, similarity) == pytest.approx(raw.scores["roc_auc"], abs=1e-9)
+    assert np.interp(0.0, accepted - (1 - caught), accepted) == pytest.approx(raw.scores["eer"], abs=1e-9)
+    assert 0.5 < raw.scores["roc_auc"] < 1
+    assert raw.scores["tar@1e-1"] is None
+    assert "there are 12" in raw.notes["tar@0.1"]
 
 
 @pytest.mark.slow
 def test_verification_may_be_what_tuning_watches(ran):
     """With verification accuracy as the primary metric every trial has a value, and the row is ranked and ordered by it."""
-    _, document, found = ran
+    folder, document, found = ran
     row = document["rows"][0]
-    finals = [
-        r["scores"]["verification_accuracy"] for r in found if r["unit"]["kind"] == "final" and r["unit"]["method"]["loss"] == "contrastive"
-    ]
-    tuned = [point["validation"]["verification_accuracy"] for r in found if r["unit"]["kind"] == "tune" for point in r["curve"]]
+    method = Method("contrastive")
+    finals = [r.outcome.scores["verification_accuracy"] for r in found if (r.unit.kind, r.unit.method) == ("final", method)]
+    tuned = [epoch.validation["verification_accuracy"] for r in found if r.unit.kind == "tune" for epoch in r.outcome.curve]
 
     assert {"done": 9, "failed": 0, "lost": 0} == {key: document["units"][key] for key in ("done", "failed", "lost")}
     assert 2 * 2 * 2 == len(tuned)
     assert all(0 <= value <= 1 for value in tuned)
     assert ("contrastive", [1, 1], 2) == (row["method"], row["rank"], row["trials"])
     assert sum(finals) / 2 == pytest.approx(row["scores"]["verification_accuracy"]["mean"], abs=1e-12)
-    assert {"pairs.txt"} == {r["unit"]["evaluation"]["pairs"] for r in found}
+    digest = hashlib.sha256((folder / "track" / "pairs.txt").read_bytes()).hexdigest()
+    assert {Listed("pairs.txt", digest)} == {r.unit.scoring.pairs for r in found}
 
 
 @pytest.mark.slow
 def test_another_list_is_another_exam(ran):
     """The list's content belongs to the identity of the units: edited, the units that score it are no longer cached."""
     folder, document, found = ran
-    finals = sum(result["unit"]["kind"] == "final" for result in found)
+    finals = sum(record.unit.kind == "final" for record in found)
     path = folder / "track" / "pairs.txt"
     before = path.read_text()
     path.write_text(before.replace("\t1\t2\n", "\t1\t3\n", 1))
@@ -385,12 +387,12 @@ def test_another_list_is_another_exam(ran):
     ],
     ids=["missing", "a training image"],
 )
-def test_a_list_that_does_not_fit_ends_the_run_before_it_begins(tmp_path, change, words):
+def test_a_list_that_does_not_fit_ends_the_run_before_it_begins(siambench, tmp_path, change, words):
     """A missing list, or one that names a training image exits 4 with one sentence, and nothing is trained."""
     exam(tmp_path)
     change(tmp_path / "track" / "pairs.txt")
 
-    done = run(tmp_path, "--json")
+    done = siambench("run", "--track", "track", "--loss", "contrastive", "--json", cwd=tmp_path)
 
     assert 4 == done.returncode
     assert "" == done.stdout

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plugin_packages import ENTRY, EXTRAS, GOOD, ROGUES, CommandLine, install, pyproject, write
+from plugin_packages import ENTRY, EXTRAS, GOOD, OBSERVED, ROGUES, CommandLine, install, pyproject, write
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +16,13 @@ def extras(tmp_path_factory) -> Path:
     """A plugin package that brings a loss, a miner, a data set and a backbone, installed from its wheel."""
     folder = tmp_path_factory.mktemp("extras")
     return install(write(folder / "source", EXTRAS), folder / "site")
+
+
+@pytest.fixture(scope="session")
+def forms(tmp_path_factory) -> Path:
+    """A plugin package that brings a data set of arrays, one of tokens, observers and formats, installed from its wheel."""
+    folder = tmp_path_factory.mktemp("forms")
+    return install(write(folder / "source", OBSERVED), folder / "site")
 
 
 @pytest.fixture(scope="session")

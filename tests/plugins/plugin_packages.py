@@ -174,6 +174,107 @@ def flat(input_shape, width):
 }
 
 
+OBSERVED = {
+    "pyproject.toml": pyproject("exam-forms", "2.0.1", {"forms": "exam_forms"}),
+    "src/exam_forms/__init__.py": """
+from siambench.plugin import DatasetEntry, FormatEntry, ObserverEntry, hookimpl
+
+
+def waves(length):
+    from exam_forms.data import waves
+
+    return waves(length)
+
+
+def notes():
+    from exam_forms.data import notes
+
+    return notes()
+
+
+class Tally:
+    def __init__(self, argument):
+        self.heard = [argument]
+
+    def unit_started(self, event):
+        self.heard.append(event.label)
+
+    def epoch_ended(self, event):
+        self.heard.append(event.figures.epoch)
+
+    def unit_ended(self, event):
+        return {"heard": [*self.heard, event.outcome.state]}
+
+
+class Grumbles:
+    def epoch_ended(self, event):
+        import numpy as np
+        import random
+        import torch
+
+        torch.manual_seed(0), np.random.seed(0), random.seed(0)
+        raise RuntimeError("not another epoch")
+
+
+def tsv(table):
+    print("a format that talks")
+    lines = [table.flat[0].keys(), *(row.values() for row in table.flat)]
+    return "".join("\\t".join(map(str, line)) + "\\n" for line in lines)
+
+
+def breaks(table):
+    return table.no_such_thing
+
+
+@hookimpl
+def siambench_datasets():
+    return {
+        "waves": DatasetEntry(waves, source="drawn by a loop", defaults={"length": 24}, augment={"jitter": 0.01}),
+        "notes": DatasetEntry(notes, source="drawn by a loop", augment={"drop": 0.1}),
+    }
+
+
+@hookimpl
+def siambench_observers():
+    return {"tally": ObserverEntry(Tally, source="ours"), "grumbles": ObserverEntry(Grumbles, source="ours")}
+
+
+@hookimpl
+def siambench_formats():
+    return {
+        "tsv": FormatEntry(tsv, source="values between tabs"),
+        "breaks": FormatEntry(breaks, source="ours"),
+        "number": FormatEntry(lambda table: 3, source="ours"),
+    }
+""",
+    "src/exam_forms/data.py": """
+import numpy as np
+from siambench.data.tokens import hashed_words
+from siambench.interfaces import Dataset
+
+LABELS = np.repeat(np.arange(8), 6)
+NAMES = [f"class {label}" for label in range(8)]
+
+
+def waves(length):
+    generator = np.random.default_rng(8)
+    shift = generator.random((len(LABELS), 2, 1))
+    arrays = np.sin((1 + LABELS[:, None, None]) * np.linspace(0, 3, length) + shift).astype(np.float32)
+    return Dataset(labels=LABELS, read=lambda indices: arrays[indices], shape=(2, length), class_names=NAMES, form="arrays")
+
+
+def notes():
+    generator = np.random.default_rng(9)
+    texts = [" ".join([f"word{label}", *(f"other{number}" for number in generator.integers(0, 40, size=4))]) for label in LABELS]
+    tokens = hashed_words(texts, vocabulary=500, length=6)
+    return Dataset(
+        labels=LABELS, read=lambda indices: tokens[indices], shape=(6,), class_names=NAMES, form="tokens", vocabulary=500
+    )
+""",
+}
+"""A package that brings a data set of arrays, one of tokens, observers and formats, of which some break."""
+
+
 ENTRY = 'LossEntry(lambda margin=0.1: None, source="ours", space={{"margin": Float(0.0, 1.0)}}, defaults={{"margin": {default}}})'
 GOOD = "from siambench.plugin import Float, LossEntry, MinerEntry, hookimpl\n"
 ROGUES = {
@@ -187,6 +288,12 @@ ROGUES = {
     "mixes": f'{GOOD}\n@hookimpl\ndef siambench_miners():\n    return {{"mixed": {ENTRY.format(default=0.5)}}}\n',
     "strays": f'{GOOD}\n@hookimpl\ndef siambench_losses():\n    return {{"stray": {ENTRY.format(default=1.5)}}}\n',
     "misnames": f'{GOOD}\n@hookimpl\ndef siambench_losses():\n    return {{"two words": {ENTRY.format(default=0.5)}}}\n',
+    "poses": f'{GOOD}\n@hookimpl\ndef siambench_losses():\n    return {{"untrained": {ENTRY.format(default=0.5)}}}\n',
+    "exposes": f"""{GOOD.replace("Float", "DatasetEntry, Float")}
+@hookimpl
+def siambench_datasets():
+    return {{"fine": DatasetEntry(lambda: 3, source="ours"), "raw": DatasetEntry(lambda: 3, source="ours")}}
+""",
     "asks": f"{GOOD}\n@hookimpl\ndef siambench_losses(catalogue):\n    return {{}}\n",
     "drops": f"""{GOOD.replace("Float", "DatasetEntry, Float")}
 def missing():

@@ -4,6 +4,11 @@ import json
 
 import pytest
 from plugin_packages import ROGUES
+from shared import plugin_folder
+
+from siambench.components.catalogue import Catalogue
+from siambench.components.hookspecs import ENTRY_OF, KINDS
+from siambench.spec import NO_MINER, RESERVED
 
 REASONS = {
     "raises": "RuntimeError: no such luck",
@@ -14,6 +19,8 @@ REASONS = {
     "mixes": "siambench_miners must map 'mixed' to a MinerEntry, got LossEntry",
     "strays": "default 1.5 of 'margin' lies outside its space",
     "misnames": "'two words' is no name for a component",
+    "poses": "'untrained' means something to siambench: loss 'untrained' needs another name",
+    "exposes": "'raw' means something to siambench: data set 'raw' needs another name",
     "asks": "catalogue",
     "paints": "owned",
 }
@@ -32,6 +39,29 @@ def test_a_broken_plugin_is_listed_as_failed_with_its_reason(listed, plugin):
     assert (found["distribution"], found["version"], found["status"]) == ("rogue-extras", "0.9", "failed")
     assert REASONS[plugin] in found["error"]
     assert found["components"] == []
+
+
+@pytest.mark.parametrize("name", RESERVED)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_name_that_means_something_to_siambench_is_refused_when_a_plugin_is_loaded(tmp_path, monkeypatch, kind, name):
+    """No component of any kind may be called raw, untrained, pretrained or none: its plugin fails to load, and the sentence names it."""
+    plugin = f"takes-{kind}-{name}"
+    body = f'return {{"{name}": {ENTRY_OF[kind].__name__}(lambda: 3, source="ours")}}'
+    monkeypatch.syspath_prepend(plugin_folder(tmp_path, plugin, "", body, hook=kind))
+    catalogue = Catalogue.load({"SIAMBENCH_PLUGINS": plugin})
+    found = {status.plugin: status for status in catalogue.plugins}[plugin]
+
+    assert found.components == ()
+    assert f"PluginError: {name!r} means something to siambench: " in found.error
+    assert found.error.endswith(f" {name!r} needs another name")
+    assert {component.provenance.plugin for component in catalogue.components()} == {"siambench"}
+
+
+def test_the_miner_that_stands_for_none_is_siambenchs_own():
+    """Among what ships, the one reserved name that is a component is the miner none."""
+    found = [(c.kind, c.name) for c in Catalogue.load({"SIAMBENCH_PLUGINS": ""}).components() if c.name in RESERVED]
+
+    assert found == [("miners", NO_MINER)]
 
 
 def test_every_way_to_break_a_plugin_has_its_reason():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from plugin_packages import install, pyproject, write
+from shared import records_of
+
+from siambench.records.openings import read_openings
 
 FILES = {
     "pyproject.toml": pyproject("exam-engines", "0.3", {"engines": "exam_engines"}),
@@ -14,8 +15,8 @@ from siambench.plugin import EngineEntry, hookimpl
 
 
 class Here:
-    def __init__(self, function, address):
-        self.function, self.address, self.waiting = function, address, []
+    def __init__(self, function, address, loses, speed):
+        self.function, self.address, self.loses, self.speed, self.waiting = function, address, loses, speed, []
 
     def submit(self, key, unit, context):
         self.waiting.append((key, unit, context))
@@ -23,11 +24,13 @@ class Here:
     def wait(self, seconds):
         import dataclasses
 
-        from siambench.interfaces import Finished
+        from siambench.interfaces import Finished, Lost
 
         found, self.waiting = self.waiting, []
+        if self.loses:
+            return [Lost(key, "it was thrown away") for key, *_ in found]
         away = {"records": "/no/such/records", "openings": "/no/such/log"} if self.address == "far" else {}
-        return [Finished(key, self.function(unit, dataclasses.replace(context, **away)), None) for key, unit, context in found]
+        return [Finished(key, self.function(unit, dataclasses.replace(context, **away))) for key, unit, context in found]
 
     def cancel(self):
         dropped, self.waiting = [key for key, *_ in self.waiting], []
@@ -37,11 +40,11 @@ class Here:
         pass
 
     def describe(self):
-        return "here"
+        return f"here, at speed {self.speed!r}"
 
 
-def here(function, address="near"):
-    return Here(function, address)
+def here(function, address="near", loses=False, speed=1.5):
+    return Here(function, address, loses, speed)
 
 
 def breaks(function):
@@ -69,9 +72,9 @@ def engines(tmp_path_factory):
 
 
 def left_by(folder):
-    found = {path.name: json.loads(path.read_text())["result"] for path in sorted(folder.rglob("records/*.json"))}
-    (log,) = folder.rglob("test-openings.jsonl")
-    return found, sorted(json.loads(line)["unit"] for line in log.read_text().split())
+    (records,) = folder.rglob("records")
+    openings = read_openings(records.parent / "test-openings.jsonl")
+    return records_of(records), sorted(line["unit"] for line in openings)
 
 
 @pytest.mark.slow
@@ -97,6 +100,15 @@ def test_a_plugins_engine_runs_the_units(command_line, engines):
         (("--engine", "here", "--memory-limit", "900"), "does not take --memory-limit; of the options for engines it takes: --address"),
         (("--engine", "breaks"), "the engine 'breaks' of exam-engines 0.3 cannot be started: RuntimeError: no such luck"),
         (("--engine", "nothing"), "the engine 'nothing' of exam-engines 0.3 must give a siambench.interfaces.Engine, got int"),
+        (("--engine", "here", "--engine-option", "speed"), "--engine-option takes KEY=VALUE, got 'speed'"),
+        (
+            ("--engine", "here", "--engine-option", "sped=3"),
+            "the engine 'here' has no option 'sped', did you mean 'speed'?; options of its own: loses, speed",
+        ),
+        (("--engine", "here", "--engine-option", "speed=fast"), "--engine-option speed of 'here' is a number, got 'fast'"),
+        (("--engine", "here", "--engine-option", "speed=nan"), "--engine-option speed of 'here' must be finite, got 'nan'"),
+        (("--engine", "here", "--engine-option", "loses=3"), "--engine-option loses of 'here' is true or false, got '3'"),
+        (("--engine", "here", "--engine-option", "address=far"), "the engine 'here' has no option 'address'"),
         (("--engine", "dask", "--address", "here"), "is tcp://host:port of a scheduler, or local, got 'here'"),
     ],
 )
@@ -107,3 +119,14 @@ def test_what_cannot_be_had_exits_4_with_a_sentence(command_line, engines, argum
     assert (result.returncode, result.stdout) == (4, "")
     assert sentence in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_an_engine_is_given_its_own_options(command_line, engines):
+    """`--engine-option` reaches the factory as a value of its default's type; units that the engine loses are lost, and the run exits 1."""
+    options = ("--engine", "here", "--engine-option", "speed=3", "--engine-option", "loses=true")
+    result = command_line(*RUN, "--out", "options", *options, plugins=(engines,))
+
+    assert result.returncode == 1, result.stderr
+    assert "0 done · 0 cached · 0 failed · " in result.stderr
+    assert "it was thrown away" in result.stderr
+    assert "engine: here, at speed 3.0" in (command_line.folder / "options" / "siambench.log").read_text()

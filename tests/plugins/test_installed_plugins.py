@@ -5,6 +5,9 @@ import json
 import pytest
 from plugin_packages import TINY
 
+from siambench.records.record import read
+from siambench.spec import Provenance
+
 BY_NAME = ("run", "--loss", "plain-hinge", "--miner", "first-triplets", "--dataset", "stripes", "--backbone", "flat", *TINY)
 OURS = ["backbones:flat", "datasets:stripes", "losses:plain-hinge", "miners:first-triplets"]
 
@@ -68,12 +71,14 @@ def test_a_record_says_which_distribution_each_component_came_from(sat, command_
     """Every record of the trained method carries distribution and version of the plugin's components."""
     assert sat.returncode == 0, sat.stderr
     paths = list((command_line.folder / "sat").rglob("records/*.json"))
-    units = [json.loads(path.read_text(encoding="utf-8"))["result"]["unit"] for path in paths]
-    trained = [unit["components"] for unit in units if unit["method"]["loss"] == "plain-hinge"]
+    units = [record.unit for record in map(read, paths)]
+    trained = [unit.components for unit in units if unit.method.loss == "plain-hinge"]
 
     assert len(trained) == 3
-    assert {unit[part] for unit in trained for part in ("loss", "miner", "dataset", "backbone")} == {"exam-extras 1.2.3"}
-    assert all(unit["sampler"].startswith("siambench ") for unit in trained)
+    assert {found[part] for found in trained for part in ("loss", "miner", "dataset", "backbone")} == {
+        Provenance("extras", "exam-extras", "1.2.3", None)
+    }
+    assert {(found["sampler"].plugin, found["sampler"].distribution) for found in trained} == {("siambench", "siambench")}
 
 
 def test_the_same_command_runs_nothing_twice(sat, command_line, extras):

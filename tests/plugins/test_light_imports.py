@@ -14,11 +14,15 @@ COMMANDS = [
     ("show", "loss", "triplet"),
     ("show", "engine", "dask"),
     ("show", "backbone", "resnet18", "--json"),
+    ("show", "observer", "jsonl"),
+    ("show", "format", "csv", "--json"),
     ("show", "loss", "plain-hinge"),
     ("tracks",),
     ("tracks", "--json"),
     ("leaderboard",),
     ("leaderboard", "--format", "json"),
+    ("leaderboard", "--format", "md"),
+    ("leaderboard", "--format", "csv"),
 ]
 CODE = """
 import sys

@@ -178,7 +178,7 @@ def planned(spec):
 
 
 def test_an_unchanged_file_is_served_from_its_records(grid, command_line):
-    """The same text meets its records again, in whichever folder it is: all five units, the two anchors included, are there."""
+    """The same text meets its records again, in whichever folder it is: all five units, the two baselines included, are there."""
     assert grid.returncode == 0, grid.stderr
     moved = write(command_line.folder / "moved", {"losses.py": (command_line.folder / "losses.py").read_text()})
 
@@ -188,7 +188,7 @@ def test_an_unchanged_file_is_served_from_its_records(grid, command_line):
 
 
 def test_an_edited_file_is_not_served_from_the_records_of_what_it_was(grid, command_line):
-    """After any change of the file's text only the anchors are there: it may be another loss now."""
+    """After any change of the file's text only the baselines are there: it may be another loss now."""
     assert grid.returncode == 0, grid.stderr
     text = (command_line.folder / "losses.py").read_text()
     edited = write(command_line.folder / "edited", {"losses.py": text + "\n# another thought\n"})
@@ -235,4 +235,4 @@ def test_a_file_edited_while_a_run_is_under_way_is_not_recorded_as_what_it_was(t
     file.write_text(f"{HEAD}{SPREAD}\n# another thought\n")
 
     with pytest.raises(LostError, match="the unit was planned for"):
-        execute(unit.to_json(), Context(local=prepared.local))
+        execute(unit, Context(local=prepared.local))

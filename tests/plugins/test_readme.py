@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from plugin_packages import TINY, CommandLine, install, pip, write
 
+import siambench
 from siambench.components import hookspecs
-from siambench.plugin import ENTRY_OF
+from siambench.components.hookspecs import ENTRY_OF
 
 PAGE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*) ?(\S*)\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
@@ -181,7 +182,7 @@ def test_the_table_of_troubles_quotes_what_siambench_says():
     """Each message in the table of troubles is to be found in siambench's source, but for the names in it."""
     section = PAGE.partition("## When it does not work\n")[2]
     quoted = [text for text in re.findall(r"^\| `(.*?)` \|", section, flags=re.MULTILINE) if not text.endswith("Error")]
-    source = " ".join(path.read_text(encoding="utf-8") for path in Path(hookspecs.__file__).parent.glob("*.py"))
+    source = " ".join(path.read_text(encoding="utf-8") for path in Path(siambench.__file__).parent.rglob("*.py"))
 
     assert len(quoted) == 7
     assert [text for text in quoted if re.sub(r" '.*'$", "", text).replace("unknown loss", "unknown ") not in source] == []

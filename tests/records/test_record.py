@@ -1,40 +1,68 @@
+"""Records: what is written is read, bit for bit, and what is no record is never taken for one."""
+
+from __future__ import annotations
+
+import dataclasses
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
 import sys
-import threading
+from collections import Counter
 
 import pytest
+from made import done
+from shared import curve
 
+from siambench.errors import RecordError
+from siambench.identity import canonical, digest
+from siambench.interfaces import Done, Epoch, Failed
 from siambench.records import record as records
-from siambench.records.record import append_opening, best_epoch, make, read, read_all, read_openings, write
-from siambench.spec import RECORD_SCHEMA, Method
+from siambench.records.record import Record, older, read, read_all, row_key, schema_of, write
+from siambench.spec import RECORD_SCHEMA, Every, Listed, Method, Provenance
+from siambench.studies.plan import baseline_units
 from siambench.testing import synthetic_catalogue, synthetic_study
+from siambench.tracks.files import shipped
 
 
 @pytest.fixture(scope="module")
-def unit():
+def study():
+    """A study of the tiny exam."""
+    return synthetic_study(Method("contrastive"), catalogue=synthetic_catalogue())
+
+
+@pytest.fixture(scope="module")
+def unit(study):
     """A unit."""
-    study = synthetic_study(Method("contrastive"), catalogue=synthetic_catalogue())
     return study.tune_unit(0, 0, study.defaults)
 
 
 @pytest.fixture
 def record(unit):
     """Its record."""
-    return make(unit, state="done", outcome={"scores": {"map@r": 0.25, "eer": None}, "curve": []}, telemetry={"host": "here"})
+    return Record(unit, done(curve=curve(0.25, None), scores={"map@r": 0.25, "eer": None}), {"host": "here"})
 
 
-def test_a_record_parts_what_may_differ_from_what_may_not(unit, record):
-    """A record has a schema, the unit's id, the result with the unit in it, and the telemetry apart."""
-    assert {"schema", "id", "result", "telemetry"} == set(record)
-    assert record["schema"] == RECORD_SCHEMA
-    assert record["id"] == unit.id
-    assert record["result"]["unit"] == unit.to_json()
-    assert record["result"]["state"] == "done"
-    assert "host" not in json.dumps(record["result"])
+@pytest.fixture
+def document(record):
+    """What stands in its file."""
+    return json.loads(canonical(record.to_json()))
+
+
+# ---- there and back
+
+
+def test_a_record_parts_what_may_differ_from_what_may_not(unit, record, document):
+    """A record has a schema, the unit's id, the unit, its outcome with a digest of it, and the telemetry apart."""
+    assert {"schema", "id", "unit", "outcome", "outcome_digest", "telemetry"} == set(document)
+    assert RECORD_SCHEMA == document["schema"]
+    assert unit.id == document["id"] == record.id
+    assert unit.to_json() == document["unit"]
+    assert "done" == document["outcome"]["state"]
+    assert digest(document["outcome"]) == document["outcome_digest"]
+    assert "host" not in json.dumps([document["unit"], document["outcome"]])
 
 
 def test_what_was_written_is_read(tmp_path, unit, record):
@@ -46,21 +74,61 @@ def test_what_was_written_is_read(tmp_path, unit, record):
     assert [path] == list((tmp_path / "records").iterdir())
 
 
+def outcomes():
+    """One of every sort, none of whose fields is empty in all of them."""
+    whole = done(
+        scores={"map@r": 1 / 3, "eer": None},
+        per_class={"map@r": (0.25, None)},
+        class_queries=(3, 0),
+        notes={"why": "too few", "n": 3, "se": 0.1},
+        curve=(Epoch(1, 0.1, None, 12.5, {"map@r": None}), Epoch(2, 1e-300, 2.0, None, None)),
+        repeat_rate=0.0,
+        directions={"map@r": "max", "eer": "min"},
+        ranges={"map@r": (0.0, 1.0), "eer": (0.0, None)},
+        over_pairs=("eer",),
+    )
+    return [whole, done(), Failed(error="it raised", ended="raised"), Failed(error="nan", ended="diverged", curve=whole.curve)]
+
+
+@pytest.mark.parametrize("outcome", outcomes(), ids=lambda outcome: outcome.ended)
+@pytest.mark.parametrize("verified", [True, False])
+def test_a_record_makes_the_round_trip_bit_for_bit(unit, outcome, verified):
+    """Whatever a unit gave, the record that is read back is equal, and written again it is the same text."""
+    record = Record(unit, outcome, {"seconds": {"train": 0.1}, "traceback": None, "host": "Ü"}, verified=verified)
+    text = canonical(record.to_json())
+    again = Record.from_json(text)
+    assert record == again
+    assert type(outcome) is type(again.outcome)
+    assert text == canonical(again.to_json())
+    assert verified == (json.loads(text)["outcome_digest"] is not None)
+
+
+def test_units_of_every_kind_make_the_round_trip(study, unit):
+    """Tune and final units, baselines without a model, and each sort of verification pairs are read back with their identity."""
+    pairs = [Every(), Listed("pairs.txt", "0" * 64)]
+    scored = [dataclasses.replace(unit, scoring=dataclasses.replace(unit.scoring, pairs=one)) for one in pairs]
+    baselines = baseline_units(study, Provenance("tests", "tests", "0", "ab"))
+    assert baselines[0].model is None
+    for one in (unit, study.final_unit(0, 1, study.defaults, 3), *scored, *baselines):
+        again = Record.from_json(canonical(Record(one, done(), {}).to_json())).unit
+        assert (one, one.id) == (again, again.id)
+
+
 def test_writing_again_replaces(tmp_path, record):
     """A second record of one unit takes the place of the first."""
     write(tmp_path, record)
-    path = write(tmp_path, {**record, "telemetry": {"host": "there"}})
+    path = write(tmp_path, dataclasses.replace(record, telemetry={"host": "there"}))
 
-    assert read(path)["telemetry"] == {"host": "there"}
+    assert read(path).telemetry == {"host": "there"}
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_every_digit_survives(tmp_path, unit):
     """Floats are read back to the last bit."""
     values = [0.1, 1 / 3, 1e-300, -0.0, 123456789.123456789]
-    path = write(tmp_path, make(unit, state="done", outcome={"curve": values}, telemetry={}))
+    path = write(tmp_path, Record(unit, done(curve=curve(*values)), {}))
 
-    assert [value.hex() for value in values] == [value.hex() for value in read(path)["result"]["curve"]]
+    assert [value.hex() for value in values] == [epoch.validation["map@r"].hex() for epoch in read(path).outcome.curve]
 
 
 def test_a_record_can_be_read_by_others(tmp_path, record):
@@ -75,12 +143,16 @@ def test_a_record_can_be_read_by_others(tmp_path, record):
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
-def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path, record):
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path, record, value):
     """A score that JSON cannot say is an error that leaves neither a record nor a part of one."""
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write(tmp_path, {**record, "result": {**record["result"], "scores": {"map@r": float("nan")}}})
+        write(tmp_path, dataclasses.replace(record, outcome=done(scores={"map@r": value})))
 
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- what is no record
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
@@ -91,6 +163,7 @@ def test_a_truncated_record_is_none(tmp_path, record, share):
     path.write_bytes(content[: int(share * (len(content) - 2))])
 
     assert read(path) is None
+    assert schema_of(path) is None
 
 
 @pytest.mark.parametrize(
@@ -106,6 +179,7 @@ def test_a_truncated_record_is_none(tmp_path, record, share):
         b'{"schema": 1}',
         b'{"schema": 1, "id": "x", "result": []}',
         b'{"schema": 1, "id": "x", "result": {"unit": NaN}}',
+        b'{"schema": 3, "id": "x", "unit": {}, "outcome": {}, "outcome_digest": null, "telemetry": {}}',
         b"[" * 100_000,
     ],
 )
@@ -115,35 +189,119 @@ def test_garbage_is_none(tmp_path, content):
     path.write_bytes(content)
 
     assert read(path) is None
+    assert schema_of(path) is None
 
 
-def test_a_record_under_another_name_is_none(tmp_path, record):
+def put(document, place, value):
+    """A copy of the document with another value at a place."""
+    found = json.loads(json.dumps(document))
+    *path, last = place.split(".")
+    inner = found
+    for part in path:
+        inner = inner[int(part) if isinstance(inner, list) else part]
+    if value is ...:
+        del inner[last]
+    else:
+        inner[last] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        # A key too many.
+        ("hosts", 1, "unknown key 'hosts'"),
+        ("unit.paramss", {}, "unknown key 'unit.paramss'"),
+        ("unit.scoring.metric", [], "unknown key 'unit.scoring.metric'"),
+        ("outcome.score", {}, "unknown key 'outcome.score'"),
+        ("outcome.curve.0.los", 1.0, "unknown key 'outcome.curve.0.los'"),
+        # A key too few.
+        ("telemetry", ..., "the key 'telemetry' is missing"),
+        ("unit.seeds", ..., "the key 'unit.seeds' is missing"),
+        ("unit.training.augment", ..., "the key 'unit.training.augment' is missing"),
+        ("outcome.curve.0.loss", ..., "the key 'outcome.curve.0.loss' is missing"),
+        # A value of another type, which nothing makes into one of the right type.
+        ("schema", 4, "schema: "),
+        ("schema", "3", "schema: "),
+        ("unit.trial", "0", "unit.trial: input should be a valid integer"),
+        ("unit.trial", 0.5, "unit.trial: "),
+        ("unit.kind", "tuned", "unit.kind: input should be 'tune' or 'final'"),
+        ("unit.scoring.maximise", 1, "unit.scoring.maximise: input should be a valid boolean"),
+        ("unit.method", "contrastive", "unit.method: input should be an object"),
+        ("outcome.curve.0.loss", "low", "outcome.curve.0.loss: input should be a valid number"),
+        ("outcome.curve.0.loss", float("nan"), "outcome.curve.0.loss: input should be a finite number"),
+        ("outcome.repeat_rate", "often", "outcome.repeat_rate: input should be a valid number"),
+        ("telemetry", [], "telemetry: "),
+    ],
+)
+def test_what_does_not_hold_is_refused_in_one_sentence(document, place, value, sentence):
+    """A key too many, a key too few and a value of another type are each one sentence that names the place; nothing is coerced."""
+    with pytest.raises(RecordError) as refused:
+        Record.from_json(json.dumps(put(document, place, value)), where="x.json")
+    assert str(refused.value).startswith(f"x.json: {sentence}")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_misspelt_key_gets_the_one_that_is_missing(document):
+    """Of an unknown key where another one is missing, the sentence says which was meant."""
+    seeds = document["unit"].pop("seeds")
+    with pytest.raises(RecordError, match=r"^record: unknown key 'unit\.seed', did you mean 'seeds'\?$"):
+        Record.from_json(json.dumps(put(document, "unit.seed", seeds)))
+
+
+def test_a_wrong_id_is_refused(document):
+    """An id that is not that of the unit is one sentence with both."""
+    other, own = "0" * 64, document["id"]
+    with pytest.raises(RecordError, match=rf"^record: its id is {other[:16]}…, its unit has {own[:16]}…$"):
+        Record.from_json(json.dumps(put(document, "id", other)))
+
+
+def test_a_changed_outcome_is_refused(document):
+    """A score edited by hand is not what the digest vouches for: one sentence with both digests."""
+    kept = document["outcome_digest"]
+    edited = put(document, "outcome.scores", {"map@r": 0.99, "eer": None})
+    found = digest(edited["outcome"])
+    pattern = rf"^record: its outcome has the digest {found[:16]}…, it was written with {kept[:16]}…$"
+    with pytest.raises(RecordError, match=pattern):
+        Record.from_json(json.dumps(edited))
+    # Without a digest nothing vouches for it, and the record says so.
+    assert not Record.from_json(json.dumps({**edited, "outcome_digest": None})).verified
+
+
+def test_a_failure_is_no_success(document):
+    """An outcome that says it failed must have an error, one that is done must not."""
+    for change in ({"state": "failed", "ended": "raised"}, {"error": "yet there is one"}, {"ended": "raised"}):
+        with pytest.raises(RecordError, match=r"^record: .*outcome"):
+            Record.from_json(json.dumps({**document, "outcome": {**document["outcome"], **change}}))
+
+
+def test_a_record_under_another_name_is_none(tmp_path, record, document):
     """A renamed record, or one whose id is that of its name but not of its unit, is none."""
     path = write(tmp_path, record)
     renamed = tmp_path / f"{'0' * 64}.json"
     renamed.write_bytes(path.read_bytes())
     assert read(renamed) is None
 
-    renamed.write_text(json.dumps({**record, "id": "0" * 64}))
+    renamed.write_text(json.dumps({**document, "id": "0" * 64}))
     assert read(renamed) is None
 
 
-def test_a_changed_unit_is_none(tmp_path, record):
+def test_a_changed_unit_is_none(tmp_path, record, document):
     """A record whose unit was edited does not have the id of what it says was run."""
     path = write(tmp_path, record)
-    document = json.loads(path.read_text())
-    document["result"]["unit"]["params"]["optimiser.lr"] = 1.0
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps(put(document, "unit.params", {**document["unit"]["params"], "optimiser.lr": 1.0})))
 
     assert read(path) is None
 
 
-def test_another_schema_is_none(tmp_path, record):
-    """A record of another layout is not read as one of this."""
+def test_another_schema_is_none(tmp_path, record, document):
+    """A record of another layout is not read as one of this, and its schema is told."""
     path = write(tmp_path, record)
-    path.write_text(json.dumps({**record, "schema": RECORD_SCHEMA + 1}))
+    assert RECORD_SCHEMA == schema_of(path)
+    path.write_text(json.dumps({**document, "schema": RECORD_SCHEMA + 1}))
 
     assert read(path) is None
+    assert RECORD_SCHEMA + 1 == schema_of(path)
     assert read(tmp_path / "missing.json") is None
 
 
@@ -158,17 +316,17 @@ def test_all_records_of_a_folder(tmp_path, record):
     assert list(read_all(tmp_path / "nowhere")) == []
 
 
-def test_a_killed_writer_leaves_no_half_record(tmp_path, record):
+def test_a_killed_writer_leaves_no_half_record(tmp_path, record, document):
     """Killed between writing and renaming, a writer leaves no file that reading or listing takes for a record."""
     code = (
-        "import json, os, sys, time\n"
+        "import os, sys, time\n"
         "from pathlib import Path\n"
-        "from siambench import record as records\n"
+        "from siambench.records.record import Record, write\n"
         "os.fsync = lambda handle: (print('written', flush=True), time.sleep(60))\n"
-        "records.write(Path(sys.argv[1]), json.load(sys.stdin))\n"
+        "write(Path(sys.argv[1]), Record.from_json(sys.stdin.read()))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    process.stdin.write(json.dumps(record))
+    process.stdin.write(json.dumps(document))
     process.stdin.close()
     assert process.stdout.readline() == "written\n"
     process.send_signal(signal.SIGKILL)
@@ -179,92 +337,80 @@ def test_a_killed_writer_leaves_no_half_record(tmp_path, record):
     assert record == read(write(tmp_path, record))
 
 
-# ---- the log of test openings
-
-
-def test_openings_are_appended(tmp_path):
-    """Each opening is one line; the log and its folder are made when the first comes."""
-    log = tmp_path / "deep" / "openings.jsonl"
-    assert read_openings(log) == []
-    for number in range(3):
-        append_opening(log, {"unit": str(number)})
-
-    assert read_openings(log) == [{"unit": "0"}, {"unit": "1"}, {"unit": "2"}]
-    assert len(log.read_text().split()) == 3
-
-
-def test_openings_of_many_writers_do_not_mix(tmp_path):
-    """Lines of eight threads stand whole beside each other."""
-    log = tmp_path / "openings.jsonl"
-
-    def work(thread):
-        for number in range(25):
-            append_opening(log, {"unit": f"{thread}-{number}", "padding": "x" * 500})
-
-    threads = [threading.Thread(target=work, args=(thread,)) for thread in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert {f"{thread}-{number}" for thread in range(8) for number in range(25)} == {line["unit"] for line in read_openings(log)}
-
-
-def test_a_torn_line_is_passed_over(tmp_path):
-    """A line that a crash cut, inside a character too, is left out, and those before it are read."""
-    log = tmp_path / "openings.jsonl"
-    append_opening(log, {"unit": "whole"})
-    whole = log.read_bytes()
-    for torn in (b'{"unit": "to', '{"method": "é'.encode()[:-1]):
-        log.write_bytes(whole + torn)
-        assert read_openings(log) == [{"unit": "whole"}]
-
-
-def test_an_opening_after_a_torn_line_is_kept(tmp_path):
-    """What is logged after a crash cut a line is not lost with it: an opening that happened counts."""
-    log = tmp_path / "openings.jsonl"
-    log.write_bytes(b'{"unit": "to')
-    append_opening(log, {"unit": "later"})
-
-    assert {"unit": "later"} in read_openings(log)
-
-
-# ---- the best epoch
-
-
-def curve(values, state="done"):
-    """A record with these validation scores."""
-    return {"result": {"state": state, "curve": [{"validation": {"map@r": value}} for value in values]}}
-
-
-@pytest.mark.parametrize(
-    ("folds", "maximise", "expected"),
-    [
-        # The best mean, not the mean of the bests: 0.9 and 0.8 are reached in different epochs.
-        ([[0.1, 0.9, 0.5], [0.8, 0.1, 0.6]], True, (3, 0.55)),
-        ([[0.1, 0.9, 0.5], [0.8, 0.1, 0.6]], False, (1, 0.45)),
-        # The earliest of equals.
-        ([[0.5, 0.5, 0.5]], True, (1, 0.5)),
-        ([[0.25, 0.5, 0.75], [0.5, 0.75, 0.5]], True, (2, 0.625)),
-        # A fold that stopped early counts up to where it stopped.
-        ([[0.1, 0.2, 0.9], [0.1, 0.2]], True, (2, 0.2)),
-        # One fold without a score, failed or not, and there is no value.
-        ([[0.1, None], [0.1, 0.2]], True, None),
-        ([[0.1], []], True, None),
-    ],
-)
-def test_the_best_epoch_is_that_of_the_mean_over_folds(folds, maximise, expected):
-    """The best epoch has the best fold-mean, the earliest of equals; without a score in every fold there is none."""
-    found = best_epoch([curve(values) for values in folds], "map@r", maximise=maximise)
-
-    assert expected == (None if found is None else (found[0], pytest.approx(found[1])))
-
-
-def test_a_failed_fold_has_no_best_epoch():
-    """A fold that failed after some epochs gives no value, though its curve has scores."""
-    assert best_epoch([curve([0.5, 0.6]), curve([0.9], state="failed")], "map@r", maximise=True) is None
-
-
 def test_records_are_written_by_one_module_only():
     """Nothing else in the package offers to write a record."""
     assert records.write.__module__ == "siambench.records.record"
+
+
+# ---- what a record tells
+
+
+def test_telemetry_is_read_as_far_as_it_holds(unit):
+    """What the telemetry says is told; what it lacks, or says as something else, is not, and raises nothing."""
+    told = {
+        "started": 12.5,
+        "total_seconds": 3,
+        "seconds": {"train": 2.5, "odd": "long"},
+        "peak_memory_mb": 300.5,
+        "device": "cpu",
+        "traceback": "Traceback …",
+        "search": {"optuna": "4"},
+        "observers": {"jsonl": {"seconds": 0.1}},
+        "upgraded_from": [{"schema": 1, "id": "a"}, {"schema": 2, "id": "b"}],
+    }
+    whole = Record(unit, done(), told)
+    assert (12.5, 3.0, {"train": 2.5}, 300.5, "cpu") == (whole.started, whole.seconds, whole.phases, whole.peak_memory_mb, whole.device)
+    assert ("Traceback …", {"optuna": "4"}, {"jsonl": {"seconds": 0.1}}) == (whole.traceback, whole.search, whole.observers)
+    assert ("a", "b") == whole.former_ids
+    for telemetry in ({}, dict.fromkeys(told, float("nan")), dict.fromkeys(told, True), {key: [3] for key in told}):
+        bare = Record(unit, done(), telemetry)
+        assert (0.0, None, {}, None, None) == (bare.started, bare.seconds, bare.phases, bare.peak_memory_mb, bare.device)
+        assert (None, {}, {}, ()) == (bare.traceback, bare.search, bare.observers, bare.former_ids)
+
+
+def test_surroundings_are_what_can_make_two_runs_differ(unit):
+    """Versions, machine and the components that ran; where those are not told, the ones that the unit was planned with."""
+    found = Record(unit, done(), {"versions": {"torch": "2"}, "cpu": "fast", "host": "here", "components": {"loss": "other 1"}})
+    assert {"torch": "2", "cpu": "fast", "loss": "other 1"} == found.surroundings
+    planned = {role: str(where) for role, where in unit.components.items()}
+    assert {"torch": "2", **planned} == Record(unit, done(), {"versions": {"torch": "2"}}).surroundings
+
+
+def test_baselines_of_other_data_or_code_are_other_rows(study):
+    """A method's records share its row; a baseline's also backbone, data and harness, which its row does not name."""
+    final = study.final_unit(0, 1, study.defaults, 0)
+    assert study.row == row_key(final) == row_key(study.tune_unit(1, 1, study.defaults))
+    raw, first, second = baseline_units(study, Provenance("tests", "tests", "0"))
+    (newer, *_) = baseline_units(study, Provenance("tests", "tests", "1"))
+    assert row_key(first) == row_key(second)
+    other = dataclasses.replace(raw, data=dataclasses.replace(raw.data, fingerprint="0" * 64))
+    assert 4 == len({row_key(one) for one in (raw, first, newer, other)})
+
+
+def test_older_records_are_counted_by_a_look(tmp_path, record, document):
+    """Of a folder the intact records of an older schema are counted; today's, newer ones and garbage are not."""
+    assert 0 == older(tmp_path / "nowhere")
+    write(tmp_path, record)
+    (tmp_path / "garbage.json").write_text("{")
+    unit = {"any": "unit"}
+    old = {"schema": 2, "id": digest(unit), "result": {"unit": unit}, "telemetry": {}}
+    (tmp_path / f"{old['id']}.json").write_text(canonical(old))
+    assert 1 == older(tmp_path)
+    (tmp_path / f"{record.id}.json").write_text(json.dumps({**document, "schema": 4}))
+    assert 1 == older(tmp_path)
+
+
+@pytest.mark.parametrize("track", [path.parent.name for path in sorted(shipped("leaderboards").glob("*/records"))])
+def test_every_shipped_record_loads(track):
+    """Each record that ships is of today's schema, read without a fault, and written again it is the same file."""
+    folder = shipped("leaderboards") / track / "records"
+    paths = sorted(folder.glob("*.json"))
+    assert len(paths) > 20
+    for path in paths:
+        text = path.read_bytes()
+        record = Record.from_json(text, where=path.name)
+        assert path.stem == record.id
+        assert track == record.unit.track
+        assert re.sub(rb"\s+$", b"", text).decode() == canonical(record.to_json())
+    states = Counter(type(read(path).outcome) for path in paths[:50])
+    assert {Done, Failed} >= set(states)

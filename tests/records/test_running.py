@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import socket
@@ -11,9 +10,9 @@ import sys
 
 import pytest
 
-from siambench.records.running import Pulse, forget, running
-from siambench.spec import Method
-from siambench.studies.plan import anchor_units
+from siambench.records.running import RunningNote, forget, running
+from siambench.spec import Method, Provenance
+from siambench.studies.plan import baseline_units
 from siambench.testing import synthetic_study
 
 
@@ -30,13 +29,13 @@ def tuned(study):
 
 def test_a_unit_tells_its_epochs_and_takes_its_file_away(tuned, tmp_path):
     """While it runs it is there with the epoch it is in, its host and process; when it has ended it is not."""
-    with Pulse(str(tmp_path), tuned) as pulse:
+    with RunningNote(str(tmp_path), tuned, epochs=2) as note:
         said = []
         for _ in range(3):
             (one,) = running(tmp_path)
             said.append(one.told)
-            pulse.epoch()
-    assert (tuned.id, tuned.study, 2, socket.gethostname(), os.getpid()) == (one.unit, one.study, one.epochs, one.host, one.process)
+            note.epoch()
+    assert (tuned.id, tuned.row, 2, socket.gethostname(), os.getpid()) == (one.unit, one.row, one.epochs, one.host, one.process)
     assert ["epoch 1 of 2", "epoch 2 of 2", "evaluating"] == [text.split(": ")[1].split(",")[0] for text in said]
     assert said[0].startswith("contrastive trial 0 fold 1: epoch 1 of 2, ")
     assert [] == list(tmp_path.iterdir())
@@ -46,7 +45,7 @@ def test_a_unit_that_raises_takes_its_file_away(tuned, tmp_path):
     """An error leaves nothing behind."""
 
     def breaks():
-        with Pulse(str(tmp_path), tuned):
+        with RunningNote(str(tmp_path), tuned, epochs=2):
             assert 1 == len(running(tmp_path))
             raise ValueError("broken")
 
@@ -55,33 +54,33 @@ def test_a_unit_that_raises_takes_its_file_away(tuned, tmp_path):
     assert [] == list(tmp_path.iterdir())
 
 
-def test_final_units_count_to_the_epoch_at_which_they_stop(study, tmp_path):
-    """A final unit ends at the selected epoch; the Reality Check's trains a model per fold; an anchor trains nothing."""
+def test_what_trains_nothing_has_no_epochs(study, tmp_path):
+    """A final unit counts to the epochs that it is told of; a baseline trains nothing, and no epoch of it is told."""
     final = study.final_unit(0, 1, study.defaults, 0)
-    anchor = next(unit for unit in anchor_units(study, "siambench") if unit.method.loss == "raw")
-    with Pulse(str(tmp_path), final), Pulse(str(tmp_path), dataclasses.replace(final, repetition=1), folds=2), Pulse(str(tmp_path), anchor):
+    baseline = next(unit for unit in baseline_units(study, Provenance("tests", "tests", "0")) if unit.method.loss == "raw")
+    with RunningNote(str(tmp_path), final, epochs=1), RunningNote(str(tmp_path), baseline, epochs=0):
         epochs = {one.label: one.epochs for one in running(tmp_path)}
         told = next(one.told for one in running(tmp_path) if one.epochs == 0)
-    assert {"contrastive seed 0": 1, "contrastive seed 1": 2, "raw seed 0": 0} == epochs
-    assert told.startswith("raw seed 0, ")
+    assert {"contrastive repetition 0": 1, "raw repetition 0": 0} == epochs
+    assert told.startswith("raw repetition 0, ")
 
 
 @pytest.mark.parametrize("folder", [None, "not there", "a file"])
 def test_a_unit_does_not_fail_for_want_of_being_watched(tuned, tmp_path, folder):
     """Without a folder that can be written, nothing is told and nothing raised."""
     (tmp_path / "a file").touch()
-    with Pulse(None if folder is None else str(tmp_path / folder), tuned) as pulse:
-        pulse.epoch()
+    with RunningNote(None if folder is None else str(tmp_path / folder), tuned, epochs=2) as note:
+        note.epoch()
     assert ["a file"] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_a_folder_that_goes_away_fails_no_unit(tuned, tmp_path):
     """The folder may be removed, or its disk be full, while a unit runs."""
     (tmp_path / "running").mkdir()
-    with Pulse(str(tmp_path / "running"), tuned) as pulse:
+    with RunningNote(str(tmp_path / "running"), tuned, epochs=2) as note:
         (tmp_path / "running" / f"{tuned.id}.json").unlink()
         (tmp_path / "running").rmdir()
-        pulse.epoch()
+        note.epoch()
         assert [] == running(tmp_path / "running")
 
 
@@ -89,7 +88,7 @@ def test_what_a_killed_unit_left_is_not_taken_for_a_running_one(tuned, tmp_path)
     """A file whose process of this machine is gone is passed over, one of another host is not; what holds no such text is passed over."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    with Pulse(str(tmp_path), tuned):
+    with RunningNote(str(tmp_path), tuned, epochs=2):
         left = json.loads((tmp_path / f"{tuned.id}.json").read_text())
     for name, change in {
         "gone": {"process": ended.pid},
@@ -97,7 +96,7 @@ def test_what_a_killed_unit_left_is_not_taken_for_a_running_one(tuned, tmp_path)
         "bare": {"process": None},
     }.items():
         (tmp_path / f"{name}.json").write_text(json.dumps({**left, **change}))
-    (tmp_path / "cut.json").write_text('{"study": "')
+    (tmp_path / "cut.json").write_text('{"row": "')
     assert ["far"] == [one.unit for one in running(tmp_path)]
     forget(tmp_path, "far")
     assert [] == running(tmp_path)

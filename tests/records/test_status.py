@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -14,14 +15,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from board.made import TRACK, final, study, tuned
+from made import TRACK, final, study, tuned
 from shared import TINY_TRACK
 
-from siambench.records import lock as holder
-from siambench.records import record
-from siambench.records.status import BUDGETS, RECENT, folders, leave_budgets, standing_of
+from siambench.interfaces import Failed
+from siambench.records.folder import BUDGETS, Folder
+from siambench.records.record import write
+from siambench.records.status import RECENT, folders, status_of
+from siambench.spec import RECORD_SCHEMA
 
-OLD = Path(__file__).parent / "assets" / "schema-1"
+OLD = Path(__file__).parent.parent / "assets" / "schema-1"
 
 WAITS = """
 import os
@@ -82,7 +85,7 @@ def watched(tmp_path_factory):
             with contextlib.suppress(psutil.NoSuchProcess):
                 worker.kill()
     found["killed"] = status("out", "--json")
-    victim = next(path for path in sorted(records.glob("*.json")) if json.loads(path.read_text())["result"]["unit"]["kind"] == "tune")
+    victim = next(path for path in sorted(records.glob("*.json")) if json.loads(path.read_text())["unit"]["kind"] == "tune")
     victim.write_bytes(victim.read_bytes()[:300])
     found["victim"], found["damaged"], found["said"] = str(victim.relative_to(folder)), status("out", "--json"), status("out")
 
@@ -96,23 +99,24 @@ def watched(tmp_path_factory):
 
 
 def test_a_running_run_is_told_with_its_holder(watched):
-    """While a run goes on: its process and command, the studies that have begun with units of how many, and the age of the last."""
+    """While a run goes on: its process and command, the rows that have begun with units of how many, and the age of the last."""
     found = document(watched["running"])
-    assert watched["process"] == found["holder"]["process"]
-    assert "siambench run --track track.toml" in found["holder"]["command"]
+    assert watched["process"] == found["owner"]["process"]
+    assert "siambench run --track track.toml" in found["owner"]["command"]
     assert ("tiny", "1.0", 7) == (found["track"], found["version"], found["records"])
-    studies = {study["method"]: study for study in found["studies"]}
-    assert ["raw", "untrained", "waits.py:Waits"] == list(studies)
-    assert [(1, 1), (3, 3)] == [(studies[name]["final"]["ended"], studies[name]["final"]["planned"]) for name in ("raw", "untrained")]
-    assert {"ended": 3, "failed": 0, "planned": 6 * 2} == studies["waits.py:Waits"]["tune"]
-    assert {"ended": 0, "failed": 0, "planned": 3} == studies["waits.py:Waits"]["final"]
-    assert ["done", "done", "tuning"] == [study["state"] for study in studies.values()]
+    rows = {row["method"]: row for row in found["rows"]}
+    assert ["raw", "untrained", "waits.py:Waits"] == list(rows)
+    assert ["baseline-raw", "baseline-untrained"] == [rows[name]["row"] for name in ("raw", "untrained")]
+    assert [(1, 1), (3, 3)] == [(rows[name]["final"]["ended"], rows[name]["final"]["planned"]) for name in ("raw", "untrained")]
+    assert {"ended": 3, "failed": 0, "planned": 6 * 2} == rows["waits.py:Waits"]["tune"]
+    assert {"ended": 0, "failed": 0, "planned": 3} == rows["waits.py:Waits"]["final"]
+    assert ["done", "done", "tuning"] == [row["state"] for row in rows.values()]
     assert 0 < found["last_record_seconds"] < 60
     assert ([], [], 0) == (found["failed"], found["damaged"], found["older"])
 
 
 def test_the_time_left_follows_from_pace_and_budget(watched):
-    """With a pace known, the estimate is what is left of the begun studies at that pace."""
+    """With a pace known, the estimate is what is left of the begun rows at that pace."""
     found = document(watched["running"])
     assert found["units_per_minute"] > 0
     assert 60 * (6 * 2 + 3 - 3) / found["units_per_minute"] == pytest.approx(found["seconds_left"])
@@ -121,7 +125,7 @@ def test_the_time_left_follows_from_pace_and_budget(watched):
 def test_a_run_is_not_disturbed_by_being_watched(watched):
     """The run went on while `status` was asked three times, and its folder can be named itself."""
     assert watched["alive"]
-    assert document(watched["running"])["studies"] == document(watched["inner"])["studies"]
+    assert document(watched["running"])["rows"] == document(watched["inner"])["rows"]
 
 
 def test_people_are_shown_the_same(watched):
@@ -148,8 +152,8 @@ def test_the_running_unit_is_told_with_its_epochs(watched):
 def test_a_killed_run_has_no_holder(watched):
     """After `kill -9` no process works on it, nothing is estimated, and the counts are what they were."""
     before, found = document(watched["running"]), document(watched["killed"])
-    assert (None, None) == (found["holder"], found["seconds_left"])
-    assert before["studies"] == found["studies"]
+    assert (None, None) == (found["owner"], found["seconds_left"])
+    assert before["rows"] == found["rows"]
 
 
 def test_a_damaged_record_is_told(watched):
@@ -161,13 +165,13 @@ def test_a_damaged_record_is_told(watched):
 
 @pytest.mark.slow
 def test_the_same_command_makes_a_damaged_record_anew(watched):
-    """After the run is given again nothing is damaged, and every study is done."""
+    """After the run is given again nothing is damaged, and every row is done."""
     done, found = watched["again"]()
     assert 0 == done.returncode, done.stderr
     ended = document(found)
-    assert ([], None, 19) == (ended["damaged"], ended["holder"], ended["records"])
-    assert {"done"} == {study["state"] for study in ended["studies"]}
-    assert {"ended": 12, "failed": 0, "planned": 12} == ended["studies"][-1]["tune"]
+    assert ([], None, 19) == (ended["damaged"], ended["owner"], ended["records"])
+    assert {"done"} == {row["state"] for row in ended["rows"]}
+    assert {"ended": 12, "failed": 0, "planned": 12} == ended["rows"][-1]["tune"]
 
 
 # ---- folders made by hand
@@ -176,8 +180,8 @@ def test_the_same_command_makes_a_damaged_record_anew(watched):
 def fill(folder, records, track=TRACK, start=1_000.0, step=2.0):
     """A track's folder with these records, each ending `step` seconds after the one before."""
     for number, one in enumerate(records):
-        one["telemetry"] = {**one["telemetry"], "started": start + step * number - 0.5, "total_seconds": 0.5}
-        record.write(folder / "records", one)
+        times = {"started": start + step * number - 0.5, "total_seconds": 0.5}
+        write(folder / "records", dataclasses.replace(one, telemetry={**one.telemetry, **times}))
     if track is not None:
         (folder / "track.json").write_text(track.model_dump_json(by_alias=True))
         os.utime(folder / "track.json", (start - 1, start - 1))
@@ -185,11 +189,11 @@ def fill(folder, records, track=TRACK, start=1_000.0, step=2.0):
 
 
 def states(folder):
-    return {one.method: (one.state, one.tune.ended, one.tune.planned, one.final.ended, one.final.planned) for one in look(folder).studies}
+    return {one.method: (one.state, one.tune.ended, one.tune.planned, one.final.ended, one.final.planned) for one in look(folder).begun}
 
 
 def look(folder, now=2_000.0):
-    return standing_of(folder, now=now)
+    return status_of(folder, now=now)
 
 
 @pytest.mark.parametrize("content", ["nothing", "file", "empty", "foreign"])
@@ -208,7 +212,7 @@ def test_where_there_is_nothing_one_sentence_says_so(siambench, tmp_path, conten
 def test_failures_are_shown_with_their_reasons(siambench, tmp_path):
     """Failed units stand there with their reason, the latest first, control characters spelt out."""
     records = [tuned("triplet", trial, fold, [], state="failed") for trial in range(2) for fold in range(2)]
-    records[-1]["result"]["error"] = "ValueError: \x1b[2Jred\x9b"
+    records[-1] = dataclasses.replace(records[-1], outcome=Failed(error="ValueError: \x1b[2Jred\x9b", ended="raised"))
     fill(tmp_path / "out" / "made", records)
     shown, documented = siambench("status", "out").stdout, siambench("status", "out", "--json").stdout
     assert "failed: triplet trial 1 fold 1: ValueError: \\x1b[2Jred\\x9b" in shown
@@ -216,7 +220,7 @@ def test_failures_are_shown_with_their_reasons(siambench, tmp_path):
     (track,) = json.loads(documented)["tracks"]
     assert ["triplet trial 1 fold 1", "triplet trial 1 fold 0"] == [failure["unit"] for failure in track["failed"]][:2]
     assert "it diverged" == track["failed"][1]["error"]
-    assert ("failed", {"ended": 0, "failed": 0, "planned": 0}) == (track["studies"][0]["state"], track["studies"][0]["final"])
+    assert ("failed", {"ended": 0, "failed": 0, "planned": 0}) == (track["rows"][0]["state"], track["rows"][0]["final"])
 
 
 def test_older_records_are_told_with_the_command(siambench, tmp_path):
@@ -237,7 +241,7 @@ def test_several_tracks_stand_below_one_another(tmp_path):
     assert [tmp_path / "one"] == folders(tmp_path / "one")
 
 
-def test_a_study_goes_from_tuning_over_final_to_done(tmp_path):
+def test_a_row_goes_from_tuning_over_final_to_done(tmp_path):
     """Its state follows its records: trials missing, final models missing, nothing missing."""
     records = study("triplet", [0.5, 0.51, 0.52])
     assert {"triplet": ("tuning", 3, 4, 0, 3)} == states(fill(tmp_path / "a", records[:3]))
@@ -261,33 +265,39 @@ def test_a_budget_that_is_being_extended_is_tuned_again(tmp_path):
     assert {"triplet": ("final", 4, 4, 1, 3)} == states(fill(tmp_path / "b", newer))
 
 
+def leave_budgets(folder, asked):
+    """What a run asks of its rows, left by taking the folder."""
+    with Folder(folder).held(TRACK, asked):
+        pass
+
+
 def test_what_a_run_asked_for_is_planned(tmp_path):
-    """Where a run left its budget, that of the track does not count; of studies that it did not ask for, it does."""
+    """Where a run left its budget, that of the track does not count; of rows that it did not ask for, it does."""
     records = [tuned("triplet", 0, 0, [0.1, 0.2]), tuned("npair", 0, 0, [0.1, 0.2]), final("untrained", 0, 0.1)]
     folder = fill(tmp_path, records)
-    leave_budgets(folder, {"study-triplet": (20, 7), "anchor-untrained": (0, 7)})
+    leave_budgets(folder, {"row-triplet": (20, 7), "baseline-untrained": (0, 7)})
     expected = {"untrained": ("final", 0, 0, 1, 7), "npair": ("tuning", 1, 4, 0, 3), "triplet": ("tuning", 1, 20, 0, 7)}
     assert expected == states(folder)
-    leave_budgets(folder, {"study-npair": (2, 1)})
+    leave_budgets(folder, {"row-npair": (2, 1)})
     assert expected | {"npair": ("tuning", 1, 2, 0, 1)} == states(folder)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "[1]", '{"study-triplet": 3}', '{"study-triplet": ["x", 1]}'])
+@pytest.mark.parametrize("text", ["", "[]", "[1]", '{"row-triplet": 3}', '{"row-triplet": ["x", 1]}'])
 def test_a_budget_that_cannot_be_read_is_passed_over(tmp_path, text):
     """Then the track's budget counts, and the next run writes it anew."""
     folder = fill(tmp_path, [tuned("triplet", 0, 0, [0.1, 0.2])])
     (folder / BUDGETS).write_text(text)
     assert {"triplet": ("tuning", 1, 4, 0, 3)} == states(folder)
-    leave_budgets(folder, {"study-triplet": (20, 7)})
+    leave_budgets(folder, {"row-triplet": (20, 7)})
     assert {"triplet": ("tuning", 1, 20, 0, 7)} == states(folder)
 
 
-def test_a_study_with_nothing_to_search_has_one_trial(tmp_path):
+def test_a_row_with_nothing_to_search_has_one_trial(tmp_path):
     """Where every trial would be the same, one is planned."""
     assert {"triplet": ("final", 2, 2, 0, 3)} == states(fill(tmp_path, [tuned("triplet", 0, fold, [0.1], space={}) for fold in range(2)]))
 
 
-def test_anchors_have_no_tuning(tmp_path):
+def test_baselines_have_no_tuning(tmp_path):
     """Of the raw input one unit is planned, of the untrained network one per seed."""
     assert {"raw": ("done", 0, 0, 1, 1), "untrained": ("final", 0, 0, 1, 3)} == states(
         fill(tmp_path, [final("untrained", 0, 0.1), final("raw", 0, 0.2)])
@@ -303,22 +313,21 @@ def test_without_rules_the_plan_is_unknown(siambench, tmp_path, rules):
     found = document(siambench("status", "made", "--json"))
     assert ("made", None, 5) == (found["track"], found["version"], found["records"])
     assert "track.json" in found["trouble"]
-    assert [None, None] == [found["studies"][0][kind]["planned"] for kind in ("tune", "final")]
+    assert [None, None] == [found["rows"][0][kind]["planned"] for kind in ("tune", "final")]
     assert "tuning 4/?, final 1/?" in siambench("status", "made").stdout
 
 
 def test_records_of_another_version_are_set_apart(tmp_path):
-    """Records of another version of the track join no study, and are counted by themselves."""
+    """Records of another version of the track join no row, and are counted by themselves."""
     found = look(fill(tmp_path, [*study("triplet", [0.5]), *study("npair", [0.5], track_version="0.9")]))
-    assert (["triplet"], 5, 5) == ([one.method for one in found.studies], found.records, found.others)
+    assert (["triplet"], 5, 5) == ([one.method for one in found.begun], found.records, found.others)
 
 
 def test_records_of_a_newer_layout_are_not_damaged(tmp_path):
     """A record with a higher schema is counted as newer."""
     fill(tmp_path, study("triplet", [0.5]))
     one = final("triplet", 7, 0.5)
-    one["schema"] += 1
-    (tmp_path / "records" / f"{one['id']}.json").write_text(json.dumps(one))
+    (tmp_path / "records" / f"{one.id}.json").write_text(json.dumps({**one.to_json(), "schema": RECORD_SCHEMA + 1}))
     assert (1, 0, ()) == (look(tmp_path).newer, look(tmp_path).older, look(tmp_path).damaged)
 
 
@@ -332,23 +341,6 @@ def test_the_pace_is_that_of_the_last_records_of_the_last_run(tmp_path):
     last = 1_000.0 + 3.0 * (len(records) - 2) - 1
     os.utime(tmp_path / "track.json", (last, last))
     assert look(tmp_path).pace is None
-
-
-def test_the_lock_is_told_where_the_system_lists_none(tmp_path, monkeypatch):
-    """Without a list of locks it is tried: a held one is held by somebody, a free one is free and stays so."""
-    import filelock
-
-    path = tmp_path / ".lock"
-    monkeypatch.setattr(holder, "_LOCKS", tmp_path / "none")
-    assert holder.holder_of(path) is None
-    code = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]).acquire(); print('held', flush=True); sys.stdin.read()"
-    other = subprocess.Popen([sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert "held\n" == other.stdout.readline()
-    assert holder.Holder(None, None) == holder.holder_of(path)
-    other.communicate("")
-    assert holder.holder_of(path) is None
-    with filelock.FileLock(path).acquire(timeout=0):
-        pass
 
 
 def test_status_imports_nothing_heavy(tmp_path):

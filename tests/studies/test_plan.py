@@ -1,3 +1,7 @@
+"""A comparison becomes studies and units: the grid, spaces, identities, seeds and baselines, without anything run."""
+
+from __future__ import annotations
+
 import dataclasses
 import json
 
@@ -5,11 +9,17 @@ import pytest
 
 from siambench.components.catalogue import Catalogue
 from siambench.errors import ConfigError
-from siambench.plugin import BackboneEntry, Float, LossEntry
-from siambench.spec import Method, Unit, dimension_to_json
-from siambench.studies.plan import STREAMS, WARMUP, anchor_units, check_fixed, methods_of, refusal
+from siambench.plugin import BackboneEntry, LossEntry
+from siambench.spaces import Float, dimension_to_json
+from siambench.spec import PAIRS_SAMPLER, TRIPLETS_SAMPLER, VIEWS_SAMPLER, Drawn, Every, Listed, Method, ModelSpec, Provenance, Unit
+from siambench.studies.plan import STREAMS, WARMUP, Resolved, baseline_units, check_fixed, methods_of, refusal, study_plan
 from siambench.testing import synthetic_catalogue, synthetic_study, synthetic_track
 from siambench.tracks.rules import MethodRules
+
+
+def harness(version="1"):
+    """Of siambench itself."""
+    return Provenance("siambench", "siambench", version)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +68,14 @@ def test_a_grid_is_every_combination_once_in_order():
         (Method("contrastive", feed="pairs"), None),
         (Method("proxy-anchor"), None),
         (Method("arcface", "hard"), "arcface forms no tuples that a miner could choose, so hard would have no effect"),
-        (Method("triplet", feed="pairs"), "triplet cannot be fed pairs: it takes classes"),
+        (Method("triplet", feed="pairs"), "triplet cannot be fed pairs: it takes classes or triplets or views"),
+        (Method("triplet", feed="triplets"), None),
+        (Method("supcon", feed="views"), None),
+        (Method("triplet", "semihard", feed="views"), None),
         (Method("contrastive", "hard", feed="pairs"), "fed pairs, contrastive gets its tuples from the feed"),
+        (Method("triplet", "hard", feed="triplets"), "fed triplets, triplet gets its tuples from the feed, so hard would have no effect"),
+        (Method("arcface", feed="views"), "arcface cannot be fed views: it takes classes"),
+        (Method("supcon", feed="triplets"), "supcon cannot be fed triplets: it takes classes or views"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_reason(catalogue, method, reason):
@@ -140,7 +156,7 @@ def test_a_tune_unit_knows_its_trial_and_nothing_of_the_test(catalogue):
     unit = tune(study_of(catalogue), trial=3, fold=1)
 
     assert (unit.kind, unit.trial, unit.fold, unit.repetition, unit.stop_epoch) == ("tune", 3, 1, 0, None)
-    assert unit.metrics == ("map@r",)
+    assert unit.scoring.metrics == ("map@r",)
 
 
 def test_a_final_unit_knows_when_to_stop(catalogue):
@@ -149,45 +165,48 @@ def test_a_final_unit_knows_when_to_stop(catalogue):
     unit = study.final_unit(2, 1, study.defaults, 4)
 
     assert (unit.kind, unit.trial, unit.fold, unit.repetition, unit.stop_epoch) == ("final", 2, None, 4, 1)
-    assert unit.metrics == synthetic_track().metrics.report
+    assert unit.scoring.metrics == synthetic_track().metrics.report
 
 
 def test_units_survive_json(catalogue):
     """Units of every kind are read back from JSON with the same identity."""
     study = study_of(catalogue, "arcface")
-    for unit in (tune(study), study.final_unit(0, 1, study.defaults, 0), *anchor_units(study, "harness")):
-        assert unit.id == Unit.from_json(json.loads(json.dumps(unit.to_json()))).id
+    for unit in (tune(study), study.final_unit(0, 1, study.defaults, 0), *baseline_units(study, harness())):
+        assert unit.id == Unit.from_json(json.dumps(unit.to_json())).id
 
 
 def test_the_layout_of_batches_is_the_losss_own(catalogue):
-    """Images per class, sampler and normalisation are those that the loss asks for; pairs have a sampler of their own."""
+    """Images per class, sampler and normalisation are those that the loss asks for; other feeds have samplers of their own."""
     keys = ("sampler", "images_per_class", "normalise")
     for method, feed, expected in (
         ("triplet", "classes", ("m-per-class", 4, True)),
         ("npair", "classes", ("m-per-class", 2, False)),
         ("arcface", "classes", ("random", 4, True)),
-        ("contrastive", "pairs", ("balanced-pairs", 4, True)),
+        ("contrastive", "pairs", (PAIRS_SAMPLER, 4, True)),
+        ("triplet", "triplets", (TRIPLETS_SAMPLER, 4, True)),
+        ("supcon", "views", (VIEWS_SAMPLER, 4, True)),
     ):
         training = tune(study_of(catalogue, method, feed=feed)).training
-        assert expected == tuple(training[key] for key in keys)
+        assert expected == tuple(getattr(training, key) for key in keys)
 
 
 def test_the_budget_is_the_same_for_all_methods(catalogue):
     """Steps, batch size, folds, trials and seeds do not depend on the method."""
     found = set()
-    for method, feed in (("triplet", "classes"), ("npair", "classes"), ("arcface", "classes"), ("contrastive", "pairs")):
+    fed = [("triplet", "classes"), ("npair", "classes"), ("arcface", "classes"), ("contrastive", "pairs"), ("triplet", "triplets")]
+    for method, feed in fed:
         study = study_of(catalogue, method, feed=feed)
         training = study.template.training
-        found.add((study.trials, study.seeds, study.folds, training["epochs"], training["steps_per_epoch"], training["batch_size"]))
+        found.add((study.trials, study.seeds, study.folds, training.epochs, training.steps_per_epoch, training.batch_size))
 
     assert found == {(2, 2, 2, 2, 3, 8)}
 
 
 def test_another_backbone_does_not_get_the_tracks_options(catalogue):
     """Options of the track's own backbone are not handed to another one, which has its defaults."""
-    assert tune(study_of(catalogue)).model["options"] == {"width": 16, "layers": 1, "dropout": 0.0}
+    assert tune(study_of(catalogue)).model.options == {"width": 16, "layers": 1, "dropout": 0.0}
     other = tune(study_of(catalogue, backbone="koch2015")).model
-    assert other == {"backbone": "koch2015", "options": {"dropout": 0.0}, "embedding_size": 8}
+    assert other == ModelSpec(backbone="koch2015", options={"dropout": 0.0}, embedding_size=8)
 
 
 def test_order_of_parameters_changes_nothing(catalogue):
@@ -228,11 +247,11 @@ def test_an_edited_track_keeps_its_seeds(catalogue):
     assert tune(study_of(catalogue)).seeds == tune(study_of(catalogue, name="synthetic+edited")).seeds
 
 
-# ---- identity of a study
+# ---- identity of a row
 
 
-def test_the_key_of_a_study_follows_its_rules(catalogue):
-    """Method, fixed values, rules, data, components and defaults each give another key; so nothing wrong is ever resumed."""
+def test_a_row_follows_its_rules(catalogue):
+    """Method, fixed values, rules, data, components and defaults each give another row; so nothing wrong is ever resumed."""
     loss = catalogue.get("losses", "triplet")
     studies = {
         "reference": study_of(catalogue),
@@ -251,24 +270,24 @@ def test_the_key_of_a_study_follows_its_rules(catalogue):
     others = [component for component in catalogue.components() if component is not loss]
     studies["component"] = study_of(Catalogue((*others, newer), catalogue.plugins))
 
-    assert len({study.key for study in studies.values()}) == len(studies)
+    assert len({study.row for study in studies.values()}) == len(studies)
 
 
-def test_the_key_of_a_study_does_not_follow_its_budget(catalogue):
+def test_a_row_does_not_follow_its_budget(catalogue):
     """More trials or seeds go on with the same study: its first trials are those it had."""
     small, large = study_of(catalogue), study_of(catalogue, budget={"trials": 50, "seeds": 9})
 
-    assert small.key == large.key
+    assert small.row == large.row
     assert tune(small).id == tune(large).id
 
 
-# ---- anchors
+# ---- baselines
 
 
-def test_anchors_are_made_once_per_track(catalogue):
-    """Raw pixels are one unit, the untrained backbone one per seed; none depends on the method it was planned beside."""
-    first = anchor_units(study_of(catalogue, "triplet"), "harness 1")
-    second = anchor_units(study_of(catalogue, "arcface", fixed={"loss.margin": 10.0}), "harness 1")
+def test_baselines_are_made_once_per_track(catalogue):
+    """The raw input is one unit, the untrained backbone one per seed; none depends on the method it was planned beside."""
+    first = baseline_units(study_of(catalogue, "triplet"), harness())
+    second = baseline_units(study_of(catalogue, "arcface", fixed={"loss.margin": 10.0}), harness())
 
     assert [unit.method.name for unit in first] == ["raw", "untrained", "untrained"]
     assert [unit.repetition for unit in first] == [0, 0, 1]
@@ -276,11 +295,11 @@ def test_anchors_are_made_once_per_track(catalogue):
     assert first[1].seeds != first[2].seeds
 
 
-def test_anchors_follow_the_harness_and_the_backbone(catalogue):
-    """A newer harness runs the anchors anew, and another backbone has an untrained row of its own, but the same raw one."""
-    first = anchor_units(study_of(catalogue), "harness 1")
-    newer = anchor_units(study_of(catalogue), "harness 2")
-    other = anchor_units(study_of(catalogue, backbone="koch2015"), "harness 1")
+def test_baselines_follow_the_harness_and_the_backbone(catalogue):
+    """A newer harness runs the baselines anew, and another backbone has an untrained row of its own, but the same raw one."""
+    first = baseline_units(study_of(catalogue), harness())
+    newer = baseline_units(study_of(catalogue), harness("2"))
+    other = baseline_units(study_of(catalogue, backbone="koch2015"), harness())
 
     assert {unit.id for unit in first}.isdisjoint(unit.id for unit in newer)
     assert first[0].id == other[0].id
@@ -288,10 +307,10 @@ def test_anchors_follow_the_harness_and_the_backbone(catalogue):
     assert first[1].id != other[1].id
 
 
-def test_anchors_start_from_the_weights_that_training_starts_from(catalogue):
+def test_baselines_start_from_the_weights_that_training_starts_from(catalogue):
     """The untrained row's seeds are those of the final models, repetition by repetition."""
     study = study_of(catalogue)
-    untrained = anchor_units(study, "harness")[1:]
+    untrained = baseline_units(study, harness())[1:]
 
     assert [unit.seeds for unit in untrained] == [study.final_unit(0, 1, study.defaults, r).seeds for r in (0, 1)]
 
@@ -318,17 +337,17 @@ def with_weights(catalogue, default):
     return Catalogue((*others, dataclasses.replace(mlp, entry=entry)), catalogue.plugins)
 
 
-def test_pretrained_is_an_anchor_where_training_starts_from_pretrained_weights(catalogue):
-    """The anchor `pretrained` is one unit with the track's weights, and `untrained` then starts from none."""
-    units = anchor_units(study_of(with_weights(catalogue, "imagenet")), "harness 1")
+def test_pretrained_is_a_baseline_where_training_starts_from_pretrained_weights(catalogue):
+    """The baseline `pretrained` is one unit with the track's weights, and `untrained` then starts from none."""
+    units = baseline_units(study_of(with_weights(catalogue, "imagenet")), harness())
 
     assert [unit.method.name for unit in units] == ["raw", "untrained", "untrained", "pretrained"]
-    assert [unit.model["options"]["weights"] for unit in units[1:]] == ["none", "none", "imagenet"]
+    assert [unit.model.options["weights"] for unit in units[1:]] == ["none", "none", "imagenet"]
 
 
-def test_pretrained_is_no_anchor_where_training_starts_from_nothing(catalogue):
+def test_pretrained_is_no_baseline_where_training_starts_from_nothing(catalogue):
     """A backbone that could have weights, but starts without, has no pretrained row."""
-    units = anchor_units(study_of(with_weights(catalogue, "none")), "harness 1")
+    units = baseline_units(study_of(with_weights(catalogue, "none")), harness())
 
     assert {unit.method.name for unit in units} == {"raw", "untrained"}
 
@@ -342,14 +361,60 @@ def test_every_builtin_backbone_with_weights_says_how_it_starts_without():
 
 
 def test_the_rules_of_scoring_are_part_of_a_unit(catalogue):
-    """Another distance or protocol gives other studies and units; anchors do not follow the protocol."""
+    """Another distance or protocol gives other studies and units; baselines do not follow the protocol."""
     plain, euclid = study_of(catalogue), study_of(catalogue, evaluation={"distance": "euclidean"})
     reality = study_of(catalogue, evaluation={"protocol": "reality-check"})
 
-    assert len({study.key for study in (plain, euclid, reality)}) == 3
-    assert plain.template.evaluation == {"distance": "cosine", "protocol": "retrain", "pairs": ""}
-    assert [unit.id for unit in anchor_units(plain, "h")] == [unit.id for unit in anchor_units(reality, "h")]
-    assert {unit.id for unit in anchor_units(plain, "h")}.isdisjoint(unit.id for unit in anchor_units(euclid, "h"))
+    assert len({study.row for study in (plain, euclid, reality)}) == 3
+    scoring = plain.template.scoring
+    assert (scoring.distance, scoring.protocol, scoring.pairs, scoring.maximise) == ("cosine", "retrain", Drawn(), True)
+    assert [unit.id for unit in baseline_units(plain, harness())] == [unit.id for unit in baseline_units(reality, harness())]
+    assert {unit.id for unit in baseline_units(plain, harness())}.isdisjoint(unit.id for unit in baseline_units(euclid, harness()))
+
+
+def resolved(catalogue, **changes):
+    """A method on the tiny exam, looked up."""
+    plan, track = study_of(catalogue), synthetic_track()
+    fields = {
+        "method": plan.method,
+        "loss": catalogue.get("losses", "triplet").entry,
+        "miner": catalogue.get("miners", "none").entry,
+        "backbone": catalogue.get("backbones", "mlp").entry,
+        "components": plan.template.components,
+        "track": track,
+        "fingerprint": plan.template.data.fingerprint,
+        "dataset_options": {},
+        "augment": {},
+        "maximise": True,
+    }
+    return Resolved(**{**fields, **changes})
+
+
+def test_all_that_a_method_is_resolved_to_is_part_of_its_row(catalogue):
+    """Verification pairs (drawn, every, a list by its digest), direction, augmentation and options of the data each give another row."""
+    plain = study_plan(resolved(catalogue))
+    changes = [
+        {"pairs": Every()},
+        {"pairs": Listed("pairs.txt", "a" * 64)},
+        {"pairs": Listed("pairs.txt", "b" * 64)},
+        {"maximise": False},
+        {"augment": {"flip": True}},
+        {"dataset_options": {"size": 3}},
+        {"fingerprint": "0" * 64},
+    ]
+    studies = [plain, *(study_plan(resolved(catalogue, **change)) for change in changes)]
+
+    assert plain.row == study_of(catalogue).row
+    assert len({study.row for study in studies}) == len({tune(study).id for study in studies}) == len(studies)
+    assert [study.maximise for study in studies].count(False) == 1
+
+
+def test_a_request_replaces_the_budget_of_the_track(catalogue):
+    """Trials and seeds that are asked for count, and the row stays what it is."""
+    study = study_plan(resolved(catalogue, trials=7, seeds=3))
+
+    assert (study.trials, study.seeds, study.folds) == (7, 3, 2)
+    assert study.row == study_of(catalogue).row
 
 
 def test_the_versions_of_spaces_are_part_of_a_unit(catalogue):
@@ -360,4 +425,4 @@ def test_the_versions_of_spaces_are_part_of_a_unit(catalogue):
 
     assert study_of(catalogue, miner="hard").template.space_versions == {"loss": 1, "miner": 1}
     assert study_of(Catalogue((*others, newer), catalogue.plugins)).template.space_versions == {"loss": 2}
-    assert study_of(catalogue).key != study_of(Catalogue((*others, newer), catalogue.plugins)).key
+    assert study_of(catalogue).row != study_of(Catalogue((*others, newer), catalogue.plugins)).row

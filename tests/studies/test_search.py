@@ -1,14 +1,23 @@
+"""Tuning: which trials there are, whatever happens to them, and which one is chosen."""
+
+from __future__ import annotations
+
 import dataclasses
+import inspect
 import itertools
 import math
 import random
 
 import optuna
 import pytest
+from made import done
+from shared import curve
 
-from siambench.plugin import Choice, Float, Int
-from siambench.records import record as records
-from siambench.spec import Method
+from siambench.identity import seed_of
+from siambench.interfaces import Failed
+from siambench.records.record import Record
+from siambench.spaces import Choice, Float, Int
+from siambench.spec import Method, Provenance
 from siambench.studies.search import BATCH, RANDOM_TRIALS, Study, settings
 from siambench.testing import synthetic_catalogue, synthetic_study, synthetic_track
 
@@ -43,11 +52,9 @@ def objective(params, fold, epoch):
 def answer(unit, *, failing=()):
     """The record that a unit would leave."""
     if unit.kind == "tune" and unit.trial in failing:
-        return records.make(unit, state="failed", outcome={"curve": [], "scores": {}, "error": "made up"}, telemetry={})
-    curve = []
-    if unit.kind == "tune":
-        curve = [{"epoch": e, "validation": {unit.primary: objective(unit.params, unit.fold, e)}} for e in (1, 2, 3)]
-    return records.make(unit, state="done", outcome={"curve": curve, "scores": {}}, telemetry={})
+        return Record(unit, Failed(error="made up", ended="raised"), {})
+    values = [objective(unit.params, unit.fold, epoch) for epoch in (1, 2, 3)] if unit.kind == "tune" else []
+    return Record(unit, done(curve=curve(*values)), {})
 
 
 def drive(study, *, order=None, failing=(), lost=(), cache=None, stop_after=None):
@@ -115,8 +122,8 @@ def test_trials_1_to_4_are_random(plan):
             record = answer(unit)
             if unit.kind == "tune":
                 found[unit.trial] = dict(unit.params)
-                for epoch in record["result"]["curve"]:
-                    epoch["validation"][unit.primary] *= sign
+                values = [sign * epoch.validation["map@r"] for epoch in record.outcome.curve]
+                record = Record(unit, done(curve=curve(*values)), {})
             waiting += study.finish(unit, record)
         return found
 
@@ -130,11 +137,9 @@ def test_trials_1_to_4_are_random(plan):
 
 def test_random_trials_are_those_of_their_names(plan):
     """A random trial is drawn by a sampler seeded from the names of track, method and trial, and by nothing else."""
-    from siambench.spec import seed_of
-
     trials, _ = drive(Study(plan))
     for number in (1, 4):
-        names = ("search", plan.template.track, plan.template.data["fingerprint"], plan.method.name, number)
+        names = ("search", plan.template.track, plan.template.data.fingerprint, plan.method.name, number)
         sampler = optuna.samplers.RandomSampler(seed=seed_of(*names) % 2**32)
         reference = optuna.create_study(sampler=sampler)
         asked = reference.ask(
@@ -211,7 +216,7 @@ def test_the_world_outside_changes_nothing(plan):
     """Neither the global random state nor another study that runs in between moves a trial."""
     expected, _ = drive(Study(plan))
     random.seed(5)
-    study, other = Study(plan), Study(dataclasses.replace(plan, template=dataclasses.replace(plan.template, study="other")))
+    study, other = Study(plan), Study(dataclasses.replace(plan, template=dataclasses.replace(plan.template, row="other")))
     drive(other)
     found, _ = drive(study)
 
@@ -229,9 +234,8 @@ def test_another_study_has_other_trials(plan):
 
 def test_a_study_of_other_versions_has_the_same_trials(plan):
     """A checkout and a wheel, whose components differ in their digests alone, draw the same trials: a row can be repeated."""
-    other = dataclasses.replace(
-        plan, template=dataclasses.replace(plan.template, study="other", components={"loss": "siambench 0.1.0+abc"})
-    )
+    components = {"loss": Provenance("siambench", "siambench", "0.1.0", "abc")}
+    other = dataclasses.replace(plan, template=dataclasses.replace(plan.template, row="other", components=components))
 
     assert drive(Study(plan))[0] == drive(Study(other))[0]
 
@@ -262,9 +266,15 @@ def test_the_best_trial_is_chosen(plan):
     assert [(unit.trial, unit.stop_epoch, unit.repetition) for unit in finals] == [(best, 2, repetition) for repetition in range(3)]
 
 
+def minimising(plan):
+    """The same plan with a metric of which less is better."""
+    scoring = dataclasses.replace(plan.template.scoring, maximise=False)
+    return dataclasses.replace(plan, template=dataclasses.replace(plan.template, scoring=scoring))
+
+
 def test_the_worst_is_the_best_where_less_is_better(plan):
     """With a metric to be minimised the smallest value is chosen."""
-    study = Study(dataclasses.replace(plan, maximise=False))
+    study = Study(minimising(plan))
     trials, _ = drive(study)
     values = {number: (objective(params, 0, 1) + objective(params, 1, 1)) / 2 for number, params in trials.items()}
 
@@ -284,9 +294,8 @@ def finish_all(study, record_of):
 @pytest.mark.parametrize("maximise", [True, False])
 def test_of_equal_trials_the_first_is_chosen(plan, maximise):
     """Where every trial has the same value, trial 0 and its first epoch are chosen."""
-    study = Study(dataclasses.replace(plan, maximise=maximise))
-    curve = [{"epoch": e, "validation": {"map@r": 0.5}} for e in (1, 2)]
-    finish_all(study, lambda unit: records.make(unit, state="done", outcome={"curve": curve}, telemetry={}))
+    study = Study(plan if maximise else minimising(plan))
+    finish_all(study, lambda unit: Record(unit, done(curve=curve(0.5, 0.5)), {}))
 
     assert (study.selection.trial, study.selection.epoch) == (0, 1)
 
@@ -372,7 +381,7 @@ def test_a_failed_final_model_is_a_result(plan):
     """A final model that failed is there, as failed; the study is done."""
     study = Study(plan)
     for unit in finish_all(study, answer):
-        study.finish(unit, records.make(unit, state="failed", outcome={"curve": []}, telemetry={}))
+        study.finish(unit, Record(unit, Failed(error="made up", ended="raised"), {}))
 
     assert study.state == "done"
 
@@ -380,8 +389,7 @@ def test_a_failed_final_model_is_a_result(plan):
 def test_a_score_that_does_not_apply_is_a_failed_trial(plan):
     """A trial whose primary metric is None on a fold has no value."""
     study = Study(dataclasses.replace(plan, trials=1))
-    curve = [{"epoch": 1, "validation": {"map@r": None}}]
-    finish_all(study, lambda unit: records.make(unit, state="done", outcome={"curve": curve}, telemetry={}))
+    finish_all(study, lambda unit: Record(unit, done(curve=curve(None)), {}))
 
     assert study.state == "failed"
 
@@ -399,13 +407,11 @@ def test_without_a_space_there_is_one_trial(base):
 
 def answer_flat(unit):
     """A record with one epoch."""
-    return records.make(unit, state="done", outcome={"curve": [{"epoch": 1, "validation": {"map@r": 0.5}}]}, telemetry={})
+    return Record(unit, done(curve=curve(0.5)), {})
 
 
 def test_the_settings_say_how_it_was_searched():
     """Version and every argument of the sampler are there to be recorded, and the sampler takes no other."""
-    import inspect
-
     found = settings()
     assert found["optuna"] == optuna.__version__
     assert (found["batch"], found["random_trials"]) == (4, 4)

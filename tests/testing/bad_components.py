@@ -7,8 +7,9 @@ import random
 import torch
 from torch import nn
 
-from siambench.components.component import Component, Provenance
+from siambench.components.component import Component
 from siambench.plugin import Float, Int, LossEntry, MinerEntry
+from siambench.spec import Provenance
 
 MARGIN = {"space": {"margin": Float(0.0, 1.0)}, "defaults": {"margin": 0.5}}
 
@@ -116,6 +117,22 @@ def three_tensors_only(embeddings, labels, indices, sound):
     return sound()
 
 
+def four_tensors_only(embeddings, labels, indices, sound):
+    if indices is not None:
+        _, _, _, _ = indices
+    return sound()
+
+
+class Paced(Sound):
+    """Names how far the training is and the groups of the classes, and pushes items of one group less."""
+
+    def forward(self, embeddings, labels, *, progress, groups):
+        """One value of a batch."""
+        assert 0 <= progress <= 1
+        assert groups.shape == labels.shape
+        return (1 + progress) * super().forward(embeddings, labels)
+
+
 def changing(which):
     def forward(embeddings, labels, indices, sound):
         value = sound()
@@ -149,6 +166,11 @@ BAD_LOSSES = [
         "indices",
         "given no triplet at all: the loss is nan",
         loss(lambda e, y, i, sound: sound() * (1 if i is None else i[0].float().mean())),
+    ),
+    (
+        "indices",
+        "given fed triplets: it raises ValueError: not enough values",
+        loss(four_tensors_only, takes="none", feeds=("classes", "pairs", "triplets")),
     ),
     ("indices", "whatever the indices", loss(lambda e, y, i, sound: Sound()(e, y))),
     ("gradient", "no gradient reaches the backbone", loss(lambda e, y, i, sound: sound().detach() + 0 * e.sum())),

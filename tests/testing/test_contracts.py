@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bad_components import BAD_LOSSES, BAD_MINERS, COUNT, MARGIN, ByPlace, Nearest, Proxies, Sound, loss, made
+from bad_components import BAD_LOSSES, BAD_MINERS, COUNT, MARGIN, ByPlace, Nearest, Paced, Proxies, Sound, loss, made
 from shared import plugin_folder
 
 from siambench.components.catalogue import Catalogue
-from siambench.components.component import Component, Provenance
+from siambench.components.component import Component
 from siambench.errors import UsageError
 from siambench.plugin import BackboneEntry, Choice, Float, Int
+from siambench.spec import Provenance
 from siambench.testing.contracts import CONTRACTS, check, check_component
 
 PAGE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")
@@ -68,6 +69,8 @@ def test_each_contract_has_a_component_that_breaks_it(kind, bad):
     [
         made(Sound, takes="triplets", feeds=("classes", "pairs"), **MARGIN),
         made(lambda num_classes, embedding_size: Proxies(num_classes, embedding_size, used=2), own_parameters=True),
+        made(Sound, takes="triplets", feeds=("classes", "pairs", "triplets", "views"), **MARGIN),
+        made(Paced, **MARGIN),
         made(Nearest, "miners", **COUNT),
     ],
 )

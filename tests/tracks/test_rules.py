@@ -1,186 +1,26 @@
 import json
-import math
 
 import pytest
 
-from siambench.errors import ConfigError, UnknownNameError
+from siambench.errors import ConfigError
+from siambench.spaces import Float
+from siambench.spec import FORMS, SplitSpec
 from siambench.testing import synthetic_track
-from siambench.tracks.rules import (
-    Comparison,
-    Track,
-    edit_track,
-    load_comparison,
-    load_track,
-    parse_set,
-    shipped,
-    track_folder,
-    track_names,
-)
+from siambench.tracks.rules import AUGMENT_OF_FORM, AugmentRules, Comparison, MetricRules, RangeRules, SplitRules, Track
 
-TRACK = """
-schema = 1
-name = "tiny"
-version = "1.0"
-
-[dataset]
-name = "digits"
-"""
-
-
-def put(folder, content, name="track.toml"):
-    """Write a file and its folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(content, encoding="utf-8")
-    return folder / name
-
-
-# ---- tracks
-
-
-def test_a_track_needs_little(tmp_path):
-    """A name, a version and a data set make a track; everything else has the defaults of the exam."""
-    track = load_track(str(put(tmp_path, TRACK)))
-
-    assert (track.name, track.version, track.dataset.name) == ("tiny", "1.0", "digits")
-    assert track.split.rule == "class-halves"
-    assert track.metrics.primary == "map@r"
-    assert track.augment is None
-
-
-def test_a_track_is_found_by_name_folder_and_file(tmp_path):
-    """A shipped track has a name; any track can be named by its folder, its TOML file, or the JSON that a run leaves."""
-    toml = put(tmp_path / "mine", TRACK)
-    document = load_track(str(toml)).model_dump(by_alias=True, mode="json")
-    written = put(tmp_path / "run", json.dumps(document), "track.json")
-
-    for name in (toml, toml.parent, written, written.parent):
-        assert load_track(str(name)).name == "tiny"
-        assert track_folder(str(name)) in (toml.parent, written.parent)
-    assert load_track("glyphs").name == "glyphs"
-
-
-@pytest.mark.parametrize("name", track_names())
-def test_shipped_tracks_hold(name):
-    """Each shipped track loads, bears the name of its folder, and survives JSON."""
-    track = load_track(name)
-
-    assert name == track.name
-    assert shipped("leaderboards") / name == track_folder(name)
-    assert track == Track.model_validate(json.loads(json.dumps(track.model_dump(by_alias=True, mode="json"))))
-
-
-@pytest.mark.parametrize("path", sorted(shipped("configs").glob("*.toml")), ids=lambda path: path.name)
-def test_shipped_comparisons_hold(path):
-    """Each shipped comparison loads, by its bare name too, and names a track that exists."""
-    comparison = load_comparison(path)
-
-    assert comparison == load_comparison(path.name)
-    assert comparison.track in track_names()
-
-
-def test_an_unknown_track_gets_the_nearest():
-    """A name that no track has is answered with the nearest and all there are."""
-    with pytest.raises(UnknownNameError, match=r"unknown track 'glyph', did you mean 'glyphs'\?; installed: .*glyphs"):
-        load_track("glyph")
-
-
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        ("[training]\nepoch = 3", r"unknown key 'training.epoch', did you mean 'training.epochs'\?; keys here: .*training.batch_size"),
-        ("[space.lr]\nlow = 0.1\nhigh = 1.0\ndefalt = 0.5", r"unknown key 'space.lr.defalt', did you mean 'space.lr.default'\?"),
-        ("[trainig]\nepochs = 3", r"unknown key 'trainig', did you mean 'training'\?; keys here: schema, name"),
-        ("[augment]\nrotation = 3", r"unknown key 'augment.rotation', did you mean 'augment.rotate'\?"),
-        ("[metrics]\nprimary = 'map@q'", "metrics: the primary metric 'map@q' must be among those reported"),
-        ("[training]\nepochs = 0", "training.epochs: .* greater than or equal to 1, got 0"),
-        ("[training]\nbatch_size = 'many'", "training.batch_size: .*integer.*, got 'many'"),
-        ("[training]\noptimiser = 'adamm'", "training.optimiser: .*'adam', 'adamw' or 'sgd', got 'adamm'"),
-        ("[training]\nprecision = 'fp16'", "training.precision: .*'fp32' or 'bf16'"),
-        ("[split]\nrule = 'random'", "split.rule: .*official"),
-        ("[split]\nfolds = 1", "split.folds: .*greater than or equal to 2, got 1"),
-        ("[augment]\nscale = [1.2, 0.8]", r"augment.scale: scale must be \[low, high\] .*got \[1.2, 0.8\]"),
-        ("[space.lr]\nlow = 0.1\nhigh = 1.0\ndefault = 2.0", r"space.lr: default 2.0 lies outside \[0.1, 1.0\]"),
-        ("[space.lr]\nlow = 1.0\nhigh = 0.1\ndefault = 0.5", "space.lr: .*low < high"),
-        ("[space.lr]\nlow = 0.0\nhigh = 0.1\nlog = true\ndefault = 0.05", "space.lr: .*log scale needs low > 0"),
-    ],
-)
-def test_what_does_not_hold_is_one_sentence(tmp_path, lines, message):
-    """An unknown key is answered with the nearest one, a wrong value with what was given; always one line that names the file."""
-    path = put(tmp_path, f"{TRACK}\n{lines}\n")
-
-    with pytest.raises(ConfigError, match=message) as caught:
-        load_track(str(path))
-
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (TRACK.replace("schema = 1", "schema = 2"), "schema: .*1"),
-        (TRACK.replace('version = "1.0"', 'version = "1"'), "version: .*pattern"),
-        (TRACK.replace('name = "tiny"', 'name = "Tiny track"'), "name: .*pattern"),
-        (TRACK.replace('name = "digits"', ""), "the key 'dataset.name' is missing"),
-        ("name =", "cannot be read as TOML"),
-        ("\xe9", "cannot be read as TOML"),
-    ],
-)
-def test_a_file_that_is_no_track_says_why(tmp_path, content, message):
-    """Another schema, a bad name or version, a missing key and a file that is no TOML are errors with the reason."""
-    with pytest.raises(ConfigError, match=message):
-        load_track(str(put(tmp_path, content)))
-
-
-def test_a_json_file_that_is_no_table_says_so(tmp_path):
-    """A list, or half a document, is no track."""
-    with pytest.raises(ConfigError, match="must hold a table"):
-        load_track(str(put(tmp_path, "[1, 2]", "track.json")))
-    with pytest.raises(ConfigError, match="cannot be read as JSON"):
-        load_track(str(put(tmp_path, '{"schema": 1', "track.json")))
-
-
-# ---- comparisons
-
-
-def test_a_comparison_names_a_track_and_methods(tmp_path):
-    """Methods are single ones or grids, and budgets and fixed parameters can be given."""
-    path = put(
-        tmp_path,
-        'track = "glyphs"\ntrials = 3\n\n[[methods]]\nloss = ["triplet", "contrastive"]\nminer = "hard"\n\n'
-        '[[methods]]\nloss = "contrastive"\nfeed = "pairs"\n\n[set]\n"loss.margin" = 0.3\n',
-        "mine.toml",
-    )
-    comparison = load_comparison(path)
-
-    assert comparison.trials == 3
-    assert comparison.methods[0].loss == ["triplet", "contrastive"]
-    assert comparison.methods[1].feed == "pairs"
-    assert comparison.set == {"loss.margin": 0.3}
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ('track = "glyphs"\n', "the key 'methods' is missing"),
-        ("methods = []\n", "methods: .*at least 1"),
-        ('[[methods]]\nlos = "triplet"\n', "unknown key 'methods.0.los', did you mean 'methods.loss'"),
-        ('[[methods]]\nloss = "triplet"\nfeed = "triplets"\n', "methods.0.feed: .*'classes' or 'pairs'"),
-        ('trails = 3\n[[methods]]\nloss = "triplet"\n', "unknown key 'trails', did you mean 'trials'"),
-    ],
-)
-def test_a_comparison_that_does_not_hold_is_one_sentence(tmp_path, content, message):
-    """Unknown keys, missing methods and wrong feeds are errors with the place in the file."""
-    path = put(tmp_path, content, "mine.toml")
-    with pytest.raises(ConfigError, match=message) as caught:
-        load_comparison(path)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_comparison_that_is_not_there_is_named():
-    """A file that neither exists nor ships is an error with its name."""
-    with pytest.raises(ConfigError, match=r"no such file: nowhere\.toml"):
-        load_comparison("nowhere.toml")
+A_VALUE = {
+    "rotate": 5.0,
+    "scale": (0.8, 1.2),
+    "translate": 0.1,
+    "shear": 3.0,
+    "flip": True,
+    "padding": "border",
+    "jitter": 0.1,
+    "scaling": (0.9, 1.1),
+    "time_warp": 0.2,
+    "drop": 0.1,
+    "swap": 0.3,
+}
 
 
 def test_rules_are_frozen():
@@ -191,139 +31,65 @@ def test_rules_are_frozen():
     assert Comparison(methods=[{"loss": "triplet"}]).track == "glyphs"
 
 
-# ---- --set
+def test_rules_survive_json():
+    """What a track's rules are written as JSON reads back as the same rules, augmentation and space included."""
+    track = synthetic_track(augment=A_VALUE, space={"lr": {"low": 0.01, "high": 0.1, "log": True, "default": 0.05}})
+
+    assert track == Track.model_validate(json.loads(json.dumps(track.model_dump(by_alias=True, mode="json"))))
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a=1", 1),
-        ("a=0.5", 0.5),
-        ("a=1e-3", 1e-3),
-        ("a=true", True),
-        ("a='quoted'", "quoted"),
-        ("a=plain text", "plain text"),
-        ("a=b=c", "b=c"),
-        ("a=", ""),
-        ("a=[1, 2]", [1, 2]),
-        ("a = 3", 3),
-        ("a=2024-01-01", "2024-01-01"),
-        ("a=1\nb=2", "1\nb=2"),
-    ],
-)
-def test_values_are_toml_where_they_can_be(text, expected):
-    """A value that parses as TOML is one, with its type; anything else is text, as it stands."""
-    found = parse_set([text])
+def test_how_data_is_cut_is_part_of_a_unit():
+    """The rules of a split are the frozen value that units carry, field by field."""
+    rules = SplitRules(rule="by-group", folds=3, group="script", test_fraction=0.25, acknowledged_duplicates=2)
 
-    assert {"a": expected} == found
-    assert type(found["a"]) is type(expected)
+    assert SplitSpec(rule="by-group", folds=3, group="script", test_fraction=0.25, acknowledged_duplicates=2) == rules.spec
 
 
-def test_keys_keep_their_dots_and_the_last_one_wins():
-    """Keys are dotted names; of two values for one key the last holds."""
-    assert parse_set(("loss.margin=0.1", "training.epochs=2", "loss.margin=0.2")) == {"loss.margin": 0.2, "training.epochs": 2}
+def test_a_range_is_a_dimension():
+    """A range of a track's space is a dimension of a search space, and its default lies within it."""
+    assert Float(0.01, 0.1, log=True) == RangeRules(low=0.01, high=0.1, log=True, default=0.05).dimension
+    with pytest.raises(ValueError, match=r"default 0\.5 lies outside \[0\.01, 0\.1\]"):
+        RangeRules(low=0.01, high=0.1, default=0.5)
 
 
-@pytest.mark.parametrize("text", ["loss.margin", "=3", " =3", ""])
-def test_a_setting_needs_a_key_and_a_value(text):
-    """Without a key or an equals sign the setting is refused, with what was given."""
-    with pytest.raises(ConfigError, match="--set takes key=value, got"):
-        parse_set([text])
+def test_the_primary_metric_is_reported():
+    """A metric that rows are ordered by but nobody sees is refused."""
+    assert MetricRules(primary="eer", report=("map@r", "eer")).primary == "eer"
+    with pytest.raises(ValueError, match="primary metric 'eer' must be among those reported"):
+        MetricRules(primary="eer", report=("map@r",))
 
 
-@pytest.mark.parametrize("text", ["a=nan", "a=inf", "a=[1, nan]"])
-def test_what_is_no_number_is_refused(text):
-    """NaN and infinity are no values: no unit could carry them."""
-    with pytest.raises(ConfigError, match="finite"):
-        parse_set([text])
+# ---- augmentation
 
 
-# ---- editing a track
+def test_every_rule_of_augmentation_is_for_one_form():
+    """Each rule belongs to the items of exactly one form, and each form has rules."""
+    names = [name for form in FORMS for name in AUGMENT_OF_FORM[form]]
+
+    assert sorted(AugmentRules.model_fields) == sorted(names) == sorted(A_VALUE)
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("training.epochs", 7),
-        ("split.folds", 3),
-        ("model.embedding_size", 4),
-        ("model.options.width", 8),
-        ("dataset.options.size", 16),
-        ("space.lr.low", 2e-4),
-        ("metrics.report", ["map@r"]),
-        ("augment.rotate", 5.0),
-    ],
-)
-def test_a_changed_rule_makes_another_exam(key, value):
-    """A change to any rule renames the track to +edited, and changes that rule alone."""
-    track = synthetic_track(augment={"shear": 3.0})
-    edited, rest = edit_track(track, {key: value})
-    before, after = (t.model_dump(by_alias=True, mode="json") for t in (track, edited))
-    *sections, last = key.split(".")
-    place = after
-    for section in sections:
-        place = place[section]
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_gets_its_own_rules(form):
+    """Of the rules those for the form are handed on, with their values or defaults, as JSON holds them."""
+    names = AUGMENT_OF_FORM[form]
+    own = {name: A_VALUE[name] for name in names}
+    found = AugmentRules(**own).of_form(form)
 
-    assert value == place[last]
-    assert edited.name == "synthetic+edited"
-    assert rest == {}
-    place.pop(last)
-    inner = before
-    for section in sections:
-        inner = inner[section]
-    inner.pop(last, None)
-    assert {**before, "name": None} == {**after, "name": None}
+    assert json.loads(json.dumps(own)) == found
+    assert set(names) == set(AugmentRules().of_form(form))
 
 
-def test_a_changed_budget_is_the_same_exam():
-    """Trials and seeds change the budget, not the exam: the track keeps its name."""
-    edited, rest = edit_track(synthetic_track(), {"budget.trials": 5, "budget.seeds": 1})
-
-    assert (edited.name, edited.budget.trials, edited.budget.seeds) == ("synthetic", 5, 1)
-    assert rest == {}
-
-
-def test_an_edited_track_is_not_renamed_again():
-    """A second change leaves the name as it is."""
-    once, _ = edit_track(synthetic_track(), {"training.epochs": 7})
-    twice, _ = edit_track(once, {"training.epochs": 8})
-
-    assert twice.name == "synthetic+edited"
-
-
-def test_parameters_of_methods_are_left_for_them():
-    """What concerns no rule of the track is handed on: a method's own parameters."""
-    track = synthetic_track()
-    edited, rest = edit_track(track, {"loss.margin": 0.3, "optimiser.lr": 0.1, "miner.warmup": 0.2})
-
-    assert track == edited
-    assert rest == {"loss.margin": 0.3, "optimiser.lr": 0.1, "miner.warmup": 0.2}
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("training.epoch", 3, "did you mean 'training.epochs'"),
-        ("training.epochs", 0, "greater than or equal to 1"),
-        ("training.epochs.more", 1, "epochs is a value, not a section"),
-        ("space.lr.default", 5.0, "lies outside"),
-        ("split.rule", "random", "split.rule"),
-        ("augment.rotation", 3, "did you mean 'augment.rotate'"),
-        ("space.rate.low", 0.1, "unknown key 'space.rate'"),
-    ],
-)
-def test_a_rule_that_does_not_exist_is_one_sentence(key, value, message):
-    """A key that no track has, or a value that does not hold, is an error that begins with --set."""
-    with pytest.raises(ConfigError, match=message) as caught:
-        edit_track(synthetic_track(), {key: value})
-    assert str(caught.value).startswith("--set")
-
-
-def test_the_track_itself_stays_as_it_is():
-    """Editing gives a new track; the old one keeps its rules."""
-    track = synthetic_track()
-    before = track.model_dump()
-    edit_track(track, {"model.options.width": 3, "training.epochs": 9})
-
-    assert before == track.model_dump()
-    assert not math.isnan(track.space.lr.default)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", sorted(A_VALUE))
+def test_a_rule_for_another_form_is_refused(form, name):
+    """A rule that would do nothing to the items is an error that says which items it is for; at its default it is none."""
+    rules = AugmentRules(**{name: A_VALUE[name]})
+    if name in AUGMENT_OF_FORM[form]:
+        assert rules.of_form(form)[name] == json.loads(json.dumps(A_VALUE[name]))
+        return
+    owner = next(one for one in FORMS if name in AUGMENT_OF_FORM[one])
+    with pytest.raises(ConfigError, match=f"^augment.{name} is for {owner}, the items of the data set are {form}$"):
+        rules.of_form(form)
+    default = AugmentRules.model_fields[name].default
+    assert AugmentRules(**{name: default}).of_form(form) == AugmentRules().of_form(form)

@@ -1,7 +1,8 @@
-"""The exams that ship: nothing stands on both sides, every table has its anchors, and the official runs are scored as anyone would."""
+"""The exams that ship: nothing stands on both sides, every table has its baselines, and the official runs are scored as anyone would."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import zipfile
@@ -12,16 +13,17 @@ import pytest
 import torch
 from PIL import Image
 
-from siambench.board import files as shelf
+from siambench.board import files
 from siambench.components.catalogue import Catalogue
 from siambench.errors import DataMissingError
-from siambench.evaluation.scoring import RawPixels, evaluate_items
-from siambench.spec import Method
+from siambench.evaluation.embedding import RawInput
+from siambench.evaluation.scoring import evaluate_items
+from siambench.spec import Method, ModelSpec
 from siambench.testing import synthetic_study
-from siambench.tracks.parts import Custody
-from siambench.tracks.rules import load_track, track_names
+from siambench.tracks.files import load_track, track_names
+from siambench.tracks.parts import Parts
 from siambench.tracks.split import cut, digests
-from siambench.training.loop import build_model
+from siambench.training.model import build_model
 
 CATALOGUE = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
 
@@ -36,7 +38,7 @@ def exam(name):
         dataset = CATALOGUE.dataset(track.dataset.name, track.dataset.options)
     except DataMissingError as error:
         pytest.skip(str(error))
-    return track, dataset, cut(dataset, track.split.model_dump())
+    return track, dataset, cut(dataset, track.split.spec)
 
 
 @pytest.mark.parametrize("name", track_names())
@@ -57,8 +59,8 @@ def test_no_group_class_or_image_stands_on_both_sides(name):
 
 @pytest.mark.parametrize("name", track_names())
 def test_the_exam_is_one(name):
-    """The table has both anchors, and its best method is better than either by far more than its interval."""
-    table, found = shelf.leaderboard(name)
+    """The table has both baselines, and its best method is better than either by far more than its interval."""
+    table, found = files.leaderboard(name)
     if not found.records:
         pytest.skip(f"{name} ships its rules and no records yet")
     primary = table.track.metrics.primary
@@ -66,8 +68,8 @@ def test_the_exam_is_one(name):
     sign = 1 if table.direction == "max" else -1
     best = table.lines[0].row.scores[primary]
     assert {"raw", "untrained"} <= set(rows)
-    for anchor in ("raw", "untrained"):
-        assert sign * (best.mean - rows[anchor].scores[primary].mean) > 3 * (best.ci95 or 0)
+    for baseline in ("raw", "untrained"):
+        assert sign * (best.mean - rows[baseline].scores[primary].mean) > 3 * (best.ci95 or 0)
 
 
 def one_shot_error_by_script(embed, size):
@@ -96,20 +98,18 @@ def test_the_official_runs_are_scored_as_a_script_scores_them(model):
     """`one_shot_error` of pixels and of a network's embeddings equals the count of a short script on the same embeddings."""
     track, dataset, split = exam("omniglot-minimal")
     if model == "raw":
-        net = RawPixels()
+        net = RawInput()
     else:
         unit = synthetic_study(Method("contrastive")).final_unit(0, 1, {}, 0)
         backbone = CATALOGUE.get("backbones", "conv4").entry
-        unit = type(unit).from_json(
-            {**unit.to_json(), "model": {"backbone": "conv4", "options": {**backbone.defaults, "width": 8}, "embedding_size": 16}}
-        )
-        net = build_model(unit, backbone, dataset.shape)
+        model = ModelSpec(backbone="conv4", options={**backbone.defaults, "width": 8}, embedding_size=16)
+        net = build_model(dataclasses.replace(unit, model=model), backbone, dataset)
 
     def embed(image):
         with torch.no_grad():
             return net.eval()(torch.from_numpy(image.copy()).float()[None, None] / 255)[0].double().numpy()
 
-    items = Custody(dataset, split, kind="final", fold=None, opened=lambda: None).test()
+    items = Parts(dataset, split, kind="final", fold=None, opened=lambda: None).test()
     named = CATALOGUE.metrics(["one_shot_error"])
     found = evaluate_items(net, items, named, seed=0, device=torch.device("cpu")).scores["one_shot_error"]
 

@@ -38,6 +38,7 @@ def test_every_model_of_the_list_has_a_name_and_the_rest_share_one():
     assert {c.provenance.plugin for c in found.values()} == {"timm"}
     assert dict(found["timm"].entry.defaults) == {"model": "resnet18", "pretrained": "none", "drop_path": 0.0, "size": 0}
     assert dict(found["timm-resnet50"].entry.defaults) == {"pretrained": "none", "drop_path": 0.0, "size": 0}
+    assert {c.entry.takes for c in found.values()} == {("images",)}
 
 
 def test_every_model_of_the_list_is_one_of_timms():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import siambench
 from PIL import Image
+from siambench.records.folder import Folder, track_folders
 
 TINY = {"training.epochs": 1, "training.steps_per_epoch": 2, "training.batch_size": 16, "metrics.report": ["map@r"]}
 
@@ -37,13 +38,15 @@ def test_a_backbone_of_timm_sits_an_exam(images, tmp_path):
         out=tmp_path / "out",
     )
     row = table[table["method"] == "triplet"].iloc[0]
-    units = [json.loads(path.read_text())["result"]["unit"] for path in (tmp_path / "out").rglob("records/*.json")]
-    trained = [unit for unit in units if unit["method"]["loss"] == "triplet"]
+    (folder,) = track_folders(tmp_path / "out")
+    trained = [record.unit for record in Folder(folder).read().records if record.unit.method.loss == "triplet"]
 
     assert row["reason"] is None
     assert 0 < row["map@r"] <= 1
-    assert {unit["model"]["options"]["model"] for unit in trained} == {"test_efficientnet"}
-    assert all(unit["components"]["backbone"].startswith("siambench-timm ") for unit in trained)
+    assert len(trained) == 3
+    assert {unit.model.options["model"] for unit in trained} == {"test_efficientnet"}
+    where = {(unit.components["backbone"].plugin, unit.components["backbone"].distribution) for unit in trained}
+    assert where == {("timm", "siambench-timm")}
 
 
 def test_a_backbone_of_timm_runs_by_name_from_the_command_line(tmp_path):

@@ -1,4 +1,4 @@
-"""The backbones: from images in [0, 1] to features; the harness adds the linear embedding head."""
+"""The backbones: from items to features; the harness adds the linear embedding head."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def mlp(input_shape: tuple[int, int, int], width: int, layers: int, dropout: float) -> nn.Module:
-    """Fully connected layers on the flattened pixels."""
+def mlp(input_shape: tuple[int, ...], width: int, layers: int, dropout: float) -> nn.Module:
+    """Fully connected layers on the flattened item."""
     from siambench.builtin.backbones.networks import mlp as build
 
     return build(input_shape, width=width, layers=layers, dropout=dropout)
@@ -38,13 +38,42 @@ def resnet18(input_shape: tuple[int, int, int], weights: str) -> nn.Module:
     return build(input_shape, weights=weights)
 
 
+def cnn1d(input_shape: tuple[int, ...], width: int, blocks: int, kernel: int, dropout: float) -> nn.Module:
+    """Blocks of convolution over time, BatchNorm, ReLU and halving; then the mean over time."""
+    from siambench.builtin.backbones.series import cnn1d as build
+
+    return build(input_shape, width=width, blocks=blocks, kernel=kernel, dropout=dropout)
+
+
+def gru(input_shape: tuple[int, ...], width: int, layers: int, dropout: float) -> nn.Module:
+    """A recurrent network that reads a series in both directions."""
+    from siambench.builtin.backbones.series import gru as build
+
+    return build(input_shape, width=width, layers=layers, dropout=dropout)
+
+
+def bag(vocabulary: int, width: int, dropout: float) -> nn.Module:
+    """The mean of a learnt vector of each token."""
+    from siambench.builtin.backbones.text import Bag
+
+    return Bag(vocabulary, width=width, dropout=dropout)
+
+
+def gru_text(vocabulary: int, size: int, width: int, dropout: float) -> nn.Module:
+    """A recurrent network that reads the vectors of an item's tokens in both directions."""
+    from siambench.builtin.backbones.text import GruText
+
+    return GruText(vocabulary, size=size, width=width, dropout=dropout)
+
+
 @hookimpl
 def siambench_backbones() -> dict[str, BackboneEntry]:
-    """Small networks for small images, and a ResNet."""
+    """Small networks for small images, a ResNet, and networks for series and texts."""
     return {
         "mlp": BackboneEntry(
             mlp,
             defaults={"width": 512, "layers": 2, "dropout": 0.0},
+            takes=("images", "arrays"),
             source="Rumelhart, Hinton, Williams, Learning representations by back-propagating errors, Nature 1986",
         ),
         "conv4": BackboneEntry(
@@ -62,5 +91,29 @@ def siambench_backbones() -> dict[str, BackboneEntry]:
             defaults={"weights": "none"},
             scratch={"weights": "none"},
             source="He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition, CVPR 2016",
+        ),
+        "cnn1d": BackboneEntry(
+            cnn1d,
+            defaults={"width": 32, "blocks": 3, "kernel": 7, "dropout": 0.0},
+            takes=("arrays",),
+            source="Wang, Yan, Oates, Time Series Classification from Scratch with Deep Neural Networks, IJCNN 2017",
+        ),
+        "gru": BackboneEntry(
+            gru,
+            defaults={"width": 64, "layers": 1, "dropout": 0.0},
+            takes=("arrays",),
+            source="Cho et al., Learning Phrase Representations using RNN Encoder-Decoder, EMNLP 2014",
+        ),
+        "bag": BackboneEntry(
+            bag,
+            defaults={"width": 256, "dropout": 0.0},
+            takes=("tokens",),
+            source="Joulin, Grave, Bojanowski, Mikolov, Bag of Tricks for Efficient Text Classification, EACL 2017",
+        ),
+        "gru-text": BackboneEntry(
+            gru_text,
+            defaults={"size": 64, "width": 64, "dropout": 0.0},
+            takes=("tokens",),
+            source="Cho et al., Learning Phrase Representations using RNN Encoder-Decoder, EMNLP 2014",
         ),
     }

@@ -1,4 +1,4 @@
-"""The networks behind the backbones' names. All take fp32 images [B, C, H, W] in [0, 1] and give features [B, F]."""
+"""Networks for images fp32 [B, C, H, W] in [0, 1], and one for anything that can be flattened. All give features [B, F]."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ IMAGENET = Remote(
 )
 
 
-def mlp(input_shape: tuple[int, int, int], *, width: int, layers: int, dropout: float) -> nn.Module:
-    """``layers`` × (linear, BatchNorm, ReLU, dropout) of ``width`` units on the flattened image."""
+def mlp(input_shape: tuple[int, ...], *, width: int, layers: int, dropout: float) -> nn.Module:
+    """``layers`` × (linear, BatchNorm, ReLU, dropout) of ``width`` units on the flattened item."""
     parts: list[nn.Module] = [nn.Flatten()]
     features = math.prod(input_shape)
     for _ in range(layers):

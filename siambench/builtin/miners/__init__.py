@@ -2,86 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from siambench.plugin import Float, MinerEntry, hookimpl
-
-if TYPE_CHECKING:
-    from torch import nn
-
-
-def none() -> None:
-    """No mining: the loss sees every tuple of the batch."""
-
-
-def hard() -> nn.Module:
-    """For each anchor its furthest positive and its nearest negative."""
-    from pytorch_metric_learning.miners import BatchHardMiner
-
-    return BatchHardMiner()
-
-
-def semihard(margin: float) -> nn.Module:
-    """Triplets whose negative is further than the positive, by less than ``margin``."""
-    from pytorch_metric_learning.miners import TripletMarginMiner
-
-    return TripletMarginMiner(margin=margin, type_of_triplets="semihard")
-
-
-def easy_positive_hard_negative() -> nn.Module:
-    """For each anchor its nearest positive and its nearest negative."""
-    from pytorch_metric_learning.miners import BatchEasyHardMiner
-
-    return BatchEasyHardMiner(pos_strategy=BatchEasyHardMiner.EASY, neg_strategy=BatchEasyHardMiner.HARD)
-
-
-def multi_similarity(epsilon: float) -> nn.Module:
-    """Negatives more similar than the least similar positive less ``epsilon``; positives likewise."""
-    from pytorch_metric_learning.miners import MultiSimilarityMiner
-
-    return MultiSimilarityMiner(epsilon=epsilon)
-
-
-def distance_weighted(cutoff: float, nonzero_loss_cutoff: float) -> nn.Module:
-    """Negatives drawn with weights inverse to the density of their distance on the sphere."""
-    from pytorch_metric_learning.miners import DistanceWeightedMiner
-
-    return DistanceWeightedMiner(cutoff=cutoff, nonzero_loss_cutoff=nonzero_loss_cutoff)
+from siambench.builtin.miners import batch
+from siambench.plugin import MinerEntry, hookimpl
 
 
 @hookimpl
 def siambench_miners() -> dict[str, MinerEntry]:
     """Ways to choose among a batch's tuples."""
-    return {
-        "none": MinerEntry(none, source="every tuple of the batch"),
-        "hard": MinerEntry(
-            hard,
-            warmup=0.33,
-            source="Hermans, Beyer, Leibe, In Defense of the Triplet Loss for Person Re-Identification, arXiv 1703.07737",
-        ),
-        "semihard": MinerEntry(
-            semihard,
-            space={"margin": Float(0.01, 2.0)},
-            defaults={"margin": 0.2},
-            source="Schroff, Kalenichenko, Philbin, FaceNet, CVPR 2015",
-        ),
-        "easy-positive-hard-negative": MinerEntry(
-            easy_positive_hard_negative,
-            gives="pairs",
-            warmup=0.33,
-            source="Xuan, Stylianou, Pless, Improved Embeddings with Easy Positive Triplet Mining, WACV 2020",
-        ),
-        "multi-similarity": MinerEntry(
-            multi_similarity,
-            space={"epsilon": Float(0.0, 1.0)},
-            defaults={"epsilon": 0.1},
-            gives="pairs",
-            source="Wang, Han, Huang, Dong, Scott, Multi-Similarity Loss with General Pair Weighting, CVPR 2019",
-        ),
-        "distance-weighted": MinerEntry(
-            distance_weighted,
-            space={"cutoff": Float(0.1, 1.0), "nonzero_loss_cutoff": Float(1.0, 2.0)},
-            defaults={"cutoff": 0.5, "nonzero_loss_cutoff": 1.4},
-            source="Wu, Manmatha, Smola, Krähenbühl, Sampling Matters in Deep Embedding Learning, ICCV 2017",
-        ),
-    }
+    return dict(batch.ENTRIES)

@@ -33,6 +33,13 @@ def balanced_pairs(labels: Tensor, batch_size: int, steps: int, generator: Gener
     return BalancedPairs(labels, batch_size=batch_size, steps=steps, generator=generator)
 
 
+def random_triplets(labels: Tensor, batch_size: int, steps: int, generator: Generator) -> Sampler:
+    """Batches of ``batch_size // 3`` triplets: anchors, then their positives, then their negatives."""
+    from siambench.builtin.samplers.sampling import RandomTriplets
+
+    return RandomTriplets(labels, batch_size=batch_size, steps=steps, generator=generator)
+
+
 @hookimpl
 def siambench_samplers() -> dict[str, SamplerEntry]:
     """Ways to fill a batch."""
@@ -40,4 +47,7 @@ def siambench_samplers() -> dict[str, SamplerEntry]:
         "m-per-class": SamplerEntry(m_per_class, source="Hermans, Beyer, Leibe, arXiv 1703.07737: P classes, K images each"),
         "random": SamplerEntry(random, source="uniform without replacement, epoch by epoch"),
         "balanced-pairs": SamplerEntry(balanced_pairs, source="Hadsell, Chopra, LeCun, CVPR 2006; as many genuine pairs as impostors"),
+        "random-triplets": SamplerEntry(
+            random_triplets, source="Hoffer, Ailon, Deep Metric Learning Using Triplet Network, SIMBAD 2015; drawn anew for each batch"
+        ),
     }

@@ -9,16 +9,11 @@ The protocol carries Slurm (submitit) as it stands, because it assumes no shared
 - ``submit(key, *arguments)`` is ``executor.submit(function, *arguments)``, its job kept under the key; submitit pickles both
   into its folder. A job array would be one ``executor.batch()`` around the submissions that arrive before the next ``wait``.
 - ``wait(seconds)`` looks at ``job.done()`` of the open jobs, no more often than Slurm likes to be asked, and gives
-  ``job.result()``, or the state and the last lines of ``job.stderr()`` as the reason of a loss. ``NODE_FAIL`` and
+  ``job.result()``, or a `Lost` with the state and the last lines of ``job.stderr()`` as its reason. ``NODE_FAIL`` and
   ``PREEMPTED`` are submitted once more, like a killed worker here; so are ``OUT_OF_MEMORY`` and ``TIMEOUT``.
 - ``cancel()`` is ``job.cancel()`` of those that are ``PENDING``; ``close(now=True)`` also of those that run.
-- ``address`` names the partition, ``time_limit`` and ``memory_limit`` become ``timeout_min`` and ``mem_gb``, ``jobs`` becomes
-  ``slurm_array_parallelism``; one GPU per job is ``gpus_per_node=1``. ``fits`` is the first job, waited for before any other.
+- The partition is an option of the engine's own (``--engine-option partition=gpu``), ``time_limit`` and ``memory_limit`` become
+  ``timeout_min`` and ``mem_gb``, ``jobs`` becomes ``slurm_array_parallelism``; one GPU per job is ``gpus_per_node=1``. ``fits`` is
+  the first job, waited for before any other.
 - Records are written by the jobs to the shared folder that Slurm needs anyway; what a job cannot write comes back as its result.
 """
-
-from __future__ import annotations
-
-from siambench.interfaces import Engine, Finished
-
-__all__ = ["Engine", "Finished"]

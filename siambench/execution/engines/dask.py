@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from siambench.errors import UsageError
-from siambench.execution.engines.dask_cluster import check, connected, facts, local_cluster, own_version
+from siambench.execution.engines.dask_cluster import check, connected, facts, local_cluster
 from siambench.execution.engines.limits import ATTEMPTS, told, watched, why
 from siambench.execution.engines.local import automatic_jobs
-from siambench.interfaces import Finished
+from siambench.interfaces import Finished, Lost
+from siambench.machine import own_version
 
 PATIENCE = 60.0
 """Seconds without any worker that can run a call, after which the open calls are lost."""
@@ -105,9 +106,9 @@ class DaskEngine:
         self._waiting.append(_Call(key, arguments))
         self._fill()
 
-    def wait(self, seconds: float) -> list[Finished]:
+    def wait(self, seconds: float) -> list[Finished | Lost]:
         """The calls that ended since the last wait."""
-        found = []
+        found: list[Finished | Lost] = []
         with contextlib.suppress(queue.Empty):
             found += self._take(self._ended.get(timeout=seconds))
             while True:
@@ -181,7 +182,7 @@ class DaskEngine:
             self._running[call.key] = call
             call.future.add_done_callback(lambda _, key=call.key: self._ended.put(key))
 
-    def _take(self, key: str) -> list[Finished]:
+    def _take(self, key: str) -> list[Finished | Lost]:
         call = self._running.get(key)
         if call is None or not call.future.done():
             return []
@@ -197,18 +198,18 @@ class DaskEngine:
                 raise
             value, reason = None, "the scheduler dropped it" if "Cancelled" in type(error).__name__ else why(error)
         del self._running[key]
-        return [Finished(key, value, reason)]
+        return [Finished(key, value) if reason is None else Lost(key, reason)]
 
-    def _again(self, call: _Call, reason: str) -> list[Finished]:
+    def _again(self, call: _Call, reason: str) -> list[Finished | Lost]:
         del self._running[call.key]
         self._workers.pop(call.worker, None)
         call.reasons = (*call.reasons, self._why.pop(call.future.key, reason))
         if len(call.reasons) < ATTEMPTS and not self._draining:
             self._waiting.appendleft(call)
             return []
-        return [Finished(call.key, None, told(call.reasons))]
+        return [Lost(call.key, told(call.reasons))]
 
-    def _missing(self) -> list[Finished]:
+    def _missing(self) -> list[Finished | Lost]:
         """The calls whose worker is gone; all of them, where there is nothing left that could run them."""
         if not self._running and not self._waiting:
             return []
@@ -222,8 +223,8 @@ class DaskEngine:
             keys = [*self._running, *(call.key for call in self._waiting)]
             self._running.clear()
             self._waiting.clear()
-            return [Finished(key, None, reason) for key in keys]
-        found = []
+            return [Lost(key, reason) for key in keys]
+        found: list[Finished | Lost] = []
         for call in [call for call in self._running.values() if call.worker not in self._workers]:
             if not call.future.done():
                 call.future.cancel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import os
 import re
@@ -13,6 +12,7 @@ from typing import Any
 from siambench.errors import UsageError
 from siambench.execution.engines.limits import why
 from siambench.execution.engines.local import gpu_names
+from siambench.machine import own_version
 
 CONNECT = 5.0
 """Seconds within which a scheduler must answer, and then have a worker."""
@@ -112,11 +112,3 @@ def _other_version(there: str | None, here: str | None) -> str | None:
 def facts(dask_worker: Any) -> tuple[str | None, bool]:
     """On a worker: its siambench, and whether it declares a GPU."""
     return own_version(), bool(dask_worker.state.total_resources.get("GPU"))
-
-
-def own_version() -> str | None:
-    """The version of the siambench that runs; None: it was never installed."""
-    try:
-        return importlib.metadata.version("siambench")
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import queue
@@ -11,16 +12,21 @@ import types
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Any
-
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Any
 
 from siambench.execution.engines.limits import ATTEMPTS, over_memory, over_time, told, watched, why
-from siambench.interfaces import Finished
+from siambench.interfaces import Finished, Lost
 from siambench.machine import cores, is_alive
+
+if TYPE_CHECKING:
+    from pebble import ProcessFuture, ProcessPool
 
 _OVER_MEMORY = 86
 """With this exit code a worker says that its call grew beyond the limit."""
+
+_RENEWALS = 5
+"""How many pools in a row may break before any call has ended."""
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _swap = threading.Lock()
@@ -51,7 +57,7 @@ class LocalEngine:
 
     Args:
         function: importable by name; runs in the workers.
-        jobs: number of workers.
+        jobs: number of workers; None: one per GPU, or per core.
         preload: modules that the fork server imports once for all workers.
         time_limit: seconds after which a call is ended; None: none.
         memory_limit: megabytes of resident memory of its worker above which a call is ended; None: none.
@@ -61,38 +67,52 @@ class LocalEngine:
         self,
         function: Callable[..., Any],
         *,
-        jobs: int,
+        jobs: int | None = None,
         preload: Sequence[str] = (),
         time_limit: float | None = None,
         memory_limit: float | None = None,
     ) -> None:
         self._function = function
-        self._jobs = jobs
+        self._jobs = jobs or automatic_jobs()
         self._time_limit = time_limit
         self._memory_limit = memory_limit
         self._draining = False
-        self._finished: queue.Queue[Finished] = queue.Queue()
+        self._finished: queue.Queue[Finished | Lost] = queue.Queue()
         self._running: dict[str, ProcessFuture[Any]] = {}
-        context = _context(preload)
-        slots = context.Array("i", jobs)
+        self._orphans: queue.Queue[tuple[str, tuple[Any, ...], tuple[str, ...]]] = queue.Queue()
+        self._renewals = 0
+        self._context = _context(preload)
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ProcessPool:
+        # Imported when an engine is made: what is installed is listed without it.
+        from pebble import ProcessPool
+
         # The fork server keeps the environment of its start; what this run's environment says is handed over.
         environment = {name: value for name, value in os.environ.items() if name.startswith("SIAMBENCH_")}
-        self._pool = ProcessPool(
-            max_workers=jobs, context=context, initializer=_initialise, initargs=(environment, slots, gpu_names(), list(sys.path))
-        )
+        arguments = (environment, self._context.Array("i", self._jobs), gpu_names(), list(sys.path))
+        return ProcessPool(max_workers=self._jobs, context=self._context, initializer=_initialise, initargs=arguments)
 
     def submit(self, key: str, *arguments: Any) -> None:
         """Queue one call."""
         self._schedule(key, arguments, ())
 
     def _schedule(self, key: str, arguments: tuple[Any, ...], before: tuple[str, ...]) -> None:
+        from pebble import ProcessExpired
+
         call = (self._function, self._memory_limit, arguments)
-        future = self._pool.schedule(_call, args=call, timeout=self._time_limit)
+        try:
+            future = self._pool.schedule(_call, args=call, timeout=self._time_limit)
+        except RuntimeError:
+            # The pool has broken, and nobody has waited since.
+            self._orphans.put((key, arguments, before))
+            return
         self._running[key] = future
 
         def done(ended: Future[Any]) -> None:
             try:
-                self._finished.put(Finished(key, *ended.result()))
+                value, reason = ended.result()
+                self._finished.put(Finished(key, value) if reason is None else Lost(key, reason))
             except CancelledError:
                 pass
             except (ProcessExpired, FutureTimeoutError) as error:
@@ -100,29 +120,53 @@ class LocalEngine:
                 if len(reasons) < ATTEMPTS and self._pool.active and not self._draining:
                     self._schedule(key, arguments, reasons)
                     return
-                self._finished.put(Finished(key, None, told(reasons)))
+                self._finished.put(Lost(key, told(reasons)))
+            except BrokenProcessPool:
+                # A worker that died between two calls takes the pool with it, and no call is to blame.
+                self._orphans.put((key, arguments, before))
             except Exception as error:  # noqa: BLE001  what cannot be pickled, for one: the reason goes to the user, whatever it is
-                self._finished.put(Finished(key, None, why(error)))
+                self._finished.put(Lost(key, why(error)))
             self._running.pop(key, None)
 
         future.add_done_callback(done)
 
     def _ended(self, error: Exception) -> str:
+        from pebble import ProcessExpired
+
         if not isinstance(error, ProcessExpired):
             return over_time(self._time_limit)
         if error.exitcode == _OVER_MEMORY:
             return over_memory(self._memory_limit)
         return f"its worker process was killed (exit code {error.exitcode})"
 
-    def wait(self, seconds: float) -> list[Finished]:
+    def wait(self, seconds: float) -> list[Finished | Lost]:
         """The calls that ended since the last wait."""
-        found = []
-        try:
+        found: list[Finished | Lost] = []
+        with contextlib.suppress(queue.Empty):
             found.append(self._finished.get(timeout=seconds))
             while True:
                 found.append(self._finished.get_nowait())
-        except queue.Empty:
-            return found
+        if found:
+            self._renewals = 0
+        return [*found, *self._renewed()]
+
+    def _renewed(self) -> list[Lost]:
+        """Give the calls of a broken pool to a new one; what is lost where that happens again and again."""
+        orphans = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                orphans.append(self._orphans.get_nowait())
+        if not orphans:
+            return []
+        self._renewals += 1
+        if self._draining or self._renewals > _RENEWALS:
+            return [Lost(key, f"its worker processes died before they began it, {self._renewals} times") for key, *_ in orphans]
+        self._pool.stop()
+        self._pool.join()
+        self._pool = self._new_pool()
+        for key, arguments, before in orphans:
+            self._schedule(key, arguments, before)
+        return []
 
     def cancel(self) -> list[str]:
         """Drop the calls that have not started; those that run are not tried again if they are killed."""
@@ -131,6 +175,9 @@ class LocalEngine:
         for key in waiting:
             self._running[key].cancel()
             self._running.pop(key, None)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting.append(self._orphans.get_nowait()[0])
         return waiting
 
     def close(self, *, now: bool) -> None:

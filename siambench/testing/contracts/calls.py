@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-from siambench.errors import PluginError
 from siambench.interfaces import Indices
-from siambench.plugin import LossEntry, MinerEntry, call_factory
-from siambench.spec import Params
+from siambench.plugin import LossEntry, MinerEntry
+from siambench.spaces import Params
 from siambench.testing.contracts.batches import CLASSES, SIZE, Batch
-from siambench.training.loop import seed_globals
+from siambench.training import components
+from siambench.training.state import seed_globals
 
 SEED = 5
+
+_NAME = "examined"
 
 
 @dataclass(frozen=True)
@@ -54,41 +55,32 @@ def as_in_a_unit() -> Iterator[None]:
         random.setstate(python_state)
 
 
-def build_loss(entry: LossEntry, params: Params) -> nn.Module:
+def build_loss(entry: LossEntry, params: Params) -> components.LossCall:
     """The loss with these parameters, those of its own drawn from one seed.
 
     Raises:
         PluginError: if it is no module.
     """
-    seed_globals(SEED)
-    loss = call_factory(entry.build, {"num_classes": CLASSES, "embedding_size": SIZE, **entry.defaults, **params})
-    if not isinstance(loss, nn.Module):
-        raise PluginError(f"the factory must return a torch.nn.Module, got {type(loss).__name__}")
-    return loss.train()
+    loss = components.build_loss(entry, {**entry.defaults, **params}, name=_NAME, num_classes=CLASSES, embedding_size=SIZE, seed=SEED)
+    return components.LossCall(loss, _NAME)
 
 
 def embed(entry: LossEntry, batch: Batch) -> tuple[Tensor, Tensor]:
     """The leaf that gradients are read from, and the embeddings that the loss is given, both fp32 [B, D]."""
     leaf = batch.points.clone().requires_grad_()
-    return leaf, functional.normalize(leaf) if entry.normalise else leaf * 1
+    return leaf, components.as_seen(leaf * 1, normalise=entry.normalise)
 
 
-def call_loss(loss: nn.Module, embeddings: Tensor, labels: Tensor, indices: Indices | None = None) -> Tensor:
-    """The loss of a batch, with indices or without as the harness calls it.
+def call_loss(loss: components.LossCall, embeddings: Tensor, labels: Tensor, indices: Indices | None = None) -> Tensor:
+    """The loss of a batch in the middle of training, with indices or without as the harness calls it.
 
     Raises:
         PluginError: if it is not a scalar tensor with a gradient.
     """
-    value: Any = loss(embeddings, labels) if indices is None else loss(embeddings, labels, indices)
-    if not isinstance(value, Tensor) or value.ndim != 0:
-        got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        raise PluginError(f"it must return a scalar tensor, got {got}")
-    if not value.requires_grad:
-        raise PluginError("it returned a value without a gradient")
-    return value
+    return loss(embeddings, labels, indices, progress=0.5, groups=torch.zeros_like(labels))
 
 
-def answer(entry: LossEntry, loss: nn.Module, batch: Batch, *, indices: Indices | None = None, step: int = 0) -> Answer:
+def answer(entry: LossEntry, loss: components.LossCall, batch: Batch, *, indices: Indices | None = None, step: int = 0) -> Answer:
     """What a loss gives for one batch; ``step`` chooses the state of the global generators."""
     leaf, embeddings = embed(entry, batch)
     seed_globals(SEED, step)
@@ -103,22 +95,18 @@ def answers(entry: LossEntry, params: Params, batches: Iterable[Batch], *, first
     return [answer(entry, loss, batch, step=first_step + step) for step, batch in enumerate(batches)]
 
 
-def build_miner(entry: MinerEntry, params: Params) -> Any:
+def build_miner(entry: MinerEntry, params: Params) -> Callable[..., Any]:
     """The miner with these parameters.
 
     Raises:
         PluginError: if it cannot be called.
     """
     seed_globals(SEED)
-    miner = call_factory(entry.build, {**entry.defaults, **params})
-    if not callable(miner):
-        raise PluginError(f"the factory must return something to call, got {type(miner).__name__}")
-    return miner
+    return components.build_miner(entry, {**entry.defaults, **params}, name=_NAME)
 
 
-def mine(miner: Any, batch: Batch, *, step: int = 0) -> tuple[Any, ...]:
-    """What a miner gives for one batch: without gradient, from normalised embeddings, whatever it is."""
-    embeddings, labels = functional.normalize(batch.points), batch.labels.clone()
+def mine(miner: Callable[..., Any], batch: Batch, *, step: int = 0) -> Indices:
+    """What a miner gives for one batch: without gradient, from normalised embeddings."""
+    embeddings, labels = components.as_seen(batch.points, normalise=True), batch.labels.clone()
     seed_globals(SEED, step)
-    with torch.no_grad():
-        return tuple(miner(embeddings, labels))
+    return components.mine(miner, embeddings, labels, name=_NAME)

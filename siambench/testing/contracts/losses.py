@@ -8,19 +8,19 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from siambench.components.component import Component
 from siambench.errors import PluginError
 from siambench.interfaces import Indices
 from siambench.plugin import LossEntry
-from siambench.spec import Params
+from siambench.spaces import Params
 from siambench.testing.contracts.batches import SIZE, Batch, all_pairs, all_triplets, edge_batches, orders, ordinary_batches, shuffled
 from siambench.testing.contracts.blame import nothing_printed, told_where
 from siambench.testing.contracts.calls import SEED, Answer, answer, answers, build_loss, call_loss, embed
 from siambench.testing.contracts.spaces import each_has_effect, in_space
 from siambench.testing.contracts.terms import Contract
-from siambench.training.loop import pair_indices, seed_globals
+from siambench.training.components import LossCall, as_seen, pair_indices, triplet_indices
+from siambench.training.state import seed_globals
 
 _STEPS = 6
 _RATE = 0.01
@@ -40,7 +40,7 @@ def finite_on_edges(component: Component) -> None:
         with told_where(f"on {batch.name}"):
             loss = build_loss(entry, {})
             _check_finite(answer(entry, loss, batch))
-            for name, parameter in loss.named_parameters():
+            for name, parameter in loss.loss.named_parameters():
                 if parameter.grad is not None and not parameter.grad.isfinite().all():
                     raise PluginError(f"the gradient of its parameter {name} is not finite")
 
@@ -48,8 +48,8 @@ def finite_on_edges(component: Component) -> None:
 def takes_indices(component: Component) -> str | None:
     """Triplets and pairs are taken, none at all included, and which they are makes a difference."""
     entry: LossEntry = component.entry
-    if entry.takes == "none" and "pairs" not in entry.feeds:
-        return "it takes no indices: takes is 'none', and it is fed by classes alone"
+    if entry.takes == "none" and not {"pairs", "triplets"} & set(entry.feeds):
+        return "it takes no indices: takes is 'none', and no feed says its tuples"
     usual = ordinary_batches(max(2, entry.images_per_class))
     for what, batch, indices in _indexed(entry, usual[1]):
         with told_where(f"given {what}"):
@@ -78,6 +78,10 @@ def _indexed(entry: LossEntry, batch: Batch) -> Iterator[tuple[str, Batch, Indic
         right[len(right) // 2 :] = right[len(right) // 2 :].roll(1)
         fed = shuffled(batch, torch.cat([left, right]))
         yield "labelled pairs", fed, pair_indices(fed.labels)
+    if "triplets" in entry.feeds:
+        anchor, positive, negative = (part[:4] for part in all_triplets(batch.labels))
+        fed = shuffled(batch, torch.cat([anchor, positive, negative]))
+        yield "fed triplets", fed, triplet_indices(fed.labels)
 
 
 def reaches_backbone(component: Component) -> None:
@@ -100,7 +104,7 @@ def own_parameters_move(component: Component) -> str | None:
     """``own_parameters`` says whether there are any, and a few steps of the optimiser change each of them."""
     entry: LossEntry = component.entry
     network, loss = _network(), build_loss(entry, {})
-    own = {name: parameter for name, parameter in loss.named_parameters() if parameter.requires_grad}
+    own = {name: parameter for name, parameter in loss.loss.named_parameters() if parameter.requires_grad}
     if not own and not entry.own_parameters:
         return "it has no parameters to train"
     if not own:
@@ -239,7 +243,7 @@ def _network() -> nn.Linear:
     return nn.Linear(SIZE, SIZE)
 
 
-def _backward(entry: LossEntry, loss: nn.Module, network: nn.Linear, batch: Batch, step: int) -> None:
+def _backward(entry: LossEntry, loss: LossCall, network: nn.Linear, batch: Batch, step: int) -> None:
     embeddings: Tensor = network(batch.points)
     seed_globals(SEED, step)
-    call_loss(loss, functional.normalize(embeddings) if entry.normalise else embeddings, batch.labels.clone()).backward()  # type: ignore[no-untyped-call]
+    call_loss(loss, as_seen(embeddings, normalise=entry.normalise), batch.labels.clone()).backward()  # type: ignore[no-untyped-call]

@@ -13,13 +13,14 @@ from torch.nn import functional
 from siambench.components.component import Component
 from siambench.errors import PluginError
 from siambench.plugin import MinerEntry
-from siambench.spec import Method, Params
+from siambench.spaces import Params
+from siambench.spec import Method
 from siambench.testing.contracts.batches import Batch, edge_batches, orders, ordinary_batches, shuffled
 from siambench.testing.contracts.blame import nothing_printed, told_where
 from siambench.testing.contracts.calls import SEED, build_miner, mine
 from siambench.testing.contracts.spaces import each_has_effect, in_space
 from siambench.testing.contracts.terms import Contract
-from siambench.training.loop import seed_globals
+from siambench.training.state import seed_globals
 
 _IMAGES_PER_CLASS = 4
 _FORM = {"triplets": 3, "pairs": 4}

@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import Sequence
 
-from siambench.spec import Choice, Dimension, Params, Space, Value
+from siambench.spaces import Choice, Dimension, Params, Space, Value
 
 DRAWN = 16
 """Points drawn of a space."""

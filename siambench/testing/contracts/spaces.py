@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from siambench.errors import PluginError
 from siambench.plugin import LossEntry, MinerEntry
-from siambench.spec import Params
+from siambench.spaces import Params
 from siambench.testing.contracts.blame import told_where
 from siambench.testing.contracts.points import corners, drawn, ends, told
 

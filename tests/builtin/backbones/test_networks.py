@@ -14,6 +14,7 @@ from siambench.errors import ConfigError, DataMissingError
 from siambench.plugin import call_factory
 
 ENTRIES = siambench_backbones()
+FOR_IMAGES = sorted(name for name, entry in ENTRIES.items() if "images" in entry.takes)
 SHAPES = [(1, 8, 8), (1, 24, 24), (1, 28, 28), (1, 105, 105), (3, 32, 32), (3, 24, 40)]
 
 
@@ -30,7 +31,7 @@ def features(module, shape, batch=2):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", sorted(ENTRIES))
+@pytest.mark.parametrize("name", FOR_IMAGES)
 def test_features_are_one_row_per_image(name, shape):
     """Every backbone gives fp32 features [B, F] for images of any of these shapes; conv4 takes as many blocks as fit."""
     options = {"blocks": min(4, int(math.log2(min(shape[1:]))))} if name == "conv4" else {}
@@ -98,6 +99,14 @@ def test_mlp_has_the_layers_asked_for():
     assert [tuple(layer.weight.shape) for layer in module if isinstance(layer, nn.Linear)] == [(10, 192), (10, 10), (10, 10)]
 
 
+@pytest.mark.parametrize("shape", [(5,), (3, 7), (2, 3, 4, 5)])
+def test_mlp_takes_arrays_of_any_shape(shape):
+    """An array is flattened, whatever its shape: one row of features per item."""
+    found = features(build("mlp", shape, width=10), shape)
+
+    assert found.shape == (2, 10)
+
+
 def test_an_image_too_small_for_its_blocks_is_refused():
     """Four halvings of 8 pixels leave nothing: one sentence with both numbers."""
     with pytest.raises(ConfigError, match="4 blocks needs images of at least 16 pixels, got 8 × 12"):
@@ -116,7 +125,7 @@ def test_dropout_is_there_where_it_is_asked_for(name):
     assert not any(isinstance(m, nn.Dropout | nn.Dropout2d) for m in build(name, shape).modules())
 
 
-@pytest.mark.parametrize("name", sorted(ENTRIES))
+@pytest.mark.parametrize("name", FOR_IMAGES)
 def test_weights_follow_the_global_seed(name):
     """Two networks built after one seed have the same weights."""
     shape = (1, 24, 24)

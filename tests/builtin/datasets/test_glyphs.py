@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from siambench.tracks.rules import SplitRules
+from siambench.tracks.split import cut
+
 FOLDER = Path(__file__).parents[3] / "docs" / "drawing_glyphs"
 FILE = Path(str(files("siambench.builtin.datasets"))) / "glyphs.npz"
 
@@ -189,3 +192,15 @@ def test_distorted_ink_stays_inside_whatever_its_shape() -> None:
             assert min(rows.min(), columns.min()) >= 1
             assert max(rows.max(), columns.max()) <= 22
             assert 13 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 22
+
+
+def test_glyphs_fit_their_contract_and_their_split(build, check_contract) -> None:
+    """The embedded data set brings an official split whose scripts are apart, and folds by family."""
+    dataset = build("glyphs")
+
+    check_contract(dataset)
+    scripts = np.array(dataset.class_attributes["script"])
+    trainval, test = (set(scripts[dataset.labels[dataset.parts[part]]].tolist()) for part in ("trainval", "test"))
+    assert trainval.isdisjoint(test)
+    split = cut(dataset, SplitRules(rule="official", group="family").spec)
+    assert len(dataset.labels) == len(split.trainval) + len(split.test)

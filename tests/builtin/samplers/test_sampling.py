@@ -186,6 +186,78 @@ def test_pairs_need_two_classes_and_two_images():
         build("balanced-pairs", labels_of(3, 3), batch_size=7)
 
 
+def triplets(batch):
+    """Anchors, positives and negatives of a batch."""
+    return batch.view(3, -1)
+
+
+@pytest.mark.parametrize(("batch_size", "number"), [(3, 1), (24, 8), (25, 8), (26, 8), (600, 200)])
+def test_triplets_are_what_they_claim(batch_size, number):
+    """Anchor and positive are two items of one class, the negative is of another; anchors first, then positives, then negatives."""
+    labels = labels_of(1, 2, 3, 10, 20)
+    batches = list(build("random-triplets", labels, batch_size=batch_size, steps=40))
+
+    assert len(batches) == 40
+    for batch in batches:
+        assert batch.dtype == torch.int64
+        assert batch.shape == (3 * number,)
+        anchor, positive, negative = triplets(batch)
+        assert bool((labels[anchor] == labels[positive]).all())
+        assert bool((anchor != positive).all())
+        assert bool((labels[anchor] != labels[negative]).all())
+
+
+def test_triplets_are_uniform_over_classes():
+    """Each class with two items gives anchors equally often, and each other class the negatives, whatever their sizes."""
+    labels = labels_of(1, 2, 4, 50)
+    anchors, negatives = Counter(), Counter()
+    for batch in build("random-triplets", labels, batch_size=90, steps=100):
+        anchor, _, negative = (labels[part].tolist() for part in triplets(batch))
+        anchors.update(anchor)
+        negatives.update(zip(anchor, negative, strict=True))
+
+    assert set(anchors) == {1, 2, 3}
+    # 3,000 draws of three classes: 1,000 each, standard deviation 26.
+    assert all(870 < count < 1130 for count in anchors.values())
+    assert set(negatives) == {(own, other) for own in (1, 2, 3) for other in range(4) if own != other}
+    # About 1,000 anchors of each class, three others: 333 each, standard deviation 15 and that of the anchors.
+    assert all(250 < count < 420 for count in negatives.values())
+
+
+def test_triplets_draw_all_items_of_a_class():
+    """Within a class every pair of an anchor and a positive, and every negative, is drawn about equally often."""
+    labels = labels_of(4, 5)
+    pairs, negatives = Counter(), Counter()
+    for batch in build("random-triplets", labels, batch_size=60, steps=300):
+        anchor, positive, negative = (part.tolist() for part in triplets(batch))
+        pairs.update(pair for pair in zip(anchor, positive, strict=True) if labels[pair[0]] == 0)
+        negatives.update(item for item in negative if labels[item] == 1)
+
+    # 3,000 triplets of each class: 250 of each of 12 pairs, standard deviation 15; 600 of each of 5 negatives, 22.
+    assert len(pairs) == 12
+    assert all(170 < count < 330 for count in pairs.values())
+    assert len(negatives) == 5
+    assert all(490 < count < 710 for count in negatives.values())
+
+
+def test_triplets_report_repeats():
+    """An item that stands in a batch more than once is counted: the rate is that of all batches together."""
+    sampler = build("random-triplets", labels_of(2, 2), batch_size=9, steps=20)
+    repeated = sum(len(batch) - len(set(batch.tolist())) for batch in sampler)
+
+    assert sampler.repeat_rate == repeated / 180 > 0
+
+
+def test_triplets_need_two_classes_and_two_items():
+    """One class, classes of one item, or a batch of two are refused."""
+    with pytest.raises(DataError, match="triplets need two classes"):
+        build("random-triplets", labels_of(9), batch_size=9)
+    with pytest.raises(DataError, match="a class with two items"):
+        build("random-triplets", labels_of(1, 1, 1), batch_size=9)
+    with pytest.raises(DataError, match="at least three items, got 2"):
+        build("random-triplets", labels_of(3, 3), batch_size=2)
+
+
 @pytest.mark.parametrize("name", sorted(ENTRIES))
 def test_order_depends_on_the_generator_alone(name):
     """One seed gives one order, another seed another, whatever the global states are."""

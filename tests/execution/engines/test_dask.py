@@ -16,12 +16,12 @@ import distributed
 import psutil
 import pytest
 from acting import act, everything, submit_all_sorts, unfit
-from shared import TINY_TRACK, results, wait_for_records
+from shared import records_of, wait_for_records
 
 from siambench.errors import UsageError
-from siambench.execution.engines import dask_engine
+from siambench.execution.engines import dask as dask_engine
 from siambench.execution.engines.dask import DaskEngine
-from siambench.interfaces import Engine, Finished
+from siambench.interfaces import Engine, Finished, Lost
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # dask, tornado and the sockets of ended clusters warn as they like
 HERE = str(Path(__file__).parent)
@@ -47,13 +47,13 @@ def test_every_call_is_reported_once_whatever_happens(engine, tmp_path):
     found = everything(engine, 9)
     assert 9 == len(found)
     assert os.getpid() != found["fine"].value
-    assert Finished("raises", None, "ValueError: its reason") == found["raises"]
-    assert Finished("a timeout of its own", None, "TimeoutError: the disk") == found["a timeout of its own"]
-    assert Finished("dies", None, "its worker process was killed, 2 times") == found["dies"]
-    assert found["dies once"].reason is None
-    assert Finished("hangs", None, "it ran longer than the limit of 6 s, 2 times") == found["hangs"]
-    assert found["hangs once"].reason is None
-    assert Finished("grows", None, "it used more than the limit of 1200 MB, 2 times") == found["grows"]
+    assert Lost("raises", "ValueError: its reason") == found["raises"]
+    assert Lost("a timeout of its own", "TimeoutError: the disk") == found["a timeout of its own"]
+    assert Lost("dies", "its worker process was killed, 2 times") == found["dies"]
+    assert isinstance(found["dies once"], Finished)
+    assert Lost("hangs", "it ran longer than the limit of 6 s, 2 times") == found["hangs"]
+    assert isinstance(found["hangs once"], Finished)
+    assert Lost("grows", "it used more than the limit of 1200 MB, 2 times") == found["grows"]
     assert "1" == found["one thread"].value
     assert [] == engine.wait(0.2)
 
@@ -67,7 +67,7 @@ def test_cancel_drops_what_has_not_started(engine):
     found = everything(engine, 2)
     assert {"0", "1"} == set(found)
     engine.submit("hangs", "sleep", 60)
-    assert {"hangs": Finished("hangs", None, "it ran longer than the limit of 6 s")} == everything(engine, 1)
+    assert {"hangs": Lost("hangs", "it ran longer than the limit of 6 s")} == everything(engine, 1)
 
 
 def end(process):
@@ -148,7 +148,7 @@ def test_workers_come_late_and_go(port, tmp_path, monkeypatch):
             late.terminate()
             end(late)
     assert {"runs when the worker is killed", "waits"} == set(found)
-    assert {f"there was no worker at {address} for 3 s"} == {finished.reason for finished in found.values()}
+    assert {f"there was no worker at {address} for 3 s"} == {lost.reason for lost in found.values()}
 
 
 @pytest.mark.slow
@@ -162,7 +162,7 @@ def test_a_scheduler_that_goes_takes_the_calls_with_it(port):
     found = everything(engine, 2, seconds=60)
     engine.close(now=True)
     assert {"runs", "waits"} == set(found)
-    assert all(finished.reason is not None for finished in found.values())
+    assert all(isinstance(ended, Lost) and ended.reason for ended in found.values())
 
 
 def test_a_worker_that_does_not_fit_is_refused(monkeypatch):
@@ -197,23 +197,11 @@ def command(track, out, *more):
     return [sys.executable, "-m", "siambench", *words, *more]
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    """A tiny track and the results of `--jobs 1` on it."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    (folder / "track.toml").write_text(TINY_TRACK)
-    run = partial(subprocess.run, capture_output=True, text=True, check=False, timeout=300)
-    done = run(command(folder / "track.toml", folder / "out", "--jobs", "1"))
-    assert 0 == done.returncode, done.stderr
-    return folder / "track.toml", results(folder / "out" / "tiny" / "records")
-
-
 @pytest.mark.slow
-def test_a_killed_worker_changes_no_result(tiny, tmp_path):
+def test_a_killed_worker_changes_no_result(undisturbed, tmp_path):
     """On a cluster of two processes, one of them killed in the middle, every record is the one that `--jobs 1` leaves."""
-    track, expected = tiny
     more = ["--engine", "dask", "--address", "local", "--jobs", "2"]
-    run = subprocess.Popen(command(track, tmp_path, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(command(undisturbed.track, tmp_path, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for_records(tmp_path / "tiny" / "records", 3, run)
     workers = [child for child in psutil.Process(run.pid).children() if "spawn_main" in " ".join(child.cmdline())]
     assert 2 == len(workers)
@@ -221,23 +209,22 @@ def test_a_killed_worker_changes_no_result(tiny, tmp_path):
     out, err = run.communicate(timeout=300)
     assert 0 == run.returncode, err
     assert {"planned": 19, "done": 19, "cached": 0, "failed": 0, "lost": 0} == json.loads(out)["units"]
-    assert expected == results(tmp_path / "tiny" / "records")
+    assert undisturbed.outcomes == records_of(tmp_path / "tiny" / "records")
 
 
 @pytest.mark.slow
-def test_ctrl_c_drains_a_cluster(tiny, tmp_path):
+def test_ctrl_c_drains_a_cluster(undisturbed, tmp_path):
     """Ctrl-C on a terminal reaches all processes of a local cluster: the running units end all the same, and the exit code is 2."""
-    track, _ = tiny
     more = ["--engine", "dask", "--jobs", "2"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    run = subprocess.Popen(command(track, tmp_path, *more), start_new_session=True, **pipes)
+    run = subprocess.Popen(command(undisturbed.track, tmp_path, *more), start_new_session=True, **pipes)
     wait_for_records(tmp_path / "tiny" / "records", 3, run)
     os.killpg(run.pid, signal.SIGINT)
     _, err = run.communicate(timeout=120)
     assert 2 == run.returncode, err
     assert "0 lost" in err
     assert "Traceback" not in err
-    assert 3 <= len(results(tmp_path / "tiny" / "records")) < 19
+    assert 3 <= len(records_of(tmp_path / "tiny" / "records")) < 19
 
 
 @pytest.mark.slow

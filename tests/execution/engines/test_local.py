@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 
@@ -10,7 +11,7 @@ import pytest
 from acting import act, everything, submit_all_sorts
 
 from siambench.execution.engines.local import LocalEngine, automatic_jobs, gpu_count, gpu_names
-from siambench.interfaces import Engine, Finished
+from siambench.interfaces import Engine, Finished, Lost
 
 
 @pytest.fixture
@@ -36,12 +37,12 @@ def test_every_call_is_reported_once_whatever_happens(engine, tmp_path):
     found = everything(engine, 9)
     assert 9 == len(found)
     assert os.getpid() != found["fine"].value
-    assert Finished("raises", None, "ValueError: its reason") == found["raises"]
-    assert Finished("a timeout of its own", None, "TimeoutError: the disk") == found["a timeout of its own"]
-    assert Finished("dies", None, "its worker process was killed (exit code -9), 2 times") == found["dies"]
-    assert found["dies once"].reason is None
-    assert Finished("hangs", None, "it ran longer than the limit of 6 s, 2 times") == found["hangs"]
-    assert found["hangs once"].reason is None
+    assert Lost("raises", "ValueError: its reason") == found["raises"]
+    assert Lost("a timeout of its own", "TimeoutError: the disk") == found["a timeout of its own"]
+    assert Lost("dies", "its worker process was killed (exit code -9), 2 times") == found["dies"]
+    assert isinstance(found["dies once"], Finished)
+    assert Lost("hangs", "it ran longer than the limit of 6 s, 2 times") == found["hangs"]
+    assert isinstance(found["hangs once"], Finished)
     assert 1 == found["one thread"].value
     assert os.environ["SIAMBENCH_PLUGINS"] == found["environment"].value
     assert [] == engine.wait(0.2)
@@ -56,8 +57,8 @@ def test_a_call_that_grows_is_ended(tmp_path):
         found = everything(engine, 2)
     finally:
         engine.close(now=True)
-    assert Finished("grows", None, "it used more than the limit of 1200 MB, 2 times") == found["grows"]
-    assert found["does not"].reason is None
+    assert Lost("grows", "it used more than the limit of 1200 MB, 2 times") == found["grows"]
+    assert isinstance(found["does not"], Finished)
 
 
 def test_cancel_drops_what_has_not_started(engine):
@@ -80,7 +81,7 @@ def test_what_hangs_while_draining_is_not_tried_again(engine):
     engine.submit("hangs", "sleep", 60)
     time.sleep(0.5)
     engine.cancel()
-    assert {"hangs": Finished("hangs", None, "it ran longer than the limit of 6 s")} == everything(engine, 1, seconds=60)
+    assert {"hangs": Lost("hangs", "it ran longer than the limit of 6 s")} == everything(engine, 1, seconds=60)
 
 
 def test_it_keeps_the_protocol_and_describes_itself(engine):
@@ -123,3 +124,35 @@ def test_automatic_jobs_follow_the_machine(monkeypatch):
 def test_a_machine_without_a_gpu_is_told_without_torch():
     """Counting GPUs where there is no driver needs no torch."""
     assert 0 == gpu_count()
+
+
+def test_a_worker_that_dies_idle_takes_no_call_with_it():
+    """The only worker is killed between two calls: the pool is made anew, and the calls that come then all finish."""
+    engine = LocalEngine(act, jobs=1)
+    try:
+        engine.submit("first", "pid")
+        worker = everything(engine, 1)["first"].value
+        os.kill(worker, signal.SIGKILL)
+        time.sleep(0.5)
+        for number in range(3):
+            engine.submit(str(number), "pid")
+        found = everything(engine, 3, seconds=90)
+    finally:
+        engine.close(now=True)
+    assert {"0", "1", "2"} == set(found)
+    assert all(isinstance(ended, Finished) and ended.value != worker for ended in found.values())
+
+
+def test_workers_that_always_die_idle_lose_the_calls(monkeypatch):
+    """Where no pool survives, calls are lost with a true reason rather than tried for ever."""
+    engine = LocalEngine(act, jobs=1)
+    try:
+        monkeypatch.setattr("siambench.execution.engines.local._RENEWALS", 0)
+        engine.submit("first", "pid")
+        os.kill(everything(engine, 1)["first"].value, signal.SIGKILL)
+        time.sleep(0.5)
+        engine.submit("second", "pid")
+        found = everything(engine, 1, seconds=60)
+    finally:
+        engine.close(now=True)
+    assert Lost("second", "its worker processes died before they began it, 1 times") == found["second"]

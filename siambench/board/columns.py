@@ -1,0 +1,119 @@
+"""The columns of a leaderboard, each said once: every format, the data frame and the documentation's test read them here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from siambench.board.rows import Score
+from siambench.board.table import Line, Table
+from siambench.board.values import Difference, Ends, Names, Ranks, Unspoken
+
+SHOWN_FIRST = ("map@r", "recall@1", "verification_accuracy", "one_shot_error")
+"""The metrics that people are shown in the main table, beside the primary one, as far as the track reports them."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Args:
+        name: for machines.
+        title: for people.
+        value: of a line of a table; None where there is nothing.
+        audience: for whom it is shown.
+        kind: what the values are, where they are no plain values: a flat file gives such a column more than one.
+    """
+
+    name: str
+    title: str
+    value: Callable[[Table, Line], object]
+    audience: Literal["people", "machines", "all"] = "all"
+    kind: type | None = None
+
+
+def _of_method(value: Callable[[Line], int]) -> Callable[[Table, Line], object]:
+    """People are not shown it of a baseline, for which nothing is tuned."""
+    return lambda _, line: value(line) if line.row.method.baseline is None else Unspoken(value(line))
+
+
+LEADING = (
+    Column("group", "group", lambda _, line: line.group),
+    Column("rank", "rank", lambda _, line: None if line.rank is None else Ranks(*line.rank), kind=Ranks),
+    Column("method", "method", lambda _, line: line.row.name),
+    Column("loss", "loss", lambda _, line: line.row.method.loss, "machines"),
+    Column("miner", "miner", lambda _, line: line.row.method.miner, "machines"),
+    Column("feed", "feed", lambda _, line: line.row.method.feed, "machines"),
+    Column("backbone", "backbone", lambda table, line: line.row.method.backbone or table.track.model.backbone, "machines"),
+    Column("distribution", "distribution", lambda _, line: dict(line.row.distributions), "machines"),
+    Column("better_than", "better than", lambda table, line: Names(table.lines[place].row.name for place in line.beats), "machines", Names),
+)
+"""Before the metrics."""
+
+TRAILING = (
+    Column("params", "parameters", lambda _, line: dict(line.row.params), "machines"),
+    Column("trials", "trials", _of_method(lambda line: line.row.trials)),
+    Column("seeds", "seeds", _of_method(lambda line: line.row.seeds)),
+    Column("dimension", "dim", _of_method(lambda line: line.row.dimension)),
+    Column("test_opened", "test opened", lambda _, line: line.row.opened),
+    Column("flags", "flags", lambda _, line: Names(line.row.flags), kind=Names),
+    Column("shipped", "shipped", lambda _, line: line.row.shipped, "machines"),
+    Column("reason", "reason", lambda _, line: line.row.reason, "machines"),
+)
+"""Behind the metrics."""
+
+
+def _foreign(_: Table, line: Line) -> object:
+    return Names(sorted({where for where in line.row.distributions.values() if where.partition(" ")[0] != "siambench"}))
+
+
+FOREIGN = Column("from", "from", _foreign, "people", Names)
+"""Shown where a row has a component that does not come with siambench."""
+
+
+def columns_of(table: Table) -> tuple[Column, ...]:
+    """The columns of a table: those that are always there, and those of the metrics that its track reports."""
+    foreign = (FOREIGN,) if any(_foreign(table, line) for line in table.lines) else ()
+    return (*LEADING, *_metrics(table), *TRAILING, *foreign)
+
+
+def main_metrics(table: Table) -> list[str]:
+    """The primary metric, then those of the usual others that the track reports."""
+    primary = table.track.metrics.primary
+    return [primary, *(m for m in SHOWN_FIRST if m != primary and m in table.track.metrics.report)]
+
+
+def _metrics(table: Table) -> list[Column]:
+    shown, primary = main_metrics(table), table.track.metrics.primary
+    found = []
+    for metric in (*shown, *(m for m in table.metrics if m not in shown)):
+        found.append(Column(metric, metric, _score(metric), "all" if metric in shown else "machines", Score))
+        if metric == primary:
+            audience: Literal["all", "machines"] = "all" if has_classes(table) else "machines"
+            found.append(Column(f"{metric}_classes", f"{metric}, 95 % over classes", _classes(metric), audience, Ends))
+            if any(line.difference for line in table.lines):
+                found.append(Column("difference", f"Δ {metric}", _difference, "people", Difference))
+    return found
+
+
+def has_classes(table: Table) -> bool:
+    """Whether any row has an interval over test classes."""
+    primary = table.track.metrics.primary
+    return any(line.row.scores[primary].classes95 is not None for line in table.lines if primary in line.row.scores)
+
+
+def _score(metric: str) -> Callable[[Table, Line], object]:
+    return lambda _, line: line.row.scores.get(metric)
+
+
+def _classes(metric: str) -> Callable[[Table, Line], object]:
+    def value(_: Table, line: Line) -> object:
+        score = line.row.scores.get(metric)
+        return None if score is None or score.classes95 is None else Ends(*score.classes95)
+
+    return value
+
+
+def _difference(_: Table, line: Line) -> object:
+    return None if line.difference is None else Difference(*line.difference)

@@ -1,0 +1,17 @@
+"""One JSON document; its keys stand in leaderboards/README.md."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from siambench.interfaces import TableView
+
+NAME = "json"
+SOURCE = "RFC 8259, JSON"
+
+
+def render(table: TableView) -> str:
+    """The document."""
+    return json.dumps(table.document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,176 @@
+"""Table → what a format sees: columns with values and texts, captions, sections, and the whole as one JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict
+from typing import Any
+
+from siambench.board import captions, costs
+from siambench.board.columns import columns_of, has_classes, main_metrics
+from siambench.board.rows import Row, Score
+from siambench.board.table import Table
+from siambench.board.values import MISSING, Ends, flat, json_of, number, text_of
+from siambench.interfaces import ColumnView, RowView, SectionView, TableView
+from siambench.spec import CONCATENATED, SCHEMA
+
+
+def view(table: Table) -> TableView:
+    """A leaderboard as formats see it."""
+    columns = tuple(
+        ColumnView(
+            name=column.name,
+            title=column.title,
+            audience=column.audience,
+            values=tuple(json_of(column.value(table, line)) for line in table.lines),
+            texts=tuple(text_of(column.value(table, line), column.kind) for line in table.lines),
+        )
+        for column in columns_of(table)
+    )
+    rows = tuple(RowView(line.row.name, line.row.method.baseline is not None, not line.row.shipped, line.group) for line in table.lines)
+    sections = (*_proven(table), *_others(table), *_tuning(table), *_missing(table))
+    return TableView(
+        title=captions.title_of(table),
+        track=table.track.name,
+        version=table.track.version,
+        command=f"siambench leaderboard {table.track.name} --write",
+        notes=table.track.notes.strip(),
+        rows=rows,
+        columns=columns,
+        flat_names=flat_names(table),
+        flat=tuple(flat_rows(table)),
+        captions=tuple(captions.captions(table, classes=has_classes(table))),
+        legend=captions.legend(table),
+        sections=sections,
+        document=to_json(table),
+    )
+
+
+def flat_names(table: Table) -> tuple[str, ...]:
+    """The names of the flat columns, in their order."""
+    columns = (column for column in columns_of(table) if column.audience != "people")
+    return tuple(name for column in columns for name in flat(column.name, None, column.kind))
+
+
+def flat_rows(table: Table) -> list[dict[str, Any]]:
+    """One mapping per row, from the names of flat columns to plain values: what a CSV file and a data frame hold."""
+    columns = [column for column in columns_of(table) if column.audience != "people"]
+    return [
+        {name: cell for column in columns for name, cell in flat(column.name, column.value(table, line), column.kind).items()}
+        for line in table.lines
+    ]
+
+
+def to_json(table: Table) -> dict[str, Any]:
+    """The document of ``run --json`` and ``leaderboard --format json``; documented in leaderboards/README.md."""
+    columns = [column for column in columns_of(table) if column.audience != "people"]
+    rows = []
+    for line in table.lines:
+        cells = {column.name: json_of(column.value(table, line)) for column in columns if column.kind not in (Score, Ends)}
+        scores = {metric: json_of(line.row.scores[metric]) for metric in table.metrics if metric in line.row.scores}
+        rows.append({**cells, "scores": scores, "costs": costs.to_json(line.row.costs)})
+    directions = {metric: way for line in reversed(table.lines) for metric, way in line.row.directions.items()}
+    directions[table.track.metrics.primary] = table.direction
+    return {
+        "schema": SCHEMA,
+        "track": {"name": table.track.name, "version": table.track.version},
+        "primary": table.track.metrics.primary,
+        "metrics": [{"name": metric, "direction": directions.get(metric.removeprefix(CONCATENATED), "max")} for metric in table.metrics],
+        "rows": rows,
+        "minimum_detectable_difference": None if table.detectable is None else asdict(table.detectable),
+        "units": dict(table.units),
+    }
+
+
+def _proven(table: Table) -> list[SectionView]:
+    ranked = table.ranked
+    if len(ranked) < 2:
+        return []
+    rows = []
+    for place, line in enumerate(ranked):
+        beaten_by = {other for other, rival in enumerate(ranked) if place in rival.beats}
+        open_ones = set(range(len(ranked))) - {place} - set(line.beats) - beaten_by
+        names = (places_text(table, place, set(line.beats)), places_text(table, place, open_ones))
+        rows.append((str(line.group), line.row.name, *names))
+    head = ("group", "method", "significantly better than", "not told apart from")
+    return [SectionView("What is proven", captions.PROVEN.format(primary=table.track.metrics.primary), head, tuple(rows))]
+
+
+def places_text(table: Table, place: int, chosen: Collection[int]) -> str:
+    """Some of the other ranked rows, in few words: ``all others``, ``all below``, ``a, c and all below``, ``a … d``.
+
+    Args:
+        table: the table.
+        place: of the row that is spoken of, from 0; a run of neighbours goes on across it.
+        chosen: places of the rows to name.
+    """
+    last = len(table.ranked) - 1
+    if len(chosen) == last and last > 1:
+        return "all others"
+    runs: list[list[int]] = []
+    for other in (p for p in range(last + 1) if p in chosen or p == place):
+        if runs and other == runs[-1][-1] + 1:
+            runs[-1].append(other)
+        else:
+            runs.append([other])
+    parts = []
+    for run in runs:
+        named = [p for p in run if p != place]
+        names = [table.lines[p].row.name for p in named]
+        if len(named) > 1 and named[-1] == last and run[0] == place:
+            parts.append("all below")
+        elif len(named) > 2 and named[-1] == last and place not in run:
+            parts.append(f"{names[0]} and all below")
+        else:
+            parts += [f"{names[0]} … {names[-1]}"] if len(named) > 2 else names
+    return ", ".join(parts) or MISSING
+
+
+def _others(table: Table) -> list[SectionView]:
+    shown = main_metrics(table)
+    others = [metric for metric in table.metrics if metric not in shown]
+    if not others:
+        return []
+    rows = tuple((line.row.name, *(text_of(line.row.scores.get(metric), Score) for metric in others)) for line in table.lines)
+    return [SectionView("Other metrics", "", ("method", *others), rows)]
+
+
+def steps(trials: int) -> list[int]:
+    """After how many of so many trials the best is shown: 1, 2, 4, 8, 12, 16, 24, 32, 48, 64 …, and all of them."""
+    marks, mark = [1, 2, 4], 8
+    while mark < trials:
+        marks += [mark, mark + mark // 2]
+        mark *= 2
+    return [*(m for m in marks if m < trials), trials]
+
+
+def _tuning(table: Table) -> list[SectionView]:
+    tuned = sorted((line.row.tuning for line in table.lines if line.row.tuning and line.row.trials), key=lambda found: found.method.name)
+    if not tuned:
+        return []
+    marks = steps(max(tuning.counted for tuning in tuned))
+    rows = []
+    for tuning in tuned:
+        chosen = tuning.selected
+        where = (MISSING, MISSING) if chosen is None else (str(chosen.number), str(chosen.epoch))
+        best = (number(tuning.best_after(mark)) for mark in marks)
+        rows.append((tuning.method.name, *best, *where, "" if chosen is None else text_of(chosen.params)))
+    head = ("method", *(f"after {mark}" for mark in marks), "trial", "epoch", "selected parameters")
+    text = captions.TUNING.format(primary=table.track.metrics.primary, track=table.track.name)
+    return [SectionView("Tuning", text, head, tuple(rows))]
+
+
+def _missing(table: Table) -> list[SectionView]:
+    by_reason: dict[str, list[str]] = {}
+    for line in table.lines:
+        for reason in _reasons(table, line.row):
+            by_reason.setdefault(reason, []).append(line.row.name)
+    lines = tuple(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
+    return [SectionView("Missing cells", "", (), (), lines)] if lines else []
+
+
+def _reasons(table: Table, row: Row) -> list[str]:
+    classes, shown = f"{table.track.metrics.primary} over classes", has_classes(table)
+    # A column that no row fills is not there, and nothing in it is missing.
+    missing = [f"{what}: {reason}" for what, reason in row.missing.items() if what != classes or shown]
+    return [*([row.reason] if row.reason else []), *missing]

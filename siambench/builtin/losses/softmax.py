@@ -1,0 +1,60 @@
+"""Losses that weigh every pair of a batch against all others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from siambench.plugin import Float, LossEntry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def ntxent(temperature: float) -> nn.Module:
+    """Softmax cross-entropy of each positive pair against the anchor's negatives."""
+    from pytorch_metric_learning.losses import NTXentLoss
+
+    return NTXentLoss(temperature=temperature)
+
+
+def supcon(temperature: float) -> nn.Module:
+    """As ntxent, with every positive in the denominator and the mean over positives outside the logarithm."""
+    from pytorch_metric_learning.losses import SupConLoss
+
+    return SupConLoss(temperature=temperature)
+
+
+def multi_similarity(alpha: float, beta: float, base: float) -> nn.Module:
+    """Soft-weighted positives (``alpha``) and negatives (``beta``) around the similarity ``base``."""
+    from pytorch_metric_learning.losses import MultiSimilarityLoss
+
+    return MultiSimilarityLoss(alpha=alpha, beta=beta, base=base)
+
+
+ENTRIES = {
+    "ntxent": LossEntry(
+        ntxent,
+        space={"temperature": Float(1e-4, 100.0, log=True)},
+        defaults={"temperature": 0.07},
+        takes="pairs",
+        feeds=("classes", "views"),
+        source="Chen, Kornblith, Norouzi, Hinton, A Simple Framework for Contrastive Learning, ICML 2020",
+    ),
+    "supcon": LossEntry(
+        supcon,
+        space={"temperature": Float(1e-2, 10.0, log=True)},
+        defaults={"temperature": 0.1},
+        takes="pairs",
+        feeds=("classes", "views"),
+        source="Khosla et al., Supervised Contrastive Learning, NeurIPS 2020",
+    ),
+    "multi-similarity": LossEntry(
+        multi_similarity,
+        space={"alpha": Float(0.01, 100.0), "beta": Float(0.01, 100.0), "base": Float(0.0, 1.0)},
+        defaults={"alpha": 2.0, "beta": 50.0, "base": 0.5},
+        takes="pairs",
+        feeds=("classes", "views"),
+        source="Wang, Han, Huang, Dong, Scott, Multi-Similarity Loss with General Pair Weighting, CVPR 2019",
+    ),
+}
+"""By name."""

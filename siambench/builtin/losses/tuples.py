@@ -1,0 +1,80 @@
+"""Losses of pairs, triplets and larger tuples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from siambench.plugin import Float, LossEntry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def contrastive(pos_margin: float, neg_margin: float) -> nn.Module:
+    """Positive distances above ``pos_margin`` and negative ones below ``neg_margin`` cost."""
+    from pytorch_metric_learning.losses import ContrastiveLoss
+
+    return ContrastiveLoss(pos_margin=pos_margin, neg_margin=neg_margin)
+
+
+def triplet(margin: float) -> nn.Module:
+    """Hinge on d(anchor, positive) - d(anchor, negative) + margin, mean over the triplets that violate it."""
+    from pytorch_metric_learning.losses import TripletMarginLoss
+
+    return TripletMarginLoss(margin=margin)
+
+
+def npair(l2_weight: float) -> nn.Module:
+    """One pair of each class; inner products of embeddings that are not normalised, their norms held by a penalty."""
+    from pytorch_metric_learning.distances import DotProductSimilarity
+    from pytorch_metric_learning.losses import NPairsLoss
+    from pytorch_metric_learning.regularizers import LpRegularizer
+
+    return NPairsLoss(
+        distance=DotProductSimilarity(normalize_embeddings=False),
+        embedding_regularizer=LpRegularizer(p=2, power=2),
+        embedding_reg_weight=l2_weight,
+    )
+
+
+def angular(alpha: float) -> nn.Module:
+    """The angle at the negative of each triangle is bounded by ``alpha`` degrees."""
+    from pytorch_metric_learning.losses import AngularLoss
+
+    return AngularLoss(alpha=alpha)
+
+
+ENTRIES = {
+    "contrastive": LossEntry(
+        contrastive,
+        space={"pos_margin": Float(-0.2, 2.0), "neg_margin": Float(-0.2, 2.0)},
+        defaults={"pos_margin": 0.0, "neg_margin": 1.0},
+        takes="pairs",
+        feeds=("classes", "pairs", "triplets", "views"),
+        source="Hadsell, Chopra, LeCun, Dimensionality Reduction by Learning an Invariant Mapping, CVPR 2006",
+    ),
+    "triplet": LossEntry(
+        triplet,
+        space={"margin": Float(-0.2, 2.0)},
+        defaults={"margin": 0.1},
+        takes="triplets",
+        feeds=("classes", "triplets", "views"),
+        source="Schroff, Kalenichenko, Philbin, FaceNet, CVPR 2015",
+    ),
+    "npair": LossEntry(
+        npair,
+        space={"l2_weight": Float(1e-5, 1e-1, log=True)},
+        defaults={"l2_weight": 2e-3},
+        images_per_class=2,
+        normalise=False,
+        source="Sohn, Improved Deep Metric Learning with Multi-class N-pair Loss Objective, NIPS 2016",
+    ),
+    "angular": LossEntry(
+        angular,
+        space={"alpha": Float(20.0, 70.0)},
+        defaults={"alpha": 45.0},
+        images_per_class=2,
+        source="Wang, Zhou, Wen, Liu, Lin, Deep Metric Learning with Angular Loss, ICCV 2017",
+    ),
+}
+"""By name."""

@@ -1,0 +1,173 @@
+"""One component, or how a row was tuned: ``show``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from siambench.commands.terminal import print_grid, print_json
+from siambench.wording import printable
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+    from siambench.board.tuning import Tuning
+    from siambench.components.component import Component
+
+_CURVE = 24
+
+
+@click.command()
+@click.argument("kind")
+@click.argument("name", metavar="NAME|TRACK")
+@click.argument("row", required=False)
+@click.option(
+    "--from", "more", multiple=True, type=click.Path(path_type=Path), help="An output folder of run whose records join a study's."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def show(kind: str, name: str, row: str | None, more: tuple[Path, ...], as_json: bool) -> None:  # noqa: FBT001
+    """Show one component, or how a row of a leaderboard was tuned.
+
+    \b
+    siambench show loss triplet             its space, defaults, batch layout, source and provenance
+    siambench show study glyphs triplet     every trial, the curve of the best so far, and what was selected
+    """  # noqa: D301  the \b is click's mark of lines that stay as they are
+    if kind == "study":
+        if row is None:
+            raise click.UsageError("a study is named by its track and its row: siambench show study TRACK ROW")
+        _show_study(name, row, more, as_json=as_json)
+        return
+    if row is not None or more:
+        extra = row if row is not None else "--from"
+        raise click.UsageError(f"{extra} goes with a study alone: siambench show study TRACK ROW")
+    _show_component(kind, name, as_json=as_json)
+
+
+def _show_study(track: str, row: str, more: tuple[Path, ...], *, as_json: bool) -> None:
+    from siambench.board import files, tuning
+
+    found, rows = files.tuning(track, row, more)
+    if as_json:
+        print_json(tuning.to_json(found, rows=rows))
+        return
+    print_grid(tuning_table(found))
+    for sentence in tuning_summary(found, rows=rows):
+        click.echo(printable(sentence))
+
+
+def tuning_table(tuning: Tuning) -> RichTable:
+    """The trials of a study, for a terminal: what each scored, and beside it the curve of the best so far."""
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    from siambench.board.values import MISSING, number, parameter
+
+    title = f"{tuning.method.name} on {tuning.track} {tuning.version}, row {tuning.row}"
+    shown = RichTable(title=Text(printable(title)), title_justify="left")
+    for name in ("trial", "kind", tuning.primary, "epoch", "folds", "best"):
+        shown.add_column(Text(printable(name)), justify="left" if name == "kind" else "right", no_wrap=True)
+    shown.add_column("● trial  ┃ best", no_wrap=True)
+    shown.add_column("parameters", overflow="fold")
+    for trial in tuning.trials:
+        at = None if trial.epoch is None else trial.epoch - 1
+        folds = "failed" if at is None else " ".join(number(fold[at]) for fold in trial.folds)
+        epoch = MISSING if trial.epoch is None else str(trial.epoch)
+        params = " ".join(f"{name}={parameter(value)}" for name, value in sorted(trial.params.items()))
+        chosen = tuning.selected is not None and trial.number == tuning.selected.number
+        style = "bold" if chosen else (None if trial.number < tuning.counted else "dim")
+        shown.add_row(
+            *(str(trial.number), trial.kind, number(trial.value), epoch, folds, number(trial.best)),
+            *(_curve(tuning, trial.value, trial.best), Text(printable(params))),
+            style=style,
+        )
+    return shown
+
+
+def _curve(tuning: Tuning, value: float | None, best: float | None) -> str:
+    known = [trial.value for trial in tuning.trials if trial.value is not None]
+    cells = [" "] * _CURVE
+    for mark, at in (("┃", best), ("●", value)):
+        if at is not None:
+            share = (at - min(known)) / (max(known) - min(known)) if max(known) > min(known) else 1.0
+            cells[round(share * (_CURVE - 1))] = mark
+    return "".join(cells)
+
+
+def tuning_summary(tuning: Tuning, *, rows: int) -> list[str]:
+    """What the trials come to, a sentence each.
+
+    Args:
+        tuning: of the row shown.
+        rows: how many rows bear its name.
+    """
+    from siambench.board.captions import FLAGS, stem
+    from siambench.board.values import number
+
+    chosen = tuning.selected
+    counted = f"{tuning.counted} of {tuning.budget} trials counted, {tuning.failed} failed, {len(tuning.space)} parameters"
+    found = [counted + (f", {tuning.pending} trials incomplete" if tuning.pending else "")]
+    if chosen is None:
+        found.append("no trial is selected")
+    else:
+        gain = "" if tuning.default is None or chosen.value is None else f", {chosen.value - tuning.default:+.3f}"
+        found.append(
+            f"{tuning.primary} on validation classes: default {number(tuning.default)}, tuned {number(chosen.value)}{gain} "
+            f"(trial {chosen.number}, epoch {chosen.epoch})"
+        )
+    found += [f"{flag}: {FLAGS[stem(flag)]}" for flag in tuning.flags]
+    found += [f"trial {trial.number} failed: {trial.error}" for trial in tuning.trials if trial.error is not None]
+    if rows > 1:
+        found.append(f"{rows} rows bear this name (other versions, spaces or data): this is the one with most trials")
+    return found
+
+
+def _show_component(kind: str, name: str, *, as_json: bool) -> None:
+    from siambench.components.catalogue import Catalogue, plural
+
+    facts = describe(Catalogue.load().get(plural(kind), name))
+    if as_json:
+        print_json(facts)
+        return
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            click.echo(f"{key}:" + ("" if value else " none"))
+            for inner, content in value.items():
+                shown = content if not isinstance(content, dict) else "  ".join(f"{k}={v}" for k, v in content.items())
+                click.echo(printable(f"  {inner}: {shown}"))
+        else:
+            click.echo(printable(f"{key}: {value}"))
+
+
+def describe(component: Component) -> dict[str, Any]:
+    """Everything an entry says of itself, as JSON: what its dataclass has a field for."""
+    from siambench.plugin import about, factory_of
+
+    entry, where = component.entry, component.provenance
+    facts: dict[str, Any] = {
+        "kind": component.kind,
+        "name": component.name,
+        "distribution": where.distribution,
+        "version": where.version,
+        "plugin": where.plugin,
+        "digest": where.digest,
+        "source": entry.source,
+        "about": about(entry),
+    }
+    fields = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
+    return facts | {name: _plain(name, value) for name, value in fields.items() if name != "source" and value is not factory_of(entry)}
+
+
+def _plain(name: str, value: object) -> object:
+    from siambench.spaces import dimension_to_json
+
+    if name == "space" and isinstance(value, Mapping):
+        return {parameter: dimension_to_json(dimension) for parameter, dimension in value.items()}
+    if name == "files" and callable(value):
+        return [remote.name for remote in value()]
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,109 @@
+"""Items → embeddings: of a model, of several as one, and of the input itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from siambench.data.transforms import prepared
+from siambench.tracks.parts import Items
+
+if TYPE_CHECKING:
+    from siambench.spec import Form
+
+_BATCH = 512
+
+
+def embed(
+    model: torch.nn.Module,
+    read: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]],
+    size: int,
+    *,
+    form: Form = "images",
+    device: torch.device,
+) -> Tensor:
+    """Embeddings fp32 [size, D] of items 0 … size - 1, in fp32 whatever the training's precision."""
+    model.eval()
+    memory_format = getattr(model, "memory_format", torch.contiguous_format)
+    parts = []
+    with torch.no_grad():
+        for start in range(0, size, _BATCH):
+            items = prepared(read(np.arange(start, min(start + _BATCH, size))), form, device)
+            parts.append(model(items.contiguous(memory_format=memory_format)))
+    return torch.cat(parts)
+
+
+class RawInput(torch.nn.Module):
+    """The baseline ``raw`` of images and arrays: the item itself, flattened."""
+
+    def forward(self, items: Tensor) -> Tensor:
+        """[B, F] of [B, …]."""
+        return items.flatten(1)
+
+
+class TermWeights(torch.nn.Module):
+    """The baseline ``raw`` of tokens: their counts, weighted by how rare they are, and of unit length.
+
+    With n texts of which d hold a token, its weight is 1 + ln((1 + n) / (1 + d)). What no text holds has no column: of the items
+    that are embedded later, such tokens are passed over.
+
+    Args:
+        tokens: that the weights are taken from, int64 [N, T], padded with 0.
+        vocabulary: one more than the largest id.
+
+    Source:
+        Spärck Jones, A Statistical Interpretation of Term Specificity and its Application in Retrieval, Journal of Documentation 1972.
+    """
+
+    def __init__(self, tokens: Tensor, vocabulary: int) -> None:
+        super().__init__()
+        # Block by block: a table of all texts and all tokens would take gigabytes.
+        holds = torch.stack([_counts(block, vocabulary).clamp_(max=1).sum(dim=0) for block in torch.split(tokens, _BATCH)]).sum(dim=0)
+        known = holds.nonzero().flatten()
+        self.vocabulary = vocabulary
+        self.known: Tensor
+        self.weights: Tensor
+        self.register_buffer("known", known)
+        self.register_buffer("weights", 1 + torch.log((1 + len(tokens)) / (1 + holds[known])))
+
+    def forward(self, items: Tensor) -> Tensor:
+        """[B, F] of int64 [B, T], F being how many tokens are known."""
+        return functional.normalize(_counts(items, self.vocabulary)[:, self.known] * self.weights)
+
+
+def _counts(tokens: Tensor, vocabulary: int) -> Tensor:
+    """How often each token stands in each item, fp32 [B, vocabulary]; padding is not counted."""
+    found = torch.zeros(len(tokens), vocabulary, device=tokens.device)
+    found.scatter_add_(1, tokens, torch.ones_like(tokens, dtype=torch.float32))
+    found[:, 0] = 0
+    return found
+
+
+def raw_model(training: Items) -> torch.nn.Module:
+    """The baseline ``raw`` for items of this form; only what is fitted, such as the weights of tokens, is taken from training items."""
+    if training.dataset.form != "tokens":
+        return RawInput()
+    tokens = torch.from_numpy(np.asarray(training.read(np.arange(len(training)))))
+    return TermWeights(tokens, int(training.dataset.vocabulary or 0))
+
+
+class Concatenated(torch.nn.Module):
+    """Several models as one: their embeddings, each at unit length, side by side, as the Reality Check concatenates its folds.
+
+    Args:
+        models: M of them, each from items to embeddings [B, D].
+    """
+
+    def __init__(self, models: Sequence[torch.nn.Module]) -> None:
+        super().__init__()
+        self.models = torch.nn.ModuleList(models)
+        self.memory_format = getattr(models[0], "memory_format", torch.contiguous_format)
+
+    def forward(self, items: Tensor) -> Tensor:
+        """[B, M · D] of items."""
+        return torch.cat([functional.normalize(model(items)) for model in self.models], dim=1)

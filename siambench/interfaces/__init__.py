@@ -1,0 +1,37 @@
+"""The shapes in which components meet, and the frozen values that strangers see: outcomes, events, tables.
+
+Arrays of a data set are numpy, all that is trained or scored is torch.
+"""
+
+from siambench.interfaces._components import Dataset, Engine, Episodes, Finished, Indices, Loss, Lost, Miner, ReadItems, Sampler
+from siambench.interfaces._evaluation import Evaluation
+from siambench.interfaces._events import EpochEnded, Observer, UnitEnded, UnitStarted
+from siambench.interfaces._outcomes import Done, Epoch, Failed, Outcome
+from siambench.interfaces._tables import Cell, ColumnView, RowView, SectionView, TableView
+
+__all__ = [
+    "Cell",
+    "ColumnView",
+    "Dataset",
+    "Done",
+    "Engine",
+    "Episodes",
+    "Epoch",
+    "EpochEnded",
+    "Evaluation",
+    "Failed",
+    "Finished",
+    "Indices",
+    "Loss",
+    "Lost",
+    "Miner",
+    "Observer",
+    "Outcome",
+    "ReadItems",
+    "RowView",
+    "Sampler",
+    "SectionView",
+    "TableView",
+    "UnitEnded",
+    "UnitStarted",
+]

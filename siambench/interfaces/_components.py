@@ -1,0 +1,134 @@
+"""Data sets, losses, miners, samplers and engines: the shapes in which components meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from siambench.spec import Form
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+ReadItems = Callable[["NDArray[np.int64]"], "NDArray[Any]"]
+Indices = tuple["Tensor", ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episodes:
+    """Classification tasks with items of their own, such as Omniglot's official one-shot runs.
+
+    Args:
+        support: items to compare with, in the form of the data set's, such as uint8 [E, N, C, H, W]: one per way and episode.
+        query: items to classify, such as uint8 [E, Q, C, H, W].
+        answer: which of the N support items has the query's class, int64 [E, Q].
+    """
+
+    support: NDArray[Any]
+    query: NDArray[Any]
+    answer: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Labelled items.
+
+    Args:
+        labels: class of every item, int64 [N], in 0 … K - 1.
+        read: items by their indices, int64 [B] → images uint8 [B, C, H, W]; arrays float32 [B, …], finite, which are used as they
+            are; tokens int64 [B, T] in 0 … vocabulary - 1, padded with 0 at the end.
+        shape: of an item: (C, H, W), the shape of an array, (T,).
+        class_names: one per class, K of them, distinct.
+        form: what the items are.
+        vocabulary: of tokens, one more than the largest id there can be; the id of a token depends on no other item.
+        class_attributes: further facts about each class, e.g. ``{"alphabet": (…)}``, K values each; folds and splits may follow one.
+        parts: the official split, where there is one: part name (``"trainval"``, ``"test"``) → indices int64. Where queries
+            are compared with a gallery of its own, ``"query"`` and ``"gallery"`` stand in the place of ``"test"``.
+        digests: SHA-256 of the content of each item, 32 bytes each, N of them; None: of what `read` gives.
+        item_names: one per item, distinct, by which a file of verification pairs names them; None: they have none.
+        episodes: evaluations with items of their own, by name; read only when a final model is evaluated.
+        colour: what the file's values mean, for people: ``"white ink on black"``.
+    """
+
+    labels: NDArray[np.int64]
+    read: ReadItems
+    shape: tuple[int, ...]
+    class_names: Sequence[str]
+    form: Form = "images"
+    vocabulary: int | None = None
+    class_attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    parts: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    digests: Sequence[bytes] | None = None
+    item_names: Sequence[str] | None = None
+    episodes: Mapping[str, Callable[[], Episodes]] = field(default_factory=dict)
+    colour: str = ""
+
+
+class Loss(Protocol):
+    """A differentiable score of a batch, lower is better; what its ``forward`` may name beyond these is told in `LossEntry`."""
+
+    def __call__(self, embeddings: Tensor, labels: Tensor, indices: Indices | None = None) -> Tensor:
+        """From embeddings [B, D], labels int64 [B] and indices (3: triplets, 4: pairs, None: all) to a scalar."""
+
+
+class Miner(Protocol):
+    """A choice among the tuples of a batch."""
+
+    def __call__(self, embeddings: Tensor, labels: Tensor) -> Indices:
+        """From embeddings [B, D] and labels int64 [B] to three (triplets) or four (pairs) index tensors int64 [T]."""
+
+
+class Sampler(Protocol):
+    """The batches of one training run."""
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Index tensors int64 [batch_size] into the labels it was built with."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A call that was submitted to an engine has returned.
+
+    Args:
+        key: as it was submitted.
+        value: what the function returned.
+    """
+
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A call that was submitted to an engine has no result: its worker was killed, or it raised.
+
+    Args:
+        key: as it was submitted.
+        reason: half a sentence for people.
+    """
+
+    key: str
+    reason: str
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Runs calls of one function somewhere and reports each exactly once, in any order."""
+
+    def submit(self, key: str, *arguments: Any) -> None:
+        """Queue one call. The arguments and the result must survive pickling: no memory is shared."""
+
+    def wait(self, seconds: float) -> list[Finished | Lost]:
+        """The calls that ended since the last wait; blocks up to ``seconds`` for the first."""
+
+    def cancel(self) -> list[str]:
+        """Drop the calls that have not started; their keys, which are then never reported."""
+
+    def close(self, *, now: bool) -> None:
+        """End the workers: after their current call, or ``now``."""
+
+    def describe(self) -> str:
+        """For people: what this engine is, e.g. ``local, 2 workers``."""

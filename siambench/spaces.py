@@ -1,0 +1,121 @@
+"""What can be tuned: the dimensions of a search space, and values in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Value = float | int | str | bool
+Params = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Float:
+    """A real hyperparameter.
+
+    Args:
+        low: smallest value, included.
+        high: largest value, included; ``low < high``.
+        log: whether it is searched on a logarithmic scale, which needs ``low > 0``.
+
+    Raises:
+        ValueError: if the bounds do not hold.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise ValueError(f"Float needs finite low < high, got low={self.low}, high={self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"Float on a log scale needs low > 0, got low={self.low}")
+
+    def contains(self, value: object) -> bool:
+        """Whether ``value`` is a number inside the bounds."""
+        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
+
+    def on_bound(self, value: Value) -> bool:
+        """Whether ``value`` lies within 1 % of a bound, on the scale of the space."""
+        return _near_bound(self.low, self.high, value, log=self.log)
+
+
+@dataclass(frozen=True)
+class Int:
+    """A whole-number hyperparameter; bounds included, ``log`` as in `Float`.
+
+    Raises:
+        ValueError: if the bounds do not hold.
+    """
+
+    low: int
+    high: int
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"Int needs low < high, got low={self.low}, high={self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"Int on a log scale needs low > 0, got low={self.low}")
+
+    def contains(self, value: object) -> bool:
+        """Whether ``value`` is a whole number inside the bounds."""
+        return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
+
+    def on_bound(self, value: Value) -> bool:
+        """Whether ``value`` lies within 1 % of a bound, on the scale of the space."""
+        return _near_bound(self.low, self.high, value, log=self.log)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A hyperparameter that takes one of a few named values.
+
+    Raises:
+        ValueError: if there are fewer than two options.
+    """
+
+    options: tuple[Value, ...]
+
+    def __init__(self, *options: Value) -> None:
+        if len(options) < 2:
+            raise ValueError(f"Choice needs at least two options, got {options}")
+        object.__setattr__(self, "options", options)
+
+    def contains(self, value: object) -> bool:
+        """Whether ``value`` is one of the options."""
+        return value in self.options
+
+    def on_bound(self, value: Value) -> bool:  # noqa: ARG002  a choice has no bounds; the signature is shared
+        """Never: a choice has no bounds."""
+        return False
+
+
+def _near_bound(low: float, high: float, value: Value, *, log: bool) -> bool:
+    assert isinstance(value, int | float)
+    start, end, at = (math.log(x) if log else float(x) for x in (low, high, value))
+    return min(at - start, end - at) <= 0.01 * (end - start)
+
+
+Dimension = Float | Int | Choice
+Space = Mapping[str, Dimension]
+
+
+def dimension_to_json(dimension: Dimension) -> dict[str, Any]:
+    """A JSON form of one dimension, e.g. ``{"type": "float", "low": 0.0, "high": 1.0, "log": false}``."""
+    if isinstance(dimension, Choice):
+        return {"type": "choice", "options": list(dimension.options)}
+    kind = "float" if isinstance(dimension, Float) else "int"
+    return {"type": kind, "low": dimension.low, "high": dimension.high, "log": dimension.log}
+
+
+def dimension_from_json(value: Mapping[str, Any]) -> Dimension:
+    """The inverse of `dimension_to_json`."""
+    if value["type"] == "choice":
+        return Choice(*value["options"])
+    if value["type"] == "float":
+        return Float(value["low"], value["high"], log=value["log"])
+    return Int(value["low"], value["high"], log=value["log"])

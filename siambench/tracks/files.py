@@ -1,0 +1,195 @@
+"""The files of rules: TOML → `Track`, `Comparison`; those that ship; changes from the command line.
+
+An unknown key is an error that names the nearest one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from siambench.errors import ConfigError, UnknownNameError, suggestion
+from siambench.spaces import Value
+from siambench.tracks.rules import TRACK_SECTIONS, Comparison, Track
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def shipped(folder: Literal["leaderboards", "configs"]) -> Path:
+    """The folder of that name, in a wheel inside the package, in a checkout beside it."""
+    package = Path(__file__).parents[1]
+    inside = package / "shipped" / folder
+    return inside if inside.is_dir() else package.parent / folder
+
+
+def track_names() -> list[str]:
+    """The tracks that ship with siambench, sorted."""
+    return sorted(path.parent.name for path in shipped("leaderboards").glob("*/track.toml"))
+
+
+def track_folder(track: str) -> Path:
+    """The folder of a track: of a shipped one by its name, of any by the path of its folder or its ``track.toml``.
+
+    Raises:
+        UnknownNameError: if there is none.
+    """
+    if track in track_names():
+        return shipped("leaderboards") / track
+    path = Path(track).expanduser()
+    if _rules_file(path) is not None:
+        return path
+    if path.is_file() and path.suffix in (".toml", ".json"):
+        return path.parent
+    raise UnknownNameError("track", track, track_names())
+
+
+def _rules_file(folder: Path) -> Path | None:
+    # A run leaves the rules it followed as JSON beside its records; people write TOML.
+    return next((folder / name for name in ("track.toml", "track.json") if (folder / name).is_file()), None)
+
+
+def load_track(track: str) -> Track:
+    """A track by name or path.
+
+    Raises:
+        UnknownNameError: if there is none.
+        ConfigError: if its file does not hold.
+    """
+    path = Path(track).expanduser()
+    is_file = path.is_file() and track not in track_names()
+    file = path if is_file else _rules_file(track_folder(track)) or path
+    return _validate(Track, _read(file), str(file.name if track in track_names() else file))
+
+
+def load_comparison(path: str | Path) -> Comparison:
+    """A comparison from a file; a bare name such as ``glyphs.toml`` is also looked for among the shipped ones.
+
+    Raises:
+        ConfigError: if there is no such file, or it does not hold.
+    """
+    file = Path(path).expanduser()
+    if not file.is_file() and (shipped("configs") / file.name).is_file():
+        file = shipped("configs") / file.name
+    return _validate(Comparison, _read(file), str(path))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            document = json.load(stream) if file.suffix == ".json" else tomllib.load(stream)
+    except FileNotFoundError as error:
+        raise ConfigError(f"no such file: {file}") from error
+    except (OSError, tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read as {file.suffix[1:].upper() or 'TOML'}: {error}") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{file} must hold a table of keys and values")
+    return document
+
+
+def _validate(model: type[M], document: Mapping[str, Any], where: str) -> M:
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {explain(model, error)}") from error
+
+
+def explain(model: type[BaseModel], error: ValidationError) -> str:
+    """The first thing that is wrong, in one sentence."""
+    # A misspelt key is also a missing one: the spelling is what helps.
+    found = error.errors()
+    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        inside = ".".join(str(part) for part in first["loc"][:-1] if not isinstance(part, int))
+        siblings = [f"{inside}.{key}" if inside else key for key in _keys_at(model, first["loc"][:-1])]
+        asked = f"{inside}.{first['loc'][-1]}" if inside else str(first["loc"][-1])
+        return f"unknown key {place!r}{suggestion(asked, siblings)}; keys here: {', '.join(siblings)}"
+    if first["type"] == "missing":
+        return f"the key {place!r} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    got = first.get("input")
+    shown = f", got {got!r}" if isinstance(got, str | int | float | bool) and "got" not in message else ""
+    return f"{place}: {message}{shown}" if place else message
+
+
+def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    current: Any = model
+    for part in location:
+        if isinstance(part, int):
+            continue
+        field = current.model_fields.get(part)
+        if field is None:
+            return []
+        inner = [t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(t, type)]
+        current = next((t for t in inner if issubclass(t, BaseModel)), None)
+        if current is None:
+            return []
+    return [info.alias or name for name, info in current.model_fields.items()]
+
+
+def parse_set(pairs: tuple[str, ...] | list[str]) -> dict[str, Value]:
+    """``key=value`` texts to a mapping; values are TOML where they parse as such, else text.
+
+    Raises:
+        ConfigError: if one has no ``=``.
+    """
+    result: dict[str, Value] = {}
+    for pair in pairs:
+        key, found, text = pair.partition("=")
+        if not found or not key.strip():
+            raise ConfigError(f"--set takes key=value, got {pair!r}")
+        try:
+            document = tomllib.loads(f"value = {text}")
+        except tomllib.TOMLDecodeError:
+            document = {"value": text.strip()}
+        value = document["value"]
+        if len(document) > 1 or not isinstance(value, str | int | float | bool | list):
+            value = text.strip()
+        if not all(math.isfinite(v) for v in (value if isinstance(value, list) else [value]) if isinstance(v, float)):
+            raise ConfigError(f"--set {key.strip()}: values must be finite, got {text.strip()}")
+        result[key.strip()] = value
+    return result
+
+
+def edit_track(track: Track, changes: Mapping[str, Value]) -> tuple[Track, dict[str, Value]]:
+    """Apply those changes that concern the track's rules; a changed track is another exam, named ``…+edited``.
+
+    Args:
+        track: the rules as they are.
+        changes: dotted keys; a track's begin with one of `TRACK_SECTIONS`, or are ``space.lr.low`` and the like.
+
+    Returns:
+        The track, and the changes that are left (a method's parameters).
+
+    Raises:
+        ConfigError: if a key of the track does not exist or its value does not hold.
+    """
+    document = track.model_dump(by_alias=True, mode="json")
+    rest: dict[str, Value] = {}
+    edited = False
+    for key, value in changes.items():
+        section, _, path = key.partition(".")
+        if section not in (*TRACK_SECTIONS, "space") or not path:
+            rest[key] = value
+            continue
+        target = document
+        parts = key.split(".")
+        for part in parts[:-1]:
+            if target.get(part) is None:
+                target[part] = {}
+            target = target[part]
+            if not isinstance(target, dict):
+                raise ConfigError(f"--set {key}: {part} is a value, not a section")
+        target[parts[-1]] = value
+        # The budget is not a rule of the exam: its rows are marked, not banished.
+        edited = edited or section != "budget"
+    if edited and not re.search(r"\+edited$", track.name):
+        document["name"] = f"{track.name}+edited"
+    return _validate(Track, document, "--set"), rest

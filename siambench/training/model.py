@@ -1,0 +1,83 @@
+"""The embedding model: a backbone's trunk and a linear head."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from siambench.errors import PluginError
+from siambench.plugin import BackboneEntry, call_factory
+from siambench.training.state import seed_globals
+
+if TYPE_CHECKING:
+    from siambench.interfaces import Dataset
+    from siambench.spec import Unit
+
+
+class EmbeddingModel(nn.Module):
+    """A trunk and a linear embedding head.
+
+    Args:
+        trunk: features [B, F] of items as `siambench.data.transforms.prepared` gives them.
+        features: F.
+        embedding_size: D.
+        memory_format: how the trunk takes its images.
+    """
+
+    def __init__(
+        self, trunk: nn.Module, features: int, embedding_size: int, memory_format: torch.memory_format = torch.contiguous_format
+    ) -> None:
+        super().__init__()
+        self.memory_format = memory_format
+        self.trunk = trunk
+        self.head = nn.Linear(features, embedding_size)
+
+    def forward(self, items: Tensor) -> Tensor:
+        """Embeddings [B, D], not normalised."""
+        embeddings: Tensor = self.head(self.trunk(items))
+        return embeddings
+
+
+def build_model(unit: Unit, entry: BackboneEntry, dataset: Dataset) -> EmbeddingModel:
+    """The untrained model of a unit, its weights drawn from the unit's own seed.
+
+    Args:
+        unit: what is built.
+        entry: of its backbone.
+        dataset: whose items it will be given: shape, form and vocabulary.
+
+    Raises:
+        PluginError: if the trunk does not give features [B, F].
+    """
+    assert unit.model is not None
+    seed_globals(unit.seeds["weights"])
+    available = {**unit.model.options, "input_shape": dataset.shape}
+    if dataset.vocabulary is not None:
+        available["vocabulary"] = dataset.vocabulary
+    trunk = call_factory(entry.build, available)
+    memory_format, probe = _probe(trunk, dataset)
+    if probe.ndim != 2 or len(probe) != 2:
+        raise PluginError(f"backbone {unit.model.backbone!r} must give features [B, F], got shape {tuple(probe.shape)} for B = 2")
+    return EmbeddingModel(trunk, probe.shape[1], unit.model.embedding_size, memory_format)
+
+
+def _probe(trunk: nn.Module, dataset: Dataset) -> tuple[torch.memory_format, Tensor]:
+    # Channels-last is 1.6 times as fast for small convolutions on a CPU, and what GPUs want too; a trunk that flattens
+    # with `view` cannot take it, and is told by trying.
+    items = torch.zeros(2, *dataset.shape, dtype=torch.int64 if dataset.form == "tokens" else torch.float32)
+    with torch.no_grad():
+        trunk.eval()
+        if dataset.form != "images":
+            return torch.contiguous_format, trunk(items)
+        try:
+            probe = trunk.to(memory_format=torch.channels_last)(items.contiguous(memory_format=torch.channels_last))
+        except RuntimeError:
+            return torch.contiguous_format, trunk.to(memory_format=torch.contiguous_format)(items)
+    return torch.channels_last, probe
+
+
+def pretrained_features(unit: Unit, entry: BackboneEntry, dataset: Dataset) -> nn.Module:
+    """The trunk with its pretrained weights and no head: the baseline ``pretrained``."""
+    return build_model(unit, entry, dataset).trunk

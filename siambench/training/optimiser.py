@@ -1,0 +1,50 @@
+"""The optimiser of a unit and the schedule of its learning rate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
+
+if TYPE_CHECKING:
+    from siambench.spaces import Params
+    from siambench.spec import TrainingSpec
+
+
+def build_optimiser(kind: str, params: Params, model: nn.Module, loss: nn.Module) -> torch.optim.Optimizer:
+    """The optimiser of a model's weights, and of the parameters of the loss's own with a learning rate of theirs.
+
+    Args:
+        kind: ``"adam"``, ``"adamw"`` or ``"sgd"``.
+        params: of the unit: ``optimiser.lr``, ``optimiser.weight_decay`` and, where there is one, ``loss.lr``.
+        model: whose weights are trained.
+        loss: whose parameters are trained with them.
+    """
+    # Weight decay is for weights: on biases and BatchNorm it only fights their purpose.
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.ndim <= 1]
+    rate, decay = float(params["optimiser.lr"]), float(params["optimiser.weight_decay"])
+    groups: list[dict[str, Any]] = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+    own = [p for p in loss.parameters() if p.requires_grad]
+    if own:
+        groups.append({"params": own, "lr": float(params.get("loss.lr", rate)), "weight_decay": 0.0})
+    if kind == "adam":
+        return torch.optim.Adam(groups, lr=rate)
+    if kind == "adamw":
+        return torch.optim.AdamW(groups, lr=rate)
+    return torch.optim.SGD(groups, lr=rate, momentum=0.9)
+
+
+def build_schedules(rules: TrainingSpec, optimiser: torch.optim.Optimizer) -> tuple[LRScheduler | None, ReduceLROnPlateau | None]:
+    """What changes the learning rate after each step, and what changes it after each epoch by its loss."""
+    # The horizon is that of all epochs, also for a final unit that stops before: its first epochs are those of the trial.
+    if rules.schedule == "one-cycle":
+        highest = [group["lr"] for group in optimiser.param_groups]
+        return OneCycleLR(optimiser, max_lr=highest, total_steps=rules.steps), None
+    if rules.schedule == "cosine":
+        return CosineAnnealingLR(optimiser, T_max=rules.steps), None
+    if rules.schedule == "plateau":
+        return None, ReduceLROnPlateau(optimiser, factor=0.3, patience=2)
+    return None, None

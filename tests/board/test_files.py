@@ -1,0 +1,217 @@
+"""The files of a leaderboard: which records come in, which tables come out, and that they are compared byte for byte."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from made import LOCAL, TRACK, final, study, table_of, timed, trials, tuned
+
+from siambench.board import costs, files
+from siambench.errors import DataMissingError, DifferenceError, UnknownNameError, UsageError
+from siambench.records.openings import append_opening, read_openings
+from siambench.records.record import write
+from siambench.tracks.files import load_track, track_names
+
+
+def leave(folder, records, *, rules=True):
+    """A track's folder with these records; gives its path."""
+    for record in records:
+        write(folder / "records", record)
+    if rules:
+        (folder / "track.json").write_text(TRACK.model_dump_json(by_alias=True))
+    return folder
+
+
+def local(score=0.7):
+    """A row that nobody else could make again."""
+    return study("./mine.py:Loss", [score, score + 0.01, score + 0.02], components={"loss": LOCAL})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder of a track with two rows, one of them local, and a baseline."""
+    return leave(tmp_path / "made", timed([*study("triplet", [0.5, 0.51, 0.52]), *local(), final("raw", 0, 0.1)]))
+
+
+def table_in(folder, more=()):
+    return files.leaderboard(str(folder), more)[0]
+
+
+def test_the_table_of_a_folder_is_that_of_its_records(folder):
+    """A track's own records give its rows, its units are counted from them, and files without a record are named."""
+    (folder / "records" / "broken.json").write_text("{")
+    table, found = files.leaderboard(str(folder))
+    assert ["./mine.py:Loss", "triplet", "raw"] == [line.row.name for line in table.lines]
+    assert {"planned": 15, "done": 15, "cached": 0, "failed": 0, "lost": 0} == dict(table.units)
+    assert [folder / "records" / "broken.json"] == found.damaged
+
+
+def test_records_of_further_folders_join(folder, tmp_path):
+    """What several folders hold of one row is one row, and a record that two of them hold counts once."""
+    whole = study("npair", [0.2, 0.21, 0.22])
+    one = leave(tmp_path / "one" / "made", whole[:5], rules=False)
+    two = leave(tmp_path / "two" / "made", whole[4:], rules=False)
+    append_opening(one / "test-openings.jsonl", {"unit": "gone", "method": "npair"})
+    table = table_in(folder, [tmp_path / "one", two])
+    (row,) = (line.row for line in table.lines if line.row.name == "npair")
+    assert (3, 4) == (row.seeds, row.opened)
+    assert 15 + len(whole) == table.units["planned"]
+
+
+def test_a_folder_without_records_of_the_track_is_an_error(tmp_path, folder):
+    """An output folder of ``run`` or the track's folder itself will do; where neither holds records the error says what was expected."""
+    assert folder == files.records_folder(tmp_path, TRACK) == files.records_folder(folder, TRACK)
+    with pytest.raises(DataMissingError, match=r"holds no records of track made: expected .*made/records"):
+        files.records_folder(tmp_path / "nowhere", TRACK)
+
+
+def test_shipped_rows_are_those_of_exactly_the_shipped_rules():
+    """An edited track, or one of a shipped track's name with other rules, has no shipped rows."""
+    glyphs = load_track("glyphs")
+    edited = glyphs.model_copy(update={"training": glyphs.training.model_copy(update={"epochs": 99})})
+    assert [] == files.shipped_rows(edited)
+    assert [] == files.shipped_rows(TRACK)
+    assert "made" not in track_names()
+
+
+def test_a_direction_is_what_the_records_say():
+    """The first record that names a metric says which way it is better; of one that none names more is."""
+    records = [*study("npair", [0.1]), final("triplet", 0, 0.3, outcome={"directions": {"odd": "min"}})]
+    assert ["max", "min", "min", "max"] == [files.direction_of(records, name) for name in ("map@r", "eer", "odd", "unheard")]
+    assert "max" == files.direction_of([], "eer")
+
+
+def test_failed_records_are_counted():
+    """The units behind a table that was made from records are done or failed."""
+    records = [*study("triplet", [0.5]), final("triplet", 1, 0, state="failed", trial=1)]
+    assert {"planned": 6, "done": 5, "cached": 0, "failed": 1, "lost": 0} == files.counts(records)
+
+
+def test_written_files_are_what_the_records_give(folder):
+    """Page, table and costs are written without the rows that nobody else could make again, and the written ones pass the check."""
+    paths = files.write(folder, table_in(folder))
+    assert ["README.md", "table.csv", "costs.csv"] == [path.name for path in paths]
+    page = (folder / "README.md").read_text()
+    assert "## Tuning" in page
+    assert "mine.py" not in page
+    assert [("triplet", "1"), ("raw", "")] == [
+        (row["method"], row["rank_low"]) for row in csv.DictReader(io.StringIO((folder / "table.csv").read_text()))
+    ]
+    files.check(folder, table_in(folder))
+
+
+def test_costs_stand_beside_the_table(folder):
+    """`costs.csv` has a line per row that anybody can make again, numbers as in the rows."""
+    files.write(folder, table_in(folder))
+    head, *lines = csv.reader(io.StringIO((folder / files.COSTS).read_text()))
+    assert list(costs.HEAD) == head
+    assert ["triplet", "raw"] == [line[0] for line in lines]
+    (row,) = (line.row for line in table_in(folder).lines if line.row.name == "triplet")
+    found = dict(zip(head, lines[0], strict=True))
+    assert row.costs.tuning.seconds == float(found["tuning_seconds"])
+    assert row.costs.final.phases["train"] == float(found["final_train_seconds"])
+    assert ("", "cpu", "4", "3") == tuple(found[name] for name in ("final_embed_seconds", "device", "tuning_units", "final_units"))
+
+
+def test_the_first_difference_is_named(folder):
+    """A file that differs, or is not there, is named with the first line that does, and with the command that mends it."""
+    files.write(folder, table_in(folder))
+    text = (folder / "table.csv").read_text()
+    (folder / "table.csv").write_text(text.replace("triplet", "tripet", 1))
+    with pytest.raises(DifferenceError, match=r"table\.csv differs .*, first in line 2: run `siambench leaderboard made --write`"):
+        files.check(folder, table_in(folder))
+    (folder / "README.md").unlink()
+    with pytest.raises(DifferenceError, match=r"README\.md differs .*, first in line 1:"):
+        files.check(folder, table_in(folder))
+
+
+def test_costs_are_never_compared(folder):
+    """With another `costs.csv`, or none, the check still passes; with another `table.csv` it does not."""
+    files.write(folder, table_in(folder))
+    (folder / files.COSTS).write_text("anything\n")
+    files.check(folder, table_in(folder))
+    (folder / files.COSTS).unlink()
+    files.check(folder, table_in(folder))
+    (folder / "table.csv").write_text("anything\n")
+    with pytest.raises(DifferenceError):
+        files.check(folder, table_in(folder))
+
+
+def test_what_is_compared_does_not_depend_on_costs():
+    """Records that took another time give other costs, and byte for byte the same page and table."""
+    slow, fast = (table_of(timed(study("triplet", [0.5, 0.51, 0.52]), seed=seed)) for seed in (1, 2))
+    assert files.costs_csv(slow) != files.costs_csv(fast)
+    assert files.generated(slow) == files.generated(fast)
+    assert files.COSTS not in files.generated(slow)
+
+
+def test_what_is_generated_does_not_depend_on_the_order_of_records():
+    """Any permutation of the records gives the same page and table, byte for byte."""
+    records = study("triplet", [0.3, 0.31, 0.32]) + study("npair", [0.1, 0.12, 0.11]) + [final("raw", 0, 0.05)]
+    first, *others = [files.generated(table_of(chosen)) for chosen in (records, records[::-1], records[5:] + records[:5])]
+    assert [first, first] == others
+
+
+def test_adopted_are_records_that_anybody_can_make(folder, tmp_path):
+    """New records of this track and version are copied, local ones and others are not; the log of openings follows, each line once."""
+    other = leave(tmp_path / "run" / "made", [*study("npair", [0.2, 0.21, 0.22]), *local(0.6)], rules=False)
+    leave(other, [*study("supcon", [0.3], track_version="9.0"), *study("triplet", [0.5])], rules=False)
+    (other / "records" / "broken.json").write_text("{")
+    append_opening(other / "test-openings.jsonl", {"unit": "gone", "method": "npair"})
+    before = len(list((folder / "records").glob("*.json")))
+    assert 7 == files.adopt(folder, TRACK, [tmp_path / "run"])
+    assert 0 == files.adopt(folder, TRACK, [tmp_path / "run"])
+    assert before + 7 == len(list((folder / "records").glob("*.json")))
+    assert [{"unit": "gone", "method": "npair"}] == read_openings(folder / "test-openings.jsonl")
+    assert ["./mine.py:Loss", "triplet", "npair", "raw"] == [line.row.name for line in table_in(folder).lines]
+
+
+def test_rows_are_found_by_their_names(folder, tmp_path):
+    """Rows of one name stand in order of their keys, each with its own records, a record of two folders once."""
+    more = leave(tmp_path / "run" / "made", [*study("triplet", [0.4], row="another"), *study("triplet", [0.5])], rules=False)
+    found = files.rows_by_name(TRACK, [folder, more])
+    assert {"triplet", "./mine.py:Loss", "raw"} == set(found)
+    assert [("another", 5), ("row-triplet", 7)] == [(records[0].unit.row, len(records)) for records in found["triplet"]]
+
+
+def test_of_several_rows_of_a_name_the_longest_tuning_is_told(folder, tmp_path):
+    """The one with most trials is told, with how many bear the name; a baseline and an unknown row are errors."""
+    newer = [tuned("triplet", trial, fold, [0.4], row="newer") for trial in range(3) for fold in range(2)]
+    leave(tmp_path / "run" / "made", newer, rules=False)
+    found, rows = files.tuning(str(folder), "triplet")
+    assert ("row-triplet", 2, 1) == (found.row, len(found.trials), rows)
+    found, rows = files.tuning(str(folder), "triplet", [tmp_path / "run"])
+    assert ("newer", 3, 2) == (found.row, len(found.trials), rows)
+    with pytest.raises(UsageError, match="raw is a baseline of made: nothing is tuned for it"):
+        files.tuning(str(folder), "raw")
+    with pytest.raises(UnknownNameError, match="unknown row 'tripet', did you mean 'triplet'"):
+        files.tuning(str(folder), "tripet")
+
+
+def test_an_estimate_needs_shipped_records(monkeypatch, tmp_path):
+    """Seconds are medians over the shipped tune and final units of methods; without any, or on another track, there is no estimate."""
+    assert files.estimate(TRACK, tune=1, final=1) is None
+    records = timed(trials([0, 1]) + [final("triplet", i, 0.3, trial=0) for i in range(3)])
+    leave(tmp_path / "shipped", [*records, *timed([final("raw", 0, 0.1)])])
+    monkeypatch.setattr(files, "track_folder", lambda _: tmp_path / "shipped")
+    seconds = {kind: sorted(r.seconds for r in records if r.unit.kind == kind) for kind in ("tune", "final")}
+    expected = 4 * (seconds["tune"][1] + seconds["tune"][2]) / 2 + 3 * seconds["final"][1]
+    assert expected == pytest.approx(files.estimate(load_track("glyphs"), tune=4, final=3), abs=1e-9)
+    monkeypatch.setattr(files, "track_folder", lambda _: tmp_path / "empty")
+    assert files.estimate(load_track("glyphs"), tune=4, final=3) is None
+
+
+def test_the_rows_of_a_shipped_track_are_shipped(folder):
+    """Rows of a shipped track's own records are marked as such, those of any other folder are not."""
+    assert {True} == {line.row.shipped for line in table_in("glyphs").lines}
+    assert {False} == {line.row.shipped for line in table_in(folder).lines}
+
+
+def test_a_track_comes_once_among_several(folder):
+    """The same track twice, and a folder that holds records of none of the tracks, are errors."""
+    with pytest.raises(UsageError, match="track made comes twice"):
+        files.leaderboards([str(folder), str(folder)])
+    with pytest.raises(DataMissingError, match="holds no records of any of made"):
+        files.leaderboards([str(folder)], [folder / "records"])

@@ -1,0 +1,218 @@
+"""Records → rows: scores over seeds and over classes, flags, openings, reasons; on records made by hand."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from made import CLOSED, LOCAL, PER_SEED, QUERIES, SCORING, SHIPPED, TRACK, final, study, table_of, tuned, with_classes
+
+from siambench.board.rows import DRAWS, rows_of
+from siambench.identity import seed_of
+from siambench.stats import class_bootstrap
+
+
+def test_a_row_has_mean_and_interval_over_seeds():
+    """A row's score is the mean over its final models with the half-width of scipy's 95 % t-interval."""
+    from scipy import stats
+
+    scores = [0.31, 0.35, 0.30]
+    (row,) = rows_of(TRACK, study("triplet", scores))
+    low, high = stats.t.interval(0.95, 2, loc=sum(scores) / 3, scale=stats.sem(scores))
+    assert sum(scores) / 3 == pytest.approx(row.scores["map@r"].mean, abs=1e-15)
+    assert (high - low) / 2 == pytest.approx(row.scores["map@r"].ci95, abs=1e-12)
+    assert 3 == row.scores["map@r"].n
+    assert "eer" not in row.scores
+    assert {"loss.margin": 0.4} == row.params
+    assert (0.2, pytest.approx(0.3)) == row.validation
+    assert (2, 3, 1) == (row.trials, row.seeds, row.dimension)
+    assert () == row.flags
+    assert {"loss": "siambench 0.1.0"} == row.distributions
+    assert ("row-triplet", SCORING) == (row.key, row.scoring)
+
+
+def test_a_baseline_has_neither_parameters_nor_a_tuning():
+    """Nothing is tuned for a baseline: no parameters, no trials, no validation score, and its seeds are its units."""
+    (row,) = rows_of(TRACK, [final("untrained", i, 0.04 + i / 100) for i in range(3)])
+    assert ({}, 0, 0, (None, None), 3) == (row.params, row.trials, row.dimension, row.validation, row.seeds)
+    assert row.tuning is None
+
+
+def test_one_seed_has_no_interval():
+    """With one final model the half-width is None, and the row is marked."""
+    (row,) = rows_of(TRACK, study("triplet", [0.3]))
+    assert row.scores["map@r"].ci95 is None
+    assert ("short-budget",) == row.flags
+
+
+def test_other_versions_give_no_row():
+    """Records of another version of the track, or of another track, give no row."""
+    records = (
+        study("triplet", [0.3, 0.31, 0.32]) + study("npair", [0.5, 0.5, 0.5], track_version="2.0") + study("supcon", [0.5], track="else")
+    )
+    assert ["triplet"] == [row.name for row in rows_of(TRACK, records)]
+
+
+def test_flags_mark_what_a_reader_must_know():
+    """Edited spaces, short budgets, failures, bounds, local files and old revisions are flags."""
+    (row,) = rows_of(TRACK, study("triplet", [0.3, 0.31, 0.32], edited=("optimiser.lr",)))
+    assert ("edited-space",) == row.flags
+    (row,) = rows_of(TRACK, study("triplet", [0.3, 0.31, 0.32], params={"loss.margin": 0.995}))
+    assert ("on-bound:loss.margin",) == row.flags
+    (row,) = rows_of(TRACK, study("triplet", [0.3, 0.31, 0.32], components={"backbone": SHIPPED, "loss": LOCAL}))
+    assert ("local",) == row.flags
+    (row,) = rows_of(TRACK, study("triplet", [0.3, 0.31, 0.32], revision=0))
+    assert ("revision-0",) == row.flags
+    records = [r for r in study("triplet", [0.3, 0.31, 0.32]) if r.unit.trial == 1]
+    records += [tuned("triplet", 0, fold, [], state="failed") for fold in range(2)]
+    (row,) = rows_of(TRACK, records)
+    assert ("failed-trials:1",) == row.flags
+    (row,) = rows_of(TRACK, [*study("triplet", [0.3, 0.31]), final("triplet", 2, 0, state="failed", trial=1)])
+    assert ("failed-seeds:1",) == row.flags
+    assert 2 == row.scores["map@r"].n
+
+
+def test_a_row_without_scores_says_why():
+    """A method whose trials or final models all failed is shown, without a rank, with the reason."""
+    failed = [tuned("triplet", t, f, [], state="failed") for t, f in itertools.product(range(2), range(2))]
+    lines = table_of(failed + study("npair", [0.1, 0.12, 0.11])).lines
+    assert ["npair", "triplet"] == [line.row.name for line in lines]
+    assert lines[1].rank is None
+    assert "every trial failed: it diverged" == lines[1].row.reason
+    assert {} == lines[1].row.scores
+    broken = study("triplet", [])[:4] + [final("triplet", i, 0, state="failed", trial=1) for i in range(3)]
+    (row,) = rows_of(TRACK, broken)
+    assert "every final model failed: it raised" == row.reason
+
+
+def test_a_row_that_is_not_done_says_how_far_it_is():
+    """Without final models the reason says so, and without a complete trial that it is still being tuned."""
+    (row,) = rows_of(TRACK, study("triplet", []))
+    assert "no final model yet" == row.reason
+    (row,) = rows_of(TRACK, [tuned("triplet", 0, 0, [0.2])])
+    assert "still being tuned" == row.reason
+
+
+def test_final_models_of_a_trial_that_was_not_selected_do_not_count():
+    """Where a folder holds final models of several trials, the row is made of those that its own trials select."""
+    records = [*study("triplet", [0.3, 0.31, 0.32]), final("triplet", 0, 0.99, trial=0)]
+    (row,) = rows_of(TRACK, records)
+    assert 0.31 == pytest.approx(row.scores["map@r"].mean)
+    assert 4 == row.opened
+
+
+def test_openings_without_a_record_are_counted():
+    """A unit that opened the test part and was lost afterwards counts, and so does one of another row of the method."""
+    lines = [{"unit": "gone", "row": "row-edited", "method": "triplet"}, {"unit": "other", "method": "triplet+hard"}]
+    (row,) = rows_of(TRACK, study("triplet", [0.3, 0.31, 0.32]), openings=lines)
+    assert 4 == row.opened
+
+
+def test_an_upgraded_record_is_counted_once_among_openings():
+    """A record in today's layout and the line that its older self left in the log are one opening, whichever id the log has."""
+    former = {"upgraded_from": [{"schema": 1, "id": "oldest"}, {"schema": 2, "id": "old"}]}
+    records = [*study("triplet", [0.3, 0.31]), final("triplet", 2, 0.32, trial=1, telemetry=former)]
+    for logged in ("oldest", "old", records[-1].id):
+        (row,) = rows_of(TRACK, records, openings=[{"unit": logged, "row": "row-triplet", "method": "triplet"}])
+        assert 3 == row.opened
+
+
+def test_closed_set_rows_are_marked():
+    """Rows and baselines of a closed-set split carry the flag; class-disjoint ones do not."""
+    closed = rows_of(TRACK, [*study("triplet", [0.3, 0.31, 0.32], data=CLOSED), final("raw", 0, 0.1, data=CLOSED)])
+    assert [("closed-set",), ("closed-set",)] == [row.flags for row in closed]
+    disjoint = rows_of(TRACK, [*study("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)])
+    assert [(), ()] == [row.flags for row in disjoint]
+
+
+def test_baselines_of_which_nothing_is_drawn_need_one_unit():
+    """One unit of raw input or of pretrained features is all there is; of an untrained backbone it is a short budget."""
+    rows = rows_of(TRACK, [final(name, 0, 0.1) for name in ("pretrained", "untrained", "raw")])
+    assert {"raw": (), "untrained": ("short-budget",), "pretrained": ()} == {row.name: row.flags for row in rows}
+
+
+def test_a_larger_budget_than_the_tracks_is_marked():
+    """More seeds than the track's budget, or more trials, mark the row: equal budgets are a contract in both directions."""
+    budget = TRACK.budget.seeds
+    scores = [0.3 + 0.01 * place for place in range(budget + 1)]
+    (longer,) = rows_of(TRACK, study("triplet", scores))
+    (equal,) = rows_of(TRACK, study("triplet", scores[:budget]))
+    assert ("long-budget" in longer.flags, "long-budget" in equal.flags) == (True, False)
+    more = [tuned("triplet", 2, fold, [0.1]) for fold in range(2)]
+    (searched,) = rows_of(TRACK, study("triplet", scores[:budget]) + more)
+    assert ("long-budget",) == searched.flags
+
+
+# ---- the interval over test classes
+
+
+def test_the_interval_over_classes_is_a_direct_bootstrap():
+    """Its ends are those of a bootstrap of the classes' means over seeds, weighted by queries, seeded by track and method."""
+    (row,) = rows_of(TRACK, with_classes("triplet", PER_SEED, QUERIES))
+    means = [0.2, 0.8, 0.5, 0.2, 0.55, 0.63, 0.07, 0.34]
+    expected = class_bootstrap(means, QUERIES, seed=seed_of("classes", "made", "1.0", "triplet"), draws=DRAWS)
+    assert (expected.low, expected.high) == pytest.approx(row.scores["map@r"].classes95, abs=1e-12)
+    assert expected.mean == pytest.approx(row.scores["map@r"].mean, abs=1e-12)
+    assert row.scores["recall@1"].classes95 is None
+    (other,) = rows_of(TRACK, with_classes("npair", PER_SEED, QUERIES))
+    assert other.scores["map@r"].classes95 != row.scores["map@r"].classes95
+
+
+def test_classes_without_a_query_weigh_nothing():
+    """A class in which no query has a positive has no score and changes nothing."""
+    (row,) = rows_of(TRACK, with_classes("triplet", PER_SEED, QUERIES))
+    (more,) = rows_of(TRACK, with_classes("triplet", [[None, *scores] for scores in PER_SEED], [0, *QUERIES]))
+    assert row.scores["map@r"].classes95 == more.scores["map@r"].classes95
+
+
+def test_older_records_have_no_interval_over_classes():
+    """Without the number of queries per class there is none, and the row says why."""
+    (row,) = rows_of(TRACK, with_classes("triplet", PER_SEED, None))
+    assert row.scores["map@r"].classes95 is None
+    assert "its records do not say how many queries a class has" == row.missing["map@r over classes"]
+
+
+@pytest.mark.parametrize(
+    ("per_class", "queries"),
+    [
+        ({"map@r": (0.1,)}, (3,)),
+        ({"map@r": (0.1, None)}, (3, 0)),
+        ({"map@r": (0.1, 0.2)}, (3, 3, 3)),
+        ({}, (3, 3)),
+        ({}, None),
+    ],
+)
+def test_what_cannot_be_resampled_has_no_interval_over_classes(per_class, queries):
+    """One class, one class with a score, counts that do not fit and metrics without scores per class give none."""
+    (row,) = rows_of(TRACK, study("triplet", [0.3, 0.31, 0.32], outcome={"per_class": per_class, "class_queries": queries}))
+    assert row.scores["map@r"].classes95 is None
+
+
+def test_seeds_that_disagree_on_their_queries_have_no_interval_over_classes():
+    """Final models that were asked other queries of a class cannot be averaged class by class."""
+    records = with_classes("triplet", PER_SEED[:2], QUERIES)
+    outcome = {"per_class": {"map@r": tuple(PER_SEED[2])}, "class_queries": tuple(reversed(QUERIES))}
+    (row,) = rows_of(TRACK, [*records, final("triplet", 2, 0.5, trial=1, outcome=outcome)])
+    assert row.scores["map@r"].classes95 is None
+
+
+def test_a_missing_score_has_its_reason():
+    """A metric without a value is missing for its own note, that on pairs where it needs them, or the plain fact."""
+    report = ("map@r", "eer", "tar@1e-3", "one_shot_error", "one_shot@20")
+    track = TRACK.model_copy(update={"metrics": TRACK.metrics.model_copy(update={"report": report})})
+    notes = {
+        "verification": "too few classes",
+        "tar@0.001": "needs 1000 impostor pairs, there are 30",
+        "one_shot@20": "there are 12 classes",
+        "precision": "similarities in fp32",
+        "queries_without_positive": 3,
+    }
+    (row,) = rows_of(track, study("triplet", [0.3, 0.31, 0.32], outcome={"notes": notes}))
+    assert {
+        "eer": "too few classes",
+        "tar@1e-3": "needs 1000 impostor pairs, there are 30",
+        "one_shot_error": "it does not apply",
+        "one_shot@20": "there are 12 classes",
+    } == row.missing
+    (row,) = rows_of(track, study("npair", [0.3, 0.31, 0.32]))
+    assert "it does not apply" == row.missing["tar@1e-3"]

@@ -1,0 +1,188 @@
+"""`show`: how a row was tuned, on folders of records made by hand, and what a component says of itself."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+
+import pytest
+from made import CURVES, final, study, trials, tuned
+
+from siambench.board.tuning import tuning_of
+from siambench.commands.show import describe, tuning_summary, tuning_table
+from siambench.components.catalogue import Catalogue
+from siambench.components.hookspecs import KINDS
+from siambench.spec import Method
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    return Catalogue.load({"SIAMBENCH_PLUGINS": ""})
+
+
+# ---- a row
+
+
+def printed(tuning):
+    """The table of a tuning as a wide terminal shows it: its text, and the cells of its lines."""
+    from rich.console import Console
+
+    console = Console(width=200, file=io.StringIO())
+    console.print(tuning_table(tuning))
+    text = console.file.getvalue()
+    return text, [line.split("│")[1:-1] for line in text.splitlines() if line.startswith("│")]
+
+
+def test_show_study_prints_the_tuning(siambench, both):
+    """The table of trials and what they come to stand on stdout; with `--json` one document does."""
+    one, _ = both
+    done = siambench("show", "study", one, "triplet")
+    assert (0, "") == (done.returncode, done.stderr)
+    for words in ("triplet on one 1.0, row row-triplet", "default", "random"):
+        assert words in done.stdout
+    assert "2 of 2 trials counted, 0 failed" in done.stdout
+    assert "default 0.200, tuned 0.300, +0.100" in done.stdout
+    document = json.loads(siambench("show", "study", one, "triplet", "--json").stdout)
+    assert ("row-triplet", 1, 2, 0.2) == (document["row"], document["rows"], len(document["trials"]), document["default"])
+    assert {"trial": 1, "epoch": 2, "value": pytest.approx(0.3)} == document["selected"]
+
+
+def test_of_several_rows_the_longest_tuning_is_shown(siambench, folder, both, tmp_path):
+    """Where a name has two rows, the one with most trials is shown, and how many there are."""
+    one, _ = both
+    newer = [tuned("triplet", trial, fold, [0.4], track="one", row="newer") for trial in range(3) for fold in range(2)]
+    folder("one", newer, within="runs", rules=False)
+    done = siambench("show", "study", one, "triplet", "--from", tmp_path / "runs")
+    assert 0 == done.returncode
+    assert "row newer" in done.stdout
+    assert "2 rows bear this name" in done.stdout
+    document = json.loads(siambench("show", "study", one, "triplet", "--from", tmp_path / "runs", "--json").stdout)
+    assert ("newer", 2) == (document["row"], document["rows"])
+    assert "rows bear" not in siambench("show", "study", one, "triplet").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["study", "one", "tripet"], ["unknown row 'tripet'", "did you mean 'triplet'?"]),
+        (["study", "one", "raw"], ["raw is a baseline of one"]),
+        (["study", "one"], ["siambench show study TRACK ROW"]),
+        (["loss", "triplet", "hard"], ["hard goes with a study alone", "siambench show study TRACK ROW"]),
+        (["loss", "triplet", "--from", "runs"], ["--from goes with a study alone"]),
+        (["study", "glyhps", "triplet"], ["did you mean 'glyphs'?"]),
+        (["loss", "tripplet"], ["unknown loss 'tripplet'", "did you mean 'triplet'?"]),
+        (["los", "triplet"], ["'los", "losses"]),
+        (["engine", "locl"], ["did you mean 'local'?"]),
+    ],
+)
+def test_show_says_what_is_wrong(siambench, folder, arguments, words):
+    """An unknown row, a baseline, an unknown component, and arguments that do not fit exit 4 with one sentence."""
+    one = folder("one", [*study("triplet", [0.5, 0.51, 0.52], track="one"), final("raw", 0, 0.1, track="one")])
+    done = siambench("show", *[one if argument == "one" else argument for argument in arguments])
+    assert (4, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
+    for word in words:
+        assert word in done.stderr
+
+
+def test_the_terminal_shows_the_curve():
+    """Each trial has a mark at its value and one at the best so far; the worst is at the left end, the best at the right."""
+    _, lines = printed(tuning_of(trials(), budget=7))
+    strips = [cells[6][1:-1] for cells in lines]
+    assert ["failed" in cells[4] for cells in lines] == [False, False, True, False, False, False, False]
+    assert (0, 23) == (strips[1].index("●"), strips[6].index("●"))
+    assert [strip.index("┃") for strip in strips if "┃" in strip] == sorted(strip.index("┃") for strip in strips if "┃" in strip)
+    assert "●" not in strips[2]
+
+
+def test_a_line_has_what_its_trial_scored():
+    """Number, kind, value, epoch, fold scores, best so far and parameters stand in the line of a trial, dashes in that of a failed one."""
+    _, lines = printed(tuning_of(trials(), budget=7))
+    assert ["3", "random", "0.450", "1", "0.400 0.500", "0.450"] == [cell.strip() for cell in lines[3][:6]]
+    assert "loss.margin=0.6" == lines[3][7].strip()
+    assert ["2", "random", "—", "—", "failed", "0.250"] == [cell.strip() for cell in lines[2][:6]]
+    assert len(CURVES) == len(lines)
+
+
+def test_what_comes_from_records_is_shown_as_it_is():
+    """Markup and control codes in a name or a parameter neither colour the table nor break it."""
+    made = trials([0], method="[red]\x1b[2J", params={"loss.margin": 0.3, "loss.kind": "[/bold]"})
+    text, _ = printed(tuning_of(made, budget=1))
+    assert "\x1b" not in text
+    assert r"[red]\x1b[2J on made 1.0" in text
+    assert "loss.kind=[/bold]" in text
+
+
+def test_the_summary_says_what_trials_come_to():
+    """How many count, what tuning gained, each flag with its meaning and each failure with its reason, a sentence each."""
+    found = tuning_summary(tuning_of(trials(), budget=7), rows=1)
+    assert "7 of 7 trials counted, 1 failed, 1 parameters" == found[0]
+    assert "map@r on validation classes: default 0.250, tuned 0.550, +0.300 (trial 6, epoch 2)" == found[1]
+    assert "failed-trials:1: so many trials raised or diverged; they spent budget" in found
+    assert "trial 2 failed: it diverged" in found
+    assert "2 rows bear this name" in tuning_summary(tuning_of(trials(), budget=7), rows=2)[-1]
+
+
+def test_incomplete_trials_are_counted():
+    """Trials that lack a fold or come after a gap are named as incomplete."""
+    tuning = tuning_of([*trials([0, 1, 3, 4]), tuned("triplet", 2, 0, [0.9])], budget=8)
+    assert "3 trials incomplete" in tuning_summary(tuning, rows=1)[0]
+
+
+def test_a_study_of_failures_selects_nothing():
+    """Where each trial failed no trial is selected, each failure has its reason, and the table has a line for each."""
+    tuning = tuning_of([tuned("triplet", trial, fold, [], state="failed") for trial in range(2) for fold in range(2)], budget=2)
+    found = tuning_summary(tuning, rows=1)
+    assert ["2 of 2 trials counted, 2 failed, 1 parameters", "no trial is selected"] == found[:2]
+    assert "trial 1 failed: it diverged" in found
+    assert 2 == tuning_table(tuning).row_count
+
+
+# ---- a component
+
+
+def test_a_component_says_everything_of_itself(siambench):
+    """`show loss triplet` has space, defaults, batch layout, source and provenance; with `--json` as one document."""
+    document = json.loads(siambench("show", "loss", "triplet", "--json").stdout)
+    assert {"margin": {"type": "float", "low": -0.2, "high": 2.0, "log": False}} == document["space"]
+    assert ("losses", "triplet", "siambench", "siambench") == tuple(document[key] for key in ("kind", "name", "distribution", "plugin"))
+    assert re.fullmatch("[0-9a-f]{64}", document["digest"])
+    assert 4 == document["images_per_class"]
+    assert "FaceNet" in document["source"]
+    done = siambench("show", "losses", "triplet")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "  margin: type=float  low=-0.2  high=2.0  log=False" in done.stdout.splitlines()
+    assert "images_per_class: 4" in done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_component_of_a_kind_can_be_shown(catalogue, kind):
+    """What each built-in says of itself is one JSON document with its source, and all that its entry has a field for."""
+    components = catalogue.components(kind)
+    assert components
+    for component in components:
+        facts = json.loads(json.dumps(describe(component), allow_nan=False))
+        assert {"kind", "name", "distribution", "version", "plugin", "digest", "source", "about"} <= set(facts)
+        assert facts["about"], component.name
+
+
+def test_a_component_without_parameters_says_none(siambench):
+    """A mapping without entries is said to be none, rather than left open."""
+    assert "space: none" in siambench("show", "loss", "npair").stdout.splitlines() + siambench("show", "miner", "none").stdout.splitlines()
+
+
+def test_singular_and_plural_name_the_same_kind(siambench):
+    """`show loss` and `show losses` are the same."""
+    assert siambench("show", "loss", "triplet", "--json").stdout == siambench("show", "losses", "triplet", "--json").stdout
+
+
+def test_a_loss_in_a_file_is_shown_with_its_digest(siambench, tmp_path):
+    """A class in a file is local, and the digest of its source tells it from another version of it."""
+    (tmp_path / "mine.py").write_text(
+        'import torch\n\n\nclass Mine(torch.nn.Module):\n    """Mine."""\n\n    def forward(self, embeddings, labels):\n'
+        "        return embeddings.sum()\n"
+    )
+    document = json.loads(siambench("show", "loss", "./mine.py:Mine", "--json").stdout)
+    assert ("mine.py:Mine", "local") == (document["name"], document["distribution"])
+    assert document["digest"]
+    assert Method(document["name"]).baseline is None

@@ -1,0 +1,264 @@
+"""A request is resolved against what is installed, and all that can be wrong with it is found before anything runs."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from siambench.components.catalogue import Catalogue
+from siambench.components.component import Component
+from siambench.errors import CombinationError, ConfigError, DataError, DataMissingError, EmptyPlanError, UnknownNameError, UsageError
+from siambench.plugin import DatasetEntry
+from siambench.spec import Drawn, Every, Listed, Provenance
+from siambench.studies.request import Request, prepare
+from siambench.testing import synthetic_catalogue, synthetic_dataset
+
+TRACK = """
+schema = 1
+name = "tiny"
+version = "1.0"
+[dataset]
+name = "synthetic"
+[model]
+backbone = "mlp"
+embedding_size = 8
+[model.options]
+width = 16
+layers = 1
+[training]
+epochs = 2
+steps_per_epoch = 3
+batch_size = 8
+[budget]
+trials = 2
+seeds = 3
+"""
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    """Everything installed, and the synthetic data set."""
+    return synthetic_catalogue()
+
+
+@pytest.fixture
+def asked(tmp_path, catalogue):
+    """Resolve a request on a tiny track, of which ``more`` are further lines of its file."""
+
+    def make(*losses, more="", catalogue=catalogue, **fields):
+        (tmp_path / "track.toml").write_text(TRACK + more)
+        return prepare(Request(track=str(tmp_path / "track.toml"), losses=losses or ("triplet",), **fields), catalogue)
+
+    return make
+
+
+# ---- what comes of it
+
+
+def test_a_grid_of_losses_and_miners_is_resolved(asked):
+    """Every combination that makes sense is a study, the others are refused with a reason; baselines are there once for all."""
+    prepared = asked("triplet", "arcface", miners=("none", "hard"))
+    assert ["triplet", "triplet+hard", "arcface"] == [study.method.name for study in prepared.studies]
+    assert ["arcface+hard"] == [refused.method.name for refused in prepared.refused]
+    assert "forms no tuples" in prepared.refused[0].reason
+    assert ["raw", *["untrained"] * 3] == [unit.method.name for unit in prepared.baselines]
+    assert 3 * (2 * 2 + 3) + 1 + 3 == prepared.planned
+    assert ("tiny", "max", {}) == (prepared.track.name, prepared.direction, prepared.local)
+
+
+def test_one_combination_without_sense_is_an_error_and_so_are_many(asked):
+    """Alone, its reason is the error; where all of a grid are refused there is nothing to run, and each reason is told."""
+    with pytest.raises(CombinationError, match=r"^arcface forms no tuples that a miner could choose"):
+        asked("arcface", miners=("hard",))
+    with pytest.raises(EmptyPlanError, match=r"^nothing to run: arcface\+hard: .*; arcface\+semihard: "):
+        asked("arcface", miners=("hard", "semihard"))
+
+
+def test_another_budget_is_no_other_exam(asked):
+    """Trials and seeds that are asked for, as flags or as changes, count for the studies; the track stays what it is."""
+    plain = asked()
+    for prepared in (asked(trials=5, seeds=1), asked(changes={"budget.trials": 5, "budget.seeds": 1})):
+        assert (5, 1) == (prepared.studies[0].trials, prepared.studies[0].seeds)
+        assert (plain.track, plain.studies[0].row) == (prepared.track, prepared.studies[0].row)
+
+
+def test_a_changed_rule_is_another_exam(asked):
+    """A rule that is changed by hand is another track, with rows of its own, and a parameter that is fixed another row."""
+    plain, edited, fixed = asked(), asked(changes={"training.epochs": 3}), asked(changes={"loss.margin": 0.3})
+    assert ("tiny+edited", 3) == (edited.track.name, edited.studies[0].template.training.epochs)
+    assert ("tiny", ("loss.margin",)) == (fixed.track.name, fixed.studies[0].edited)
+    assert 3 == len({prepared.studies[0].row for prepared in (plain, edited, fixed)})
+
+
+def test_components_of_a_unit_are_told_by_their_roles(asked):
+    """A unit says where loss, miner, backbone, sampler, data set and metrics come from; a baseline only what it is made of."""
+    prepared = asked(miners=("hard",))
+    metrics = {role for role in prepared.studies[0].template.components if role.startswith("metrics:")}
+    assert {"metrics:siambench"} == metrics
+    assert {"loss", "miner", "backbone", "sampler", "dataset", *metrics} == set(prepared.studies[0].template.components)
+    raw, untrained, *_ = prepared.baselines
+    assert {"dataset", "harness", *metrics} == set(raw.components)
+    assert {"dataset", "backbone", "harness", *metrics} == set(untrained.components)
+
+
+def test_a_folder_is_known_by_its_name(tmp_path, catalogue):
+    """Where a folder of images lies is a fact of this machine: units carry its name, the context its path."""
+    from PIL import Image
+
+    for number in range(8):
+        for item in range(3):
+            path = tmp_path / "birds" / f"class-{number}" / f"{item}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8), number * 30 + item).save(path)
+    prepared = prepare(Request(dataset=f"folder:{tmp_path / 'birds'}", losses=("triplet",)), catalogue)
+    assert {"folder:birds": f"folder:{tmp_path / 'birds'}"} == prepared.local
+    assert "folder:birds" == prepared.studies[0].template.data.dataset == prepared.track.dataset.name
+    assert str(tmp_path) not in str(prepared.studies[0].template.to_json())
+
+
+def test_a_loss_in_a_file_is_known_by_its_name(asked, tmp_path):
+    """So is a loss in a file; two files of one name and class cannot both be meant."""
+    text = "import torch\nclass Mine(torch.nn.Module):\n    def forward(self, embeddings, labels):\n        return embeddings.sum()\n"
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text(text)
+    one, other = (f"{tmp_path / folder / 'mine.py'}:Mine" for folder in ("a", "b"))
+    prepared = asked(one)
+    assert ("mine.py:Mine", {"mine.py:Mine": one}) == (prepared.studies[0].method.loss, prepared.local)
+    assert prepared.studies[0].template.is_local
+    with pytest.raises(UsageError, match=r"two files give the name 'mine\.py:Mine': rename one of .*a/mine\.py:Mine and .*b/mine\.py:Mine"):
+        asked(one, other)
+
+
+# ---- what does not go together
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({}, "name a loss with --loss, or a comparison file; losses: "),
+        ({"comparison": "glyphs.toml", "losses": ("triplet",)}, "a comparison file says which track and methods to run"),
+        ({"comparison": "glyphs.toml", "feed": "pairs"}, "a comparison file says which track and methods to run"),
+        ({"losses": ("triplet",), "track": "glyphs", "dataset": "digits"}, "--track fixes the data set: give one of --track and --dataset"),
+        ({"losses": ("tripple",)}, "unknown loss 'tripple', did you mean 'triplet'?"),
+        ({"losses": ("triplet",), "miners": ("hrd",)}, "unknown miner 'hrd', did you mean 'hard'?"),
+        ({"losses": ("triplet",), "observers": ("jsnl:x",)}, "unknown observer 'jsnl', did you mean 'jsonl'?"),
+        ({"losses": ("triplet",), "dataset": "digit"}, "unknown data set 'digit', did you mean 'digits'?"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence(catalogue, fields, sentence):
+    """Flags that contradict each other, and names that nothing bears, are refused before data is read."""
+    with pytest.raises(UsageError) as refused:
+        prepare(Request(**fields), catalogue)
+    assert str(refused.value).startswith(sentence)
+
+
+def test_an_option_of_a_backbone_that_nobody_uses_is_refused(asked):
+    """Where every method brings a backbone of its own, the track's has no options to set."""
+    assert 32 == asked(changes={"model.options.width": 32}).studies[0].template.model.options["width"]
+    with pytest.raises(ConfigError, match=r"--set model\.options\.width is for the track's backbone 'mlp', which no method here uses"):
+        asked(backbone="conv4", changes={"model.options.width": 32})
+    with pytest.raises(ConfigError, match=r"backbone 'mlp' has no option 'widht', did you mean 'width'\?"):
+        asked(changes={"model.options.widht": 32})
+
+
+@pytest.mark.parametrize(("form", "backbone"), [("tokens", "mlp"), ("arrays", "conv4"), ("images", "bag")])
+def test_a_backbone_that_does_not_take_the_items_is_refused(asked, form, backbone):
+    """The sentence says what the backbone takes, and what the items are."""
+    changed = None if backbone == "mlp" else backbone
+    with pytest.raises(CombinationError, match=rf"^backbone '{backbone}' takes .*, the items of data set 'synthetic' are {form}$"):
+        asked(backbone=changed, catalogue=synthetic_catalogue(form=form))
+
+
+# ---- augmentation
+
+
+def test_the_tracks_augmentation_counts_before_that_of_the_data(asked, catalogue):
+    """A data set brings rules that suit its items; a track that has rules of its own is followed instead."""
+    entry = DatasetEntry(synthetic_dataset, source="made up", augment={"flip": True, "rotate": 15.0})
+    others = [one for one in catalogue.components() if one.name != "synthetic"]
+    own = Catalogue((*others, Component("datasets", "synthetic", entry, Provenance("tests", "tests", "0"))), catalogue.plugins)
+    assert {"flip": True, "rotate": 15.0} == {
+        name: value for name, value in asked(catalogue=own).studies[0].template.training.augment.items() if name in ("flip", "rotate")
+    }
+    tracks = asked(more="[augment]\nrotate = 5.0\n", catalogue=own).studies[0].template.training.augment
+    assert (False, 5.0) == (tracks["flip"], tracks["rotate"])
+
+
+def test_augmentation_of_another_form_is_refused(asked):
+    """Arrays are not turned, and images not jittered: the sentence names the rule and what the items are."""
+    with pytest.raises(ConfigError, match=r"augment\.jitter is for arrays, the items of the data set are images"):
+        asked(more="[augment]\njitter = 0.1\n")
+    with pytest.raises(ConfigError, match=r"augment\.flip is for images, the items of the data set are arrays"):
+        asked(more="[augment]\nflip = true\n", catalogue=synthetic_catalogue(form="arrays"))
+    found = asked(more="[augment]\njitter = 0.1\n", catalogue=synthetic_catalogue(form="arrays")).studies[0].template.training.augment
+    assert {"jitter": 0.1, "scaling": [1.0, 1.0], "time_warp": 0.0} == dict(found)
+
+
+def test_augmentation_of_a_data_set_that_does_not_hold_names_it(asked, catalogue):
+    """What a plugin's data set says wrongly of its augmentation is told with where it comes from."""
+    entry = DatasetEntry(synthetic_dataset, source="made up", augment={"flipp": True})
+    others = [one for one in catalogue.components() if one.name != "synthetic"]
+    own = Catalogue((*others, Component("datasets", "synthetic", entry, Provenance("tests", "tests", "0"))), catalogue.plugins)
+    with pytest.raises(ConfigError, match=r"the augmentation of data set 'synthetic' of tests 0 does not hold: "):
+        asked(catalogue=own)
+
+
+# ---- verification pairs and metrics
+
+
+def test_verification_pairs_are_resolved(asked, tmp_path):
+    """Drawn, every pair, or a list: by its name and the digest of its content, its path a fact of this machine."""
+    listed = tmp_path / "pairs.txt"
+    listed.write_text("left,right,same\n0,1,1\n0,20,0\n")
+    assert Drawn() == asked().studies[0].template.scoring.pairs
+    assert Every() == asked(more='[evaluation]\npairs = "all"\n').studies[0].template.scoring.pairs
+    prepared = asked(more='[evaluation]\npairs = "pairs.txt"\n')
+    assert Listed("pairs.txt", hashlib.sha256(listed.read_bytes()).hexdigest()) == prepared.studies[0].template.scoring.pairs
+    assert {"pairs:pairs.txt": str(listed)} == prepared.local
+
+
+def test_a_list_of_pairs_that_does_not_hold_is_refused(asked, tmp_path):
+    """One that is nowhere, and one that contradicts the labels, are found out before anything runs."""
+    with pytest.raises(DataMissingError, match=r"pairs\.txt"):
+        asked(more='[evaluation]\npairs = "pairs.txt"\n')
+    (tmp_path / "pairs.txt").write_text("left,right,same\n0,1,1\n2,3,0\n")
+    with pytest.raises(DataError, match=r"pairs\.txt: .*2.*3"):
+        asked(more='[evaluation]\npairs = "pairs.txt"\n')
+
+
+def test_every_pair_needs_the_cosine(asked):
+    """Counting every pair is done by cosines: another distance is refused."""
+    with pytest.raises(ConfigError, match=r"evaluation\.pairs = 'all' counts cosines: it needs evaluation\.distance = 'cosine'"):
+        asked(more='[evaluation]\npairs = "all"\ndistance = "euclidean"\n')
+
+
+def test_a_primary_metric_without_a_value_is_refused(asked):
+    """What has no value on a fold cannot be tuned by: the metric's own reason is told."""
+    few = synthetic_catalogue(images_per_class=2)
+    metrics = '[metrics]\nprimary = "verification_accuracy"\nreport = ["map@r", "verification_accuracy"]\n'
+    with pytest.raises(ConfigError, match=r"^the primary metric verification_accuracy has no value on fold 0: "):
+        asked(more=metrics, catalogue=few)
+    with pytest.raises(ConfigError, match="over all pairs there are no folds to choose a threshold on"):
+        asked(more=metrics + '[evaluation]\npairs = "all"\n')
+
+
+def test_a_metric_that_the_data_cannot_have_is_refused(asked):
+    """A metric over episodes needs a data set that brings them."""
+    metrics = '[metrics]\nreport = ["map@r", "one_shot_error"]\n'
+    with pytest.raises(ConfigError, match=r"the metric one_shot_error needs 'one-shot', which data set synthetic does not bring"):
+        asked(more=metrics)
+    assert asked(more=metrics, catalogue=synthetic_catalogue(one_shot_runs=2)).planned
+
+
+def test_a_direction_is_that_of_the_primary_metric(asked):
+    """Where less is better, tuning minimises."""
+    prepared = asked(more='[metrics]\nprimary = "eer"\nreport = ["map@r", "eer"]\n', catalogue=synthetic_catalogue(classes=16))
+    assert ("min", False) == (prepared.direction, prepared.studies[0].maximise)
+
+
+def test_an_unknown_metric_is_refused(asked):
+    """A typo in a metric gets the nearest name."""
+    with pytest.raises(UnknownNameError, match=r"unknown metric 'recal@1'"):
+        asked(more='[metrics]\nreport = ["map@r", "recal@1"]\n')

@@ -1,0 +1,73 @@
+"""The door for plugin authors: what entries refuse, and factories that are imported when they are called."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from siambench import plugin
+from siambench.plugin import BackboneEntry, EngineEntry, FormatEntry, Lazy, LossEntry, MetricEntry, about, factory_of
+
+
+def build(margin: float = 0.1, *, other: int = 2) -> dict[str, object]:
+    """A factory for these tests."""
+    return {"margin": margin, "other": other}
+
+
+def test_every_name_of_the_door_is_there():
+    """Each name in ``__all__`` can be imported, once."""
+    assert len(set(plugin.__all__)) == len(plugin.__all__)
+    for name in plugin.__all__:
+        assert getattr(plugin, name) is not None
+
+
+def test_a_lazy_factory_is_what_it_stands_for():
+    """A lazy factory has the signature, the description and the result of what it names."""
+    lazy = Lazy("fractions:Fraction")
+    from fractions import Fraction
+
+    assert inspect.signature(Fraction) == inspect.signature(lazy)
+    assert Fraction(1, 3) == lazy(1, 3)
+    assert Fraction.__doc__ == about(EngineEntry(lazy, source="Python's own fractions"))
+
+
+def test_an_entry_with_a_lazy_factory_imports_nothing():
+    """The entry of an engine is made, and listed, without what it names; a misspelt module shows when it is called."""
+    code = (
+        "import sys\n"
+        "from siambench.plugin import EngineEntry, Lazy\n"
+        "entry = EngineEntry(Lazy('wave:open'), source='Python')\n"
+        "print('wave' in sys.modules, callable(entry.build))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "False True" == done.stdout.strip()
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
+        EngineEntry(Lazy("nowhere.at:all"), source="nobody").build()
+
+
+def test_factory_of_is_what_an_entry_calls():
+    """Whatever the field is called, the factory is found."""
+    assert build is factory_of(LossEntry(build, source="these tests"))
+    assert build is factory_of(MetricEntry(build, source="these tests"))
+    assert build is factory_of(FormatEntry(build, source="these tests"))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: LossEntry(build, source="these tests", feeds=("classes", "triples")), ["feeds", "triples", "triplets"]),
+        (lambda: LossEntry(build, source="these tests", feeds=()), ["feeds", "at least one"]),
+        (lambda: BackboneEntry(build, source="these tests", takes=("pictures",)), ["takes", "pictures", "images"]),
+        (lambda: LossEntry(build, source=" "), ["source"]),
+        (lambda: LossEntry(build, source="these tests", defaults={"mrgin": 1}), ["mrgin", "margin"]),
+    ],
+)
+def test_an_entry_that_does_not_hold_is_refused(make, words):
+    """A feed or a form that does not exist, no source, a parameter that the factory lacks: each is an error that names it."""
+    with pytest.raises((ValueError, TypeError)) as error:
+        make()
+    for word in words:
+        assert word in str(error.value)

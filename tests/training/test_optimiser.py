@@ -1,0 +1,146 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from siambench.plugin import LossEntry
+from siambench.spec import Method
+from siambench.training.optimiser import build_optimiser, build_schedules
+from siambench.training.state import seed_globals
+
+SGD = {"optimiser": "sgd", "schedule": "constant", "epochs": 1, "steps_per_epoch": 1}
+
+
+@pytest.mark.parametrize("name", ["proxy-anchor", "arcface"])
+def test_parameters_of_a_loss_are_optimised(catalogue, exam_of, kept, bits, name):
+    """Proxies and class weights move in training, as the backbone and the head do."""
+    entry, built = kept(catalogue.get("losses", name).entry)
+    exam = exam_of(Method(name), loss=entry)
+    exam.run()
+    after = bits(built[0])
+    seed_globals(exam.unit.seeds["loss"])
+    before = bits(entry.build(num_classes=2, embedding_size=8, **entry.defaults))
+
+    assert before.keys() == after.keys()
+    assert all(before[name] != after[name] for name in before)
+
+
+def test_parameters_of_a_loss_have_their_own_learning_rate(exam_of):
+    """A step of plain gradient descent moves the loss's parameter by its own rate, and no weight decay pulls at it."""
+
+    class Proxied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.proxy = nn.Parameter(torch.full((3, 2), 5.0))
+
+        def forward(self, embeddings, labels, indices=None):
+            return embeddings.sum() * 0 + self.proxy.sum()
+
+    loss = Proxied()
+    exam = exam_of(Method("proxy-anchor"), training=SGD, loss=LossEntry(lambda: loss, source="made up", own_parameters=True))
+    exam.params(optimiser__lr=0.5, optimiser__weight_decay=0.1, loss__lr=0.125).run()
+
+    assert torch.equal(torch.full((3, 2), 5.0 - 0.125), loss.proxy.detach())
+
+
+def test_weight_decay_is_for_matrices(exam_of, recorded):
+    """Weight decay shrinks matrices by lr · decay, and leaves biases and BatchNorm alone."""
+    entry, _ = recorded(lambda embeddings: embeddings.sum() * 0)
+    exam = exam_of(Method("contrastive"), training=SGD, loss=entry).params(optimiser__lr=0.5, optimiser__weight_decay=0.01)
+    before, after = exam.untrained(), exam.run().model
+
+    for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
+        expected = old * (1 - 0.5 * 0.01) if old.ndim > 1 else old
+        assert torch.allclose(expected, new, rtol=1e-6, atol=0), name
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle", "plateau"])
+def test_a_run_of_one_step_is_possible(exam_of, schedule):
+    """The shortest horizon of all works with every schedule."""
+    assert len(exam_of(Method("contrastive"), training={**SGD, "schedule": schedule}).run().curve) == 1
+
+
+# ---- the optimiser by itself
+
+
+PARAMS = {"optimiser.lr": 0.5, "optimiser.weight_decay": 0.01}
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)])
+def test_the_optimiser_is_the_one_that_the_track_names(kind, expected):
+    """Each name stands for torch's optimiser of that name, SGD with a momentum of 0.9."""
+    found = build_optimiser(kind, PARAMS, nn.Linear(3, 2), nn.Module())
+
+    assert type(found) is expected
+    assert found.defaults.get("momentum") == (0.9 if kind == "sgd" else None)
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
+def test_every_parameter_is_optimised_once(kind):
+    """Weights of the model and of the loss stand in one group each; what the loss does not train stands in none."""
+    model, loss = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), nn.Module()
+    loss.proxy, loss.fixed = nn.Parameter(torch.zeros(5, 4)), nn.Parameter(torch.zeros(2), requires_grad=False)
+    found = build_optimiser(kind, {**PARAMS, "loss.lr": 0.125}, model, loss)
+    optimised = [id(parameter) for group in found.param_groups for parameter in group["params"]]
+
+    assert sorted(id(parameter) for parameter in [*model.parameters(), loss.proxy]) == sorted(optimised)
+    assert [(0.5, 0.01), (0.5, 0.0), (0.125, 0.0)] == [(group["lr"], group["weight_decay"]) for group in found.param_groups]
+
+
+def test_a_loss_without_a_rate_of_its_own_takes_that_of_the_weights():
+    """Where no rate is tuned for the loss's parameters, they learn as fast as the model does."""
+    loss = nn.Module()
+    loss.proxy = nn.Parameter(torch.zeros(5, 4))
+
+    assert build_optimiser("sgd", PARAMS, nn.Linear(3, 2), loss).param_groups[-1]["lr"] == 0.5
+
+
+# ---- the schedule by itself
+
+
+def rates(exam_of, schedule, losses=(1.0, 1.0, 1.0, 1.0, 1.0)):
+    """The learning rate before each of 20 steps, in 5 epochs of which each has such a loss."""
+    rules = exam_of(Method("contrastive"), training={"epochs": 5, "steps_per_epoch": 4, "schedule": schedule}).unit.training
+    optimiser = build_optimiser("sgd", PARAMS, nn.Linear(3, 2), nn.Module())
+    by_step, by_epoch = build_schedules(rules, optimiser)
+    found = []
+    for loss in losses:
+        for _ in range(4):
+            found.append(optimiser.param_groups[0]["lr"])
+            optimiser.step()
+            if by_step is not None:
+                by_step.step()
+        if by_epoch is not None:
+            by_epoch.step(loss)
+    return found
+
+
+def test_a_constant_rate_stays(exam_of):
+    """Without a schedule the rate is the same at every step."""
+    assert rates(exam_of, "constant") == [0.5] * 20
+
+
+def test_cosine_falls_from_the_rate_to_nothing(exam_of):
+    """The cosine schedule begins at the rate and follows half a period over all steps."""
+    expected = [0.25 * (1 + math.cos(math.pi * step / 20)) for step in range(20)]
+
+    assert expected == pytest.approx(rates(exam_of, "cosine"))
+
+
+def test_one_cycle_rises_to_the_rate_and_falls(exam_of):
+    """The one-cycle schedule reaches the rate once, after rising, and ends far below where it began."""
+    found = rates(exam_of, "one-cycle")
+    top = found.index(max(found))
+
+    assert max(found) == pytest.approx(0.5, rel=0.02)
+    assert found[: top + 1] == sorted(found[: top + 1])
+    assert found[top:] == sorted(found[top:], reverse=True)
+    assert 0 < top < 10
+    assert found[-1] < found[0] / 100
+
+
+def test_a_plateau_lowers_the_rate(exam_of):
+    """Three epochs without a better loss lower the rate to three tenths; while the loss falls it stays."""
+    assert rates(exam_of, "plateau", (5.0, 4.0, 3.0, 2.0, 1.0)) == [0.5] * 20
+    assert rates(exam_of, "plateau", (1.0, 1.0, 1.0, 1.0, 1.0)) == pytest.approx([0.5] * 16 + [0.15] * 4)
