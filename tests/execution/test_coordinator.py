@@ -90,6 +90,35 @@ def cmdline(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
 
 
+HANGS = """
+import time
+import torch
+
+class Hangs(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        while True:
+            time.sleep(1)
+"""
+
+
+def test_workers_whose_unit_hangs_end_with_a_killed_coordinator(undisturbed, tmp_path):
+    """`kill -9` of the coordinator while its units hang: workers and fork server are gone within ten seconds."""
+    (tmp_path / "hangs.py").write_text(HANGS)
+    arguments = ["run", "--track", undisturbed.track, "--loss", f"{tmp_path / 'hangs.py'}:Hangs", "--out", tmp_path / "out", "--jobs", "2"]
+    run = subprocess.Popen([sys.executable, "-m", "siambench", *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # The baselines end; then both workers hang.
+    wait_for_records(tmp_path / "out" / "tiny" / "records", 4, run)
+    time.sleep(1)
+    processes = [*children(run.pid), *workers_of(run.pid)]
+    assert len(processes) >= 3
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    deadline = time.monotonic() + 10
+    while any(alive(pid) for pid in processes) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [] == [cmdline(pid) for pid in processes if alive(pid)]
+
+
 @pytest.mark.slow
 def test_workers_end_with_a_killed_coordinator(undisturbed, tmp_path):
     """Nothing keeps running when the coordinator is killed: workers end after their unit."""

@@ -20,6 +20,8 @@ from siambench.interfaces import Finished, Lost
 from siambench.machine import cores, is_alive
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from pebble import ProcessFuture, ProcessPool
 
 _OVER_MEMORY = 86
@@ -82,6 +84,8 @@ class LocalEngine:
         self._orphans: queue.Queue[tuple[str, tuple[Any, ...], tuple[str, ...]]] = queue.Queue()
         self._renewals = 0
         self._context = _context(preload)
+        # Nobody writes to it, and this process alone holds the end for writing: its end is how workers learn of ours.
+        self._tether, self._held = self._context.Pipe(duplex=False)
         self._pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPool:
@@ -90,7 +94,7 @@ class LocalEngine:
 
         # The fork server keeps the environment of its start; what this run's environment says is handed over.
         environment = {name: value for name, value in os.environ.items() if name.startswith("SIAMBENCH_")}
-        arguments = (environment, self._context.Array("i", self._jobs), gpu_names(), list(sys.path))
+        arguments = (environment, self._context.Array("i", self._jobs), gpu_names(), list(sys.path), self._tether)
         return ProcessPool(max_workers=self._jobs, context=self._context, initializer=_initialise, initargs=arguments)
 
     def submit(self, key: str, *arguments: Any) -> None:
@@ -187,6 +191,8 @@ class LocalEngine:
         else:
             self._pool.close()
         self._pool.join()
+        self._held.close()
+        self._tether.close()
 
     def describe(self) -> str:
         """``local, 2 workers``."""
@@ -202,7 +208,8 @@ def _call(function: Callable[..., Any], memory_limit: float | None, arguments: t
         return None, why(error)
 
 
-def _initialise(environment: dict[str, str], slots: Any, gpus: Sequence[str], path: list[str]) -> None:
+def _initialise(environment: dict[str, str], slots: Any, gpus: Sequence[str], path: list[str], tether: Connection) -> None:
+    threading.Thread(target=_end_with, args=(tether,), name="siambench-tether", daemon=True).start()
     for name in [name for name in os.environ if name.startswith("SIAMBENCH_")]:
         if name not in environment:
             del os.environ[name]
@@ -215,6 +222,13 @@ def _initialise(environment: dict[str, str], slots: Any, gpus: Sequence[str], pa
     import torch
 
     torch.set_num_threads(1)
+
+
+def _end_with(tether: Connection) -> None:
+    """End this worker when its coordinator has ended, however that was and whatever runs here: a unit that hangs included."""
+    with contextlib.suppress(EOFError, OSError):
+        tether.recv()
+    os._exit(1)
 
 
 def _slot(slots: Any) -> int:
