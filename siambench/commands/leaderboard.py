@@ -41,6 +41,8 @@ def _leaderboard(track: str, more: tuple[Path, ...], form: str, *, write: bool, 
     from siambench.board.view import view
     from siambench.tracks.files import load_track, track_folder
 
+    if write:
+        files.check_own(track_folder(track))
     if write and more:
         new = files.adopt(track_folder(track), load_track(track), more)
         click.echo(f"{new} records adopted", err=True)
