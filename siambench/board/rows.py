@@ -145,24 +145,30 @@ def records_by_row(track: Track, records: Iterable[Record]) -> dict[str, list[Re
 
 
 def finals_of(records: Iterable[Record], tuning: Tuning | None) -> list[Record]:
-    """The final units of one row, by repetition: those of the trial and epoch that its tuning selected, of a baseline all."""
-    finals = sorted((r for r in records if r.unit.kind == "final"), key=lambda r: r.unit.repetition)
-    if tuning is None:
-        return finals
-    picked = None if tuning.selected is None else (tuning.selected.number, tuning.selected.epoch)
-    return [r for r in finals if (r.unit.trial, r.unit.stop_epoch) == picked]
+    """The final units of one row, by repetition: those of the trial and epoch that its tuning selected, of a baseline all.
+
+    Of several of one repetition, which differ in what they report, the one that reports most.
+    """
+    finals = [r for r in records if r.unit.kind == "final"]
+    if tuning is not None:
+        picked = None if tuning.selected is None else (tuning.selected.number, tuning.selected.epoch)
+        finals = [r for r in finals if (r.unit.trial, r.unit.stop_epoch) == picked]
+    fullest: dict[int, Record] = {}
+    for record in sorted(finals, key=lambda r: (len(r.unit.scoring.metrics), r.id)):
+        fullest[record.unit.repetition] = record
+    return [fullest[repetition] for repetition in sorted(fullest)]
 
 
 def _row(track: Track, key: str, records: list[Record], opened: set[str], limit: int | None, *, shipped: bool) -> Row:
     first, primary = records[0].unit, track.metrics.primary
     method = first.method
-    finals = finals_of(records, None)
+    finals = [r for r in records if r.unit.kind == "final"]
     closed_set = first.data.split.rule == "closed-set"
     if method.baseline is not None:
-        tuning, chosen = None, finals
+        tuning, chosen = None, finals_of(finals, None)
         # What nothing random can move is run once; how often the others are, the track's budget says.
         expected = 1 if method.baseline in FIXED_BASELINES else track.budget.seeds
-        flags = {"short-budget"} if len(finals) < expected else set()
+        flags = {"short-budget"} if len(chosen) < expected else set()
     else:
         tuning = tuning_of(records, budget=track.budget.trials, limit=limit)
         chosen = finals_of(finals, tuning)
@@ -175,21 +181,22 @@ def _row(track: Track, key: str, records: list[Record], opened: set[str], limit:
         for metric, values in by_seed.items()
     }
     done = [record.outcome for record in chosen if isinstance(record.outcome, Done)]
+    shown = (chosen[0] if chosen else records[0]).unit
     return Row(
         method=method,
         key=key,
         scores=scores,
         by_seed=by_seed,
         tuning=tuning,
-        seeds=len(by_seed.get(primary, {})) if tuning is not None else len(finals),
+        seeds=len(by_seed.get(primary, {})) if tuning is not None else len(chosen),
         flags=tuple(sorted({*flags, *(["closed-set"] if closed_set else [])})),
         opened=len({_logged_id(r, opened) for r in finals} | opened),
         reason=None if scores else _reason(chosen, tuning),
-        missing=_missing(track, done, scores),
+        missing=_missing(track, shown.scoring.metrics, done, scores),
         shipped=shipped,
         closed_set=closed_set,
-        scoring=first.scoring,
-        distributions={role: str(where) for role, where in first.components.items()},
+        scoring=shown.scoring,
+        distributions={role: str(where) for role, where in shown.components.items()},
         directions=done[0].directions if done else {},
         costs=costs_of(counted, chosen),
     )
@@ -234,12 +241,16 @@ def _classes95(track: Track, method: Method, finals: Sequence[Record]) -> tuple[
     return found.low, found.high
 
 
-def _missing(track: Track, done: Sequence[Done], scores: Mapping[str, Score]) -> dict[str, str]:
+def _missing(track: Track, asked: Sequence[str], done: Sequence[Done], scores: Mapping[str, Score]) -> dict[str, str]:
     """Reported metrics that a row with scores lacks, and why."""
     if not done or not scores:
         return {}
     outcome = done[0]
-    missing = {metric: _why(metric, outcome) for metric in track.metrics.report if metric not in scores}
+    missing = {
+        metric: _why(metric, outcome) if metric in asked else "it was not among the metrics reported when the row was made"
+        for metric in track.metrics.report
+        if metric not in scores
+    }
     primary = track.metrics.primary
     # A primary metric without a score per query, such as one over pairs, has no interval over classes to miss.
     if primary in scores and scores[primary].classes95 is None and outcome.per_class.get(primary):

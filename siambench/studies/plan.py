@@ -36,6 +36,9 @@ from siambench.tracks.rules import MethodRules, Track
 STREAMS = ("weights", "order", "augmentation", "loss")
 """Separate sources of randomness, so that a change in one leaves the others as they are."""
 
+REPORTED = "metrics:"
+"""Begins the role of a distribution that metrics come from which are reported; the primary one's role is ``primary``."""
+
 _SAMPLERS: Mapping[Feed, str] = {"pairs": PAIRS_SAMPLER, "triplets": TRIPLETS_SAMPLER, "views": VIEWS_SAMPLER}
 
 
@@ -122,16 +125,14 @@ class StudyPlan:
 
     def tune_unit(self, trial: int, fold: int, params: Params) -> Unit:
         """One fold of one trial."""
-        scoring = self.template.scoring
         return dataclasses.replace(
-            self.template,
+            _tuned_by_primary(self.template),
             kind="tune",
             trial=trial,
             fold=fold,
             repetition=0,
             stop_epoch=None,
             params=dict(sorted(params.items())),
-            scoring=dataclasses.replace(scoring, metrics=(scoring.primary,)),
             seeds=_seeds(self.template, "tune", fold, 0),
         )
 
@@ -271,7 +272,14 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
         revision=TRAINING_REVISION,
     )
     fixed = {name: value for name, value in defaults.items() if name not in space}
-    return dataclasses.replace(unit, row=digest([unit.to_json(), dict(sorted(fixed.items())), dict(sorted(defaults.items()))])[:32])
+    document = _tuned_by_primary(unit).to_json()
+    return dataclasses.replace(unit, row=digest([document, dict(sorted(fixed.items())), dict(sorted(defaults.items()))])[:32])
+
+
+def _tuned_by_primary(unit: Unit) -> Unit:
+    """The same without what is reported beside the primary metric: one more of those leaves all tuning as it is."""
+    components = {role: where for role, where in unit.components.items() if not role.startswith(REPORTED)}
+    return dataclasses.replace(unit, scoring=dataclasses.replace(unit.scoring, metrics=(unit.scoring.primary,)), components=components)
 
 
 def _space_versions(resolved: Resolved) -> dict[str, int]:
@@ -308,8 +316,8 @@ def baseline_units(plan: StudyPlan, harness: Provenance) -> list[Unit]:
         if baseline == "pretrained" and not starts_pretrained:
             continue
         # The baseline is a property of the track: nothing of the method it was made beside may reach its identity.
-        roles = ("dataset", *(() if baseline == "raw" else ("backbone",)))
-        own = {role: where for role, where in plan.template.components.items() if role in roles or role.startswith("metrics:")}
+        roles = ("dataset", "primary", *(() if baseline == "raw" else ("backbone",)))
+        own = {role: where for role, where in plan.template.components.items() if role in roles or role.startswith(REPORTED)}
         scratch = plan.scratch if baseline == "untrained" else {}
         template = dataclasses.replace(
             plan.template,

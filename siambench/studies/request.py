@@ -95,8 +95,8 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     metrics = {name: catalogue.get("metrics", name) for name in track.metrics.report}
     for observer in request.observers:
         catalogue.get("observers", observer.partition(":")[0])
-    shared = {"dataset": dataset_component.provenance}
-    shared |= {f"metrics:{component.provenance.distribution}": component.provenance for component in metrics.values()}
+    shared = {"dataset": dataset_component.provenance, "primary": metrics[track.metrics.primary].provenance}
+    shared |= {f"{planning.REPORTED}{component.provenance.distribution}": component.provenance for component in metrics.values()}
     dataset_name, local = _dataset_name(track.dataset.name)
     named = planning.methods_of(comparison.methods)
     _check_model_options(changes, named, track)

@@ -188,8 +188,8 @@ def edit_track(track: Track, changes: Mapping[str, Value]) -> tuple[Track, dict[
             if not isinstance(target, dict):
                 raise ConfigError(f"--set {key}: {part} is a value, not a section")
         target[parts[-1]] = value
-        # The budget is not a rule of the exam: its rows are marked, not banished.
-        edited = edited or section != "budget"
+        # The budget is not a rule of the exam: its rows are marked, not banished. Nor is what is reported beside the primary metric.
+        edited = edited or (section != "budget" and key != "metrics.report")
     if edited and not re.search(r"\+edited$", track.name):
         document["name"] = f"{track.name}+edited"
     return _validate(Track, document, "--set"), rest

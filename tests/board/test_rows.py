@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
@@ -196,9 +197,23 @@ def test_seeds_that_disagree_on_their_queries_have_no_interval_over_classes():
     assert row.scores["map@r"].classes95 is None
 
 
+def test_of_several_finals_of_a_repetition_the_fullest_counts():
+    """A metric that was reported later makes final units anew; each repetition counts once, by the unit that reports most."""
+    fuller = dataclasses.replace(SCORING, metrics=(*SCORING.metrics, "nmi"))
+    again = [final("triplet", i, 0.4, trial=1, outcome={"scores": {"map@r": 0.4, "nmi": 0.7}}, scoring=fuller) for i in range(2)]
+    for records in ([*study("triplet", [0.4, 0.4, 0.4]), *again], [*again, *study("triplet", [0.4, 0.4, 0.4])]):
+        track = TRACK.model_copy(update={"metrics": TRACK.metrics.model_copy(update={"report": fuller.metrics})})
+        (row,) = rows_of(track, records)
+        assert (3, 3, 2) == (row.seeds, row.scores["map@r"].n, row.scores["nmi"].n)
+        assert fuller == row.scoring
+    (row,) = rows_of(track, study("triplet", [0.4, 0.4, 0.4]))
+    assert "it was not among the metrics reported when the row was made" == row.missing["nmi"]
+
+
 def test_a_missing_score_has_its_reason():
     """A metric without a value is missing for its own note, that on pairs where it needs them, or the plain fact."""
     report = ("map@r", "eer", "tar@1e-3", "one_shot_error", "one_shot@20")
+    scoring = dataclasses.replace(SCORING, metrics=report)
     track = TRACK.model_copy(update={"metrics": TRACK.metrics.model_copy(update={"report": report})})
     notes = {
         "verification": "too few classes",
@@ -207,12 +222,12 @@ def test_a_missing_score_has_its_reason():
         "precision": "similarities in fp32",
         "queries_without_positive": 3,
     }
-    (row,) = rows_of(track, study("triplet", [0.3, 0.31, 0.32], outcome={"notes": notes}))
+    (row,) = rows_of(track, study("triplet", [0.3, 0.31, 0.32], outcome={"notes": notes}, scoring=scoring))
     assert {
         "eer": "too few classes",
         "tar@1e-3": "needs 1000 impostor pairs, there are 30",
         "one_shot_error": "it does not apply",
         "one_shot@20": "there are 12 classes",
     } == row.missing
-    (row,) = rows_of(track, study("npair", [0.3, 0.31, 0.32]))
+    (row,) = rows_of(track, study("npair", [0.3, 0.31, 0.32], scoring=scoring))
     assert "it does not apply" == row.missing["tar@1e-3"]

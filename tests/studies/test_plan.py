@@ -39,6 +39,11 @@ def tune(study, trial=0, fold=0, **params):
     return study.tune_unit(trial, fold, {**study.defaults, **params})
 
 
+def final(study):
+    """The first final unit of the first trial at its defaults, after one epoch."""
+    return study.final_unit(0, 1, study.defaults, 0)
+
+
 # ---- the grid
 
 
@@ -279,6 +284,22 @@ def test_a_row_does_not_follow_its_budget(catalogue):
 
     assert small.row == large.row
     assert tune(small).id == tune(large).id
+
+
+def test_a_reported_metric_is_no_part_of_tuning(catalogue):
+    """One more reported metric, of another distribution too, leaves row and tune units as they are and makes final ones anew."""
+    few = study_of(catalogue, metrics={"report": ["map@r"]})
+    more = study_of(catalogue, metrics={"report": ["map@r", "eer"]})
+    local = resolved(catalogue)
+    foreign = dataclasses.replace(local, components={**local.components, "metrics:else": Provenance("else", "else", "1.0")})
+
+    assert few.row == more.row
+    assert tune(few).id == tune(more).id
+    assert final(few).id != final(more).id
+    assert ("map@r",) == tune(more).scoring.metrics
+    first, second = study_plan(local), study_plan(foreign)
+    assert (first.row, tune(first).id) == (second.row, tune(second).id)
+    assert final(first).id != final(second).id
 
 
 # ---- baselines

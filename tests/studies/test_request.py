@@ -96,10 +96,10 @@ def test_components_of_a_unit_are_told_by_their_roles(asked):
     prepared = asked(miners=("hard",))
     metrics = {role for role in prepared.studies[0].template.components if role.startswith("metrics:")}
     assert {"metrics:siambench"} == metrics
-    assert {"loss", "miner", "backbone", "sampler", "dataset", *metrics} == set(prepared.studies[0].template.components)
+    assert {"loss", "miner", "backbone", "sampler", "dataset", "primary", *metrics} == set(prepared.studies[0].template.components)
     raw, untrained, *_ = prepared.baselines
-    assert {"dataset", "harness", *metrics} == set(raw.components)
-    assert {"dataset", "backbone", "harness", *metrics} == set(untrained.components)
+    assert {"dataset", "harness", "primary", *metrics} == set(raw.components)
+    assert {"dataset", "backbone", "harness", "primary", *metrics} == set(untrained.components)
 
 
 def test_a_folder_is_known_by_its_name(tmp_path, catalogue):

@@ -238,7 +238,6 @@ def test_what_is_no_number_is_refused(text):
         ("model.options.width", 8),
         ("dataset.options.size", 16),
         ("space.lr.low", 2e-4),
-        ("metrics.report", ["map@r"]),
         ("augment.rotate", 5.0),
         ("augment.jitter", 0.1),
     ],
@@ -270,6 +269,14 @@ def test_a_changed_budget_is_the_same_exam():
 
     assert (edited.name, edited.budget.trials, edited.budget.seeds) == ("synthetic", 5, 1)
     assert rest == {}
+
+
+def test_another_reported_metric_is_the_same_exam():
+    """What is reported beside the primary metric does not change the exam; the primary metric does."""
+    edited, _ = edit_track(synthetic_track(), {"metrics.report": ["map@r", "nmi"]})
+    assert ("synthetic", ("map@r", "nmi")) == (edited.name, edited.metrics.report)
+    edited, _ = edit_track(synthetic_track(), {"metrics.primary": "recall@1"})
+    assert "synthetic+edited" == edited.name
 
 
 def test_an_edited_track_is_not_renamed_again():
