@@ -144,17 +144,22 @@ def records_by_row(track: Track, records: Iterable[Record]) -> dict[str, list[Re
     return rows
 
 
-def finals_of(records: Iterable[Record], tuning: Tuning | None) -> list[Record]:
+def finals_of(track: Track, records: Iterable[Record], tuning: Tuning | None) -> list[Record]:
     """The final units of one row, by repetition: those of the trial and epoch that its tuning selected, of a baseline all.
 
-    Of several of one repetition, which differ in what they report, the one that reports most.
+    Of several of one repetition, which differ in what they report, the one that reports most of what the track does.
     """
     finals = [r for r in records if r.unit.kind == "final"]
     if tuning is not None:
         picked = None if tuning.selected is None else (tuning.selected.number, tuning.selected.epoch)
         finals = [r for r in finals if (r.unit.trial, r.unit.stop_epoch) == picked]
+
+    def fullness(record: Record) -> tuple[int, int, str]:
+        reported = record.unit.scoring.metrics
+        return len(set(reported) & set(track.metrics.report)), len(reported), record.id
+
     fullest: dict[int, Record] = {}
-    for record in sorted(finals, key=lambda r: (len(r.unit.scoring.metrics), r.id)):
+    for record in sorted(finals, key=fullness):
         fullest[record.unit.repetition] = record
     return [fullest[repetition] for repetition in sorted(fullest)]
 
@@ -165,13 +170,13 @@ def _row(track: Track, key: str, records: list[Record], opened: set[str], limit:
     finals = [r for r in records if r.unit.kind == "final"]
     closed_set = first.data.split.rule == "closed-set"
     if method.baseline is not None:
-        tuning, chosen = None, finals_of(finals, None)
+        tuning, chosen = None, finals_of(track, finals, None)
         # What nothing random can move is run once; how often the others are, the track's budget says.
         expected = 1 if method.baseline in FIXED_BASELINES else track.budget.seeds
         flags = {"short-budget"} if len(chosen) < expected else set()
     else:
         tuning = tuning_of(records, budget=track.budget.trials, limit=limit)
-        chosen = finals_of(finals, tuning)
+        chosen = finals_of(track, finals, tuning)
         flags = {*tuning.flags, *_flags(track, first, chosen)}
     counted = [r for r in records if tuning is not None and r.unit.kind == "tune" and (r.unit.trial or 0) < tuning.counted]
     by_seed = _by_seed(chosen)

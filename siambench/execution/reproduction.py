@@ -85,7 +85,7 @@ def final_records(name: str, row: str, directories: Sequence[Path] = ()) -> tupl
 
 def _selected(track: Track, members: list[Record]) -> list[Record]:
     is_baseline = members[0].unit.method.baseline is not None
-    return finals_of(members, None if is_baseline else tuning_of(members, budget=track.budget.trials))
+    return finals_of(track, members, None if is_baseline else tuning_of(members, budget=track.budget.trials))
 
 
 def rerun(

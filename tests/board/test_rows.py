@@ -206,6 +206,11 @@ def test_of_several_finals_of_a_repetition_the_fullest_counts():
         (row,) = rows_of(track, records)
         assert (3, 3, 2) == (row.seeds, row.scores["map@r"].n, row.scores["nmi"].n)
         assert fuller == row.scoring
+    other = dataclasses.replace(SCORING, metrics=("map@r", "nmi"))
+    short = [final("triplet", i, 0.4, trial=1, outcome={"scores": {"map@r": 0.4, "nmi": 0.7}}, scoring=other) for i in range(3)]
+    track = TRACK.model_copy(update={"metrics": TRACK.metrics.model_copy(update={"report": other.metrics})})
+    (row,) = rows_of(track, [*study("triplet", [0.4, 0.4, 0.4]), *short])
+    assert (other, 3) == (row.scoring, row.scores["nmi"].n), "what the track reports goes before what else was reported"
     (row,) = rows_of(track, study("triplet", [0.4, 0.4, 0.4]))
     assert "it was not among the metrics reported when the row was made" == row.missing["nmi"]
 
