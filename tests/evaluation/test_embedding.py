@@ -5,43 +5,23 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from evaluated import Watching, items_of
 from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import nn
 
 from siambench.data.transforms import to_float
 from siambench.evaluation.embedding import Concatenated, RawInput, TermWeights, embed, raw_model
 from siambench.testing import synthetic_dataset
-from siambench.tracks.parts import Items, Parts
+from siambench.tracks.parts import Parts
 from siambench.tracks.rules import SplitRules
 from siambench.tracks.split import cut
 
 CPU = torch.device("cpu")
 
 
-def items_of(dataset):
-    """The whole data set as one part."""
-    return Items(dataset, np.arange(len(dataset.labels)), dataset.labels, dataset.class_names)
-
-
 def parts_of(dataset):
     """The parts of a final unit."""
     return Parts(dataset, cut(dataset, SplitRules().spec), kind="final", fold=None, opened=lambda: None)
-
-
-class Watching(nn.Module):
-    """A network with everything that must be still in evaluation; remembers what it was called with."""
-
-    def __init__(self):
-        super().__init__()
-        self.norm = nn.BatchNorm2d(1)
-        self.dropout = nn.Dropout(0.5)
-        self.linear = nn.Linear(64, 7)
-        self.seen = []
-
-    def forward(self, images):
-        """Embeddings [B, 7]."""
-        self.seen.append((self.training, images.dtype, torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), len(images)))
-        return self.linear(self.dropout(self.norm(images).flatten(1)))
 
 
 def test_embedding_in_parts_changes_nothing():

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from evaluated import Watching, items_of
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
@@ -28,11 +29,6 @@ def catalogue():
 def entries(catalogue, names=ALL):
     """Metric entries by full name."""
     return {name: catalogue.get("metrics", name).entry for name in names}
-
-
-def items_of(dataset):
-    """The whole data set as one part."""
-    return Items(dataset, np.arange(len(dataset.labels)), dataset.labels, dataset.class_names)
 
 
 def evaluate(model, dataset, named, seed=0):
@@ -138,22 +134,6 @@ def test_a_gallery_among_the_items(catalogue, tmp_path):
     assert expected.scores == pytest.approx(found.scores, abs=1e-12)
     assert expected.per_class == found.per_class
     assert (4,) * 6 == found.class_queries
-
-
-class Watching(nn.Module):
-    """A network with everything that must be still in evaluation; remembers what it was called with."""
-
-    def __init__(self):
-        super().__init__()
-        self.norm = nn.BatchNorm2d(1)
-        self.dropout = nn.Dropout(0.5)
-        self.linear = nn.Linear(64, 7)
-        self.seen = []
-
-    def forward(self, images):
-        """Embeddings [B, 7]."""
-        self.seen.append((self.training, images.dtype, torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), len(images)))
-        return self.linear(self.dropout(self.norm(images).flatten(1)))
 
 
 def test_embeddings_are_computed_in_evaluation_mode(catalogue):
