@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from siambench.board import across, files, view
+from siambench.board.files import DEFAULT_OUT
+from siambench.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from siambench.board.table import Table
     from siambench.spaces import Value
     from siambench.spec import Feed
-
-DEFAULT_OUT = "siambench-runs"
 
 
 def run(
@@ -139,22 +139,24 @@ def evaluate(
     return scores | {name: float(value) for name, value in found.notes.items() if isinstance(value, int | float)}
 
 
-def leaderboard(track: str | Sequence[str] = "glyphs", *, more: Sequence[str | Path] = ()) -> pd.DataFrame:
+def leaderboard(track: str | Sequence[str] = "glyphs", *, more: Sequence[str | Path] = (), exam: str | None = None) -> pd.DataFrame:
     """The table of a track, or the mean ranks over several.
 
     Args:
         track: name of a shipped track, or path of a track's folder; several give the mean ranks over them.
         more: output folders of `run` whose rows join, replacing their shipped twins.
+        exam: another exam of one track whose records are there, by the first digits of its id; None: that which follows its rules.
 
     Returns:
         One row per method, best first, baselines last, with the flat columns of ``table.csv``: those of `siambench.board.columns`,
         ``rank`` as ``rank_low`` and ``rank_high``, a metric M as ``M``, ``M_ci95`` (half-width of the 95 % interval over seeds) and
         ``M_n``, the primary one also as ``M_classes_low`` and ``M_classes_high`` (the 95 % interval over test classes).
         Of several tracks: ``method``, ``mean_rank``, ``mean_rank_ci95``, per track ``T_rank`` and ``T`` (its primary metric),
-        ``flags``, and ``reason`` for those left out, which come last.
+        ``flags``, and ``reason`` for those left out, which come last. The frame of one track has ``attrs["exam"]``, the id of its exam,
+        and ``attrs["other_exams"]``, what else lies there.
 
     Raises:
-        UnknownNameError: if there is no such track.
+        UnknownNameError: if there is no such track, or no record of that exam.
         UsageError: if a track comes twice, or closed-set tracks stand beside class-disjoint ones.
     """
     import pandas as pd
@@ -162,7 +164,9 @@ def leaderboard(track: str | Sequence[str] = "glyphs", *, more: Sequence[str | P
     folders = [Path(folder) for folder in more]
     names = _names(track)
     if len(names) == 1:
-        return frame(files.leaderboard(names[0], folders)[0])
+        return frame(files.leaderboard(names[0], folders, exam=exam)[0])
+    if exam is not None:
+        raise UsageError(f"an exam is of one track, got {len(names)}: {', '.join(names)}")
     return pd.DataFrame(across.flat_rows(files.leaderboards(names, folders)[0]))
 
 
@@ -172,7 +176,9 @@ def frame(table: Table) -> pd.DataFrame:
 
     found = pd.DataFrame(view.flat_rows(table))
     whole = [name for name in ("rank_low", "rank_high", "group", "trials", "seeds", "dimension") if name in found]
-    return found.astype(dict.fromkeys(whole, "Int64")) if len(found) else found
+    found = found.astype(dict.fromkeys(whole, "Int64")) if len(found) else found
+    found.attrs |= {"exam": None if table.exam is None else table.exam.id, "other_exams": [other.to_json() for other in table.others]}
+    return found
 
 
 def _names(value: str | Sequence[str]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from siambench.errors import DataMissingError, SiambenchError
 from siambench.machine import cores, processor
+from siambench.wording import quoted
 
 if TYPE_CHECKING:
     from siambench.components.catalogue import Catalogue
@@ -253,13 +254,15 @@ def _records(runs: Path) -> Iterator[Finding]:
         return
     for folder in found:
         one = status_of(folder, now=time.time())
-        name, intact = str(folder), one.records + one.others
+        name, intact = str(folder), one.records + sum(other.units for other in one.others)
         yield Finding("records", name, "ok", f"{intact} intact" + ("" if one.owner is None else ", and a run works on it"))
         if one.damaged:
             cure = "give the command of the run again: it makes them anew"
-            yield Finding("records", name, "problem", f"{len(one.damaged)} damaged, the first {one.damaged[0].name}", cure)
+            yield Finding("records", name, "problem", f"{len(one.damaged)} damaged, the first {next(iter(one.damaged)).name}", cure)
         if one.older:
-            yield Finding("records", name, "problem", f"{one.older} of an older layout, passed over", f"siambench upgrade {folder}")
+            yield Finding(
+                "records", name, "problem", f"{one.older} of an older layout, passed over", f"siambench upgrade {quoted(str(folder))}"
+            )
         if one.newer:
             cure = "install the siambench that wrote them"
             yield Finding("records", name, "problem", f"{one.newer} of a newer layout, passed over", cure)

@@ -30,6 +30,19 @@ def own_version() -> str | None:
         return None
 
 
+COMPUTING = ("torch", "pytorch-metric-learning")
+"""The libraries whose minor version is part of what a unit is."""
+
+
+def libraries() -> dict[str, str]:
+    """The minor versions of those that compute, such as ``{"torch": "2.9"}``; what is not installed is left out."""
+    found = {}
+    for name in COMPUTING:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = ".".join(importlib.metadata.version(name).split("+")[0].split(".")[:2])
+    return found
+
+
 def processor() -> str:
     """The model of the processor; where the system does not tell it, its kind."""
     model = platform.processor() or platform.machine()

@@ -53,12 +53,12 @@ class Lazy:
     """
 
     def __init__(self, place: str) -> None:
-        self._place = place
+        self.place = place
 
     @property
     def found(self) -> Callable[..., Any]:
         """What it stands for, imported now."""
-        module, _, name = self._place.partition(":")
+        module, _, name = self.place.partition(":")
         found: Callable[..., Any] = getattr(importlib.import_module(module), name)
         return found
 

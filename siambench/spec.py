@@ -16,7 +16,7 @@ TRAINING_REVISION = 1
 SCHEMA: Final = 1
 """The layout of TOML files and of the JSON documents that commands print."""
 
-RECORD_SCHEMA: Final = 3
+RECORD_SCHEMA: Final = 4
 """The layout of records; `siambench.records.upgrade` reads what older ones hold."""
 
 API: Final = 2
@@ -86,21 +86,23 @@ class Method(Document):
         return next((known for known in BASELINES if known == self.loss), None)
 
 
+CONTENT: Final = "sha256:"
+"""Before the digest of a file's content, where an option names a file: its path is a fact of the machine."""
+
+
 @dataclass(frozen=True)
-class Provenance(Document):
-    """Where a component comes from.
+class Provenance:
+    """Where a component comes from, for people.
 
     Args:
         plugin: that provides it.
         distribution: that the plugin came in; ``"local"`` for a component in a file.
         version: of the distribution.
-        digest: of the source, where that can change under one version; else None.
     """
 
     plugin: str
     distribution: str
     version: str
-    digest: str | None = None
 
     @property
     def is_local(self) -> bool:
@@ -108,8 +110,67 @@ class Provenance(Document):
         return self.distribution == "local"
 
     def __str__(self) -> str:
-        changing = f"+{self.digest[:16]}" if self.digest else ""
-        return f"{self.distribution} {self.version}{changing}"
+        return f"{self.distribution} {self.version}"
+
+
+@dataclass(frozen=True)
+class Source(Document):
+    """The code of a component, as a unit's identity knows it: the same from a wheel, a checkout and an editable install.
+
+    Args:
+        plugin: that provides it.
+        distribution: that the plugin came in; ``"local"`` for a component in a file.
+        digest: of its source and of what that imports of the same distribution; see `siambench.components.source`. Of a record of an
+            older layout None, or what that kept of it.
+    """
+
+    plugin: str
+    distribution: str
+    digest: str | None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file that nobody else has."""
+        return self.distribution == "local"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exam(Document):
+    """What rows must have in common to share a table: the rules of a track that move a score, resolved with the data they meet.
+
+    Neither budget, title, notes nor what is reported beside the primary metric are part of it, and it is no part of a unit.
+
+    Args:
+        version: of the track.
+        data: fingerprint of the split.
+        groups: digest of the groups of its classes; None where folds follow none, or a record of an older layout does not tell.
+        model: ``backbone``, ``options`` (of files the content), ``embedding_size``: the track's.
+        training: the track's rules of training.
+        augment: of the items, the track's or the data set's own.
+        space: what every method tunes beside its own parameters: ``lr``, ``weight_decay``, ``loss_lr``.
+        evaluation: ``distance``, ``protocol``, ``pairs``.
+        metrics: ``primary`` and its ``direction``.
+    """
+
+    version: str
+    data: str
+    groups: str | None
+    model: Mapping[str, Any]
+    training: Mapping[str, Any]
+    augment: Mapping[str, Any]
+    space: Mapping[str, Any]
+    evaluation: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+
+    @cached_property
+    def id(self) -> str:
+        """SHA-256 of the canonical JSON form, 64 hexadecimal digits."""
+        return digest(to_json(self))
+
+    @property
+    def short(self) -> str:
+        """The first eight digits of its id, which name folders."""
+        return self.id[:8]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,17 +193,22 @@ class DataSpec(Document):
         options: of its loader, resolved.
         split: how it is cut.
         fingerprint: of the split, 64 hexadecimal digits.
+        groups: digest of the groups of its classes; None where folds follow none.
     """
 
     dataset: str
     options: Params
     split: SplitSpec
     fingerprint: str
+    groups: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec(Document):
-    """The backbone of a unit, its options resolved, and D, the size of the embedding."""
+    """The backbone of a unit, its options resolved, and D, the size of the embedding.
+
+    An option that names a file holds the file's content instead, `CONTENT` and its SHA-256; the context says where that file is.
+    """
 
     backbone: str
     options: Params
@@ -192,14 +258,12 @@ class Every(Document):
 
 @dataclass(frozen=True)
 class Listed(Document):
-    """The pairs of a file.
+    """The pairs of a file; what it is called and where it is are facts of the machine, and stand in the context as ``pairs``.
 
     Args:
-        name: of the file; its path is a fact of the machine, and stands in the context as ``pairs:NAME``.
         digest: SHA-256 of its content.
     """
 
-    name: str
     digest: str
     kind: Literal["listed"] = "listed"
 
@@ -240,7 +304,7 @@ class Unit(Document):
         track_version: its version.
         method: what is compared.
         row: what the units of one row share, 32 hexadecimal digits: rules, method, space, components and data, without the
-            budget. Of a baseline ``baseline-`` and its name.
+            budget and the versions of libraries. Of a baseline ``baseline-`` and its name.
         study: number of the independent tuning it belongs to.
         trial: number of the trial; None for a final unit of a method that has nothing to tune, and for a baseline.
         fold: of a tune unit; None for a final one.
@@ -254,7 +318,8 @@ class Unit(Document):
         space: what is searched, in the form of `siambench.spaces.dimension_to_json`.
         space_versions: of the loss and the miner.
         edited: parameters that the user fixed.
-        components: where each comes from, by its role.
+        components: the code of each, by its role.
+        libraries: minor versions of those that compute, such as ``{"torch": "2.9"}``.
         seeds: by their streams.
         api: of the plugins' contract.
         revision: of the code for training and scoring.
@@ -278,7 +343,8 @@ class Unit(Document):
     space: Mapping[str, Mapping[str, Any]]
     space_versions: Mapping[str, int]
     edited: tuple[str, ...]
-    components: Mapping[str, Provenance]
+    components: Mapping[str, Source]
+    libraries: Mapping[str, str]
     seeds: Mapping[str, int]
     api: int
     revision: int
@@ -333,7 +399,8 @@ class Context:
         records: the folder for its record, or None: it is only handed back.
         openings: the log of test openings, or None.
         running: the folder in which a unit says how far it is, or None.
-        local: paths behind names that stand for files and folders (``mine.py:MyLoss``, ``folder:birds``).
+        local: paths behind what stands for files and folders (``mine.py:MyLoss``, ``folder:birds``, ``pairs``, ``model.options.weights``).
+        exam: what the unit is run for, for the record; None: it is only handed back.
         search: with what the coordinator searches, for the record.
         exact: whether components must be the very ones that the unit was planned with; otherwise the record says which were.
         observers: ``NAME`` or ``NAME:argument`` of each observer that is told of what happens.
@@ -343,6 +410,7 @@ class Context:
     openings: str | None = None
     running: str | None = None
     local: Mapping[str, str] = field(default_factory=dict)
+    exam: Exam | None = None
     search: Mapping[str, Any] = field(default_factory=dict)
     exact: bool = True
     observers: tuple[str, ...] = ()

@@ -37,10 +37,12 @@ FLAGS = {
     "closed-set": "training and test share their classes; never comparable with class-disjoint rows",
     "edited-space": "a parameter was fixed by hand instead of tuned",
     "row": "another row has the same name, with other components, another space or other fixed parameters",
-    "long-budget": "more trials or seeds than the track's budget: not comparable with rows that had less",
-    "short-budget": "fewer trials or seeds than the track's budget",
+    "long-budget": "more trials or seeds than the track's budget: not ranked, for it is not comparable with rows that had less",
+    "short-budget": "fewer trials or seeds than the track's budget: not ranked",
+    "mixed-versions": "the same row was also made with other versions of libraries, which is not shown",
+    "unverified": "records of an older layout are among its own, whose outcomes no digest vouches for",
     "failed-trials": "so many trials raised or diverged; they spent budget",
-    "failed-seeds": "so many final models raised or diverged",
+    "failed-seeds": "so many final models raised or diverged: not ranked",
     "local": "a component from a file; the rank is provisional and the row is never shipped",
     "on-bound": "the selected value lies within 1 % of a bound of its space",
     "revision": "made by older code for training or scoring",
@@ -110,8 +112,8 @@ def _protocol(table: Table) -> str:
     parts = [f"Final models: protocol `{scoring.protocol}`, {PROTOCOLS[scoring.protocol]}."]
     if scoring.distance != "cosine":
         parts.append(f"Distance: {scoring.distance}.")
-    if pairs_text(scoring.pairs):
-        parts.append(f"Verification pairs: `{pairs_text(scoring.pairs)}`.")
+    if pairs_text(table.track, scoring.pairs):
+        parts.append(f"Verification pairs: `{pairs_text(table.track, scoring.pairs)}`.")
     return " ".join(parts)
 
 

@@ -58,6 +58,7 @@ TRAILING = (
     Column("dimension", "dim", _of_method(lambda line: line.row.dimension)),
     Column("test_opened", "test opened", lambda _, line: line.row.opened),
     Column("flags", "flags", lambda _, line: Names(line.row.flags), kind=Names),
+    Column("also_made_with", "also made with", lambda _, line: Names(line.row.also_made_with), "machines", Names),
     Column("shipped", "shipped", lambda _, line: line.row.shipped, "machines"),
     Column("reason", "reason", lambda _, line: line.row.reason, "machines"),
 )

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from siambench.board import across, costs
+from siambench.board.exams import Chosen, choose
 from siambench.board.formats import csv, markdown
-from siambench.board.rows import Row, records_by_row, rows_of
-from siambench.board.table import Table, build
+from siambench.board.rows import Row, one_make, records_by_row, rows_of
+from siambench.board.table import Setting, Table, build
 from siambench.board.tuning import Tuning, tuning_of
 from siambench.board.view import view
 from siambench.errors import DataMissingError, DifferenceError, UnknownNameError, UsageError
+from siambench.identity import canonical
 from siambench.interfaces import Done
-from siambench.records.folder import Contents, Folder
-from siambench.records.record import Record, read_all
+from siambench.records.folder import Folder, folders_of, track_folders
+from siambench.records.openings import append_opening, read_openings
+from siambench.records.record import Record, row_key
+from siambench.records.record import write as write_record
+from siambench.spec import Exam
+from siambench.tracks.exam import base_name, departures
 from siambench.tracks.files import load_track, track_folder, track_names
-from siambench.tracks.rules import MetricRules, Track
+from siambench.tracks.rules import Track
+from siambench.wording import quoted
+
+DEFAULT_OUT = "siambench-runs"
+"""Where ``run`` leaves its records if nobody says otherwise."""
 
 MARK = "<!-- Written by `siambench leaderboard --write`, which replaces this file: do not edit it. -->"
 """The first line of a page, by which `--write` knows it for its own."""
@@ -34,30 +44,112 @@ COSTS = "costs.csv"
 """Written beside what is `generated`, and never compared: whoever repeats a row takes another time over it."""
 
 
-def records_folder(directory: Path, track: Track) -> Path:
-    """The track's folder in what ``--from`` names: an output folder of ``run``, or the track's folder itself.
+@dataclass(frozen=True)
+class Found:
+    """What a table was made from.
+
+    Args:
+        track: the rules.
+        chosen: the exam, its records, and the others.
+        own: ids of the records that lie in the track's own folder.
+        openings: lines of all logs of test openings.
+        damaged: why each file holds no record that does not.
+        reference: by what commands know the track: the name of a shipped one, else a path.
+    """
+
+    track: Track
+    chosen: Chosen
+    own: frozenset[str]
+    openings: tuple[Mapping[str, Any], ...]
+    damaged: Mapping[Path, str]
+    reference: str
+
+    @property
+    def setting(self) -> Setting:
+        """What stands around the rows of the table."""
+        return Setting(self.chosen.exam, self.chosen.others, self.reference)
+
+
+def found_in(name: str, more: Sequence[Path] = (), *, exam: str | None = None) -> Found:
+    """The records of one exam of a track, of its own folder and of further ones.
+
+    Args:
+        name: of a shipped track, the path of a track's folder, or the name of a track in one of the further folders.
+        more: output folders of ``run``, or folders of exams in them.
+        exam: the id of an exam, or its first digits; None: that which follows the track's rules.
+
+    Raises:
+        UnknownNameError: if there is no such track, or no record of that exam.
+        DataMissingError: if one of the folders holds no records of the track.
+    """
+    home, reference = located(name, more)
+    track = load_track(str(home) if reference != name or name not in track_names() else name)
+    contents = Folder(home).read()
+    damaged, openings = dict(contents.damaged), list(contents.openings)
+    further: list[Record] = []
+    folders = {folder.resolve(): folder for directory in more for folder in records_folders(directory, track)}
+    for folder in (folder for place, folder in folders.items() if place != home.resolve()):
+        other = Folder(folder).read()
+        further += other.records
+        openings += other.openings
+        damaged |= other.damaged
+    chosen = choose(track, contents.records, further, asked=exam)
+    if exam is not None:
+        track = _rules_of(chosen.exam, track, folders.values())
+    own = frozenset(record.id for record in contents.records if chosen.exam is not None and record.exam.id == chosen.exam.id)
+    # One line of a log that two folders hold is one opening; rows count distinct units anyway.
+    return Found(track, chosen, own, tuple(openings), damaged, reference)
+
+
+def located(name: str, more: Sequence[Path] = ()) -> tuple[Path, str]:
+    """The folder of a track, and by what commands know it.
+
+    Raises:
+        UnknownNameError: if there is none.
+    """
+    try:
+        folder = track_folder(name)
+    except UnknownNameError:
+        # The name of an ad-hoc track, which only its own output knows.
+        for directory in (*more, Path(DEFAULT_OUT)):
+            for place in track_folders(directory) if directory.is_dir() else []:
+                rules = Folder(place).track
+                if rules is not None and name in (rules.name, place.name):
+                    return place, str(place)
+        raise
+    return folder, name
+
+
+def records_folders(directory: Path, track: Track) -> list[Path]:
+    """The track's folders in what ``--from`` names: an output folder of ``run``, or an exam's folder itself.
 
     Raises:
         DataMissingError: if there are no records.
     """
-    for folder in (Folder.of(directory, track), Folder(directory)):
-        if folder.records.is_dir():
-            return folder.path
-    raise DataMissingError(f"{directory} holds no records of track {track.name}: expected {directory / track.name / 'records'}")
+    found = folders_of(directory, track)
+    if not found:
+        raise DataMissingError(
+            f"{directory} holds no records of track {track.name}: expected {directory / f'{track.name}-<exam>' / 'records'}"
+        )
+    return found
 
 
-def shipped_rows(track: Track) -> list[Row]:
-    """The rows that ship with siambench for exactly these rules; none for an edited or a foreign track."""
-    if track.name not in track_names() or not _same_exam(load_track(track.name), track):
+def _rules_of(exam: Exam | None, track: Track, folders: Iterable[Path]) -> Track:
+    """The rules that an exam follows, of those that lie beside its records; the track's own where none do."""
+    if exam is None or not departures(track, exam):
+        return track
+    rules = (Folder(folder).track for folder in folders)
+    return next((found for found in rules if found is not None and not departures(found, exam)), track)
+
+
+def shipped_rows(track: Track, exam: Exam) -> list[Row]:
+    """The rows that ship with siambench for exactly this exam."""
+    name = base_name(track.name)
+    if name not in track_names():
         return []
-    found = Folder(track_folder(track.name)).read()
-    return rows_of(track, found.records, openings=found.openings, shipped=True)
-
-
-def _same_exam(one: Track, other: Track) -> bool:
-    """Whether two tracks have the same rules, but for what is reported beside the primary metric."""
-    primary = {"metrics": MetricRules(primary=one.metrics.primary, report=(one.metrics.primary,))}
-    return one.metrics.primary == other.metrics.primary and one.model_copy(update=primary) == other.model_copy(update=primary)
+    found = Folder(track_folder(name)).read()
+    records = [record for record in found.records if record.exam.id == exam.id]
+    return rows_of(track, records, openings=found.openings, shipped=True)
 
 
 def direction_of(records: Sequence[Record], metric: str) -> Literal["max", "min"]:
@@ -72,34 +164,30 @@ def counts(records: Sequence[Record]) -> dict[str, int]:
     return {"planned": len(records), "done": len(records) - failed, "cached": 0, "failed": failed, "lost": 0}
 
 
-def leaderboard(name: str, more: Sequence[Path] = ()) -> tuple[Table, Contents]:
+def leaderboard(name: str, more: Sequence[Path] = (), *, exam: str | None = None) -> tuple[Table, Found]:
     """The table of a track's own records, and of those of further folders.
 
     Args:
-        name: of a shipped track, or the path of a track's folder.
+        name: see `found_in`.
         more: output folders of ``run`` whose rows join, replacing their shipped twins.
+        exam: see `found_in`.
     """
-    track = load_track(name)
-    found = Folder(track_folder(name)).read()
-    is_shipped = name in track_names()
-    fresh: dict[str, Record] = {}
-    openings = list(found.openings)
-    for directory in more:
-        other = Folder(records_folder(directory, track)).read()
-        # What several folders hold of one row is one row, and a record that two of them hold counts once.
-        fresh |= {record.id: record for record in other.records}
-        openings += other.openings
-        found.damaged += other.damaged
-    rows = rows_of(track, found.records, openings=openings, shipped=is_shipped)
-    rows += rows_of(track, fresh.values(), openings=openings)
-    known = {record.id for record in found.records}
-    found.records += [record for record in fresh.values() if record.id not in known]
-    table = build(track, rows, units=counts(found.records), direction=direction_of(found.records, track.metrics.primary))
-    return table, found
+    found = found_in(name, more, exam=exam)
+    records = found.chosen.records
+    own = [record for record in records if record.id in found.own]
+    is_shipped = found.reference in track_names()
+    if is_shipped:
+        rows = rows_of(found.track, own, openings=found.openings, shipped=True)
+        rows += rows_of(found.track, [record for record in records if record.id not in found.own], openings=found.openings)
+    else:
+        # Nothing here came with siambench: what several folders hold of one row is one row.
+        rows = rows_of(found.track, records, openings=found.openings)
+    direction = direction_of(records, found.track.metrics.primary)
+    return build(found.track, rows, units=counts(records), direction=direction, setting=found.setting), found
 
 
-def leaderboards(names: Sequence[str], more: Sequence[Path] = ()) -> tuple[across.Across, list[Path]]:
-    """Several tracks at once, and the files passed over.
+def leaderboards(names: Sequence[str], more: Sequence[Path] = ()) -> tuple[across.Across, dict[Path, str]]:
+    """Several tracks at once, and why each file holds no record that was passed over.
 
     Args:
         names: of shipped tracks, or paths of tracks' folders.
@@ -111,49 +199,42 @@ def leaderboards(names: Sequence[str], more: Sequence[Path] = ()) -> tuple[acros
     """
     tracks = [load_track(name) for name in names]
     for directory in more:
-        if not any(_holds(directory, track) for track in tracks):
+        if not any(folders_of(directory, track) for track in tracks):
             raise DataMissingError(f"{directory} holds no records of any of {', '.join(track.name for track in tracks)}")
-    found = [leaderboard(name, [d for d in more if _holds(d, track)]) for name, track in zip(names, tracks, strict=True)]
-    return across.build([table for table, _ in found]), [path for _, contents in found for path in contents.damaged]
+    found = [leaderboard(name, [d for d in more if folders_of(d, track)]) for name, track in zip(names, tracks, strict=True)]
+    damaged = {path: reason for _, one in found for path, reason in one.damaged.items()}
+    return across.build([table for table, _ in found]), damaged
 
 
-def _holds(directory: Path, track: Track) -> bool:
-    try:
-        records_folder(directory, track)
-    except DataMissingError:
-        return False
-    return True
-
-
-def rows_by_name(track: Track, folders: Sequence[Path]) -> dict[str, list[list[Record]]]:
-    """The records of each row in some folders of a track, by its name; of rows of one name in order of their keys."""
-    records = {record.id: record for folder in folders for record in Folder(folder).read().records}
+def rows_by_name(records: Iterable[Record]) -> dict[str, list[list[Record]]]:
+    """The records of each row of an exam, by its name; of rows of one name in order of their keys."""
     rows: dict[str, list[list[Record]]] = {}
-    for _, members in sorted(records_by_row(track, records.values()).items()):
-        rows.setdefault(members[0].unit.method.name, []).append(members)
+    for _, members in sorted(records_by_row(records).items()):
+        rows.setdefault(members[0].unit.method.name, []).append(one_make(members)[0])
     return rows
 
 
-def tuning(name: str, row: str, more: Sequence[Path] = ()) -> tuple[Tuning, int]:
-    """How a row was tuned, and how many rows bear its name: of several the one with most trials, then by its key.
+def tuning(name: str, row: str, more: Sequence[Path] = (), *, exam: str | None = None) -> tuple[Tuning, int, Found]:
+    """How a row was tuned, how many rows bear its name, and where it was looked for: of several the one with most trials, then by its key.
 
     Args:
-        name: of a shipped track, or the path of a track's folder.
+        name: see `found_in`.
         row: name of the method.
         more: output folders of ``run`` whose records join.
+        exam: see `found_in`.
 
     Raises:
         UnknownNameError: if there is no such row.
         UsageError: if the row is a baseline, for which nothing is tuned.
     """
-    track = load_track(name)
-    rows = rows_by_name(track, [track_folder(name), *(records_folder(directory, track) for directory in more)])
+    found = found_in(name, more, exam=exam)
+    track, rows = found.track, rows_by_name(found.chosen.records)
     if row not in rows:
         raise UnknownNameError("row", row, rows)
     if rows[row][0][0].unit.method.baseline is not None:
         raise UsageError(f"{row} is a baseline of {track.name}: nothing is tuned for it")
-    found = [tuning_of(members, budget=track.budget.trials) for members in rows[row]]
-    return max(found, key=lambda one: len(one.trials)), len(found)
+    tunings = [tuning_of(members, budget=track.budget.trials) for members in rows[row]]
+    return max(tunings, key=lambda one: len(one.trials)), len(tunings), found
 
 
 def estimate(track: Track, *, tune: int, final: int) -> float | None:
@@ -178,7 +259,9 @@ def generated(table: Table) -> dict[str, str]:
 def _repeatable(table: Table) -> Table:
     """The table without local rows: nobody else could make them again."""
     own = [line.row for line in table.lines if "local" not in line.row.flags]
-    return table if len(own) == len(table.lines) else build(table.track, own, units=table.units, direction=table.direction)
+    if len(own) == len(table.lines):
+        return table
+    return build(table.track, own, units=table.units, direction=table.direction, setting=Setting(table.exam, table.others, table.reference))
 
 
 def costs_csv(table: Table) -> str:
@@ -186,26 +269,55 @@ def costs_csv(table: Table) -> str:
     return csv.csv_of(costs.HEAD, [costs.cells(line.row.name, line.row.costs) for line in _repeatable(table).lines])
 
 
-def adopt(folder: Path, track: Track, directories: Sequence[Path]) -> int:
-    """Copy the records of further folders into a track's own; how many were new. Local ones are left where they are."""
-    new = 0
+def adopt(folder: Path, found: Found) -> tuple[int, int]:
+    """Copy the records of a table that lie elsewhere into a track's own folder; how many were new, and how many they replaced.
+
+    Local ones are left where they are. A baseline that was made again takes the place of its twin.
+
+    Args:
+        folder: the track's own.
+        found: what its table was made from.
+    """
     own = Folder(folder)
     own.records.mkdir(parents=True, exist_ok=True)
-    for directory in directories:
-        source = Folder(records_folder(directory, track))
-        for path, record in read_all(source.records):
-            target = own.records / path.name
-            if record is None or record.unit.is_local or target.exists():
-                continue
-            if (record.unit.track, record.unit.track_version) == (track.name, track.version):
-                shutil.copyfile(path, target)
-                new += 1
-        known = set(own.openings.read_text(encoding="utf-8").splitlines()) if own.openings.is_file() else set()
-        if source.openings.is_file():
-            lines = [line for line in source.openings.read_text(encoding="utf-8").splitlines() if line and line not in known]
-            with own.openings.open("a", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in lines)
-    return new
+    new = [record for record in found.chosen.records if record.id not in found.own and not record.unit.is_local]
+    for record in new:
+        write_record(own.records, record)
+    made_again = {_baseline_of(record) for record in new if record.unit.method.baseline is not None}
+    known = {record.id for record in new}
+    replaced = [
+        record
+        for record in found.chosen.records
+        if record.id in found.own
+        and record.id not in known
+        and record.unit.method.baseline is not None
+        and _baseline_of(record) in made_again
+    ]
+    for record in replaced:
+        (own.records / f"{record.id}.json").unlink(missing_ok=True)
+    ids = {record.id for record in new}
+    logged = {canonical(line) for line in read_openings(own.openings)}
+    for line in found.openings:
+        if line.get("unit") in ids and canonical(line) not in logged:
+            append_opening(own.openings, line)
+            logged.add(canonical(line))
+    return len(new), len(replaced)
+
+
+def _baseline_of(record: Record) -> tuple[str, int]:
+    return row_key(record.unit), record.unit.repetition
+
+
+def check_intact(damaged: Mapping[Path, str]) -> None:
+    """See that no file of those that a page is made from is damaged.
+
+    Raises:
+        DifferenceError: naming the first.
+    """
+    if damaged:
+        path, reason = next(iter(damaged.items()))
+        more = f", and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        raise DifferenceError(f"{path} holds no intact record{more}: {reason}")
 
 
 def check_own(folder: Path) -> None:
@@ -254,7 +366,7 @@ def write(folder: Path, table: Table) -> list[Path]:
 
 
 def check(folder: Path, table: Table) -> None:
-    """Compare the generated files with what the records give.
+    """Compare the generated files with what the records give; `check_intact` comes before.
 
     Raises:
         DifferenceError: naming the first file that differs, and the first line.
@@ -265,6 +377,5 @@ def check(folder: Path, table: Table) -> None:
         if found != content:
             pairs = zip([*found.splitlines(), ""], [*content.splitlines(), ""], strict=False)
             line = next((i for i, (a, b) in enumerate(pairs, 1) if a != b), 1)
-            raise DifferenceError(
-                f"{path} differs from what its records give, first in line {line}: run `siambench leaderboard {table.track.name} --write`"
-            )
+            command = f"siambench leaderboard {quoted(table.reference)} --write"
+            raise DifferenceError(f"{path} differs from what its records give, first in line {line}: run `{command}`")

@@ -17,6 +17,8 @@ from siambench.spec import FIXED_BASELINES, TRAINING_REVISION, Method, ScoringSp
 from siambench.stats import class_bootstrap, t_interval
 from siambench.tracks.rules import Track
 
+_NOT_FULL = ("short-budget", "long-budget", "failed-seeds")
+
 DRAWS = 2_000
 """Resamples of the bootstrap over test classes: enough for its third decimal, and cheap with a thousand classes and twenty rows."""
 
@@ -59,6 +61,8 @@ class Row:
         scoring: how its final models were made and compared.
         distributions: name and version of what each component comes from, by its role.
         directions: ``"max"`` or ``"min"`` by metric, as its records say.
+        libraries: minor versions of those that computed, by name.
+        also_made_with: versions of another make of the same row that is not shown, in words.
         costs: what its units took, which is no part of what makes two rows equal.
     """
 
@@ -77,12 +81,19 @@ class Row:
     scoring: ScoringSpec
     distributions: Mapping[str, str]
     directions: Mapping[str, str]
+    libraries: Mapping[str, str]
+    also_made_with: tuple[str, ...]
     costs: Costs = field(compare=False)
 
     @property
     def name(self) -> str:
         """The method's name, which is the row's."""
         return self.method.name
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has exactly the track's trials and repetitions, each repetition with scores: what ranks and their tests count."""
+        return not any(flag.partition(":")[0] in _NOT_FULL for flag in self.flags)
 
     @property
     def params(self) -> Params:
@@ -115,11 +126,11 @@ def rows_of(
     selected: Mapping[str, int] | None = None,
     shipped: bool = False,
 ) -> list[Row]:
-    """The rows that records give on a track; records of another track, or another Major.Minor of it, are left out.
+    """The rows that records of one exam give.
 
     Args:
         track: the rules.
-        records: in any order.
+        records: all of one exam, in any order.
         openings: lines of the log of test openings.
         selected: row → number of trials to count, where a run had a smaller budget than the records hold.
         shipped: whether the records came with siambench.
@@ -129,19 +140,37 @@ def rows_of(
     for line in openings:
         opened.setdefault(str(line.get("method")), set()).add(str(line.get("unit")))
     rows = []
-    for key, members in sorted(records_by_row(track, records).items()):
+    for key, members in sorted(records_by_row(records).items()):
         seen = opened.get(members[0].unit.method.name, set())
         rows.append(_row(track, key, members, seen, (selected or {}).get(key), shipped=shipped))
     return rows
 
 
-def records_by_row(track: Track, records: Iterable[Record]) -> dict[str, list[Record]]:
-    """The records of a track by the row that they belong to."""
+def records_by_row(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Records of one exam by the row that they belong to."""
     rows: dict[str, list[Record]] = {}
     for record in records:
-        if (record.unit.track, record.unit.track_version) == (track.name, track.version):
-            rows.setdefault(row_key(record.unit), []).append(record)
+        rows.setdefault(row_key(record.unit), []).append(record)
     return rows
+
+
+def one_make(records: Sequence[Record]) -> tuple[list[Record], tuple[str, ...]]:
+    """Of a row's records those of one set of library versions, the newest that has final units, else the newest; and the others, told.
+
+    A baseline has no study whose parts belong together: of each repetition the newest counts, whatever made it.
+    """
+    makes: dict[tuple[tuple[str, str], ...], list[Record]] = {}
+    for record in records:
+        makes.setdefault(tuple(sorted(record.unit.libraries.items())), []).append(record)
+
+    def age(make: tuple[tuple[str, str], ...]) -> tuple[bool, list[tuple[str, list[int]]]]:
+        finished = any(record.unit.kind == "final" for record in makes[make])
+        return finished, [(name, [int(part) for part in version.split(".") if part.isdigit()]) for name, version in make]
+
+    newest = max(makes, key=age)
+    others = sorted((make for make in makes if make != newest), key=age, reverse=True)
+    kept = list(records) if records[0].unit.method.baseline is not None else makes[newest]
+    return kept, tuple(", ".join(f"{name} {version}" for name, version in make) or "versions that are not told" for make in others)
 
 
 def finals_of(track: Track, records: Iterable[Record], tuning: Tuning | None) -> list[Record]:
@@ -154,9 +183,10 @@ def finals_of(track: Track, records: Iterable[Record], tuning: Tuning | None) ->
         picked = None if tuning.selected is None else (tuning.selected.number, tuning.selected.epoch)
         finals = [r for r in finals if (r.unit.trial, r.unit.stop_epoch) == picked]
 
-    def fullness(record: Record) -> tuple[int, int, str]:
+    def fullness(record: Record) -> tuple[int, float, int, str]:
         reported = record.unit.scoring.metrics
-        return len(set(reported) & set(track.metrics.report)), len(reported), record.id
+        # Of two that report as much the newer: a baseline that was made again takes its twin's place.
+        return len(set(reported) & set(track.metrics.report)), record.started, len(reported), record.id
 
     fullest: dict[int, Record] = {}
     for record in sorted(finals, key=fullness):
@@ -164,7 +194,8 @@ def finals_of(track: Track, records: Iterable[Record], tuning: Tuning | None) ->
     return [fullest[repetition] for repetition in sorted(fullest)]
 
 
-def _row(track: Track, key: str, records: list[Record], opened: set[str], limit: int | None, *, shipped: bool) -> Row:
+def _row(track: Track, key: str, found: list[Record], opened: set[str], limit: int | None, *, shipped: bool) -> Row:
+    records, others = one_make(found)
     first, primary = records[0].unit, track.metrics.primary
     method = first.method
     finals = [r for r in records if r.unit.kind == "final"]
@@ -186,7 +217,10 @@ def _row(track: Track, key: str, records: list[Record], opened: set[str], limit:
         for metric, values in by_seed.items()
     }
     done = [record.outcome for record in chosen if isinstance(record.outcome, Done)]
-    shown = (chosen[0] if chosen else records[0]).unit
+    source = chosen[0] if chosen else records[0]
+    shown = source.unit
+    flags |= {"mixed-versions"} if others else set()
+    flags |= {"unverified"} if any(not record.verified for record in (*counted, *chosen)) else set()
     return Row(
         method=method,
         key=key,
@@ -195,16 +229,26 @@ def _row(track: Track, key: str, records: list[Record], opened: set[str], limit:
         tuning=tuning,
         seeds=len(by_seed.get(primary, {})) if tuning is not None else len(chosen),
         flags=tuple(sorted({*flags, *(["closed-set"] if closed_set else [])})),
-        opened=len({_logged_id(r, opened) for r in finals} | opened),
+        opened=len({_logged_id(r, opened) for r in found if r.unit.kind == "final"} | opened),
         reason=None if scores else _reason(chosen, tuning),
         missing=_missing(track, shown.scoring.metrics, done, scores),
         shipped=shipped,
         closed_set=closed_set,
         scoring=shown.scoring,
-        distributions={role: str(where) for role, where in shown.components.items()},
+        distributions=_distributions(source),
         directions=done[0].directions if done else {},
+        libraries=shown.libraries,
+        also_made_with=others,
         costs=costs_of(counted, chosen),
     )
+
+
+def _distributions(record: Record) -> dict[str, str]:
+    """By role, the metrics that are reported as one role for each distribution."""
+    found = {}
+    for role, where in record.distributions.items():
+        found[f"metrics:{where.partition(' ')[0]}" if role.startswith("metric:") else role] = where
+    return found
 
 
 def _logged_id(record: Record, opened: Collection[str]) -> str:

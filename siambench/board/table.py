@@ -6,13 +6,14 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from siambench.board.exams import Other
 from siambench.board.rows import Row
-from siambench.errors import UsageError
-from siambench.spec import BASELINES, CONCATENATED, FIXED_BASELINES, Every, Listed, ScoringSpec
+from siambench.spec import BASELINES, CONCATENATED, FIXED_BASELINES, Every, Exam, Listed, ScoringSpec
 from siambench.stats import compare_all, minimum_detectable_difference, rank_intervals, score_table, t_interval, tie_groups
 from siambench.tracks.rules import Track
 
@@ -60,6 +61,15 @@ class Detectable:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What stands around the rows of a table; see `Table`."""
+
+    exam: Exam | None = None
+    others: tuple[Other, ...] = ()
+    reference: str = ""
+
+
+@dataclass(frozen=True)
 class Table:
     """A leaderboard.
 
@@ -71,6 +81,9 @@ class Table:
         detectable: None with fewer than two ranked rows, two seeds, or any spread.
         closed_set: whether its rows were tested on the classes they were trained on.
         scoring: how its final models were made and compared; None without rows.
+        exam: that its rows sat; None without records.
+        others: exams whose records lie beside it.
+        reference: by what commands know it: the name of a shipped track, else a path.
     """
 
     track: Track
@@ -80,6 +93,9 @@ class Table:
     detectable: Detectable | None
     closed_set: bool
     scoring: ScoringSpec | None
+    exam: Exam | None = None
+    others: tuple[Other, ...] = ()
+    reference: str = ""
 
     @property
     def ranked(self) -> tuple[Line, ...]:
@@ -102,79 +118,85 @@ def _told_apart(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direction: str = "max") -> Table:
-    """Order and rank rows by the track's primary metric.
+def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direction: str = "max", setting: Setting | None = None) -> Table:
+    """Order and rank rows of one exam by the track's primary metric.
 
-    A fresh row replaces its shipped twin. Baselines and rows without scores are not ranked.
+    A fresh row replaces its shipped twin. Ranked are full rows: those with exactly the track's trials and repetitions. A full shipped
+    row whose place a fresh one takes that is not full stays in the family of tests, unseen: no other rank moves.
 
     Args:
         track: the rules.
-        rows: fresh and shipped.
+        rows: fresh and shipped, all of one exam.
         units: ``planned``, ``done``, ``cached``, ``failed``, ``lost``.
         direction: of the primary metric.
-
-    Raises:
-        UsageError: if closed-set and class-disjoint rows, or rows of two protocols, would share the table.
+        setting: what stands around the rows.
     """
-    fresh = {row.name for row in rows if not row.shipped}
-    kept = [row for row in rows if not (row.shipped and row.name in fresh)]
-    kept = _told_apart(kept)
-    closed_set, scoring = _one_exam(track, kept)
+    setting = setting or Setting()
+    fresh = {row.name: row for row in rows if not row.shipped}
+    kept = _told_apart([_beside(row, rows) for row in rows if not (row.shipped and row.name in fresh)])
+    twins = [row for row in rows if row.shipped and row.name in fresh and row.method.baseline is None]
+    unseen = [row for row in twins if row.is_full and not fresh[row.name].is_full]
     primary, better = track.metrics.primary, direction == "max"
 
     def order(row: Row) -> tuple[int, float, str]:
         score = row.scores.get(primary)
         mean = math.inf if score is None else (-score.mean if better else score.mean)
         baseline = row.method.baseline
-        section = int(score is None) if baseline is None else 2 + BASELINES.index(baseline)
+        section = int(score is None) + int(not row.is_full) if baseline is None else 3 + BASELINES.index(baseline)
         return section, mean, row.name
 
     kept.sort(key=order)
     new = [row for row in kept if not row.shipped and row.method.baseline is None]
     reference = new[0] if len(new) == 1 and len(kept) > 1 else None
-    ranked = [row for row in kept if row.method.baseline is None and primary in row.scores]
+    ranked = [row for row in kept if row.method.baseline is None and primary in row.scores and row.is_full]
+    # In the order of their scores, as tie groups are read off from the best downwards.
+    family = sorted((*ranked, *(row for row in unseen if primary in row.scores)), key=order)
     lines, detectable = [], None
     if ranked:
-        _, _, scores = score_table({str(index): row.by_seed[primary] for index, row in enumerate(ranked)})
+        _, _, scores = score_table({str(index): row.by_seed[primary] for index, row in enumerate(family)})
         tests = compare_all(scores)
         ranks = rank_intervals(tests, higher_is_better=better)
-        groups = tie_groups([row.scores[primary].mean for row in ranked], tests, higher_is_better=better)
+        groups = tie_groups([row.scores[primary].mean for row in family], tests, higher_is_better=better)
         signs = tests.signs() if better else -tests.signs()
         detectable = _detectable(scores)
-        for row, rank, group, sign in zip(ranked, ranks, groups, signs, strict=True):
-            beats = tuple(int(place) for place in np.flatnonzero(sign > 0))
-            lines.append(Line(row, (rank.low, rank.high), group, beats, _difference(row, reference, primary)))
+        places = {id(row): place for place, row in enumerate(ranked)}
+        for row, rank, group, sign in zip(family, ranks, groups, signs, strict=True):
+            if id(row) in places:
+                beaten = (id(family[place]) for place in np.flatnonzero(sign > 0))
+                beats = tuple(places[other] for other in beaten if other in places)
+                lines.append(Line(row, (rank.low, rank.high), group, beats, _difference(row, reference, primary)))
     lines += [Line(row, None, None, (), _difference(row, reference, primary)) for row in kept[len(ranked) :]]
-    return Table(track, tuple(lines), dict(units), direction, detectable, closed_set, scoring)
+    methods = [row for row in kept if row.method.baseline is None]
+    scoring = next((row.scoring for row in [*methods, *kept]), None)
+    closed_set = any(row.closed_set for row in kept)
+    return Table(
+        track=track,
+        lines=tuple(lines),
+        units=dict(units),
+        direction=direction,
+        detectable=detectable,
+        closed_set=closed_set,
+        scoring=scoring,
+        exam=setting.exam,
+        others=setting.others,
+        reference=setting.reference or track.name,
+    )
 
 
-def _one_exam(track: Track, rows: Sequence[Row]) -> tuple[bool, ScoringSpec | None]:
-    """Whether the rows are closed-set, and how they are scored; baselines are made the same way under every protocol."""
-    for closed, other in ((a, b) for a in rows if a.closed_set for b in rows if not b.closed_set):
-        raise UsageError(
-            f"{closed.name} was tested on classes it was trained on (closed-set) and {other.name} was not: they cannot share a "
-            f"table of {track.name} {track.version}"
-        )
-    methods = [row for row in rows if row.method.baseline is None]
-    for row in methods[1:]:
-        for key in ("distance", "protocol", "pairs"):
-            ours, theirs = getattr(methods[0].scoring, key), getattr(row.scoring, key)
-            if ours != theirs:
-                raise UsageError(
-                    f"{methods[0].name} has {key} {_told(ours)!r} and {row.name} {_told(theirs)!r}: they cannot share a table of "
-                    f"{track.name} {track.version}"
-                )
-    return any(row.closed_set for row in rows), next((row.scoring for row in [*methods, *rows]), None)
+def _beside(row: Row, rows: Sequence[Row]) -> Row:
+    """A fresh row with a word on its shipped twin, where that was made with other versions of libraries."""
+    twins = [other for other in rows if other.shipped and not row.shipped and other.key == row.key and other.libraries != row.libraries]
+    if not twins:
+        return row
+    versions = tuple(", ".join(f"{name} {version}" for name, version in sorted(twin.libraries.items())) for twin in twins)
+    flags = tuple(sorted({*row.flags, "mixed-versions"}))
+    return dataclasses.replace(row, flags=flags, also_made_with=(*row.also_made_with, *versions))
 
 
-def _told(value: object) -> str:
-    return value if isinstance(value, str) else pairs_text(value)
-
-
-def pairs_text(pairs: object) -> str:
+def pairs_text(track: Track, pairs: object) -> str:
     """Verification pairs for people: the name of their list, ``all``, or nothing where they are drawn."""
     if isinstance(pairs, Listed):
-        return pairs.name
+        return PurePath(track.evaluation.pairs).name if track.evaluation.pairs else f"a list with SHA-256 {pairs.digest[:16]}…"
     return "all" if isinstance(pairs, Every) else ""
 
 

@@ -11,8 +11,10 @@ from siambench.board.columns import columns_of, has_classes, main_metrics
 from siambench.board.rows import Row, Score
 from siambench.board.table import Table
 from siambench.board.values import MISSING, Ends, flat, json_of, number, text_of
+from siambench.identity import to_json as exam_json
 from siambench.interfaces import ColumnView, RowView, SectionView, TableView
 from siambench.spec import CONCATENATED, SCHEMA
+from siambench.wording import quoted
 
 
 def view(table: Table) -> TableView:
@@ -28,12 +30,12 @@ def view(table: Table) -> TableView:
         for column in columns_of(table)
     )
     rows = tuple(RowView(line.row.name, line.row.method.baseline is not None, not line.row.shipped, line.group) for line in table.lines)
-    sections = (*_proven(table), *_others(table), *_tuning(table), *_missing(table))
+    sections = (*_proven(table), *_others(table), *_tuning(table), *_missing(table), *_made(table))
     return TableView(
         title=captions.title_of(table),
         track=table.track.name,
         version=table.track.version,
-        command=f"siambench leaderboard {table.track.name} --write",
+        command=f"siambench leaderboard {quoted(table.reference)} --write",
         notes=table.track.notes.strip(),
         rows=rows,
         columns=columns,
@@ -74,6 +76,8 @@ def to_json(table: Table) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "track": {"name": table.track.name, "version": table.track.version},
+        "exam": None if table.exam is None else {"id": table.exam.id, **exam_json(table.exam)},
+        "other_exams": [other.to_json() for other in table.others],
         "primary": table.track.metrics.primary,
         "metrics": [{"name": metric, "direction": directions.get(metric.removeprefix(CONCATENATED), "max")} for metric in table.metrics],
         "rows": rows,
@@ -156,7 +160,7 @@ def _tuning(table: Table) -> list[SectionView]:
         best = (number(tuning.best_after(mark)) for mark in marks)
         rows.append((tuning.method.name, *best, *where, "" if chosen is None else text_of(chosen.params)))
     head = ("method", *(f"after {mark}" for mark in marks), "trial", "epoch", "selected parameters")
-    text = captions.TUNING.format(primary=table.track.metrics.primary, track=table.track.name)
+    text = captions.TUNING.format(primary=table.track.metrics.primary, track=quoted(table.reference))
     return [SectionView("Tuning", text, head, tuple(rows))]
 
 
@@ -167,6 +171,17 @@ def _missing(table: Table) -> list[SectionView]:
             by_reason.setdefault(reason, []).append(line.row.name)
     lines = tuple(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
     return [SectionView("Missing cells", "", (), (), lines)] if lines else []
+
+
+def _made(table: Table) -> list[SectionView]:
+    made = [line.row for line in table.lines if line.row.also_made_with]
+    lines = tuple(f"{row.name}: shown as made with {versions_text(row)}, not as with {'; '.join(row.also_made_with)}" for row in made)
+    return [SectionView("Other versions", "", (), (), lines)] if lines else []
+
+
+def versions_text(row: Row) -> str:
+    """``pytorch-metric-learning 2.9, torch 2.9``: what a row was computed with."""
+    return ", ".join(f"{name} {version}" for name, version in sorted(row.libraries.items())) or "versions that are not told"
 
 
 def _reasons(table: Table, row: Row) -> list[str]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from siambench.commands.terminal import DEFAULT_FORMAT, formatted, say_older, show_table
+from siambench.commands.terminal import DEFAULT_FORMAT, formatted, say_damaged, show_table
+from siambench.wording import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
 
 @click.command()
@@ -19,53 +20,79 @@ if TYPE_CHECKING:
 @click.option(
     "--format", "form", default=DEFAULT_FORMAT, show_default=True, metavar="NAME", help="table, md, csv, json, or a plugin's format."
 )
+@click.option("--exam", metavar="ID", help="Another exam whose records are there: the first digits of its id.  [default: the track's]")
 @click.option("--write", is_flag=True, help="Adopt the records of --from and write README.md, table.csv, costs.csv in the track's folder.")
 @click.option("--check", is_flag=True, help="Exit 6 where page and table differ from what the records give.")
-def leaderboard(tracks: tuple[str, ...], more: tuple[Path, ...], form: str, write: bool, check: bool) -> None:  # noqa: FBT001
+def leaderboard(
+    tracks: tuple[str, ...],
+    more: tuple[Path, ...],
+    exam: str | None,
+    form: str,
+    write: bool,  # noqa: FBT001
+    check: bool,  # noqa: FBT001
+) -> None:
     """Show the table of TRACK (default: glyphs), from the records that ship with siambench.
 
     With two tracks or more: the mean rank of each method that has a score on all of them.
     """
     if write and check:
         raise click.UsageError("give one of --write and --check")
-    if len(tracks) < 2:
-        _leaderboard(tracks[0] if tracks else "glyphs", more, form, write=write, check=check)
-    elif write or check:
-        raise click.UsageError(f"--write and --check take one track, got {len(tracks)}: {', '.join(tracks)}")
+    if exam is not None and (write or check or len(tracks) > 1):
+        raise click.UsageError("--exam picks what one table shows: pages are of the exam that follows their track's rules")
+    if write or check:
+        _page(tracks, more, write=write)
+    elif len(tracks) < 2:
+        _table(tracks[0] if tracks else "glyphs", more, form, exam)
     else:
         _across(tracks, more, form)
 
 
-def _leaderboard(track: str, more: tuple[Path, ...], form: str, *, write: bool, check: bool) -> None:
+def _table(track: str, more: tuple[Path, ...], form: str, exam: str | None) -> None:
     from siambench.board import files
     from siambench.board.view import view
-    from siambench.tracks.files import load_track, track_folder
 
-    if write:
-        files.check_own(track_folder(track))
-    if write and more:
-        new = files.adopt(track_folder(track), load_track(track), more)
-        click.echo(f"{new} records adopted", err=True)
-        more = ()
-    table, found = files.leaderboard(track, more)
-    _say_damaged(found.damaged)
-    if write:
-        for path in files.write(track_folder(track), table):
-            click.echo(f"wrote {path}", err=True)
-    elif check:
-        files.check(track_folder(track), table)
-        click.echo(f"{track}: the generated files are what {len(found.records)} records give", err=True)
-    elif form == DEFAULT_FORMAT:
+    table, found = files.leaderboard(track, more, exam=exam)
+    say_damaged(found.damaged)
+    if form == DEFAULT_FORMAT:
         show_table(table)
     else:
         click.echo(formatted(view(table), form), nl=False)
+
+
+def _page(tracks: tuple[str, ...], more: tuple[Path, ...], *, write: bool) -> None:
+    """Write the page of a track, or compare it with what its records give."""
+    from siambench.board import files
+
+    if len(tracks) > 1:
+        raise click.UsageError(f"--write and --check take one track, got {len(tracks)}: {', '.join(tracks)}")
+    name = tracks[0] if tracks else "glyphs"
+    folder, _ = files.located(name, more)
+    if write:
+        files.check_own(folder)
+    table, found = files.leaderboard(name, more)
+    say_damaged(found.damaged)
+    files.check_intact(_damage(found.damaged))
+    if not write:
+        files.check(folder, table)
+        click.echo(f"{name}: the generated files are what {len(found.chosen.records)} records give", err=True)
+        return
+    if more:
+        new, replaced = files.adopt(folder, found)
+        taken = f", in place of {replaced} of baselines" if replaced else ""
+        click.echo(f"{new} records adopted{taken}", err=True)
+        table, _ = files.leaderboard(name)
+    for path in files.write(folder, table):
+        click.echo(f"wrote {path}", err=True)
+    for line in table.lines:
+        if not line.row.is_full and line.row.method.baseline is None:
+            click.echo(printable(f"{line.row.name} is not ranked: {', '.join(line.row.flags)}"), err=True)
 
 
 def _across(tracks: tuple[str, ...], more: tuple[Path, ...], form: str) -> None:
     from siambench.board import across, files
 
     found, damaged = files.leaderboards(tracks, more)
-    _say_damaged(damaged)
+    say_damaged(damaged)
     seen = across.view(found)
     click.echo(formatted(seen, form), nl=False)
     if form == DEFAULT_FORMAT:
@@ -73,15 +100,8 @@ def _across(tracks: tuple[str, ...], more: tuple[Path, ...], form: str) -> None:
             click.echo(caption, err=True)
 
 
-def _say_damaged(paths: Sequence[Path]) -> None:
+def _damage(damaged: Mapping[Path, str]) -> dict[Path, str]:
+    """Without the records of another layout, which are whole."""
     from siambench.records.record import schema_of
 
-    shown = 5
-    old = {path: path.parent.parent for path in paths if schema_of(path) is not None}
-    for folder in sorted(set(old.values())):
-        say_older(folder, list(old.values()).count(folder))
-    damaged = [path for path in paths if path not in old]
-    for path in damaged[:shown]:
-        click.echo(f"passed over {path}: no intact record", err=True)
-    if len(damaged) > shown:
-        click.echo(f"passed over {len(damaged) - shown} more files: no intact records", err=True)
+    return {path: reason for path, reason in damaged.items() if schema_of(path) is None}

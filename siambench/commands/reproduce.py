@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from siambench.commands.terminal import print_json, stdout_for_documents
+from siambench.commands.terminal import print_json, say_damaged, stdout_for_documents
 from siambench.errors import DifferenceError, UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.argument("row")
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="Which of the row's seeds; repeatable.  [default: all]")
 @click.option("--from", "more", multiple=True, type=click.Path(path_type=Path), help="An output folder of run that holds the row.")
+@click.option("--exam", metavar="ID", help="Another exam whose records are there.  [default: the track's]")
 @click.option("--where", "places", multiple=True, metavar="NAME=PATH", help="Where a file or folder is that the row was made with.")
 @click.option(
     "--tolerance",
@@ -32,6 +33,7 @@ def reproduce(
     row: str,
     seeds: tuple[int, ...],
     more: tuple[Path, ...],
+    exam: str | None,
     places: tuple[str, ...],
     tolerance: float | None,
     jobs: str,
@@ -49,7 +51,9 @@ def reproduce(
 
     workers = jobs_of(jobs)
     where = dict(_place(text) for text in places)
-    rules, records = final_records(track, row, more)
+    found_in, records = final_records(track, row, more, exam=exam)
+    say_damaged(found_in.damaged)
+    rules = found_in.track
     known = [record.unit.repetition for record in records]
     for seed in seeds:
         if seed not in known:
@@ -70,7 +74,13 @@ def reproduce(
     found.sort(key=lambda one: one.repetition)
     if as_json:
         print_json(
-            {"schema": 1, "track": {"name": rules.name, "version": rules.version}, "row": row, "units": [_document(one) for one in found]}
+            {
+                "schema": 1,
+                "track": {"name": rules.name, "version": rules.version},
+                "exam": {"id": records[0].exam.id},
+                "row": row,
+                "units": [_document(one) for one in found],
+            }
         )
     for name, (before, now) in sorted({pair for one in found for pair in one.surroundings.items()}):
         click.echo(f"{name}: {before} recorded, {now} here", err=True)
@@ -94,7 +104,7 @@ def _place(text: str) -> tuple[str, str]:
     resolved = str(Path(path).expanduser().resolve())
     if has_kind and kind.endswith(".py"):
         return name, f"{resolved}:{name.rpartition(':')[2]}"
-    return name, resolved if kind == "pairs" else f"{kind}:{resolved}"
+    return name, f"{kind}:{resolved}" if has_kind else resolved
 
 
 def _line(row: str, primary: str, one: Rerun) -> str:

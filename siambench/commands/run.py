@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from siambench.commands.terminal import jobs_of, print_json, say_older, say_refused, show_table, stdout_for_documents
+from siambench.commands.terminal import jobs_of, print_json, say_damaged, say_older, say_refused, show_table, stdout_for_documents
 from siambench.errors import InterruptedRunError, UnfinishedError
 from siambench.spec import FEEDS
 from siambench.wording import duration, printable
@@ -71,10 +71,11 @@ def run(
     run. Finished units are kept in the output folder: the same command goes on where it stopped.
     """
     from siambench.components.catalogue import Catalogue
+    from siambench.errors import RecordError
     from siambench.execution.calls import engine_for
     from siambench.execution.engines.choice import choose
-    from siambench.records.folder import Folder
-    from siambench.records.record import older
+    from siambench.records.folder import Folder, folders_of
+    from siambench.records.record import older, read_all
     from siambench.studies.request import Request, prepare
     from siambench.tracks.files import parse_set
 
@@ -97,8 +98,11 @@ def run(
         catalogue = Catalogue.load()
         chosen = choose(catalogue, engine, options, engine_options)
         prepared = prepare(request, catalogue)
-    folder = Folder.of(out, prepared.track)
-    say_older(folder.path, older(folder.records))
+    folder = Folder.of(out, prepared.track, prepared.exam)
+    for place in folders_of(out, prepared.track):
+        say_older(place, older(Folder(place).records))
+    damaged = {path: str(record) for path, record in read_all(folder.records) if isinstance(record, RecordError)} if only_plan else {}
+    say_damaged(damaged)
     if only_plan:
         _show_plan(prepared, out, workers, as_json=as_json)
         return
@@ -110,8 +114,10 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
     from siambench.board.files import estimate
     from siambench.execution import coordinator
     from siambench.execution.engines.local import automatic_jobs
+    from siambench.records.folder import Folder
 
     say_refused(prepared)
+    folder = Folder.of(out, prepared.track, prepared.exam).path
     cached = coordinator.cached_units(prepared, out)
     workers = jobs or automatic_jobs()
     seconds = estimate(prepared.track, tune=sum(s.trials * s.folds for s in prepared.studies), final=sum(s.seeds for s in prepared.studies))
@@ -124,9 +130,11 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
         ]
         track = {"name": prepared.track.name, "version": prepared.track.version}
         units = {"planned": prepared.planned, "cached": cached}
-        print_json({"schema": 1, "track": track, "studies": studies, "units": units, "jobs": workers, "estimated_seconds": wall})
+        exam = {"id": prepared.exam.id}
+        found = {"studies": studies, "units": units, "jobs": workers, "estimated_seconds": wall}
+        print_json({"schema": 1, "track": track, "exam": exam, "folder": str(folder), **found})
         return
-    click.echo(f"track {prepared.track.name} {prepared.track.version}")
+    click.echo(printable(f"track {prepared.track.name} {prepared.track.version}, exam {prepared.exam.short}, records in {folder}"))
     for study in prepared.studies:
         budget = f"{study.trials} trials × {study.folds} folds + {study.seeds} seeds, {len(study.space)} parameters"
         click.echo(printable(f"  {study.method.name}: {budget}"))
@@ -145,7 +153,7 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
 
     console = Console(stderr=True)
     say_refused(prepared)
-    running = Folder.of(out, prepared.track).running
+    running = Folder.of(out, prepared.track, prepared.exam).running
     with _logged(out / "siambench.log"), stdout_for_documents(), Progress(console, prepared, running) as progress:
         outcome = coordinator.run(prepared, out=out, engine=engine, notify=progress.notify)
     assert outcome.table is not None
@@ -157,6 +165,8 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
         click.echo(printable(f"the observer {name} was dropped: {reason}"), err=True)
     for name, seconds in outcome.observer_seconds.items():
         click.echo(printable(f"the observer {name} took {seconds:.2f} s over all units"), err=True)
+    for damage in outcome.damaged:
+        click.echo(printable(f"run again, for it held no intact record: {damage}"), err=True)
     units = outcome.units
     click.echo(f"{units['done']} done · {units['cached']} cached · {units['failed']} failed · {units['lost']} lost", err=True)
     if outcome.interrupted:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from siambench.commands.terminal import print_grid, print_json
+from siambench.commands.terminal import print_grid, print_json, say_damaged
 from siambench.wording import printable
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ _CURVE = 24
 @click.option(
     "--from", "more", multiple=True, type=click.Path(path_type=Path), help="An output folder of run whose records join a study's."
 )
+@click.option("--exam", metavar="ID", help="Of a study: another exam whose records are there.  [default: the track's]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def show(kind: str, name: str, row: str | None, more: tuple[Path, ...], as_json: bool) -> None:  # noqa: FBT001
+def show(kind: str, name: str, row: str | None, more: tuple[Path, ...], exam: str | None, as_json: bool) -> None:  # noqa: FBT001
     """Show one component, or how a row of a leaderboard was tuned.
 
     \b
@@ -39,18 +40,19 @@ def show(kind: str, name: str, row: str | None, more: tuple[Path, ...], as_json:
     if kind == "study":
         if row is None:
             raise click.UsageError("a study is named by its track and its row: siambench show study TRACK ROW")
-        _show_study(name, row, more, as_json=as_json)
+        _show_study(name, row, more, exam, as_json=as_json)
         return
-    if row is not None or more:
-        extra = row if row is not None else "--from"
+    if row is not None or more or exam is not None:
+        extra = row if row is not None else "--from" if more else "--exam"
         raise click.UsageError(f"{extra} goes with a study alone: siambench show study TRACK ROW")
     _show_component(kind, name, as_json=as_json)
 
 
-def _show_study(track: str, row: str, more: tuple[Path, ...], *, as_json: bool) -> None:
+def _show_study(track: str, row: str, more: tuple[Path, ...], exam: str | None, *, as_json: bool) -> None:
     from siambench.board import files, tuning
 
-    found, rows = files.tuning(track, row, more)
+    found, rows, source = files.tuning(track, row, more, exam=exam)
+    say_damaged(source.damaged)
     if as_json:
         print_json(tuning.to_json(found, rows=rows))
         return
@@ -153,7 +155,7 @@ def describe(component: Component) -> dict[str, Any]:
         "distribution": where.distribution,
         "version": where.version,
         "plugin": where.plugin,
-        "digest": where.digest,
+        "digest": component.source.digest,
         "source": entry.source,
         "about": about(entry),
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from siambench.commands.terminal import print_json
-from siambench.wording import duration, printable
+from siambench.wording import duration, printable, quoted
 
 if TYPE_CHECKING:
     from siambench.records.status import Begun, Count, Status
@@ -84,16 +84,18 @@ def _troubles(one: Status) -> Iterator[str]:
     """What is wrong with a folder of records, and what to do about it, a sentence each."""
     if one.trouble is not None:
         yield f"the rules cannot be read: {one.trouble}"
-    for path in one.damaged[:_SHOWN]:
-        yield f"damaged: {path} holds no intact record; the run that made it makes it anew"
+    for path, reason in list(one.damaged.items())[:_SHOWN]:
+        yield f"damaged: {path} holds no intact record; the run that made it makes it anew ({reason})"
     if len(one.damaged) > _SHOWN:
         yield f"damaged: {len(one.damaged) - _SHOWN} more files"
     if one.older:
-        yield f"{one.older} records of an older layout: siambench upgrade {one.folder}"
+        yield f"{one.older} records of an older layout: siambench upgrade {quoted(str(one.folder))}"
     if one.newer:
         yield f"{one.newer} records of a newer layout: install the siambench that wrote them"
-    if one.others:
-        yield f"{one.others} records of another track, or another version of it, are not counted"
+    for other in one.others:
+        rows = ", ".join(other.methods) or "baselines alone"
+        differs = f", which differs in {', '.join(other.differs)}" if other.differs else ""
+        yield f"not counted: {other.units} records of another exam, {other.id[:8]} ({rows}){differs}"
 
 
 def _document(one: Status) -> dict[str, Any]:
@@ -115,6 +117,11 @@ def _document(one: Status) -> dict[str, Any]:
     return {
         "track": one.name,
         "version": one.version,
+        "exam": None if one.exam is None else {"id": one.exam},
+        "other_exams": [
+            {"id": other.id, "methods": [printable(name) for name in other.methods], "units": other.units, "differs": list(other.differs)}
+            for other in one.others
+        ],
         "folder": str(one.folder),
         "owner": owner,
         "running": [
@@ -138,6 +145,5 @@ def _document(one: Status) -> dict[str, Any]:
         "damaged": [str(path) for path in one.damaged],
         "older": one.older,
         "newer": one.newer,
-        "other_versions": one.others,
         "trouble": one.trouble,
     }

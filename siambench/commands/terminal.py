@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from siambench.wording import printable
+from siambench.wording import printable, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.table import Table as RichTable
 
     from siambench.board.table import Table
@@ -41,7 +44,22 @@ def say_refused(prepared: Prepared) -> None:
 def say_older(folder: Path, number: int) -> None:
     """How many records of a folder are of another layout, and what brings them to this one; nothing where there are none."""
     if number:
-        click.echo(f"passed over {number} records of another layout: siambench upgrade {folder}", err=True)
+        click.echo(f"passed over {number} records of another layout: siambench upgrade {quoted(str(folder))}", err=True)
+
+
+def say_damaged(damaged: Mapping[Path, str]) -> None:
+    """Which files hold no record, and why; those of another layout by their number."""
+    from siambench.records.record import schema_of
+
+    shown = 5
+    old = Counter(path.parent.parent for path in damaged if schema_of(path) is not None)
+    for folder, number in sorted(old.items()):
+        say_older(folder, number)
+    broken = {path: reason for path, reason in damaged.items() if schema_of(path) is None}
+    for path, reason in list(broken.items())[:shown]:
+        click.echo(printable(f"passed over {path}, which holds no intact record: {reason}"), err=True)
+    if len(broken) > shown:
+        click.echo(f"passed over {len(broken) - shown} more files: no intact records", err=True)
 
 
 def formatted(table: TableView, name: str) -> str:
@@ -84,6 +102,11 @@ def show_table(table: Table) -> None:
         click.echo(caption, err=True)
     for flag in captions.flags_of(table):
         click.echo(f"{flag}: {captions.FLAGS[flag]}", err=True)
+    for other in table.others:
+        click.echo(printable(other.told), err=True)
+    for line in table.lines:
+        for made in line.row.also_made_with:
+            click.echo(printable(f"{line.row.name}: not shown as made with {made}"), err=True)
     shown = columns.main_metrics(table)
     for line in table.lines:
         if line.row.reason:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from siambench.commands.terminal import stdout_for_documents
+
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path))
@@ -15,8 +17,11 @@ def upgrade(directory: Path) -> None:
     DIRECTORY is an output folder of run, a folder of such folders, or a track's folder. The old files are kept beside the new ones.
     """
     from siambench.records.upgrade import upgrade as bring
+    from siambench.studies.request import groups_of
 
-    for found in bring(directory):
+    with stdout_for_documents():
+        found_folders = bring(directory, groups_of())
+    for found in found_folders:
         for path in found.damaged:
             click.echo(f"passed over {path}: no intact record", err=True)
         click.echo(f"{found.folder}: {found.records} records upgraded, {found.current} were up to date")

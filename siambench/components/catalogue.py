@@ -7,16 +7,11 @@ nothing down but its own components.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib
 import importlib.metadata
-import importlib.util
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -261,13 +256,15 @@ def _load_one(
             registered = manager.register(module, name=f"{plugin}:{module.__name__}")
             if registered is None:
                 raise PluginError("registered twice")  # noqa: TRY301
-            found = list(_components_of(manager, module, Provenance(plugin, name, version, _digest(module, distribution))))
+            found = list(_components_of(manager, module, Provenance(plugin, name, version), distribution))
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a plugin raises, the host goes on
         return [], PluginStatus(plugin, name, version, " ".join(f"{type(error).__name__}: {error}".split()), ())
     return found, PluginStatus(plugin, name, version, None, tuple(f"{c.kind}:{c.name}" for c in found))
 
 
-def _components_of(manager: pluggy.PluginManager, module: ModuleType, provenance: Provenance) -> Iterator[Component]:
+def _components_of(
+    manager: pluggy.PluginManager, module: ModuleType, provenance: Provenance, distribution: importlib.metadata.Distribution | None
+) -> Iterator[Component]:
     known = {f"{PREFIX}{kind}" for kind in KINDS}
     for caller in manager.get_hookcallers(module) or []:
         if caller.name not in known:
@@ -286,28 +283,4 @@ def _components_of(manager: pluggy.PluginManager, module: ModuleType, provenance
                     raise PluginError(f"{name!r} means something to siambench: {_singular(kind)} {name!r} needs another name")
                 if not isinstance(entry, ENTRY_OF[kind]):
                     raise PluginError(f"{caller.name} must map {name!r} to a {ENTRY_OF[kind].__name__}, got {type(entry).__name__}")
-                yield Component(kind, name, entry, provenance)
-
-
-def _digest(module: ModuleType, distribution: importlib.metadata.Distribution | None) -> str | None:
-    """A digest of the source of what was installed from a folder; None where the version says all."""
-    if distribution is not None and not _is_from_folder(distribution):
-        return None
-    file = Path(module.__file__ or "")
-    return _digest_of(file.parent if (file.parent / "__init__.py").is_file() else file)
-
-
-@cache
-def _digest_of(source: Path) -> str:
-    # Once for all modules of a package, and as it was when it was first imported: that is the code which runs.
-    folder, files = (source, sorted(source.rglob("*.py"))) if source.is_dir() else (source.parent, [source])
-    total = hashlib.sha256()
-    for path in files:
-        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return total.hexdigest()
-
-
-def _is_from_folder(distribution: importlib.metadata.Distribution) -> bool:
-    # `pip install .` and `pip install -e .` both can give other code under the same version; a wheel cannot.
-    text = distribution.read_text("direct_url.json")
-    return text is not None and "dir_info" in json.loads(text)
+                yield Component(kind, name, entry, provenance, module=module.__name__, installed=distribution)

@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import importlib.metadata
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from siambench.spec import Provenance
+from siambench.components.source import code_digest, file_digest
+from siambench.plugin import factory_of
+from siambench.spec import Provenance, Source
 
 
 @dataclass(frozen=True)
 class Component:
-    """One named thing of a kind. ``path`` is set for a component in a file."""
+    """One named thing of a kind.
+
+    Args:
+        kind: ``"losses"``, ``"miners"``, …
+        name: what it is asked for by.
+        entry: what its plugin says of it.
+        provenance: where it comes from.
+        path: of a component in a file; else None.
+        module: of the hooks that named it.
+        installed: the distribution that it came in; None where it was never installed.
+    """
 
     kind: str
     name: str
     entry: Any
     provenance: Provenance
     path: str | None = None
+    module: str = ""
+    installed: importlib.metadata.Distribution | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def source(self) -> Source:
+        """Its code, read when it is first asked for: a list of what is installed does without."""
+        code = file_digest(Path(self.path)) if self.path is not None else code_digest(factory_of(self.entry), self.module, self.installed)
+        return Source(self.provenance.plugin, self.provenance.distribution, code)
+
+    @property
+    def told(self) -> str:
+        """Distribution, version and the first digits of the digest of its code."""
+        return f"{self.provenance}+{str(self.source.digest)[:16]}"
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,7 @@ def component_in_file(spec: str) -> Component:
     if cls is None:
         classes = [n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module.__name__]
         raise PluginError(f"{path_text} has no {name!r}{suggestion(name, classes)}; it defines {', '.join(classes) or 'no class'}")
-    return Component(
-        "losses", f"{path.name}:{name}", _entry_of_class(cls, spec), Provenance(str(path.name), "local", "0", content), str(path)
-    )
+    return Component("losses", f"{path.name}:{name}", _entry_of_class(cls, spec), Provenance(str(path.name), "local", "0"), str(path))
 
 
 def _built(build: Callable[..., Any], spec: str, defaults: Mapping[str, Value]) -> Any:

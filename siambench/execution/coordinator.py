@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from siambench.board import files
+from siambench.board.exams import others_of
 from siambench.board.rows import Row, rows_of
-from siambench.board.table import Table, build
+from siambench.board.table import Setting, Table, build
 from siambench.interfaces import Lost
-from siambench.records.folder import Folder
+from siambench.records.folder import Folder, folders_of
 from siambench.records.openings import read_openings
 from siambench.records.record import Record
 from siambench.records.running import forget
 from siambench.spec import Context, Unit
+from siambench.tracks.files import track_names
+from siambench.tracks.rules import Track
 
 if TYPE_CHECKING:
     from siambench.interfaces import Engine
@@ -52,6 +55,7 @@ class Run:
         unfinished: names of the methods whose study could not end.
         dropped_observers: why, by the name of each observer that raised; it is told of once.
         observer_seconds: what each observer took over all units.
+        damaged: files that held no intact record of a unit, which was run again, and why.
         interrupted: whether the user stopped it.
         table: what came of it.
     """
@@ -62,6 +66,7 @@ class Run:
     unfinished: list[str] = field(default_factory=list)
     dropped_observers: dict[str, str] = field(default_factory=dict)
     observer_seconds: dict[str, float] = field(default_factory=dict)
+    damaged: list[str] = field(default_factory=list)
     interrupted: bool = False
     table: Table | None = None
 
@@ -83,7 +88,7 @@ def run(
     """
     from siambench.studies.search import Study
 
-    folder = Folder.of(out, prepared.track)
+    folder = Folder.of(out, prepared.track, prepared.exam)
     outcome = Run(prepared, units={"planned": prepared.planned, "done": 0, "cached": 0, "failed": 0, "lost": 0})
     studies = {plan.row: Study(plan) for plan in prepared.studies}
     asked = {plan.row: (plan.trials * plan.folds, plan.seeds) for plan in prepared.studies}
@@ -91,14 +96,22 @@ def run(
     with folder.held(prepared.track, asked), _Drain() as drain:
         _Coordinator(folder, prepared, studies, outcome, engine, notify, drain).run()
     outcome.unfinished = [s.plan.method.name for s in studies.values() if s.state not in ("done", "failed")]
-    outcome.table = build(prepared.track, _rows(outcome, folder), units=outcome.units, direction=prepared.direction)
+    beside = [place for place in folders_of(out, prepared.track) if place.resolve() != folder.path.resolve()]
+    others = others_of(prepared.exam, (record for place in beside for record in Folder(place).read().records))
+    setting = Setting(prepared.exam, others, reference_of(folder, prepared.track))
+    outcome.table = build(prepared.track, _rows(outcome, folder), units=outcome.units, direction=prepared.direction, setting=setting)
     return outcome
+
+
+def reference_of(folder: Folder, track: Track) -> str:
+    """By what commands know the table of a run: the track's name where it ships, else the folder of its records."""
+    return track.name if track.name in track_names() else str(folder.path)
 
 
 def _rows(outcome: Run, folder: Folder) -> list[Row]:
     budgets = {study.row: study.trials for study in outcome.prepared.studies}
     fresh = rows_of(outcome.prepared.track, outcome.records, openings=read_openings(folder.openings), selected=budgets)
-    return fresh + files.shipped_rows(outcome.prepared.track)
+    return fresh + files.shipped_rows(outcome.prepared.track, outcome.prepared.exam)
 
 
 class _Drain:
@@ -187,6 +200,10 @@ class _Coordinator:
         while waiting:
             unit = waiting.popleft()
             record = self._folder.cached(unit)
+            damage = self._folder.damage(unit) if record is None else None
+            if damage is not None:
+                self._outcome.damaged.append(damage)
+                log.warning("made anew, for it holds no intact record: %s", damage)
             if record is not None:
                 waiting.extend(self._take(unit, record, "cached", None))
             elif not self._drain.asked:
@@ -204,6 +221,7 @@ class _Coordinator:
             openings=str(self._folder.openings.resolve()),
             running=str(self._folder.running.resolve()),
             local=self._prepared.local,
+            exam=self._prepared.exam,
             search=settings(),
             observers=self._prepared.observers,
         )
@@ -240,7 +258,7 @@ def cached_units(prepared: Prepared, out: Path) -> int:
     """How many of the units that are known before anything runs have a record; what follows from results is not known yet."""
     from siambench.studies.search import Study
 
-    folder, found = Folder.of(out, prepared.track), 0
+    folder, found = Folder.of(out, prepared.track, prepared.exam), 0
     studies = {plan.row: Study(plan) for plan in prepared.studies}
     waiting = deque([*prepared.baselines, *(unit for study in studies.values() for unit in study.start())])
     while waiting:

@@ -15,9 +15,8 @@ from siambench.board.tuning import tuning_of
 from siambench.errors import UnfinishedError, UnknownNameError, UsageError
 from siambench.identity import canonical, to_json
 from siambench.interfaces import Lost
-from siambench.records.record import Record
-from siambench.spec import Context, Listed, Unit
-from siambench.tracks.files import load_track, track_folder
+from siambench.records.record import MACHINE, Record
+from siambench.spec import CONTENT, Context, Listed, Unit
 from siambench.tracks.rules import Track
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ be, and two repetitions differ by less than that in 99.7 % of cases. (glyphs, su
 """
 
 UNKNOWN = "not recorded"
-
-_MACHINE = ("machine", "system", "cpu", "device")
 
 
 @dataclass(frozen=True)
@@ -60,27 +57,29 @@ class Rerun:
     primary: tuple[float | None, float | None]
 
 
-def final_records(name: str, row: str, directories: Sequence[Path] = ()) -> tuple[Track, list[Record]]:
-    """The records of the final units behind a row, by repetition.
+def final_records(name: str, row: str, directories: Sequence[Path] = (), *, exam: str | None = None) -> tuple[files.Found, list[Record]]:
+    """The records of the final units behind a row, by repetition, and where they were looked for.
 
     Args:
         name: of a shipped track, or the path of a track's folder.
         row: the name of the row, those of baselines included.
-        directories: output folders of ``run`` to look in instead of the track's own records.
+        directories: output folders of ``run`` that may hold the row; what is there goes before the track's own.
+        exam: another than that which follows the track's rules, by the first digits of its id.
 
     Raises:
         UnknownNameError: if there is no such row.
         UsageError: if the row has no final units yet.
     """
-    track = load_track(name)
-    folders = [files.records_folder(directory, track) for directory in directories] or [track_folder(name)]
-    rows = files.rows_by_name(track, folders)
+    found = files.found_in(name, directories, exam=exam)
+    records = found.chosen.records
+    elsewhere = files.rows_by_name(record for record in records if record.id not in found.own)
+    rows = files.rows_by_name(records) | elsewhere if directories else files.rows_by_name(records)
     if row not in rows:
-        raise UnknownNameError(f"row of {track.name}", row, rows)
-    finals = max((_selected(track, members) for members in rows[row]), key=len)
+        raise UnknownNameError(f"row of {found.track.name}", row, rows)
+    finals = max((_selected(found.track, members) for members in rows[row]), key=len)
     if not finals:
         raise UsageError(f"{row} has no final units yet: there is nothing to run again")
-    return track, finals
+    return found, finals
 
 
 def _selected(track: Track, members: list[Record]) -> list[Record]:
@@ -104,7 +103,7 @@ def rerun(
         records: of the units.
         primary: the metric that is shown.
         engine: makes the engine.
-        where: paths behind names that stand for files and folders (``mine.py:MyLoss``, ``folder:birds``, ``pairs:pairs.txt``).
+        where: paths behind what stands for files and folders (``mine.py:MyLoss``, ``folder:birds``, ``pairs``, ``model.options.weights``).
         openings: the log that each opening of the test part is appended to; the new records are compared and forgotten.
         allowed: see `compared`.
         widened: see `compared`.
@@ -115,7 +114,7 @@ def rerun(
     """
     _check_local(records, where)
     openings.parent.mkdir(parents=True, exist_ok=True)
-    context = Context(openings=str(openings.resolve()), local=where, exact=False)
+    context = Context(openings=str(openings.resolve()), local=where, exam=records[0].exam, exact=False)
     waiting = {record.id: record for record in records}
     workers, finished = engine(), False
     try:
@@ -136,7 +135,9 @@ def _check_local(records: Sequence[Record], where: Mapping[str, str]) -> None:
     for record in records:
         for name in _local_names(record.unit):
             if name not in where:
-                raise UsageError(f"the row was made with {name!r}, which is not part of a record: say where it is, --where {name}=PATH")
+                called = f" ({record.files[name]})" if name in record.files else ""
+                where_is = f"say where it is, --where {name}=PATH"
+                raise UsageError(f"the row was made with {name!r}{called}, which is not part of a record: {where_is}")
 
 
 def _local_names(unit: Unit) -> Iterator[str]:
@@ -145,7 +146,10 @@ def _local_names(unit: Unit) -> Iterator[str]:
     if ".py:" in unit.method.loss:
         yield unit.method.loss
     if isinstance(unit.scoring.pairs, Listed):
-        yield f"pairs:{unit.scoring.pairs.name}"
+        yield "pairs"
+    for name, value in ({} if unit.model is None else unit.model.options).items():
+        if isinstance(value, str) and value.startswith(CONTENT):
+            yield f"model.options.{name}"
 
 
 def spread(records: Sequence[Record]) -> dict[str, float]:
@@ -191,8 +195,9 @@ def compared(before: Record, now: Record, primary: str, *, allowed: Mapping[str,
 def _elsewhere(before: Record, now: Record) -> tuple[str, ...]:
     """The keys of the outcomes that differ, scores apart; what an older siambench did not write is not compared."""
     old, new = to_json(before.outcome), to_json(now.outcome)
-    unknown = {"ranges", "directions", "over_pairs"} if not before.verified else set()
-    unknown |= {"class_queries"} if not before.verified and old["class_queries"] is None else set()
+    older = bool(before.former_ids)
+    unknown = {key for key in ("ranges", "directions") if older and not old.get(key)} | ({"over_pairs"} if older else set())
+    unknown |= {"class_queries"} if older and old["class_queries"] is None else set()
     return tuple(key for key in sorted({*old, *new} - {"scores"} - unknown) if canonical(old.get(key)) != canonical(new.get(key)))
 
 
@@ -200,8 +205,16 @@ def _near(one: float | None, other: float | None, allowed: float) -> bool:
     return one is not None and other is not None and abs(one - other) <= allowed
 
 
+def _same_code(one: str, other: str) -> bool:
+    # Of a component an older layout knows the distribution alone.
+    short = sorted((one, other), key=len)
+    return "+" not in short[0] and short[1].partition("+")[0] == short[0] and "+" in short[1]
+
+
 def _surroundings(before: Record, now: Record) -> dict[str, tuple[str, str]]:
     # What a unit was planned with, it was run with; a rerun takes what is installed.
     old, new = before.surroundings, now.surroundings
-    told = {key: (old.get(key, UNKNOWN), new[key]) for key in sorted(new) if key in old or key in _MACHINE}
+    told = {key: (old.get(key, UNKNOWN), new[key]) for key in sorted(new) if key in old or key in MACHINE}
+    told |= {key: (old[key], "none") for key in MACHINE if key in old and key not in new}
+    told = {key: pair for key, pair in told.items() if not _same_code(*pair)}
     return {key: pair for key, pair in told.items() if pair[0] != pair[1]}

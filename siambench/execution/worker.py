@@ -28,12 +28,12 @@ from siambench.evaluation.embedding import Concatenated, raw_model
 from siambench.evaluation.scoring import Scores, evaluate_items, pairs_of, separated
 from siambench.identity import seed_of
 from siambench.interfaces import Done, Epoch, EpochEnded, Failed, Outcome, UnitEnded, UnitStarted
-from siambench.machine import keep_freed_memory, peak_memory_mb, processor
+from siambench.machine import keep_freed_memory, libraries, peak_memory_mb, processor
 from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.records.openings import append_opening, opening
 from siambench.records.record import Record, write
 from siambench.records.running import RunningNote
-from siambench.spec import CONCATENATED, NO_MINER, Context, DataSpec, Every, Listed, SplitSpec, Unit
+from siambench.spec import CONCATENATED, CONTENT, NO_MINER, Context, DataSpec, Every, Listed, SplitSpec, Unit
 from siambench.tracks.parts import Items, Parts
 from siambench.tracks.split import Split, cut
 from siambench.training.components import Entries
@@ -70,7 +70,7 @@ def execute(unit: Unit, context: Context) -> Record:
         told = _Told(unit, ready, clock)
         try:
             with RunningNote(context.running, unit, epochs=told.epochs) as note:
-                outcome: Outcome = _run(unit, ready, clock, told.by(note))
+                outcome: Outcome = _run(_with_paths(unit, ready), ready, clock, told.by(note))
         except LostError:
             raise
         except (MemoryError, torch.OutOfMemoryError, DataMissingError) as error:
@@ -81,9 +81,13 @@ def execute(unit: Unit, context: Context) -> Record:
             outcome, trace = _failure(error), traceback.format_exc()
         told.ended(outcome)
     telemetry = {**_telemetry(started, clock, trace), "components": dict(ready.components), "search": dict(context.search)}
+    if ready.files:
+        telemetry["files"] = {name: path.name for name, path in ready.files.items()}
     if context.observers:
         telemetry["observers"] = ready.observers.to_json()
-    record = Record(unit, outcome, telemetry)
+    if context.exam is None:
+        raise LostError("the unit came without the exam that it is run for")
+    record = Record(unit, context.exam, outcome, telemetry)
     # The coordinator made the folder: where it is not to be found, it is not shared, and the record is handed back alone.
     if context.records is not None and Path(context.records).is_dir():
         with contextlib.suppress(OSError):
@@ -165,7 +169,7 @@ class _Ready:
     metrics: Mapping[str, MetricEntry]
     backbone: BackboneEntry | None
     entries: Entries | None
-    pairs: Path | None
+    files: Mapping[str, Path]
     components: Mapping[str, str]
     observers: Observers
 
@@ -192,7 +196,7 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
         metrics=catalogue.metrics(unit.scoring.metrics),
         backbone=backbone,
         entries=entries,
-        pairs=_pairs_file(unit, context),
+        files=_files(unit, context),
         components=components,
         observers=Observers([(name, catalogue.get("observers", name.partition(":")[0]).entry) for name in context.observers]),
     )
@@ -206,14 +210,39 @@ def _read(data: DataSpec, context: Context) -> tuple[Dataset, Split]:
     return dataset, split
 
 
-def _pairs_file(unit: Unit, context: Context) -> Path | None:
-    pairs = unit.scoring.pairs
-    if not isinstance(pairs, Listed) or unit.kind != "final":
-        return None
-    path = Path(context.local.get(f"pairs:{pairs.name}", pairs.name))
-    if hashlib.sha256(path.read_bytes()).hexdigest() != pairs.digest:
-        raise LostError(f"{path} is not the list of pairs that the unit was planned with")
-    return path
+_MODEL_OPTIONS = "model.options."
+
+
+def _files(unit: Unit, context: Context) -> dict[str, Path]:
+    """The files that the unit reads beside its data, each with the content that it was planned with.
+
+    Raises:
+        LostError: if one is not here, or holds something else.
+    """
+    wanted = {}
+    if isinstance(unit.scoring.pairs, Listed) and unit.kind == "final":
+        wanted["pairs"] = unit.scoring.pairs.digest
+    for name, value in ({} if unit.model is None else unit.model.options).items():
+        if isinstance(value, str) and value.startswith(CONTENT):
+            wanted[f"{_MODEL_OPTIONS}{name}"] = value.removeprefix(CONTENT)
+    found = {}
+    for name, content in wanted.items():
+        if name not in context.local:
+            raise LostError(f"where the file for {name} is, with SHA-256 {content[:16]}…, is not known here")
+        found[name] = Path(context.local[name])
+        with found[name].open("rb") as file:
+            here = hashlib.file_digest(file, "sha256").hexdigest()
+        if here != content:
+            raise LostError(f"{found[name].name} for {name} has SHA-256 {here[:16]}…, the unit was planned with {content[:16]}…")
+    return found
+
+
+def _with_paths(unit: Unit, ready: _Ready) -> Unit:
+    """The unit with the paths of files where its options hold their content."""
+    if unit.model is None:
+        return unit
+    paths = {name.removeprefix(_MODEL_OPTIONS): str(path) for name, path in ready.files.items() if name.startswith(_MODEL_OPTIONS)}
+    return dataclasses.replace(unit, model=dataclasses.replace(unit.model, options={**unit.model.options, **paths})) if paths else unit
 
 
 def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]) -> Done:
@@ -235,7 +264,7 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
         models, trained = _final_models(unit, ready, ended)
     with clock.phase("evaluate"):
         test = parts.test()
-        pairs: Pairs | Literal["every"] | None = None if ready.pairs is None else pairs_of(ready.pairs, test)
+        pairs: Pairs | Literal["every"] | None = pairs_of(ready.files["pairs"], test) if "pairs" in ready.files else None
         if isinstance(scoring.pairs, Every):
             pairs = "every"
 
@@ -279,7 +308,10 @@ def _roles(unit: Unit, context: Context) -> dict[str, tuple[str, str]]:
         "backbone": ("backbones", None if unit.model is None else unit.model.backbone),
         "sampler": ("samplers", None if unit.training is None else unit.training.sampler),
     }
-    return {role: (kind, name) for role, (kind, name) in names.items() if role in unit.components and name is not None}
+    found = {role: (kind, name) for role, (kind, name) in names.items() if role in unit.components and name is not None}
+    # A metric's role bears its name; the primary one has a role of its own beside that.
+    metrics = {role: ("metrics", role.removeprefix("metric:")) for role in unit.components if role.startswith("metric:")}
+    return found | metrics | ({"primary": ("metrics", unit.scoring.primary)} if "primary" in unit.components else {})
 
 
 def unfit(units: Sequence[Unit], context: Context) -> str | None:
@@ -297,12 +329,20 @@ def unfit(units: Sequence[Unit], context: Context) -> str | None:
 def _components(unit: Unit, context: Context, catalogue: Catalogue) -> dict[str, str]:
     found = {}
     for role, (kind, name) in _roles(unit, context).items():
-        here, planned = catalogue.get(kind, name).provenance, unit.components[role]
-        # A file edited since the plan, or a worker with another version, would give a record that is not what it says.
+        component, planned = catalogue.get(kind, name), unit.components[role]
+        here = component.source
+        # A file edited since the plan, or a worker with other code, would give a record that is not what it says.
         if context.exact and here != planned:
-            raise LostError(f"the {role} {name} is {here} here, the unit was planned for {planned}")
-        found[role] = str(here)
+            told = f"{planned.distribution}+{str(planned.digest)[:16]}"
+            raise LostError(f"the {role} {name} is {component.told} here, the unit was planned for {told}")
+        found[role] = component.told
+    if context.exact and unit.libraries != libraries():
+        raise LostError(f"the unit was planned for {_versions(unit.libraries)}, here is {_versions(libraries())}")
     return found
+
+
+def _versions(named: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(named.items())) or "nothing"
 
 
 def _train(unit: Unit, ready: _Ready, items: Items, ended: Callable[[Epoch], None], validate: Validate | None) -> Trained:
@@ -349,6 +389,7 @@ def _telemetry(started: float, clock: Clock, trace: str | None) -> dict[str, Any
         "total_seconds": round(clock.total, 4),
         "peak_memory_mb": peak_memory_mb(),
         "device": str(device()),
+        **_gpu(),
         "host": socket.gethostname(),
         "process": os.getpid(),
         "machine": platform.machine(),
@@ -361,5 +402,14 @@ def _telemetry(started: float, clock: Clock, trace: str | None) -> dict[str, Any
 
 @lru_cache(maxsize=1)
 def _cpu() -> str:
-    """What decides in which order a processor adds: its model, and the instructions that torch uses of it."""
-    return f"{processor()}, {torch.backends.cpu.get_cpu_capability()}"
+    """What decides in which order a processor adds: its model, and the instructions that torch and oneDNN use of it."""
+    # torch's answer follows ATEN_CPU_CAPABILITY; what oneDNN was told is asked of nobody.
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "")).upper()
+    return f"{processor()}, {torch.backends.cpu.get_cpu_capability()}" + (f", oneDNN up to {limit}" if limit not in ("", "DEFAULT") else "")
+
+
+def _gpu() -> dict[str, str]:
+    """The model of the GPU that units run on here, and the version of cuDNN; nothing without one."""
+    if device().type != "cuda":
+        return {}
+    return {"gpu": torch.cuda.get_device_name(device()), "cudnn": str(torch.backends.cudnn.version())}  # type: ignore[no-untyped-call]

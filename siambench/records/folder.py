@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -14,14 +15,19 @@ from typing import Any
 
 import filelock
 
-from siambench.errors import UsageError
+from siambench.data.files import read_regular
+from siambench.errors import RecordError, SiambenchError, UsageError
 from siambench.machine import FULL, UNWRITABLE, is_alive
 from siambench.records.lock import owner_of
 from siambench.records.openings import append_opening, opening, read_openings
-from siambench.records.record import Record, read, read_all, write
+from siambench.records.record import Record, load, read, read_all, write
 from siambench.records.running import forget
-from siambench.spec import Unit
+from siambench.spec import Exam, Unit
+from siambench.tracks.exam import base_name
+from siambench.tracks.files import load_track
 from siambench.tracks.rules import Track
+
+_NAMED = re.compile(r"-[0-9a-f]{8}$")
 
 OPENINGS = "test-openings.jsonl"
 """The log of test openings in a track's folder."""
@@ -39,12 +45,12 @@ class Contents:
     Args:
         records: the intact ones, in order of id.
         openings: lines of its log of test openings.
-        damaged: files that hold no record.
+        damaged: why each file holds no record that does not.
     """
 
     records: list[Record] = field(default_factory=list)
     openings: list[dict[str, Any]] = field(default_factory=list)
-    damaged: list[Path] = field(default_factory=list)
+    damaged: dict[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,9 +64,9 @@ class Folder:
     path: Path
 
     @classmethod
-    def of(cls, out: Path, track: Track) -> Folder:
-        """That of a track in an output folder of ``run``."""
-        return cls(out / track.name)
+    def of(cls, out: Path, track: Track, exam: Exam) -> Folder:
+        """That of an exam in an output folder of ``run``."""
+        return cls(out / f"{track.name}-{exam.short}")
 
     @property
     def records(self) -> Path:
@@ -91,7 +97,7 @@ class Folder:
     def budgets(self) -> dict[str, tuple[int, int]]:
         """Row → how many tune and final units the last run asked of it; empty where nothing can be read."""
         try:
-            document = json.loads((self.path / BUDGETS).read_text(encoding="utf-8"))
+            document = json.loads(read_regular(self.path / BUDGETS))
             return {str(row): (int(tune), int(final)) for row, (tune, final) in document.items()}
         except (OSError, ValueError, TypeError, AttributeError):
             return {}
@@ -100,8 +106,8 @@ class Folder:
         """Everything that is there."""
         found = Contents(openings=read_openings(self.openings))
         for path, record in read_all(self.records):
-            if record is None:
-                found.damaged.append(path)
+            if isinstance(record, RecordError):
+                found.damaged[path] = str(record)
             else:
                 found.records.append(record)
         return found
@@ -149,9 +155,26 @@ class Folder:
         temporary.write_text(json.dumps({**self.budgets, **asked}, indent=0) + "\n", encoding="utf-8")
         temporary.replace(self.path / BUDGETS)
 
+    @property
+    def track(self) -> Track | None:
+        """The rules that lie here; None where there are none, or none that hold."""
+        try:
+            return load_track(str(self.path))
+        except (SiambenchError, OSError):
+            return None
+
     def cached(self, unit: Unit) -> Record | None:
         """The unit's record, if it was run before."""
         return read(self.records / f"{unit.id}.json")
+
+    def damage(self, unit: Unit) -> str | None:
+        """Why the unit's file holds no record; None where it does, or there is no such file."""
+        path = self.records / f"{unit.id}.json"
+        try:
+            load(path)
+        except RecordError as error:
+            return f"{path}: {error}" if path.exists() or path.is_symlink() else None
+        return None
 
     def keep(self, unit: Unit, record: Record) -> None:
         """Write what a worker handed back and could not write here itself: the folder is not shared with it."""
@@ -164,7 +187,7 @@ class Folder:
 
 
 def track_folders(directory: Path) -> list[Path]:
-    """The folders of tracks in a directory: an output folder of ``run``, or a track's folder itself.
+    """The folders of exams in a directory: an output folder of ``run``, or a track's folder itself.
 
     Raises:
         OSError: if the directory cannot be read.
@@ -172,10 +195,26 @@ def track_folders(directory: Path) -> list[Path]:
     return [path for path in (directory, *sorted(directory.iterdir())) if (path / "records").is_dir()]
 
 
+def folders_of(directory: Path, track: Track) -> list[Path]:
+    """Those of them in which a track's records may lie, as it is or with changed rules: by the rules that lie there, else by name."""
+    if not directory.is_dir():
+        return []
+    wanted = base_name(track.name)
+
+    def is_of(folder: Path) -> bool:
+        rules = Folder(folder).track
+        name = folder.name if rules is None else rules.name
+        return base_name(name) == wanted or (rules is None and _NAMED.sub("", name) == wanted)
+
+    # The folder that was named is meant, whatever it is called.
+    found = [folder for folder in track_folders(directory) if is_of(folder) or (folder == directory and Folder(folder).track is None)]
+    return list(dict.fromkeys(found))
+
+
 def _who(note: Path, lock: Path) -> str:
     """The run that holds a folder, by the note that it left; a note of a run that was killed says nothing of the next."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        left = json.loads(note.read_text(encoding="utf-8"))
+        left = json.loads(read_regular(note))
         if left["host"] != socket.gethostname() or is_alive(int(left["process"])):
             return f" (process {left['process']} on {left['host']}, since {left['since']})"
     owner = owner_of(lock)

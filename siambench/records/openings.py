@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from siambench.data.files import read_regular
 from siambench.identity import canonical
 from siambench.spec import Unit
+
+_LARGEST = 1 << 30
 
 
 def opening(unit: Unit, seconds: float) -> dict[str, Any]:
@@ -28,7 +31,8 @@ def opening(unit: Unit, seconds: float) -> dict[str, Any]:
 def append_opening(path: Path, line: Mapping[str, Any]) -> None:
     """Append one line, in a single write: lines of concurrent units do not mix."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    # Not waiting: a pipe of that name has no reader, and says so.
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
     try:
         # A line that a crash cut is ended first, so that this one is not lost with it; empty lines are passed over.
         os.write(handle, ("\n" + canonical(line) + "\n").encode())
@@ -39,9 +43,9 @@ def append_opening(path: Path, line: Mapping[str, Any]) -> None:
 def read_openings(path: Path) -> list[dict[str, Any]]:
     """The lines of a log; one that a crash cut, or that is no object, is passed over."""
     found = []
-    with contextlib.suppress(FileNotFoundError):
-        for text in path.read_bytes().split(b"\n"):
-            with contextlib.suppress(ValueError):
+    with contextlib.suppress(OSError):
+        for text in read_regular(path, largest=_LARGEST).split(b"\n"):
+            with contextlib.suppress(ValueError, RecursionError):
                 line = json.loads(text)
                 if isinstance(line, dict):
                     found.append(line)

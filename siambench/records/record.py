@@ -13,11 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from siambench.data.files import share
+from siambench.data.files import read_regular, share
 from siambench.errors import RecordError
 from siambench.identity import Document, canonical, digest, from_json, to_json
-from siambench.interfaces import Outcome
-from siambench.spec import RECORD_SCHEMA, Unit
+from siambench.interfaces import Done, Outcome
+from siambench.spec import CONCATENATED, RECORD_SCHEMA, Exam, Unit
+
+MACHINE = ("machine", "system", "cpu", "device", "gpu", "cudnn")
+"""The facts of a machine on which it depends in which order numbers are added."""
+
+CLASSES_AGREE = 2e-6
+"""How far a score may lie from the mean of its classes, whose own means have six decimals."""
+
+ROUNDING = 1e-9
+"""How far a score may lie outside its metric's range: a mean of ones need not be 1 to the last bit."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +35,14 @@ class Record:
 
     Args:
         unit: what was run.
+        exam: what it was run for.
         outcome: what it gave: the same wherever it is run with the same versions on the same kind of machine.
         telemetry: times, memory, host, versions: what is not. It is no part of what an id vouches for, and may lack anything.
         verified: whether a digest of the outcome vouches that it is what was written.
     """
 
     unit: Unit
+    exam: Exam
     outcome: Outcome
     telemetry: Mapping[str, Any]
     verified: bool = True
@@ -88,9 +99,23 @@ class Record:
     @property
     def surroundings(self) -> dict[str, str]:
         """What can make two runs of a unit differ: versions, components, machine and device."""
-        facts = {key: self.telemetry[key] for key in ("machine", "system", "cpu", "device") if key in self.telemetry}
-        components = self._part("components") or {role: str(where) for role, where in self.unit.components.items()}
-        return {name: str(value) for name, value in {**self._part("versions"), **facts, **components}.items()}
+        facts = {key: self.telemetry[key] for key in MACHINE if self.telemetry.get(key) is not None}
+        return {name: str(value) for name, value in {**self._part("versions"), **facts, **self._part("components")}.items()}
+
+    @property
+    def distributions(self) -> dict[str, str]:
+        """Distribution and version of what each component came from, by its role; of a role that is not told the distribution."""
+        told = self._part("components")
+        found = {}
+        for role, source in self.unit.components.items():
+            text = told.get(role)
+            found[role] = text.partition("+")[0] if isinstance(text, str) else source.distribution
+        return found
+
+    @property
+    def files(self) -> dict[str, str]:
+        """What the files were called that the unit read, by what they were for (``pairs``, ``model.options.weights``)."""
+        return {str(name): str(value) for name, value in self._part("files").items()}
 
     @property
     def former_ids(self) -> tuple[str, ...]:
@@ -109,6 +134,7 @@ class Record:
         return {
             "schema": RECORD_SCHEMA,
             "id": self.id,
+            "exam": to_json(self.exam),
             "unit": self.unit.to_json(),
             "outcome": outcome,
             "outcome_digest": digest(outcome) if self.verified else None,
@@ -120,11 +146,12 @@ class Record:
         """Read back what `to_json` gave.
 
         Raises:
-            RecordError: for a key that is unknown or missing, a value of another type, an id that is not that of the unit, or a
-                digest that is not that of the outcome.
+            RecordError: for a key that is unknown or missing, a value of another type, an id that is not that of the unit, a digest
+                that is not that of the outcome, an exam that is not the unit's, or scores that cannot be.
         """
+        raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         file = from_json(_File, text, where=where)
-        unit, outcome = _digests(text.encode() if isinstance(text, str) else text)
+        unit, outcome = _digests(raw)
         if file.id != (unit if unit == file.id else file.unit.id):
             raise RecordError(f"{where}: its id is {file.id[:16]}…, its unit has {file.unit.id[:16]}…")
         if file.outcome_digest not in (None, outcome):
@@ -132,13 +159,16 @@ class Record:
             if file.outcome_digest != outcome:
                 written = str(file.outcome_digest)[:16]
                 raise RecordError(f"{where}: its outcome has the digest {outcome[:16]}…, it was written with {written}…")
-        return cls(file.unit, file.outcome, file.telemetry, verified=file.outcome_digest is not None)
+        _check_exam(file, where)
+        _check_scores(file.outcome, where)
+        return cls(file.unit, _one_of(file.exam), file.outcome, file.telemetry, verified=file.outcome_digest is not None)
 
 
 @dataclass(frozen=True)
 class _File(Document):
-    schema: Literal[3]
+    schema: Literal[4]
     id: str
+    exam: Exam
     unit: Unit
     outcome: Outcome
     outcome_digest: str | None
@@ -155,6 +185,59 @@ def _digests(text: bytes) -> tuple[str | None, str | None]:
     if not has_outcome or not has_unit or not end.endswith(b"}\n"):
         return None, None
     return hashlib.sha256(end[:-2]).hexdigest(), hashlib.sha256(outcome).hexdigest()
+
+
+_exams: dict[tuple[str, str], Exam] = {}
+
+
+def _one_of(exam: Exam) -> Exam:
+    """One object for equal exams: ten thousand records of one exam make its id once."""
+    known = _exams.setdefault((exam.data, exam.version), exam)
+    return known if known == exam else exam
+
+
+def _check_exam(file: _File, where: str) -> None:
+    unit, exam = file.unit, file.exam
+    facts = {
+        "version": (exam.version, unit.track_version),
+        "data": (exam.data, unit.data.fingerprint),
+        "groups": (exam.groups, unit.data.groups),
+        "metrics.primary": (exam.metrics.get("primary"), unit.scoring.primary),
+        "evaluation.distance": (exam.evaluation.get("distance"), unit.scoring.distance),
+    }
+    for key, (told, meant) in facts.items():
+        if told != meant:
+            raise RecordError(f"{where}: its exam says {key} {told!r}, its unit {meant!r}")
+
+
+def _check_scores(outcome: Outcome, where: str) -> None:
+    """A score lies in its metric's range, and is the mean of its classes, each with its queries."""
+    if not isinstance(outcome, Done):
+        return
+    curves = ((f"epoch {epoch.epoch}", epoch.validation or {}) for epoch in outcome.curve)
+    for place, scores in (("", outcome.scores), *curves):
+        for metric, score in scores.items():
+            low, high = outcome.ranges.get(metric.removeprefix(CONCATENATED), (None, None))
+            beyond = score is not None and ((low is not None and score < low - ROUNDING) or (high is not None and score > high + ROUNDING))
+            if beyond:
+                at = f" of {place}" if place else ""
+                raise RecordError(f"{where}: its {metric}{at} is {score}, outside [{_end(low)}, {_end(high)}]")
+    for metric, means in outcome.per_class.items():
+        score = outcome.scores.get(metric)
+        counts = outcome.class_queries or ()
+        if score is None or not counts:
+            continue
+        if len(counts) != len(means):
+            raise RecordError(f"{where}: its {metric} is of {len(means)} classes, its queries of {len(counts)}")
+        known = [(mean, count) for mean, count in zip(means, counts, strict=True) if mean is not None and count]
+        total = sum(count for _, count in known)
+        mean = math.fsum(mean * count for mean, count in known) / total if total else None
+        if mean is None or abs(mean - score) > CLASSES_AGREE:
+            raise RecordError(f"{where}: its {metric} is {score}, the mean of its classes {mean}")
+
+
+def _end(bound: float | None) -> str:
+    return "…" if bound is None else f"{bound:g}"
 
 
 def _number(value: object) -> float | None:
@@ -184,23 +267,38 @@ def write(folder: Path, record: Record) -> Path:
     return write_document(folder, record.id, record.to_json())
 
 
-def read(path: Path) -> Record | None:
-    """A record, or None where the file holds none: truncated, foreign, damaged, or of another schema."""
+def load(path: Path) -> Record:
+    """The record of a file.
+
+    Raises:
+        RecordError: with what is wrong where the file holds none: truncated, foreign, damaged, of another schema, or no plain file.
+    """
     try:
-        record = Record.from_json(path.read_bytes(), where=path.name)
-    except (OSError, RecordError):
+        content = read_regular(path)
+    except OSError as error:
+        raise RecordError(f"{path.name}: {error.strerror}") from error
+    record = Record.from_json(content, where=path.name)
+    if record.id != path.stem:
+        raise RecordError(f"{path.name}: it holds the record {record.id[:16]}…")
+    return record
+
+
+def read(path: Path) -> Record | None:
+    """A record, or None where the file holds none; see `load`."""
+    try:
+        return load(path)
+    except RecordError:
         return None
-    return record if record.id == path.stem else None
 
 
 def schema_of(path: Path) -> int | None:
     """The schema of an intact record, older or newer ones included; None where the file holds no record."""
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_regular(path))
         schema = document["schema"]
-        if not isinstance(schema, int) or document["id"] != path.stem:
+        if not isinstance(schema, int) or isinstance(schema, bool) or document["id"] != path.stem:
             return None
-        unit = document["result"]["unit"] if schema < RECORD_SCHEMA else document["unit"]
+        unit = document["result"]["unit"] if schema < _TYPED_UNITS else document["unit"]
         if digest(unit) != path.stem or (schema == RECORD_SCHEMA and read(path) is None):
             return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -208,23 +306,36 @@ def schema_of(path: Path) -> int | None:
     return schema
 
 
+_TYPED_UNITS = 3
+"""The first schema whose unit stands beside its outcome."""
+
+
 def older(folder: Path) -> int:
     """How many records of an older schema a folder of records holds, told by a look at each rather than by reading it."""
     mark = f'"schema":{RECORD_SCHEMA},'.encode()
     paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
-    unlike = [path for path in paths if mark not in path.read_bytes()]
+    unlike = [path for path in paths if not _has(path, mark)]
     return sum((schema_of(path) or RECORD_SCHEMA) < RECORD_SCHEMA for path in unlike)
 
 
+def _has(path: Path, mark: bytes) -> bool:
+    try:
+        return mark in read_regular(path)
+    except OSError:
+        # No record of any layout: whoever reads the folder names it.
+        return True
+
+
 def row_key(unit: Unit) -> str:
-    """What the records of one row share: ``Unit.row``, or of a baseline, whose row is its name, backbone, data and harness beside it."""
-    if unit.method.baseline is not None:
-        return f"{unit.row}@{unit.method.backbone}@{unit.data.fingerprint}@{unit.components.get('harness')}"
-    return unit.row
+    """What the records of one row share in an exam: ``Unit.row``, or of a baseline, whose row is its name, its backbone beside it."""
+    return unit.row if unit.method.baseline is None else f"{unit.row}@{unit.method.backbone}"
 
 
-def read_all(folder: Path) -> Iterator[tuple[Path, Record | None]]:
-    """Every ``.json`` file of a folder in order of name, with its record or None."""
+def read_all(folder: Path) -> Iterator[tuple[Path, Record | RecordError]]:
+    """Every file called ``.json`` in a folder, in order of name, with its record or why it holds none."""
     if folder.is_dir():
         for path in sorted(folder.glob("*.json")):
-            yield path, read(path)
+            try:
+                yield path, load(path)
+            except RecordError as error:
+                yield path, error

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from siambench.errors import ConfigError, DataMissingError
+from siambench.errors import ConfigError, DataMissingError, RecordError
 from siambench.records.folder import Folder, track_folders
 from siambench.records.lock import Owner, owner_of
-from siambench.records.record import Record, read, row_key, schema_of
+from siambench.records.record import Record, read_all, row_key, schema_of
 from siambench.records.running import Running, running
-from siambench.spec import BASELINES, FIXED_BASELINES, RECORD_SCHEMA, Method
+from siambench.spec import BASELINES, FIXED_BASELINES, RECORD_SCHEMA, Exam, Method
+from siambench.tracks.exam import departures, differences
 from siambench.tracks.files import load_track
 from siambench.tracks.rules import Track
 
@@ -83,12 +85,13 @@ class Status:
         running: the units that run now, the longest first.
         begun: the rows that have begun, baselines first; what has no record yet is not known here.
         failures: the latest first.
-        records: how many intact ones there are of this version of the track.
-        others: how many there are of another track or version.
+        exam: id of the exam; None where the rules cannot be read, or no record follows them.
+        records: how many intact ones there are of this exam.
+        others: the other exams that have records here.
         age: seconds since the last unit ended; None without records.
         pace: units per minute over the last records of the latest run; None with too few of them.
         left: estimated seconds until what has begun is done; None where nobody works on it, or no pace is known.
-        damaged: files that hold no record.
+        damaged: why each file holds no record that does not.
         older: how many records an older siambench wrote.
         newer: how many a newer one wrote.
     """
@@ -101,20 +104,38 @@ class Status:
     running: tuple[Running, ...]
     begun: tuple[Begun, ...]
     failures: tuple[Failure, ...]
+    exam: str | None
     records: int
-    others: int
+    others: tuple[OtherExam, ...]
     age: float | None
     pace: float | None
     left: float | None
-    damaged: tuple[Path, ...]
+    damaged: Mapping[Path, str]
     older: int
     newer: int
 
 
 @dataclass(frozen=True)
+class OtherExam:
+    """An exam whose records lie in a folder beside those of its own.
+
+    Args:
+        id: which.
+        methods: names of its rows that are no baselines, sorted.
+        units: how many records it has.
+        differs: the dotted keys in which it differs from the folder's, sorted.
+    """
+
+    id: str
+    methods: tuple[str, ...]
+    units: int
+    differs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class _Seen:
     # What is kept of a record: ten thousand whole ones would be hundreds of megabytes.
-    track: tuple[str, str]
+    exam: Exam
     key: str
     row: str
     method: Method
@@ -155,18 +176,18 @@ def status_of(folder: Path, *, now: float) -> Status:
     files = Folder(folder)
     track, trouble = _rules(files)
     seen: list[_Seen] = []
-    damaged: list[Path] = []
+    damaged: dict[Path, str] = {}
     schemas: list[int] = []
-    for path in files.records.glob("*.json"):
-        record = read(path)
-        schema = None if record is not None else schema_of(path)
-        if record is not None:
+    for path, record in read_all(files.records):
+        schema = schema_of(path) if isinstance(record, RecordError) else None
+        if isinstance(record, Record):
             seen.append(_seen(record))
         elif schema not in (None, RECORD_SCHEMA):
             schemas.append(int(schema or 0))
-        elif path.exists():
-            damaged.append(path)
-    own = seen if track is None else [one for one in seen if one.track == (track.name, track.version)]
+        elif path.exists() or path.is_symlink():
+            damaged[path] = str(record)
+    exam, others = _exams(seen, track, folder)
+    own = [one for one in seen if exam is not None and one.exam.id == exam.id]
     own.sort(key=lambda one: one.ended)
     begun = _begun(own, track, files.budgets)
     owner, pace = owner_of(files.lock), _pace([one.ended for one in own], _started(files))
@@ -180,15 +201,38 @@ def status_of(folder: Path, *, now: float) -> Status:
         running=tuple(running(files.running)),
         begun=begun,
         failures=tuple(Failure(one.label, one.error) for one in reversed(own) if one.error is not None),
+        exam=None if exam is None else exam.id,
         records=len(own),
-        others=len(seen) - len(own),
+        others=others,
         age=max(0.0, now - own[-1].ended) if own else None,
         pace=pace,
         left=60 * units_left / pace if owner is not None and pace and units_left else None,
-        damaged=tuple(sorted(damaged)),
+        damaged=damaged,
         older=sum(schema < RECORD_SCHEMA for schema in schemas),
         newer=sum(schema > RECORD_SCHEMA for schema in schemas),
     )
+
+
+def _exams(seen: Sequence[_Seen], track: Track | None, folder: Path) -> tuple[Exam | None, tuple[OtherExam, ...]]:
+    """The exam of a folder, which its name tells, else its rules, else the number of records; and the others."""
+    exams = {one.exam.id: one.exam for one in seen}
+    sizes = Counter(one.exam.id for one in seen)
+
+    def fit(name: str) -> tuple[bool, bool, int, str]:
+        follows = track is not None and not departures(track, exams[name])
+        return folder.name.endswith(f"-{name[:8]}"), follows, sizes[name], name
+
+    chosen = max(exams, key=fit, default=None)
+    shown = None if chosen is None else exams[chosen]
+    if shown is not None and track is not None and departures(track, shown):
+        shown = None
+    others = []
+    for name, number in sizes.most_common():
+        if shown is None or name != shown.id:
+            methods = sorted({one.method.name for one in seen if one.exam.id == name and one.method.baseline is None})
+            differs = differences(shown, exams[name]) if shown is not None else departures(track, exams[name]) if track is not None else []
+            others.append(OtherExam(name, tuple(methods), number, tuple(differs)))
+    return shown, tuple(others)
 
 
 def _rules(folder: Folder) -> tuple[Track | None, str | None]:
@@ -212,7 +256,7 @@ def _started(folder: Folder) -> float:
 def _seen(record: Record) -> _Seen:
     unit = record.unit
     return _Seen(
-        track=(unit.track, unit.track_version),
+        exam=record.exam,
         key=row_key(unit),
         row=unit.row,
         method=unit.method,

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import filelock
 
+from siambench.data.files import read_regular
 from siambench.errors import ConfigError, DataMissingError, UsageError
-from siambench.identity import canonical, digest
+from siambench.identity import canonical, digest, to_json
+from siambench.machine import COMPUTING
 from siambench.records.folder import BUDGETS, LOCK, OPENINGS, track_folders
 from siambench.records.openings import read_openings
 from siambench.records.record import Record, read, schema_of, write
-from siambench.spec import RECORD_SCHEMA
+from siambench.spec import RECORD_SCHEMA, Exam
+from siambench.tracks.exam import base_name
+from siambench.tracks.files import load_track
+from siambench.tracks.rules import AUGMENT_OF_FORM, Track
+
+GroupsOf = Callable[[Mapping[str, Any]], str | None]
+"""From the data of a unit, as its record says it, to the digest of the groups of its classes; None where that is not to be had."""
 
 _PROVENANCE = re.compile(r"(?P<distribution>.+) (?P<version>\S+?)(?:\+(?P<digest>[0-9a-f]{16}))?")
 
@@ -41,14 +49,31 @@ class Upgraded:
     damaged: tuple[Path, ...]
 
 
-def upgraded(document: Mapping[str, Any]) -> Record:
+@dataclass(frozen=True)
+class Beside:
+    """What is known beside a record of an older layout.
+
+    Args:
+        track: the rules that lie there; None: none.
+        groups: gives the digest of the groups of the classes that a unit's data has, where the data is to be had.
+        augment: by fingerprint, how the items were augmented, as units that were trained told.
+    """
+
+    track: Track | None = None
+    groups: GroupsOf = lambda _: None
+    augment: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def upgraded(document: Mapping[str, Any], beside: Beside | None = None) -> Record:
     """A record of an older schema in today's layout, under the id of its unit in that layout.
 
     What an older siambench did not write stays unknown: ``class_queries`` of a record of schema 1 is None, so that its row
-    has no interval over test classes; the ranges of its metrics are empty; its outcome is not verified, for no digest was kept of it.
+    has no interval over test classes; of schema 2 the ranges of its metrics are empty, and its outcome is not verified, for no digest
+    was kept of it. Which exam a unit was run for is told by the rules beside it, as far as they are those it followed.
 
     Args:
         document: as it stands in the file.
+        beside: what is known beside it; None: nothing.
 
     Raises:
         ConfigError: for a schema that this siambench does not know.
@@ -62,7 +87,7 @@ def upgraded(document: Mapping[str, Any]) -> Record:
             text = f"record {found['id'][:16]}… has schema {found['schema']}, this siambench reads {known}: install a newer one"
             raise ConfigError(text)
         steps.append({"schema": found["schema"], "id": found["id"]})
-        found = _STEPS[found["schema"]](found)
+        found = _STEPS[found["schema"]](found, beside or Beside())
     before = found["telemetry"].get("upgraded_from")
     if steps:
         # The first edition kept one step, not a list of them.
@@ -71,7 +96,7 @@ def upgraded(document: Mapping[str, Any]) -> Record:
     return Record.from_json(canonical(found), where=f"record {document['id'][:16]}…")
 
 
-def _from_1(document: Mapping[str, Any]) -> dict[str, Any]:
+def _from_1(document: Mapping[str, Any], _: Beside) -> dict[str, Any]:
     unit = {
         **document["result"]["unit"],
         # Verification pairs are drawn from another seed since: such a row is marked.
@@ -85,7 +110,7 @@ def _from_1(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**document, "schema": 2, "id": digest(unit), "result": result}
 
 
-def _from_2(document: Mapping[str, Any]) -> dict[str, Any]:
+def _from_2(document: Mapping[str, Any], _: Beside) -> dict[str, Any]:
     result = document["result"]
     unit = _unit_from_2(result["unit"], result.get("directions") or {})
     outcome = {
@@ -128,6 +153,65 @@ def _unit_from_2(unit: Mapping[str, Any], directions: Mapping[str, str]) -> dict
     }
 
 
+def _from_3(document: Mapping[str, Any], beside: Beside) -> dict[str, Any]:
+    unit, outcome, telemetry = dict(document["unit"]), document["outcome"], dict(document["telemetry"])
+    components = unit["components"]
+    versions = {role: f"{one['distribution']} {one['version']}" for role, one in components.items()}
+    # As that layout wrote them itself: with the digest of the code, where there was one.
+    telemetry["components"] = {**versions, **telemetry.get("components", {})}
+    unit["components"] = {
+        role: {key: one[key] for key in ("plugin", "distribution", "digest")} for role, one in components.items() if role != "harness"
+    }
+    libraries = telemetry.get("versions") or {}
+    unit["libraries"] = {name: ".".join(str(libraries[name]).split("+")[0].split(".")[:2]) for name in COMPUTING if name in libraries}
+    unit["data"] = {**unit["data"], "groups": None}
+    unit["data"]["groups"] = beside.groups(unit["data"])
+    pairs = unit["scoring"]["pairs"]
+    if pairs["kind"] == "listed":
+        unit["scoring"] = {**unit["scoring"], "pairs": {"kind": "listed", "digest": pairs["digest"]}}
+        telemetry["files"] = {"pairs": pairs["name"]}
+    return {
+        "schema": 4,
+        "id": digest(unit),
+        "exam": to_json(_exam(unit, outcome, beside)),
+        "unit": unit,
+        "outcome": outcome,
+        "outcome_digest": document["outcome_digest"],
+        "telemetry": telemetry,
+    }
+
+
+def _exam(unit: Mapping[str, Any], outcome: Mapping[str, Any], beside: Beside) -> Exam:
+    """The exam that a unit was run for: what itself does not tell is taken from the rules beside it, or stays empty."""
+    scoring, training, primary, track = unit["scoring"], unit["training"], unit["scoring"]["primary"], beside.track
+    fingerprint = unit["data"]["fingerprint"]
+    if training:
+        beside.augment.setdefault(fingerprint, training["augment"])
+    direction = (outcome.get("directions") or {}).get(primary) or ("max" if scoring["maximise"] else "min")
+    ruled = track is not None and (base_name(track.name), track.version) == (base_name(unit["track"]), unit["track_version"])
+    rules = track if ruled else None
+    of_method = ("sampler", "images_per_class", "normalise", "augment")
+    trained = {key: value for key, value in training.items() if key not in of_method} if training else None
+    model = unit["model"] or {}
+    told = rules.augment.model_dump(mode="json", include=_IMAGES) if rules is not None and rules.augment is not None else None
+    return Exam(
+        version=unit["track_version"],
+        data=fingerprint,
+        groups=unit["data"]["groups"],
+        model=rules.model.model_dump(mode="json") if rules is not None else dict(model),
+        training=trained or (rules.training.model_dump(mode="json") if rules is not None else {}),
+        augment=training["augment"] if training else told or beside.augment.get(fingerprint, {}),
+        space=rules.space.model_dump(mode="json") if rules is not None else {},
+        # A baseline is made the same way under every protocol, and says ``retrain``.
+        evaluation={
+            "distance": scoring["distance"],
+            "protocol": scoring["protocol"] if training or rules is None else rules.evaluation.protocol,
+            "pairs": scoring["pairs"],
+        },
+        metrics={"primary": primary, "direction": direction},
+    )
+
+
 def _row(study: str) -> str:
     """What the first two schemas called a study; an anchor is a baseline since."""
     return study.replace("anchor-", "baseline-") if study.startswith("anchor-") else study
@@ -154,14 +238,21 @@ def _components_from_2(components: Mapping[str, str]) -> dict[str, dict[str, Any
     return found
 
 
-_STEPS = {1: _from_1, 2: _from_2}
+_STEPS = {1: _from_1, 2: _from_2, 3: _from_3}
+
+_IMAGES = set(AUGMENT_OF_FORM["images"])
+"""All that older layouts knew."""
 
 
-def upgrade(directory: Path) -> list[Upgraded]:
+def upgrade(directory: Path, groups: GroupsOf = lambda _: None) -> list[Upgraded]:
     """Upgrade every track's folder in a directory: an output folder of ``run``, a folder of such folders, or a track's own.
 
     An old record is written anew under its new id first and moved to ``records-schema-N`` beside ``records`` then, so that an
     interrupted upgrade loses nothing and the next one goes on. The log of test openings and the budgets follow.
+
+    Args:
+        directory: where to look.
+        groups: see `upgraded`.
 
     Raises:
         DataMissingError: if there are no records.
@@ -171,7 +262,7 @@ def upgrade(directory: Path) -> list[Upgraded]:
     folders = _folders(directory) if directory.is_dir() else []
     if not folders:
         raise DataMissingError(f"{directory} holds no records: expected {directory / 'records'} or {directory / '<track>' / 'records'}")
-    return [_held(folder) for folder in folders]
+    return [_held(folder, groups) for folder in folders]
 
 
 def _folders(directory: Path) -> list[Path]:
@@ -183,18 +274,34 @@ def _folders(directory: Path) -> list[Path]:
     return [folder for path in inside for folder in track_folders(path)]
 
 
-def _held(folder: Path) -> Upgraded:
+def _held(folder: Path, groups: GroupsOf) -> Upgraded:
     try:
         with filelock.FileLock(folder / LOCK).acquire(timeout=0):
-            return _upgrade_one(folder)
+            return _upgrade_one(folder, groups)
     except filelock.Timeout as error:
         raise UsageError(f"a run works on {folder}: upgrade it when the run has ended") from error
 
 
-def _upgrade_one(folder: Path) -> Upgraded:
+def _trained(path: Path) -> bool:
+    try:
+        return b'"augment":{"' in read_regular(path)
+    except OSError:
+        return False
+
+
+def _rules(folder: Path) -> Track | None:
+    try:
+        return load_track(str(folder))
+    except UsageError:
+        return None
+
+
+def _upgrade_one(folder: Path, groups: GroupsOf) -> Upgraded:
+    beside = Beside(_rules(folder), groups)
     renamed: dict[str, str] = {}
     done, current, damaged = 0, 0, []
-    for path in sorted((folder / "records").glob("*.json")):
+    # Those that were trained first: they tell how items were augmented, which the baselines beside them do not.
+    for path in sorted((folder / "records").glob("*.json"), key=lambda path: (not _trained(path), path)):
         schema = schema_of(path)
         if schema is None:
             damaged.append(path)
@@ -204,7 +311,7 @@ def _upgrade_one(folder: Path) -> Upgraded:
             record = read(path)
             renamed |= dict.fromkeys(record.former_ids, record.id) if record is not None else {}
         else:
-            new = upgraded(json.loads(path.read_bytes()))
+            new = upgraded(json.loads(path.read_bytes()), beside)
             write(folder / "records", new)
             renamed |= dict.fromkeys(new.former_ids, new.id)
             kept = folder / f"records-schema-{schema}"

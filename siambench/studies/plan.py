@@ -22,22 +22,24 @@ from siambench.spec import (
     VIEWS_SAMPLER,
     DataSpec,
     Drawn,
+    Exam,
     Feed,
     Method,
     ModelSpec,
-    Provenance,
     ScoringSpec,
+    Source,
     TrainingSpec,
     Unit,
     VerificationPairs,
 )
+from siambench.tracks.exam import base_name
 from siambench.tracks.rules import MethodRules, Track
 
 STREAMS = ("weights", "order", "augmentation", "loss")
 """Separate sources of randomness, so that a change in one leaves the others as they are."""
 
-REPORTED = "metrics:"
-"""Begins the role of a distribution that metrics come from which are reported; the primary one's role is ``primary``."""
+REPORTED = "metric:"
+"""Begins the role of a metric that is reported; the primary one's role is ``primary``."""
 
 _SAMPLERS: Mapping[Feed, str] = {"pairs": PAIRS_SAMPLER, "triplets": TRIPLETS_SAMPLER, "views": VIEWS_SAMPLER}
 
@@ -59,10 +61,12 @@ class Resolved:
         loss: its entry.
         miner: its entry.
         backbone: its entry.
-        components: where each component comes from, by its role.
+        components: the code of each component, by its role.
+        libraries: minor versions of those that compute.
         track: the rules.
-        fingerprint: of the split.
+        exam: what they are with the data.
         dataset_options: of the loader.
+        model_options: of the backbone; of files the content.
         augment: the rules of augmentation for the form of the items.
         maximise: whether a higher primary metric is better.
         pairs: the verification pairs of the test part.
@@ -75,10 +79,12 @@ class Resolved:
     loss: LossEntry
     miner: MinerEntry
     backbone: BackboneEntry
-    components: Mapping[str, Provenance]
+    components: Mapping[str, Source]
+    libraries: Mapping[str, str]
     track: Track
-    fingerprint: str
+    exam: Exam
     dataset_options: Params
+    model_options: Params
     augment: Mapping[str, Any]
     maximise: bool
     pairs: VerificationPairs = field(default_factory=Drawn)
@@ -150,7 +156,7 @@ class StudyPlan:
 
 def _seeds(template: Unit, kind: str, fold: int | None, repetition: int) -> dict[str, int]:
     # The method is not among the names: methods meet the same weights and, in one batch layout, the same order.
-    names = (template.track.removesuffix("+edited"), template.data.fingerprint, kind, fold, repetition)
+    names = (base_name(template.track), template.data.fingerprint, kind, fold, repetition)
     return {stream: seed_of(*names, stream) for stream in STREAMS}
 
 
@@ -228,7 +234,6 @@ def _space(resolved: Resolved) -> tuple[dict[str, Dimension], dict[str, Value]]:
 def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Params, edited: tuple[str, ...]) -> Unit:
     method, loss, track = resolved.method, resolved.loss, resolved.track
     backbone = method.backbone or track.model.backbone
-    options = {**resolved.backbone.defaults, **(track.model.options if backbone == track.model.backbone else {})}
     unit = Unit(
         kind="final",
         track=track.name,
@@ -244,9 +249,10 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
             dataset=track.dataset.name,
             options=dict(sorted(resolved.dataset_options.items())),
             split=track.split.spec,
-            fingerprint=resolved.fingerprint,
+            fingerprint=resolved.exam.data,
+            groups=resolved.exam.groups,
         ),
-        model=ModelSpec(backbone=backbone, options=options, embedding_size=track.model.embedding_size),
+        model=ModelSpec(backbone=backbone, options=dict(resolved.model_options), embedding_size=track.model.embedding_size),
         training=TrainingSpec(
             **track.training.model_dump(mode="json"),
             sampler=sampler_of(method, loss),
@@ -267,12 +273,14 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
         space_versions=_space_versions(resolved),
         edited=edited,
         components=dict(sorted(resolved.components.items())),
+        libraries=dict(sorted(resolved.libraries.items())),
         seeds={},
         api=API,
         revision=TRAINING_REVISION,
     )
     fixed = {name: value for name, value in defaults.items() if name not in space}
-    document = _tuned_by_primary(unit).to_json()
+    # Another version of a library is another unit, and the same row.
+    document = dataclasses.replace(_tuned_by_primary(unit), libraries={}).to_json()
     return dataclasses.replace(unit, row=digest([document, dict(sorted(fixed.items())), dict(sorted(defaults.items()))])[:32])
 
 
@@ -299,14 +307,13 @@ def check_fixed(fixed: Mapping[str, Value], plans: Sequence[StudyPlan]) -> None:
             raise ConfigError(f"--set: no method here has a parameter {name!r}{suggestion(name, known)}; parameters: {', '.join(known)}")
 
 
-def baseline_units(plan: StudyPlan, harness: Provenance) -> list[Unit]:
+def baseline_units(plan: StudyPlan) -> list[Unit]:
     """The units of the rows that nothing is trained for: ``untrained`` for every repetition, the others once.
 
     ``pretrained`` is there where training starts from pretrained weights: the features of those, without a head.
 
     Args:
         plan: any study of the track.
-        harness: provenance of siambench itself.
     """
     model = plan.template.model
     assert model is not None
@@ -328,7 +335,7 @@ def baseline_units(plan: StudyPlan, harness: Provenance) -> list[Unit]:
             space_versions={},
             edited=(),
             model=None if baseline == "raw" else dataclasses.replace(model, options={**model.options, **scratch}),
-            components={**own, "harness": harness},
+            components=own,
             scoring=dataclasses.replace(plan.template.scoring, protocol="retrain"),
         )
         units += [

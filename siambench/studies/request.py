@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from siambench.components.catalogue import Catalogue, check_options
 from siambench.components.component import Component
 from siambench.data.locate import find
-from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError
+from siambench.errors import CombinationError, ConfigError, EmptyPlanError, SiambenchError, UsageError
+from siambench.machine import libraries
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry
-from siambench.spaces import Value
-from siambench.spec import NO_MINER, Drawn, Every, Feed, Listed, Method, Provenance, Unit, VerificationPairs
+from siambench.spaces import Params, Value
+from siambench.spec import NO_MINER, Drawn, Every, Exam, Feed, Listed, Method, Source, SplitSpec, Unit, VerificationPairs
 from siambench.studies import plan as planning
 from siambench.tracks.adhoc import adhoc_track
+from siambench.tracks.exam import exam_of, groups_digest, with_content
 from siambench.tracks.files import edit_track, load_comparison, load_track, track_folder
 from siambench.tracks.parts import Parts
 from siambench.tracks.rules import AugmentRules, Comparison, MethodRules, Track
@@ -26,6 +29,8 @@ from siambench.tracks.split import Split, cut
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
     from siambench.plugin import MetricEntry
+
+_MODEL_OPTIONS = "model.options."
 
 _EVERY_PAIR = "all"
 """What a track's ``evaluation.pairs`` says where every pair counts."""
@@ -53,6 +58,7 @@ class Prepared:
     """A request resolved: nothing has run, and all that can be wrong with a request has been found."""
 
     track: Track
+    exam: Exam
     studies: tuple[planning.StudyPlan, ...]
     baselines: tuple[Unit, ...]
     refused: tuple[planning.Refused, ...]
@@ -73,7 +79,8 @@ class _Chosen:
     loss: LossEntry
     miner: MinerEntry
     backbone: BackboneEntry
-    provenance: Mapping[str, Provenance]
+    sources: Mapping[str, Source]
+    options: Params
     paths: Mapping[str, str]
 
 
@@ -95,8 +102,8 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     metrics = {name: catalogue.get("metrics", name) for name in track.metrics.report}
     for observer in request.observers:
         catalogue.get("observers", observer.partition(":")[0])
-    shared = {"dataset": dataset_component.provenance, "primary": metrics[track.metrics.primary].provenance}
-    shared |= {f"{planning.REPORTED}{component.provenance.distribution}": component.provenance for component in metrics.values()}
+    shared = {"dataset": dataset_component.source, "primary": metrics[track.metrics.primary].source}
+    shared |= {f"{planning.REPORTED}{name}": component.source for name, component in metrics.items()}
     dataset_name, local = _dataset_name(track.dataset.name)
     named = planning.methods_of(comparison.methods)
     _check_model_options(changes, named, track)
@@ -118,6 +125,8 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
             raise ConfigError(f"the metric {name} needs {component.entry.needs!r}, which data set {track.dataset.name} does not bring")
     primary = metrics[track.metrics.primary].entry
     _check_primary(track, primary, dataset, split)
+    data = split.fingerprint, groups_digest(dataset, split, track.split.group)
+    exam = exam_of(_with_content(track, catalogue, chosen), data=data, augment=augment, direction=primary.direction, pairs=pairs)
     studies = [
         planning.study_plan(
             planning.Resolved(
@@ -125,9 +134,11 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
                 loss=one.loss,
                 miner=one.miner,
                 backbone=one.backbone,
-                components={**shared, **one.provenance},
+                components={**shared, **one.sources},
+                libraries=libraries(),
                 track=track,
-                fingerprint=split.fingerprint,
+                exam=exam,
+                model_options=one.options,
                 dataset_options={**dataset_component.entry.defaults, **track.dataset.options},
                 augment=augment,
                 maximise=primary.direction == "max",
@@ -140,8 +151,8 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
         for one in chosen
     ]
     planning.check_fixed(fixed, studies)
-    baselines = _baselines(studies, catalogue)
-    return Prepared(track, tuple(studies), baselines, tuple(refused), local, primary.direction, request.observers)
+    baselines = _baselines(studies)
+    return Prepared(track, exam, tuple(studies), baselines, tuple(refused), local, primary.direction, request.observers)
 
 
 def _methods(
@@ -226,7 +237,7 @@ def _pairs(
     named = request.track or comparison.track
     path = find(asked, beside=None if request.dataset else track_folder(named))
     pairs_of(path, Parts(dataset, split, kind="final", fold=None, opened=lambda: None).test())
-    return Listed(path.name, hashlib.sha256(path.read_bytes()).hexdigest()), {f"pairs:{path.name}": str(path)}
+    return Listed(hashlib.sha256(path.read_bytes()).hexdigest()), {"pairs": str(path)}
 
 
 def _check_primary(track: Track, entry: MetricEntry, dataset: Dataset, split: Split) -> None:
@@ -282,14 +293,62 @@ def _looked_up(method: Method, track: Track, catalogue: Catalogue) -> _Chosen:
     components: dict[str, Component] = {"loss": loss, "backbone": backbone, "sampler": sampler}
     if method.miner != NO_MINER:
         components["miner"] = miner
-    provenance = {role: component.provenance for role, component in components.items()}
-    paths = {loss.name: f"{loss.path}:{loss.name.rpartition(':')[2]}"} if loss.path else {}
-    return _Chosen(dataclasses.replace(method, loss=loss.name), loss.entry, miner.entry, backbone.entry, provenance, paths)
+    sources = {role: component.source for role, component in components.items()}
+    given = track.model.options if backbone.name == track.model.backbone else {}
+    files = _files_among(given, backbone)
+    digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    options = {**backbone.entry.defaults, **with_content(given, digests)}
+    paths = {f"{_MODEL_OPTIONS}{name}": str(path) for name, path in files.items()}
+    paths |= {loss.name: f"{loss.path}:{loss.name.rpartition(':')[2]}"} if loss.path else {}
+    return _Chosen(dataclasses.replace(method, loss=loss.name), loss.entry, miner.entry, backbone.entry, sources, options, paths)
 
 
-def _baselines(studies: Sequence[planning.StudyPlan], catalogue: Catalogue) -> tuple[Unit, ...]:
-    harness = next(c.provenance for c in catalogue.components("losses") if c.provenance.plugin == "siambench")
+def _files_among(options: Mapping[str, Value], backbone: Component) -> dict[str, Path]:
+    """The options of a backbone that name a file of weights, and where it is."""
+    found = {}
+    for name, value in options.items():
+        entry = backbone.entry
+        if isinstance(value, str) and value not in (entry.defaults.get(name), entry.scratch.get(name)):
+            path = Path(value).expanduser()
+            # What else might bear the name of a file that happens to lie here says that it does: by a folder, or by a suffix.
+            if path.is_file() and (name in entry.scratch or len(path.parts) > 1 or path.suffix):
+                found[name] = path.resolve()
+    return found
+
+
+def _with_content(track: Track, catalogue: Catalogue, chosen: Sequence[_Chosen]) -> Track:
+    """The track with the content of files of weights in place of their paths, as the exam knows them."""
+    used = next((one.options for one in chosen if one.method.backbone in (None, track.model.backbone)), None)
+    if used is None:
+        files = _files_among(track.model.options, catalogue.get("backbones", track.model.backbone))
+        used = with_content(track.model.options, {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()})
+    options = {name: used[name] for name in track.model.options}
+    return track.model_copy(update={"model": track.model.model_copy(update={"options": options})})
+
+
+def groups_of() -> Callable[[Mapping[str, Any]], str | None]:
+    """What gives the digest of the groups of the classes that a unit's data has, from that data: None where it is not to be had here.
+
+    For records of layouts that did not keep it.
+    """
+    known: dict[str, str | None] = {}
+
+    def groups(data: Mapping[str, Any]) -> str | None:
+        fingerprint, rules = str(data["fingerprint"]), data["split"]
+        if rules["group"] is not None and fingerprint not in known:
+            known[fingerprint] = None
+            with contextlib.suppress(SiambenchError):
+                dataset = Catalogue.load().dataset(data["dataset"], data["options"])
+                split = cut(dataset, SplitSpec(**rules))
+                if split.fingerprint == fingerprint:
+                    known[fingerprint] = groups_digest(dataset, split, rules["group"])
+        return known.get(fingerprint)
+
+    return groups
+
+
+def _baselines(studies: Sequence[planning.StudyPlan]) -> tuple[Unit, ...]:
     units: dict[str, Unit] = {}
     for study in studies:
-        units |= {unit.id: unit for unit in planning.baseline_units(study, harness)}
+        units |= {unit.id: unit for unit in planning.baseline_units(study)}
     return tuple(units.values())

@@ -10,10 +10,12 @@ import numpy as np
 from siambench.components.catalogue import Catalogue
 from siambench.components.component import Component
 from siambench.interfaces import Dataset, Episodes
+from siambench.machine import libraries
 from siambench.plugin import DatasetEntry
 from siambench.spaces import Value
-from siambench.spec import NO_MINER, Form, Method, Provenance
+from siambench.spec import NO_MINER, Drawn, Form, Method, Provenance
 from siambench.studies.plan import Resolved, StudyPlan, study_plan
+from siambench.tracks.exam import exam_of, groups_digest
 from siambench.tracks.rules import Track
 from siambench.tracks.split import cut
 
@@ -181,9 +183,12 @@ def synthetic_study(
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
     split = cut(dataset, track.split.spec)
     rules = augment if augment is not None else {} if track.augment is None else track.augment.of_form(dataset.form)
-    components = {"loss": loss.provenance, "backbone": backbone.provenance}
+    components = {"loss": loss.source, "backbone": backbone.source}
     if method.miner != NO_MINER:
-        components["miner"] = miner.provenance
+        components["miner"] = miner.source
+    options = track.model.options if backbone.name == track.model.backbone else {}
+    direction = catalogue.get("metrics", track.metrics.primary).entry.direction
+    data = split.fingerprint, groups_digest(dataset, split, track.split.group)
     return study_plan(
         Resolved(
             method=method,
@@ -191,11 +196,13 @@ def synthetic_study(
             miner=miner.entry,
             backbone=backbone.entry,
             components=components,
+            libraries=libraries(),
             track=track,
-            fingerprint=split.fingerprint,
+            exam=exam_of(track, data=data, augment=rules, direction=direction, pairs=Drawn()),
             dataset_options=track.dataset.options,
+            model_options={**backbone.entry.defaults, **options},
             augment=rules,
-            maximise=catalogue.get("metrics", track.metrics.primary).entry.direction == "max",
+            maximise=direction == "max",
             fixed=fixed or {},
         )
     )

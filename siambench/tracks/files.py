@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from siambench.errors import ConfigError, UnknownNameError, suggestion
 from siambench.spaces import Value
+from siambench.tracks.exam import EDITED, base_name
 from siambench.tracks.rules import TRACK_SECTIONS, Comparison, Track
 
 M = TypeVar("M", bound=BaseModel)
@@ -173,7 +173,6 @@ def edit_track(track: Track, changes: Mapping[str, Value]) -> tuple[Track, dict[
     """
     document = track.model_dump(by_alias=True, mode="json")
     rest: dict[str, Value] = {}
-    edited = False
     for key, value in changes.items():
         section, _, path = key.partition(".")
         if section not in (*TRACK_SECTIONS, "space") or not path:
@@ -188,8 +187,10 @@ def edit_track(track: Track, changes: Mapping[str, Value]) -> tuple[Track, dict[
             if not isinstance(target, dict):
                 raise ConfigError(f"--set {key}: {part} is a value, not a section")
         target[parts[-1]] = value
-        # The budget is not a rule of the exam: its rows are marked, not banished. Nor is what is reported beside the primary metric.
-        edited = edited or (section != "budget" and key != "metrics.report")
-    if edited and not re.search(r"\+edited$", track.name):
-        document["name"] = f"{track.name}+edited"
-    return _validate(Track, document, "--set"), rest
+    found = _validate(Track, document, "--set")
+    # The budget is not a rule of the exam: its rows are marked, not banished. Nor is what is reported beside the primary metric. And what
+    # is set to what it was is not changed.
+    same = {"budget": track.budget, "metrics": found.metrics.model_copy(update={"report": track.metrics.report})}
+    if found.model_copy(update=same) != track:
+        found = found.model_copy(update={"name": f"{base_name(track.name)}{EDITED}"})
+    return found, rest
