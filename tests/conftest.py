@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from shared import TINY_TRACK, records_of
+from shared import TINY_TRACK, exam_folder, records_of
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -107,7 +107,7 @@ class Undisturbed:
         )
         assert done.returncode == 0, done.stderr
         self.stdout = done.stdout
-        self.folder = self.out / "tiny"
+        self.folder = exam_folder(self.out)
 
     @property
     def outcomes(self) -> dict[str, object]:

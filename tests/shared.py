@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
+from siambench.components.catalogue import Catalogue
+from siambench.identity import to_json
 from siambench.interfaces import Epoch
+from siambench.records.record import Record
+from siambench.spec import Exam, Unit
+from siambench.studies.request import Request, prepare
 
 TINY_TRACK = """
 schema = 1
@@ -35,6 +43,43 @@ seeds = 3
 def curve(*validation: float | None, metric: str = "map@r") -> tuple[Epoch, ...]:
     """An epoch for each of these validation scores."""
     return tuple(Epoch(number, 0.5, 1.0, None, {metric: value}) for number, value in enumerate(validation, 1))
+
+
+def exam_folder(out: Path, name: str = "tiny") -> Path:
+    """Where a run with that output folder leaves a track's records, ``OUT/NAME-<exam>``; of the tiny track before it has begun, too."""
+    found = [path for path in out.glob(f"{name}-*") if re.fullmatch(r"[0-9a-f]{8}", path.name.removeprefix(f"{name}-"))]
+    assert len(found) <= 1, f"several exams of {name}: {found}"
+    return found[0] if found else out / f"{name}-{_tiny_exam()}"
+
+
+@cache
+def _tiny_exam() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        track = Path(folder) / "track.toml"
+        track.write_text(TINY_TRACK)
+        return prepare(Request(track=str(track), losses=("triplet",)), Catalogue.load()).exam.short
+
+
+def exam_of(unit: Unit, **changes: object) -> Exam:
+    """An exam that a unit may have been run for; ``changes`` replace any of its parts."""
+    scoring = unit.scoring
+    parts = {
+        "version": unit.track_version,
+        "data": unit.data.fingerprint,
+        "groups": unit.data.groups,
+        "model": {},
+        "training": {},
+        "augment": {},
+        "space": {},
+        "evaluation": {"distance": scoring.distance, "protocol": "retrain", "pairs": to_json(scoring.pairs)},
+        "metrics": {"primary": scoring.primary, "direction": "max" if scoring.maximise else "min"},
+    }
+    return Exam(**{**parts, **changes})
+
+
+def record_of(unit: Unit, outcome: object, telemetry: object, *, verified: bool = True) -> Record:
+    """A record of a unit, run for an exam that suits it."""
+    return Record(unit, exam_of(unit), outcome, telemetry, verified=verified)
 
 
 def records_of(folder: Path) -> dict[str, object]:

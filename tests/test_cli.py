@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from shared import exam_folder
 
 
 def lines(text):
@@ -205,7 +206,7 @@ def test_a_second_run_is_all_cached(ran, siambench):
 def test_the_count_of_units_is_told(ran, siambench):
     """What is missing is run, and how many units were done, cached, failed and lost stands on stderr."""
     folder, first = ran
-    victims = sorted((folder / "out" / "tiny" / "records").glob("*.json"))[:2]
+    victims = sorted((exam_folder(folder / "out") / "records").glob("*.json"))[:2]
     for victim in victims:
         victim.unlink()
     done = siambench(*AGAIN, cwd=folder)
@@ -230,7 +231,7 @@ def test_a_cached_run_does_not_import_torch(ran):
 def test_the_leaderboard_of_an_output_folder(ran, siambench):
     """A run's folder is a track's folder: `leaderboard` shows it in every format."""
     folder, first = ran
-    left = folder / "out" / "tiny"
+    left = exam_folder(folder / "out")
     as_json = siambench("leaderboard", left, "--format", "json")
     shown = {row["method"]: row["scores"] for row in json.loads(as_json.stdout)["rows"]}
     assert {row["method"]: row["scores"] for row in first["rows"]} == shown
@@ -246,7 +247,7 @@ def test_the_leaderboard_of_an_output_folder(ran, siambench):
 def test_write_then_check_then_a_difference(ran, siambench, tmp_path):
     """`--write --from` adopts records and writes the files, `--check` accepts them, and exits 6 once a byte differs."""
     folder, _ = ran
-    track = tmp_path / "tiny"
+    track = exam_folder(tmp_path)
     track.mkdir()
     (track / "track.toml").write_bytes((folder / "track.toml").read_bytes())
     written = siambench("leaderboard", track, "--from", folder / "out", "--write")
@@ -269,7 +270,7 @@ def test_python_and_command_line_agree(ran):
     import siambench
 
     folder, first = ran
-    frame = siambench.leaderboard(str(folder / "out" / "tiny"))
+    frame = siambench.leaderboard(str(exam_folder(folder / "out")))
     rows = first["rows"]
     assert [row["method"] for row in rows] == list(frame["method"])
     assert [row["scores"]["map@r"]["mean"] for row in rows] == list(frame["map@r"])
@@ -363,7 +364,7 @@ def test_two_coordinators_on_one_folder(siambench, tiny_track, tmp_path):
     """A second run on a folder that another holds is refused with a sentence."""
     import filelock
 
-    held = tmp_path / "siambench-runs" / "tiny"
+    held = exam_folder(tmp_path / "siambench-runs")
     held.mkdir(parents=True)
     with filelock.FileLock(held / ".lock"):
         done = siambench("run", "--track", tiny_track, "--loss", "triplet")

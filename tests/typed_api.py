@@ -25,8 +25,8 @@ from siambench.spec import (
     Listed,
     Method,
     ModelSpec,
-    Provenance,
     ScoringSpec,
+    Source,
     SplitSpec,
     TrainingSpec,
     Unit,
@@ -53,7 +53,7 @@ def described(unit: Unit) -> str:
     assert_type(scoring, ScoringSpec)
     assert_type(unit.model, ModelSpec | None)
     assert_type(unit.training, TrainingSpec | None)
-    assert_type(unit.components["loss"], Provenance)
+    assert_type(unit.components["loss"], Source)
     assert_type(unit.dimensions, Space)
     assert_type(unit.own("loss"), dict[str, Value])
     if isinstance(scoring.pairs, Listed):

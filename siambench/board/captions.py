@@ -88,7 +88,7 @@ def captions(table: Table, *, classes: bool) -> list[str]:
     detectable = detectable_text(table)
     if detectable:
         found.append(detectable)
-    if table.ranked:
+    if any(line.row.method.baseline is None and line.row.scores for line in table.lines):
         found.append(_protocol(table))
     return found
 

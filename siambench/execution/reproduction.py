@@ -207,8 +207,8 @@ def _near(one: float | None, other: float | None, allowed: float) -> bool:
 
 def _same_code(one: str, other: str) -> bool:
     # Of a component an older layout knows the distribution alone.
-    short = sorted((one, other), key=len)
-    return "+" not in short[0] and short[1].partition("+")[0] == short[0] and "+" in short[1]
+    short, long = sorted((one, other), key=len)
+    return long.startswith(f"{short}+")
 
 
 def _surroundings(before: Record, now: Record) -> dict[str, tuple[str, str]]:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from siambench.spec import CONCATENATED, RECORD_SCHEMA, Exam, Unit
 
 MACHINE = ("machine", "system", "cpu", "device", "gpu", "cudnn")
 """The facts of a machine on which it depends in which order numbers are added."""
+
+_CODE = re.compile(r"\+[0-9a-f]{16,64}$")
+"""The digest of a component's code behind the version of its distribution."""
 
 CLASSES_AGREE = 2e-6
 """How far a score may lie from the mean of its classes, whose own means have six decimals."""
@@ -109,7 +113,7 @@ class Record:
         found = {}
         for role, source in self.unit.components.items():
             text = told.get(role)
-            found[role] = text.partition("+")[0] if isinstance(text, str) else source.distribution
+            found[role] = _CODE.sub("", text) if isinstance(text, str) else source.distribution
         return found
 
     @property

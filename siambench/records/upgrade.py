@@ -56,12 +56,12 @@ class Beside:
     Args:
         track: the rules that lie there; None: none.
         groups: gives the digest of the groups of the classes that a unit's data has, where the data is to be had.
-        augment: by fingerprint, how the items were augmented, as units that were trained told.
+        exams: of units that were trained, by track, its version and the fingerprint of the data: a baseline beside them was run for theirs.
     """
 
     track: Track | None = None
     groups: GroupsOf = lambda _: None
-    augment: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    exams: dict[tuple[str, ...], Exam] = field(default_factory=dict)
 
 
 def upgraded(document: Mapping[str, Any], beside: Beside | None = None) -> Record:
@@ -185,22 +185,23 @@ def _exam(unit: Mapping[str, Any], outcome: Mapping[str, Any], beside: Beside) -
     """The exam that a unit was run for: what itself does not tell is taken from the rules beside it, or stays empty."""
     scoring, training, primary, track = unit["scoring"], unit["training"], unit["scoring"]["primary"], beside.track
     fingerprint = unit["data"]["fingerprint"]
-    if training:
-        beside.augment.setdefault(fingerprint, training["augment"])
+    known = unit["track"], unit["track_version"], fingerprint
+    if not training and known in beside.exams:
+        return beside.exams[known]
     direction = (outcome.get("directions") or {}).get(primary) or ("max" if scoring["maximise"] else "min")
     ruled = track is not None and (base_name(track.name), track.version) == (base_name(unit["track"]), unit["track_version"])
     rules = track if ruled else None
     of_method = ("sampler", "images_per_class", "normalise", "augment")
     trained = {key: value for key, value in training.items() if key not in of_method} if training else None
     model = unit["model"] or {}
-    told = rules.augment.model_dump(mode="json", include=_IMAGES) if rules is not None and rules.augment is not None else None
-    return Exam(
+    told = rules.augment.model_dump(mode="json", include=_IMAGES) if rules is not None and rules.augment is not None else {}
+    exam = Exam(
         version=unit["track_version"],
         data=fingerprint,
         groups=unit["data"]["groups"],
         model=rules.model.model_dump(mode="json") if rules is not None else dict(model),
         training=trained or (rules.training.model_dump(mode="json") if rules is not None else {}),
-        augment=training["augment"] if training else told or beside.augment.get(fingerprint, {}),
+        augment=training["augment"] if training else told,
         space=rules.space.model_dump(mode="json") if rules is not None else {},
         # A baseline is made the same way under every protocol, and says ``retrain``.
         evaluation={
@@ -210,6 +211,9 @@ def _exam(unit: Mapping[str, Any], outcome: Mapping[str, Any], beside: Beside) -
         },
         metrics={"primary": primary, "direction": direction},
     )
+    if training:
+        beside.exams.setdefault(known, exam)
+    return exam
 
 
 def _row(study: str) -> str:
@@ -300,7 +304,7 @@ def _upgrade_one(folder: Path, groups: GroupsOf) -> Upgraded:
     beside = Beside(_rules(folder), groups)
     renamed: dict[str, str] = {}
     done, current, damaged = 0, 0, []
-    # Those that were trained first: they tell how items were augmented, which the baselines beside them do not.
+    # Those that were trained first: they tell which exam they sat, which the baselines beside them do not.
     for path in sorted((folder / "records").glob("*.json"), key=lambda path: (not _trained(path), path)):
         schema = schema_of(path)
         if schema is None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from siambench.board.rows import rows_of
 from siambench.board.table import build
+from siambench.identity import to_json
 from siambench.interfaces import Done, Epoch, Failed
 from siambench.records.record import Record
 from siambench.spec import (
@@ -18,11 +19,12 @@ from siambench.spec import (
     Drawn,
     Method,
     ModelSpec,
-    Provenance,
     ScoringSpec,
+    Source,
     TrainingSpec,
     Unit,
 )
+from siambench.tracks.exam import exam_of
 from siambench.tracks.rules import SplitRules, Track
 
 TRACK = Track.model_validate(
@@ -36,10 +38,11 @@ TRACK = Track.model_validate(
 )
 NO_UNITS = {"planned": 0, "done": 0, "cached": 0, "failed": 0, "lost": 0}
 SPACE = {"loss.margin": {"type": "float", "low": 0.0, "high": 1.0, "log": False}}
-SHIPPED = Provenance("siambench", "siambench", "0.1.0")
-LOCAL = Provenance("local", "local", "0", "abc")
-DATA = DataSpec(dataset="digits", options={}, split=SplitRules(folds=2).spec, fingerprint="f")
-CLOSED = DataSpec(dataset="digits", options={}, split=SplitRules(folds=2, rule="closed-set").spec, fingerprint="f")
+SHIPPED = Source("siambench", "siambench", "5" * 64)
+LOCAL = Source("local", "local", "abc" * 16)
+VERSIONS = {"siambench": "0.1.0", "siambench-soft": "0.1.0", "siambench-timm": "0.3"}
+DATA = DataSpec(dataset="digits", options={}, split=SplitRules(folds=2).spec, fingerprint="f", groups=None)
+CLOSED = DataSpec(dataset="digits", options={}, split=SplitRules(folds=2, rule="closed-set").spec, fingerprint="f", groups=None)
 SCORING = ScoringSpec(
     primary="map@r", maximise=True, metrics=("map@r", "recall@1", "eer"), distance="cosine", protocol="retrain", pairs=Drawn()
 )
@@ -57,6 +60,17 @@ TRAINING = TrainingSpec(
     normalise=True,
     augment={},
 )
+
+
+EXAM = exam_of(TRACK, data=("f", None), augment={}, direction="max", pairs=Drawn())
+
+
+def exam_for(unit):
+    """That of the track, with what a unit says otherwise: of its version, data or scoring."""
+    changes = {"version": unit.track_version, "data": unit.data.fingerprint, "groups": unit.data.groups}
+    scoring = unit.scoring
+    evaluation = {"distance": scoring.distance, "protocol": scoring.protocol, "pairs": to_json(scoring.pairs)}
+    return dataclasses.replace(EXAM, **changes, evaluation=evaluation, metrics={**EXAM.metrics, "primary": scoring.primary})
 
 
 def unit(method="triplet", kind="final", trial=0, fold=None, repetition=0, **changes):
@@ -82,6 +96,7 @@ def unit(method="triplet", kind="final", trial=0, fold=None, repetition=0, **cha
         "space_versions": {},
         "edited": (),
         "components": {"loss": SHIPPED},
+        "libraries": {"torch": "2.9"},
         "seeds": {},
         "api": API,
         "revision": TRAINING_REVISION,
@@ -105,13 +120,19 @@ def done(**changes):
     return Done(**{**fields, **changes})
 
 
+def made(unit, outcome, telemetry=None):
+    """A record of a unit, with the versions of what its components came from."""
+    told = {role: f"{one.distribution} {VERSIONS.get(one.distribution, '0')}+{one.digest}" for role, one in unit.components.items()}
+    return Record(unit, exam_for(unit), outcome, {"components": told, **(telemetry or {})})
+
+
 def final(method, repetition, score, state="done", outcome=None, telemetry=None, **changes):
     """The record of a final model; ``outcome`` replaces fields of what it gave."""
     if state == "failed":
         gave = Failed(error="it raised", ended="raised")
     else:
         gave = done(**{"scores": {"map@r": score, "recall@1": score / 2, "eer": None}, **(outcome or {})})
-    return Record(unit(method, repetition=repetition, **changes), gave, telemetry or {})
+    return made(unit(method, repetition=repetition, **changes), gave, telemetry)
 
 
 def tuned(method, trial, fold, values, state="done", telemetry=None, **changes):
@@ -121,7 +142,7 @@ def tuned(method, trial, fold, values, state="done", telemetry=None, **changes):
         for number, value in enumerate(values, start=1)
     )
     gave = Failed(error="it diverged", ended="diverged") if state == "failed" else done(curve=curve)
-    return Record(unit(method, kind="tune", trial=trial, fold=fold, **changes), gave, telemetry or {})
+    return made(unit(method, kind="tune", trial=trial, fold=fold, **changes), gave, telemetry)
 
 
 def study(method, scores, outcome=None, **changes):
@@ -172,10 +193,10 @@ QUERIES = [5, 20, 3, 8, 11, 1, 9, 2]
 
 
 SCORES = {
-    "triplet": [0.500, 0.510, 0.520, 0.490],
-    "npair": [0.100, 0.119, 0.111, 0.104],
-    "supcon": [0.512, 0.501, 0.522, 0.495],
-    "arcface": [0.110, 0.112, 0.101, 0.099],
+    "triplet": [0.500, 0.510, 0.490],
+    "npair": [0.100, 0.119, 0.104],
+    "supcon": [0.512, 0.501, 0.495],
+    "arcface": [0.110, 0.112, 0.099],
 }
 
 

@@ -137,7 +137,7 @@ def test_the_captions_explain_the_flags_that_occur(found):
     """What the figures mean, each flag that occurs, and who is left out, stand in the captions."""
     captions = across.view(found).captions
     assert across.CAPTION == captions[0]
-    assert "short-budget: fewer trials or seeds than the track's budget." in captions
+    assert "short-budget: fewer trials or seeds than the track's budget: not ranked." in captions
     assert "Left out, no row on two: arcface." in captions
     assert 3 == len(captions)
 

@@ -37,7 +37,7 @@ def test_the_detectable_difference_is_a_sentence():
     """Seeds, pairs, difference and probability stand in it; a single pair is one; where nothing is detectable there is none."""
     table = table_of(several())
     sentence = captions.detectable_text(table)
-    assert "With 4 seeds and 6 pairs, between two methods whose differences spread over seeds as those of the median pair do" in sentence
+    assert "With 3 seeds and 6 pairs, between two methods whose differences spread over seeds as those of the median pair do" in sentence
     assert f"a true difference of {table.detectable.difference:.3f} in map@r is found with probability 80 %" in sentence
     assert sentence in captions.captions(table, classes=False)
     two = table_of(study("triplet", [0.50, 0.51, 0.53]) + study("npair", [0.10, 0.12, 0.11]))
@@ -47,11 +47,11 @@ def test_the_detectable_difference_is_a_sentence():
 
 def test_the_protocol_is_named_where_there_is_a_ranked_row():
     """Protocol, another distance than the cosine, and a list of pairs are named; what is usual is not, and baselines have none."""
-    rules = dataclasses.replace(SCORING, distance="euclidean", protocol="reality-check", pairs=Listed("official.txt", 64 * "0"))
+    rules = dataclasses.replace(SCORING, distance="euclidean", protocol="reality-check", pairs=Listed(64 * "0"))
     told = captions.captions(table_of(study("triplet", [0.3, 0.31, 0.32], scoring=rules)), classes=False)[-1]
     assert "protocol `reality-check`, the models of the folds" in told
     assert "Distance: euclidean." in told
-    assert "Verification pairs: `official.txt`." in told
+    assert "Verification pairs: `a list with SHA-256 0000000000000000…`." in told
     every = dataclasses.replace(SCORING, pairs=Every())
     assert "pairs: `all`." in captions.captions(table_of(study("triplet", [0.3], scoring=every)), classes=False)[-1]
     usual = captions.captions(table_of(study("triplet", [0.3, 0.31, 0.32])), classes=False)[-1]

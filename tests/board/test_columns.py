@@ -72,6 +72,7 @@ def test_the_columns_are_these(table):
         ("dimension", "all"),
         ("test_opened", "all"),
         ("flags", "all"),
+        ("also_made_with", "machines"),
         ("shipped", "machines"),
         ("reason", "machines"),
     ] == [(column.name, column.audience) for column in columns_of(table)]
@@ -180,11 +181,11 @@ def test_the_backbone_is_the_tracks_where_the_method_names_none(table):
 
 def test_components_of_others_are_named_for_people():
     """Where a row has a component of another distribution, people are shown which; where all come with siambench, no column is."""
-    from siambench.spec import Provenance
+    from siambench.spec import Source
 
     own = table_of(study("triplet", [0.4, 0.5]))
     assert "from" not in [column.name for column in columns_of(own)]
-    foreign = {"loss": Provenance("soft", "siambench-soft", "0.1.0"), "sampler": Provenance("siambench", "siambench", "0.1.0")}
+    foreign = {"loss": Source("soft", "siambench-soft", "1" * 64), "sampler": Source("siambench", "siambench", "2" * 64)}
     mixed = table_of([*study("triplet", [0.4, 0.5]), *study("soft", [0.3, 0.2], components=foreign)])
     column = next(column for column in columns_of(mixed) if column.name == "from")
     assert [("siambench-soft 0.1.0",) if line.row.name == "soft" else () for line in mixed.lines] == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 
 import pytest
@@ -45,7 +46,8 @@ def test_the_table_of_a_folder_is_that_of_its_records(folder):
     table, found = files.leaderboard(str(folder))
     assert ["./mine.py:Loss", "triplet", "raw"] == [line.row.name for line in table.lines]
     assert {"planned": 15, "done": 15, "cached": 0, "failed": 0, "lost": 0} == dict(table.units)
-    assert [folder / "records" / "broken.json"] == found.damaged
+    assert [folder / "records" / "broken.json"] == list(found.damaged)
+    assert "broken.json: invalid JSON" in found.damaged[folder / "records" / "broken.json"]
 
 
 def test_records_of_further_folders_join(folder, tmp_path):
@@ -62,29 +64,31 @@ def test_records_of_further_folders_join(folder, tmp_path):
 
 def test_a_folder_without_records_of_the_track_is_an_error(tmp_path, folder):
     """An output folder of ``run`` or the track's folder itself will do; where neither holds records the error says what was expected."""
-    assert folder == files.records_folder(tmp_path, TRACK) == files.records_folder(folder, TRACK)
-    with pytest.raises(DataMissingError, match=r"holds no records of track made: expected .*made/records"):
-        files.records_folder(tmp_path / "nowhere", TRACK)
+    assert [folder] == files.records_folders(tmp_path, TRACK) == files.records_folders(folder, TRACK)
+    with pytest.raises(DataMissingError, match=r"holds no records of track made: expected .*made-<exam>/records"):
+        files.records_folders(tmp_path / "nowhere", TRACK)
 
 
-def test_shipped_rows_are_those_of_exactly_the_shipped_rules():
-    """An edited track, or one of a shipped track's name with other rules, has no shipped rows."""
+def test_shipped_rows_are_those_of_exactly_the_shipped_exam():
+    """Shipped rows are there for the exam that their records sat, under the edited name too; for any other, and another track, none is."""
     glyphs = load_track("glyphs")
-    edited = glyphs.model_copy(update={"training": glyphs.training.model_copy(update={"epochs": 99})})
-    assert [] == files.shipped_rows(edited)
-    assert [] == files.shipped_rows(TRACK)
+    table, found = files.leaderboard("glyphs")
+    exam = found.chosen.exam
+    shown = [line.row.key for line in table.lines]
+    assert sorted(shown) == sorted(row.key for row in files.shipped_rows(glyphs, exam))
+    assert sorted(shown) == sorted(row.key for row in files.shipped_rows(glyphs.model_copy(update={"name": "glyphs+edited"}), exam))
+    assert [] == files.shipped_rows(glyphs, dataclasses.replace(exam, training={**exam.training, "epochs": 99}))
+    assert [] == files.shipped_rows(TRACK, exam)
     assert "made" not in track_names()
 
 
 def test_shipped_rows_stand_beside_another_reported_metric():
     """One more reported metric is the same exam: its shipped rows stand there, and say that they were made without it."""
     glyphs = load_track("glyphs")
+    exam = files.leaderboard("glyphs")[1].chosen.exam
     report = (*glyphs.metrics.report, "made_up")
-    rows = files.shipped_rows(glyphs.model_copy(update={"metrics": glyphs.metrics.model_copy(update={"report": report})}))
-    assert [row.key for row in files.shipped_rows(glyphs)] == [row.key for row in rows]
+    rows = files.shipped_rows(glyphs.model_copy(update={"metrics": glyphs.metrics.model_copy(update={"report": report})}), exam)
     assert {"it was not among the metrics reported when the row was made"} == {row.missing["made_up"] for row in rows if row.scores}
-    other = glyphs.model_copy(update={"metrics": glyphs.metrics.model_copy(update={"primary": "recall@1"})})
-    assert [] == files.shipped_rows(other)
 
 
 def test_a_direction_is_what_the_records_say():
@@ -131,7 +135,7 @@ def test_the_first_difference_is_named(folder):
     files.write(folder, table_in(folder))
     text = (folder / "table.csv").read_text()
     (folder / "table.csv").write_text(text.replace("triplet", "tripet", 1))
-    with pytest.raises(DifferenceError, match=r"table\.csv differs .*, first in line 2: run `siambench leaderboard made --write`"):
+    with pytest.raises(DifferenceError, match=r"table\.csv differs .*, first in line 2: run `siambench leaderboard /.*/made --write`"):
         files.check(folder, table_in(folder))
     (folder / "README.md").unlink()
     with pytest.raises(DifferenceError, match=r"README\.md differs .*, first in line 1:"):
@@ -166,23 +170,25 @@ def test_what_is_generated_does_not_depend_on_the_order_of_records():
 
 
 def test_adopted_are_records_that_anybody_can_make(folder, tmp_path):
-    """New records of this track and version are copied, local ones and others are not; the log of openings follows, each line once."""
+    """New records of the exam are copied, local ones and others are not; their lines of the log of openings follow, each once."""
     other = leave(tmp_path / "run" / "made", [*study("npair", [0.2, 0.21, 0.22]), *local(0.6)], rules=False)
     leave(other, [*study("supcon", [0.3], track_version="9.0"), *study("triplet", [0.5])], rules=False)
     (other / "records" / "broken.json").write_text("{")
-    append_opening(other / "test-openings.jsonl", {"unit": "gone", "method": "npair"})
+    adopted = {"unit": final("npair", 0, 0.2, trial=1).id, "method": "npair"}
+    for line in (adopted, {"unit": "of another exam", "method": "npair"}):
+        append_opening(other / "test-openings.jsonl", line)
     before = len(list((folder / "records").glob("*.json")))
-    assert 7 == files.adopt(folder, TRACK, [tmp_path / "run"])
-    assert 0 == files.adopt(folder, TRACK, [tmp_path / "run"])
+    assert (7, 0) == files.adopt(folder, files.found_in(str(folder), [tmp_path / "run"]))
+    assert (0, 0) == files.adopt(folder, files.found_in(str(folder), [tmp_path / "run"]))
     assert before + 7 == len(list((folder / "records").glob("*.json")))
-    assert [{"unit": "gone", "method": "npair"}] == read_openings(folder / "test-openings.jsonl")
+    assert [adopted] == read_openings(folder / "test-openings.jsonl")
     assert ["./mine.py:Loss", "triplet", "npair", "raw"] == [line.row.name for line in table_in(folder).lines]
 
 
 def test_rows_are_found_by_their_names(folder, tmp_path):
     """Rows of one name stand in order of their keys, each with its own records, a record of two folders once."""
     more = leave(tmp_path / "run" / "made", [*study("triplet", [0.4], row="another"), *study("triplet", [0.5])], rules=False)
-    found = files.rows_by_name(TRACK, [folder, more])
+    found = files.rows_by_name(files.found_in(str(folder), [more]).chosen.records)
     assert {"triplet", "./mine.py:Loss", "raw"} == set(found)
     assert [("another", 5), ("row-triplet", 7)] == [(records[0].unit.row, len(records)) for records in found["triplet"]]
 
@@ -191,9 +197,9 @@ def test_of_several_rows_of_a_name_the_longest_tuning_is_told(folder, tmp_path):
     """The one with most trials is told, with how many bear the name; a baseline and an unknown row are errors."""
     newer = [tuned("triplet", trial, fold, [0.4], row="newer") for trial in range(3) for fold in range(2)]
     leave(tmp_path / "run" / "made", newer, rules=False)
-    found, rows = files.tuning(str(folder), "triplet")
+    found, rows, _ = files.tuning(str(folder), "triplet")
     assert ("row-triplet", 2, 1) == (found.row, len(found.trials), rows)
-    found, rows = files.tuning(str(folder), "triplet", [tmp_path / "run"])
+    found, rows, _ = files.tuning(str(folder), "triplet", [tmp_path / "run"])
     assert ("newer", 3, 2) == (found.row, len(found.trials), rows)
     with pytest.raises(UsageError, match="raw is a baseline of made: nothing is tuned for it"):
         files.tuning(str(folder), "raw")

@@ -46,14 +46,6 @@ def test_one_seed_has_no_interval():
     assert ("short-budget",) == row.flags
 
 
-def test_other_versions_give_no_row():
-    """Records of another version of the track, or of another track, give no row."""
-    records = (
-        study("triplet", [0.3, 0.31, 0.32]) + study("npair", [0.5, 0.5, 0.5], track_version="2.0") + study("supcon", [0.5], track="else")
-    )
-    assert ["triplet"] == [row.name for row in rows_of(TRACK, records)]
-
-
 def test_flags_mark_what_a_reader_must_know():
     """Edited spaces, short budgets, failures, bounds, local files and old revisions are flags."""
     (row,) = rows_of(TRACK, study("triplet", [0.3, 0.31, 0.32], edited=("optimiser.lr",)))

@@ -7,12 +7,11 @@ import itertools
 import statistics
 
 import pytest
-from made import CLOSED, NO_UNITS, SCORES, SCORING, TRACK, final, several, study, table_of
+from made import NO_UNITS, SCORES, TRACK, final, several, study, table_of
 
 from siambench.board.rows import rows_of
 from siambench.board.table import build, pairs_text
 from siambench.board.view import to_json
-from siambench.errors import UsageError
 from siambench.spec import Drawn, Every, Listed
 from siambench.stats import minimum_detectable_difference
 
@@ -65,57 +64,11 @@ def test_a_metric_where_lower_is_better_orders_upwards():
     assert [(1, 1), (2, 2)] == [line.rank for line in table.lines]
 
 
-def test_older_versions_and_other_tracks_never_share_a_table():
-    """Of records of three versions each version's table shows its own row alone, whatever lies beside it."""
-    records = [
-        *study("triplet", [0.3, 0.31, 0.32]),
-        *study("triplet", [0.6, 0.61, 0.62], track_version="1.1"),
-        *study("triplet", [0.9, 0.91, 0.92], track_version="2.0"),
-    ]
-    for version, mean in (("1.0", 0.31), ("1.1", 0.61), ("2.0", 0.91)):
-        (line,) = table_of(records, TRACK.model_copy(update={"version": version})).lines
-        assert mean == pytest.approx(line.row.scores["map@r"].mean)
-
-
-def test_closed_set_and_class_disjoint_rows_cannot_share_a_table():
-    """A closed-set row, or a closed-set baseline, beside class-disjoint rows is an error that names both."""
-    disjoint = study("npair", [0.1, 0.12, 0.11])
-    with pytest.raises(UsageError, match=r"triplet was tested on classes it was trained on .* npair was not"):
-        table_of([*study("triplet", [0.3, 0.31, 0.32], data=CLOSED), *disjoint])
-    with pytest.raises(UsageError, match=r"raw was tested on classes it was trained on .* npair was not"):
-        table_of([final("raw", 0, 0.1, data=CLOSED), *disjoint])
-
-
-def test_rows_of_two_protocols_cannot_share_a_table():
-    """Rows whose final models were made in two ways are an error; baselines, made in one way alone, stand beside either."""
-    check = dataclasses.replace(SCORING, protocol="reality-check")
-    baselines = [final("untrained", i, 0.04 + i / 100) for i in range(3)]
-    with pytest.raises(UsageError, match="npair has protocol 'retrain' and triplet 'reality-check'"):
-        table_of(study("npair", [0.1, 0.12, 0.11]) + study("triplet", [0.3, 0.31, 0.32], scoring=check) + baselines)
-    table = table_of(study("triplet", [0.3, 0.31, 0.32], scoring=check) + baselines)
-    assert check == table.scoring
-    assert "retrain" == table_of(study("npair", [0.1, 0.12, 0.11]) + baselines).scoring.protocol
-    assert table_of([]).scoring is None
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"distance": "euclidean"}, "npair has distance 'cosine' and triplet 'euclidean'"),
-        ({"pairs": Every()}, "npair has pairs '' and triplet 'all'"),
-        ({"pairs": Listed("lfw.txt", 64 * "0")}, "npair has pairs '' and triplet 'lfw.txt'"),
-    ],
-)
-def test_rows_that_are_compared_otherwise_cannot_share_a_table(change, words):
-    """Another distance, or other verification pairs, are another exam."""
-    other = dataclasses.replace(SCORING, **change)
-    with pytest.raises(UsageError, match=words):
-        table_of(study("npair", [0.1, 0.12, 0.11]) + study("triplet", [0.3, 0.31, 0.32], scoring=other))
-
-
 def test_verification_pairs_are_named_for_people():
-    """A list goes by the name of its file, every pair by the word of the command line, drawn ones by nothing."""
-    assert ["lfw.txt", "all", ""] == [pairs_text(pairs) for pairs in (Listed("lfw.txt", 64 * "0"), Every(), Drawn())]
+    """A list goes by the name that the track gives its file, else by its content; every pair by a word, drawn ones by nothing."""
+    track = TRACK.model_copy(update={"evaluation": TRACK.evaluation.model_copy(update={"pairs": "lists/lfw.txt"})})
+    assert ["lfw.txt", "all", ""] == [pairs_text(track, pairs) for pairs in (Listed(64 * "0"), Every(), Drawn())]
+    assert "a list with SHA-256 0000000000000000…" == pairs_text(TRACK, Listed(64 * "0"))
 
 
 def test_two_rows_of_one_name_are_told_apart():
@@ -132,12 +85,12 @@ def test_two_rows_of_one_name_are_told_apart():
 def test_the_detectable_difference_is_that_of_a_typical_pair():
     """It is `minimum_detectable_difference` at the median over pairs of the spread of paired differences."""
     spreads = [statistics.stdev(a - b for a, b in zip(x, y, strict=True)) for x, y in itertools.combinations(SCORES.values(), 2)]
-    expected = minimum_detectable_difference(statistics.median(spreads), 4, 6)
+    expected = minimum_detectable_difference(statistics.median(spreads), 3, 6)
     table = table_of(several())
     assert expected == pytest.approx(table.detectable.difference, rel=1e-9)
-    assert (4, 6, 0.8) == (table.detectable.seeds, table.detectable.pairs, table.detectable.power)
+    assert (3, 6, 0.8) == (table.detectable.seeds, table.detectable.pairs, table.detectable.power)
     document = to_json(table)["minimum_detectable_difference"]
-    assert {"difference": table.detectable.difference, "seeds": 4, "pairs": 6, "power": 0.8} == document
+    assert {"difference": table.detectable.difference, "seeds": 3, "pairs": 6, "power": 0.8} == document
 
 
 @pytest.mark.parametrize(
@@ -154,12 +107,6 @@ def test_without_pairs_seeds_or_spread_nothing_is_said_to_be_detectable(records)
     table = table_of(records)
     assert table.detectable is None
     assert to_json(table)["minimum_detectable_difference"] is None
-
-
-def test_seeds_that_a_row_lacks_do_not_count():
-    """The number of seeds is that which the typical pair has in common."""
-    records = study("triplet", [0.50, 0.51, 0.53, 0.49]) + study("npair", [0.10, 0.12, 0.11])
-    assert 3 == table_of(records).detectable.seeds
 
 
 def test_better_than_is_what_the_tests_show():

@@ -7,13 +7,13 @@ import json
 
 import pytest
 from rich.console import Console
+from shared import exam_of, record_of
 
 from siambench.commands.progress import Pace, Progress
 from siambench.execution.coordinator import Event
 from siambench.interfaces import Done, Epoch, Failed
-from siambench.records.record import Record
 from siambench.records.running import RunningNote
-from siambench.spec import Method, Provenance
+from siambench.spec import Method
 from siambench.studies.plan import baseline_units
 from siambench.studies.request import Prepared
 from siambench.testing import synthetic_study, synthetic_track
@@ -31,8 +31,7 @@ def seconds(monkeypatch):
 def prepared():
     """One method with 2 trials on 2 folds and 2 seeds, and 3 baseline units."""
     study = synthetic_study(Method("contrastive"))
-    harness = Provenance("siambench", "siambench", "0")
-    return Prepared(synthetic_track(), (study,), tuple(baseline_units(study, harness)), (), {}, "max")
+    return Prepared(synthetic_track(), exam_of(study.template), (study,), tuple(baseline_units(study)), (), {}, "max")
 
 
 def note(folder, unit, plan=None):
@@ -54,7 +53,7 @@ def done(unit, took, value=0.25, state="done"):
         ranges={"map@r": (0.0, 1.0)},
         over_pairs=(),
     )
-    return Event(unit, state, None, Record(unit, outcome, {"total_seconds": took}))
+    return Event(unit, state, None, record_of(unit, outcome, {"total_seconds": took}))
 
 
 def test_the_tree_shows_running_units_with_their_epochs(prepared, tmp_path, seconds):
@@ -129,7 +128,7 @@ def test_elsewhere_each_finished_unit_is_a_line(prepared, tmp_path, seconds):
     """Where there is no terminal each unit that ended has a line: how many, which, how, its score and its time; a cached one has none."""
     plan = prepared.studies[0]
     unit, final = plan.tune_unit(0, 0, plan.defaults), plan.final_unit(0, 1, plan.defaults, 1)
-    failed = Record(unit, Failed(error="it diverged", ended="diverged"), {"total_seconds": 1.0})
+    failed = record_of(unit, Failed(error="it diverged", ended="diverged"), {"total_seconds": 1.0})
     assert [
         "· 1/9 contrastive trial 0 fold 0 done map@r 0.250 2.0 s",
         "· 3/9 contrastive repetition 1 done map@r 0.500 3.0 s",

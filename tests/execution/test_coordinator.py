@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from shared import TINY_TRACK, plugin_folder, records_of, wait_for_records
+from shared import TINY_TRACK, exam_folder, plugin_folder, records_of, wait_for_records
 
 METHOD = ["--loss", "triplet", "--miner", "hard"]
 
@@ -31,13 +31,13 @@ def test_two_workers_give_the_records_of_one(siambench, undisturbed, tmp_path):
     """`--jobs 2` leaves the same records as `--jobs 1`: same units, bit-identical results."""
     done = siambench(*words(undisturbed.track, tmp_path, "--jobs", "2"))
     assert done.returncode == 0, done.stderr
-    assert undisturbed.outcomes == records_of(tmp_path / "tiny" / "records")
+    assert undisturbed.outcomes == records_of(exam_folder(tmp_path) / "records")
 
 
 @pytest.mark.parametrize("after", [*(pytest.param(n, marks=pytest.mark.slow) for n in (1, 4, 12, 15)), 8])
 def test_a_killed_coordinator_resumes_to_the_same_results(siambench, undisturbed, tmp_path, after):
     """`kill -9` of the coordinator after some records, then the same command: every result is that of an undisturbed run."""
-    records = tmp_path / "tiny" / "records"
+    records = exam_folder(tmp_path) / "records"
     first = subprocess.Popen(command(undisturbed.track, tmp_path, "--jobs", "2"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for_records(records, after, first)
     first.send_signal(signal.SIGKILL)
@@ -62,13 +62,13 @@ def test_a_run_leaves_what_it_asks_of_each_row(undisturbed):
 def test_a_killed_worker_is_tried_again(undisturbed, tmp_path):
     """`kill -9` of a worker in the middle of a unit loses nothing: the unit is tried once more, and all results are the same."""
     run = subprocess.Popen(command(undisturbed.track, tmp_path, "--jobs", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for_records(tmp_path / "tiny" / "records", 2, run)
+    wait_for_records(exam_folder(tmp_path) / "records", 2, run)
     victim = workers_of(run.pid)[0]
     os.kill(victim, signal.SIGKILL)
     out, err = run.communicate(timeout=300)
     assert run.returncode == 0, err
     assert 0 == json.loads(out)["units"]["lost"]
-    assert undisturbed.outcomes == records_of(tmp_path / "tiny" / "records")
+    assert undisturbed.outcomes == records_of(exam_folder(tmp_path) / "records")
 
 
 def workers_of(coordinator: int) -> list[int]:
@@ -107,7 +107,7 @@ def test_workers_whose_unit_hangs_end_with_a_killed_coordinator(undisturbed, tmp
     arguments = ["run", "--track", undisturbed.track, "--loss", f"{tmp_path / 'hangs.py'}:Hangs", "--out", tmp_path / "out", "--jobs", "2"]
     run = subprocess.Popen([sys.executable, "-m", "siambench", *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     # The baselines end; then both workers hang.
-    wait_for_records(tmp_path / "out" / "tiny" / "records", 4, run)
+    wait_for_records(exam_folder(tmp_path / "out") / "records", 4, run)
     time.sleep(1)
     processes = [*children(run.pid), *workers_of(run.pid)]
     assert len(processes) >= 3
@@ -123,7 +123,7 @@ def test_workers_whose_unit_hangs_end_with_a_killed_coordinator(undisturbed, tmp
 def test_workers_end_with_a_killed_coordinator(undisturbed, tmp_path):
     """Nothing keeps running when the coordinator is killed: workers end after their unit."""
     run = subprocess.Popen(command(undisturbed.track, tmp_path, "--jobs", "2"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for_records(tmp_path / "tiny" / "records", 2, run)
+    wait_for_records(exam_folder(tmp_path) / "records", 2, run)
     processes = [*children(run.pid), *workers_of(run.pid)]
     assert len(processes) >= 3
     run.send_signal(signal.SIGKILL)
@@ -145,17 +145,17 @@ def alive(pid: int) -> bool:
 def test_the_first_ctrl_c_drains(siambench, undisturbed, tmp_path):
     """SIGINT lets the running units end, keeps their records, and exits 2 with one sentence; the same command goes on."""
     run = subprocess.Popen(command(undisturbed.track, tmp_path, "--jobs", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for_records(tmp_path / "tiny" / "records", 2, run)
+    wait_for_records(exam_folder(tmp_path) / "records", 2, run)
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=120)
     assert 2 == run.returncode
     assert "Traceback" not in err
     assert "interrupted" in err.splitlines()[-1]
-    kept = records_of(tmp_path / "tiny" / "records")
+    kept = records_of(exam_folder(tmp_path) / "records")
     assert 2 <= len(kept) < 19
     again = siambench(*words(undisturbed.track, tmp_path, "--jobs", "2"))
     assert len(kept) == json.loads(again.stdout)["units"]["cached"]
-    assert undisturbed.outcomes == records_of(tmp_path / "tiny" / "records")
+    assert undisturbed.outcomes == records_of(exam_folder(tmp_path) / "records")
 
 
 @pytest.mark.slow
@@ -171,9 +171,9 @@ def test_the_second_ctrl_c_stops(tmp_path):
     )
     words = [sys.executable, "-m", "siambench", "run", "--track", "track.toml", "--loss", "./slow.py:Slow", "--jobs", "2", "--out", "out"]
     run = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    wait_for_records(tmp_path / "out" / "tiny" / "records", 4, run)  # the baselines
+    wait_for_records(exam_folder(tmp_path / "out") / "records", 4, run)  # the baselines
     deadline = time.monotonic() + 60
-    while len(list((tmp_path / "out" / "tiny" / "running").glob("*.json"))) < 2:
+    while len(list((exam_folder(tmp_path / "out") / "running").glob("*.json"))) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     processes = psutil.Process(run.pid).children(recursive=True)
@@ -186,12 +186,12 @@ def test_the_second_ctrl_c_stops(tmp_path):
     assert "interrupted" in err.splitlines()[-1]
     _, alive = psutil.wait_procs(processes, timeout=20)
     assert [] == alive
-    assert [] == list((tmp_path / "out" / "tiny" / "running").iterdir())
+    assert [] == list((exam_folder(tmp_path / "out") / "running").iterdir())
 
 
 def test_garbage_among_the_records_is_passed_over(siambench, undisturbed, tmp_path):
     """A truncated record is run again, foreign files are left alone, and the results are the same."""
-    records = tmp_path / "tiny" / "records"
+    records = exam_folder(tmp_path) / "records"
     records.mkdir(parents=True)
     for path in (undisturbed.folder / "records").glob("*.json"):
         (records / path.name).write_bytes(path.read_bytes())
@@ -255,7 +255,7 @@ def test_final_models_stop_at_the_selected_epoch(undisturbed):
 @pytest.mark.slow
 def test_more_trials_go_on_from_the_recorded_ones(siambench, undisturbed, tmp_path):
     """Raising the budget keeps the trials that were run: the larger study begins with the smaller one."""
-    records = tmp_path / "tiny" / "records"
+    records = exam_folder(tmp_path) / "records"
     records.mkdir(parents=True)
     for path in (undisturbed.folder / "records").glob("*.json"):
         (records / path.name).write_bytes(path.read_bytes())
@@ -337,8 +337,8 @@ def test_an_observer_that_raises_is_named_once_and_changes_nothing(siambench, un
     assert 1 == len(dropped)
     assert dropped[0].startswith("the observer breaks was dropped: OSError: no room (first in ")
     assert "the observer counts took " in done.stderr
-    assert undisturbed.outcomes == records_of(tmp_path / "out" / "tiny" / "records")
-    for path in (tmp_path / "out" / "tiny" / "records").glob("*.json"):
+    assert undisturbed.outcomes == records_of(exam_folder(tmp_path / "out") / "records")
+    for path in (exam_folder(tmp_path / "out") / "records").glob("*.json"):
         record = json.loads(path.read_text())
         told, epochs = record["telemetry"]["observers"], len(record["outcome"]["curve"])
         assert ("OSError: no room" if epochs else None) == told["breaks"]["error"]

@@ -9,11 +9,11 @@ import shutil
 
 import pytest
 from made import done, final
-from shared import TINY_TRACK, curve
+from shared import TINY_TRACK, curve, exam_folder, record_of
 
 from siambench.execution.reproduction import ANOTHER_PROCESSOR, TOLERANCE, compared, spread
 from siambench.interfaces import Failed
-from siambench.records.record import Record, read, write
+from siambench.records.record import read, write
 from siambench.spec import Method
 
 LOSS = """
@@ -43,7 +43,7 @@ def copy(made, tmp_path):
 
 def row_of(root, kind=None, loss="triplet"):
     """The records of a row."""
-    found = [read(path) for path in sorted((root / "out" / "tiny" / "records").glob("*.json"))]
+    found = [read(path) for path in sorted((exam_folder(root / "out") / "records").glob("*.json"))]
     return [record for record in found if record.unit.method.loss == loss and kind in (None, record.unit.kind)]
 
 
@@ -57,7 +57,7 @@ def tamper(root, repetition, telemetry=None, **outcome):
     record = finals(root)[repetition]
     versions = {**record.telemetry["versions"], **(telemetry or {})}
     changed = dataclasses.replace(record.outcome, **outcome)
-    write(root / "out" / "tiny" / "records", Record(record.unit, changed, {**record.telemetry, "versions": versions}))
+    write(exam_folder(root / "out") / "records", record_of(record.unit, changed, {**record.telemetry, "versions": versions}))
 
 
 def further(root, repetition, by):
@@ -144,7 +144,7 @@ def test_unknown_rows_and_seeds_are_usage_errors(siambench, made):
 def test_a_row_without_final_units_cannot_be_reproduced(siambench, copy):
     """A row that is still being tuned is an error that says so."""
     for record in finals(copy).values():
-        (copy / "out" / "tiny" / "records" / f"{record.id}.json").unlink()
+        (exam_folder(copy / "out") / "records" / f"{record.id}.json").unlink()
     done = reproduce(siambench, copy)
     assert (4, True) == (done.returncode, "has no final units yet" in done.stderr)
 
@@ -153,7 +153,7 @@ def test_a_unit_that_is_lost_is_no_difference(siambench, copy):
     """A unit that cannot be run here, for want of its miner, ends with exit code 1 and the reason."""
     for record in row_of(copy):
         unit = dataclasses.replace(record.unit, method=Method("triplet", "gone"), row="f" * 32)
-        write(copy / "out" / "tiny" / "records", dataclasses.replace(record, unit=unit))
+        write(exam_folder(copy / "out") / "records", dataclasses.replace(record, unit=unit))
     done = reproduce(siambench, copy, row="triplet+gone")
     assert 1 == done.returncode
     assert "was lost: unknown miner 'gone'" in done.stderr.splitlines()[-1]
@@ -239,22 +239,22 @@ def test_what_an_older_siambench_did_not_write_is_no_difference():
     """Of an upgraded record ranges, directions and counts of queries are unknown: they are not compared, all else is."""
     now = told(0.5, ranges={"map@r": (0.0, 1.0)}, class_queries=(3, 3), over_pairs=("eer",), curve=curve(0.1))
     old = dataclasses.replace(now.outcome, ranges={}, directions={}, over_pairs=(), class_queries=None)
-    before = Record(now.unit, old, now.telemetry, verified=False)
+    before = record_of(now.unit, old, now.telemetry, verified=False)
     assert "identical" == compared(before, now, "map@r", allowed={}).state
     assert ("class_queries", "directions", "over_pairs", "ranges") == compared(
         dataclasses.replace(before, verified=True), now, "map@r", allowed={}
     ).elsewhere
-    other = Record(now.unit, dataclasses.replace(old, curve=curve(0.2)), now.telemetry, verified=False)
+    other = record_of(now.unit, dataclasses.replace(old, curve=curve(0.2)), now.telemetry, verified=False)
     assert ("curve",) == compared(other, now, "map@r", allowed={}).elsewhere
-    counted = Record(now.unit, dataclasses.replace(old, class_queries=(3, 4)), now.telemetry, verified=False)
+    counted = record_of(now.unit, dataclasses.replace(old, class_queries=(3, 4)), now.telemetry, verified=False)
     assert ("class_queries",) == compared(counted, now, "map@r", allowed={}).elsewhere
 
 
 def test_what_was_not_recorded_of_a_machine_is_said():
     """A record that does not say on which processor it was made is told so; what this one does not know is not compared."""
-    before = Record(told(0.5).unit, told(0.5).outcome, {"versions": {"faiss": "1"}})
+    before = record_of(told(0.5).unit, told(0.5).outcome, {"versions": {"faiss": "1"}})
     assert {"cpu": ("not recorded", "one")} == compared(before, told(0.5), "map@r", allowed={}).surroundings
-    assert {} == compared(told(0.5), Record(before.unit, done(), {}), "map@r", allowed={}).surroundings
+    assert {} == compared(told(0.5), record_of(before.unit, done(), {}), "map@r", allowed={}).surroundings
 
 
 @pytest.mark.slow

@@ -9,10 +9,12 @@ import pickle
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from shared import exam_of
 from torch import nn
 
 from siambench.components.catalogue import Catalogue
@@ -28,7 +30,7 @@ from siambench.plugin import DatasetEntry, LossEntry, MetricEntry, ObserverEntry
 from siambench.records.openings import read_openings
 from siambench.records.record import read
 from siambench.records.running import running
-from siambench.spec import FEEDS, FORMS, Context, Listed, Method, Provenance
+from siambench.spec import FEEDS, FORMS, Context, Listed, Method, Provenance, Source
 from siambench.studies.plan import baseline_units
 from siambench.testing import synthetic_catalogue, synthetic_dataset, synthetic_study, synthetic_track
 from siambench.tracks.parts import Items
@@ -109,8 +111,8 @@ def final(study, repetition=0, epoch=2):
 
 
 def run(unit, context=HERE):
-    """Execute a unit as an engine does: it is pickled on its way."""
-    return execute(*pickle.loads(pickle.dumps((unit, context))))
+    """Execute a unit as an engine does: it is pickled on its way, for an exam that suits it."""
+    return execute(*pickle.loads(pickle.dumps((unit, dataclasses.replace(context, exam=exam_of(unit))))))
 
 
 # ---- results
@@ -143,10 +145,19 @@ def test_a_unit_gives_the_same_result_in_another_process(catalogue):
         "import json, sys\n"
         "from siambench.spec import Context, Unit\n"
         "from siambench.execution.worker import execute\n"
-        "json.dump(execute(Unit.from_json(sys.stdin.read()), Context()).to_json()['outcome'], sys.stdout)\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from shared import exam_of\n"
+        "unit = Unit.from_json(sys.stdin.read())\n"
+        "json.dump(execute(unit, Context(exam=exam_of(unit))).to_json()['outcome'], sys.stdout)\n"
     )
 
-    there = subprocess.run([sys.executable, "-c", code], input=json.dumps(unit.to_json()), capture_output=True, text=True, check=True)
+    there = subprocess.run(
+        [sys.executable, "-c", code, str(Path(__file__).parents[1])],
+        input=json.dumps(unit.to_json()),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
     assert canonical(to_json(run(unit).outcome)) == canonical(json.loads(there.stdout))
 
@@ -216,7 +227,7 @@ def test_each_opening_of_the_test_set_is_logged(catalogue, tmp_path):
         run(unit, context)
     broken = final(study_of(catalogue, metrics={"report": ["map@r", "nan"]}))
     run(broken, context)
-    raw = baseline_units(study, MADE_UP)[0]
+    raw = baseline_units(study)[0]
     run(raw, context)
 
     lines = read_openings(log)
@@ -230,7 +241,7 @@ def test_baselines_are_scored(catalogue):
     """The raw input and the untrained backbone are scored without training; the untrained one follows its seed."""
     study = study_of(catalogue)
 
-    found = [run(unit).outcome for unit in baseline_units(study, MADE_UP)]
+    found = [run(unit).outcome for unit in baseline_units(study)]
 
     assert [len(outcome.curve) for outcome in found] == [0, 0, 0]
     assert all(outcome.scores["map@r"] is not None for outcome in found)
@@ -246,7 +257,7 @@ def test_items_of_every_form_are_run_by_every_feed(monkeypatch, form, feed):
     use(monkeypatch, catalogue)
     model = {"backbone": "bag", "options": {}} if form == "tokens" else {}
     study = study_of(catalogue, feed=feed, model=model, training={"batch_size": 12})
-    for unit in (tune(study), final(study), *baseline_units(study, MADE_UP)):
+    for unit in (tune(study), final(study), *baseline_units(study)):
         assert run(unit).outcome.error is None
 
 
@@ -392,21 +403,21 @@ def test_a_component_that_is_not_installed_is_no_result(catalogue):
 def test_another_version_of_a_component_is_no_result(catalogue):
     """A worker whose loss is of another version than the unit was planned for loses it: its record would say something else."""
     unit = tune(study_of(catalogue))
-    planned = {**unit.components, "loss": Provenance("siambench", "siambench", "0.0.0")}
+    planned = {**unit.components, "loss": Source("siambench", "siambench", "0" * 64)}
 
-    with pytest.raises(LostError, match=r"the loss contrastive is siambench .* here, the unit was planned for siambench 0\.0\.0"):
+    with pytest.raises(LostError, match=r"the loss contrastive is siambench .* here, the unit was planned for siambench\+0000000000000000"):
         run(dataclasses.replace(unit, components=planned))
 
 
 def test_another_version_may_be_asked_for(catalogue):
     """Where components need not be the very ones, as when a row is reproduced, the unit runs and the record says which ran."""
     unit = tune(study_of(catalogue))
-    planned = Provenance("siambench", "siambench", "0.0.0")
+    planned = Source("siambench", "siambench", "0" * 64)
     record = run(dataclasses.replace(unit, components={**unit.components, "loss": planned}), Context(exact=False))
 
     assert record.outcome.state == "done"
     assert planned == record.unit.components["loss"]
-    assert str(unit.components["loss"]) == record.telemetry["components"]["loss"]
+    assert catalogue.get("losses", "contrastive").told == record.telemetry["components"]["loss"]
 
 
 def test_another_list_of_pairs_is_no_result(catalogue, tmp_path):
@@ -414,10 +425,10 @@ def test_another_list_of_pairs_is_no_result(catalogue, tmp_path):
     listed = tmp_path / "pairs.txt"
     listed.write_text("0 1 1\n")
     study = study_of(catalogue)
-    scoring = dataclasses.replace(study.template.scoring, pairs=Listed("pairs.txt", "0" * 64))
-    context = Context(local={"pairs:pairs.txt": str(listed)})
+    scoring = dataclasses.replace(study.template.scoring, pairs=Listed("0" * 64))
+    context = Context(local={"pairs": str(listed)})
 
-    with pytest.raises(LostError, match=r"pairs\.txt is not the list of pairs that the unit was planned with"):
+    with pytest.raises(LostError, match=r"pairs\.txt for pairs has SHA-256 [0-9a-f]{16}…, the unit was planned with 0000000000000000…"):
         run(dataclasses.replace(final(study), scoring=scoring), context)
     listed.unlink()
     with pytest.raises(LostError, match="FileNotFoundError"):
@@ -458,11 +469,11 @@ def test_where_the_folder_is_not_shared_a_record_is_handed_back_alone(catalogue,
 def test_a_worker_says_why_units_do_not_fit(catalogue):
     """Asked beforehand, a worker with the very components has nothing to say; else it names the first that is missing or another."""
     unit = tune(study_of(catalogue))
-    other = dataclasses.replace(unit, components={**unit.components, "loss": Provenance("siambench", "siambench", "0.0.1")})
+    other = dataclasses.replace(unit, components={**unit.components, "loss": Source("siambench", "siambench", "1" * 64)})
     missing = dataclasses.replace(unit, method=Method("tripple"))
 
     assert units.unfit([unit], HERE) is None
-    assert "the unit was planned for siambench 0.0.1" in units.unfit([unit, other], HERE)
+    assert "the unit was planned for siambench+1111111111111111" in units.unfit([unit, other], HERE)
     assert "unknown loss 'tripple', did you mean 'triplet'?" in units.unfit([missing], HERE)
     assert units.unfit([unit], Context(observers=("jsonl:events.txt",))) is None
     assert "unknown observer 'json', did you mean 'jsonl'?" in units.unfit([unit], Context(observers=("json:events.txt",)))
@@ -480,10 +491,11 @@ def test_telemetry_says_what_a_result_must_not(catalogue):
     """Times, memory, host, versions and the components that ran stand in the telemetry, and no path or host in unit or outcome."""
     record = run(tune(study_of(catalogue)))
 
+    components = {catalogue.get(f"{kind}s", name).told: name for kind, name in (("losse", "contrastive"), ("backbone", "mlp"))}
     assert {"data", "train", "embed", "evaluate"} == set(record.telemetry["seconds"]) == set(record.phases)
     assert all(seconds >= 0 for seconds in record.phases.values())
     assert record.telemetry["versions"]["torch"] == importlib.metadata.version("torch")
-    assert {role: str(where) for role, where in record.unit.components.items()} == record.telemetry["components"]
+    assert {"loss": "contrastive", "backbone": "mlp"} == {role: components[text] for role, text in record.telemetry["components"].items()}
     document = record.to_json()
     assert record.telemetry["host"] not in json.dumps([document["unit"], document["outcome"]])
 
@@ -567,7 +579,7 @@ def test_a_baseline_has_no_epochs_and_the_reality_check_those_of_all_models(cata
     context, heard = observe(watch=look)
     study = study_of(catalogue, evaluation={"protocol": "reality-check"})
     context = dataclasses.replace(context, running=str(tmp_path))
-    run(baseline_units(study, MADE_UP)[1], context)
+    run(baseline_units(study)[1], context)
     assert [UnitStarted, UnitEnded] == [type(event) for event in heard]
     assert 0 == heard[0].epochs
     heard.clear()
@@ -822,7 +834,7 @@ def test_turned_classes_are_trained_on_where_the_track_says_so(catalogue, monkey
 def test_pretrained_features_are_scored_without_a_head(catalogue):
     """The baseline `pretrained` scores the trunk's features as they are: no weight is drawn for it."""
     study = study_of(catalogue)
-    plain = baseline_units(study, MADE_UP)[1]
+    plain = baseline_units(study)[1]
     unit = dataclasses.replace(plain, method=Method("pretrained"), row="baseline-pretrained", repetition=0)
     found = run(unit).outcome
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from shared import records_of, wait_for_records
+from shared import exam_folder, records_of, wait_for_records
 
 UNITS = 19
 """Of the tiny track with its baselines: 6 trials on 2 folds, 3 repetitions, 1 and 3 baselines."""
@@ -53,14 +53,14 @@ def test_a_full_disk_loses_units_and_no_record(siambench, undisturbed, small_dis
     assert 1 == done.returncode
     assert "units were lost" in done.stderr.splitlines()[-1]
     assert "No space left" in done.stderr
-    kept = records_of(small_disk / "out" / "tiny" / "records")
+    kept = records_of(exam_folder(small_disk / "out") / "records")
     assert 0 < len(kept) < UNITS
-    assert [] == list((small_disk / "out" / "tiny" / "records").glob(".*"))
+    assert [] == list((exam_folder(small_disk / "out") / "records").glob(".*"))
     subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
     again = siambench(*words(undisturbed.track, small_disk / "out"))
     assert 0 == again.returncode, again.stderr
     assert len(kept) == units(again)["cached"]
-    assert undisturbed.outcomes == records_of(small_disk / "out" / "tiny" / "records")
+    assert undisturbed.outcomes == records_of(exam_folder(small_disk / "out") / "records")
 
 
 def test_a_read_only_folder_is_refused_in_one_sentence(siambench, undisturbed, small_disk):
@@ -77,7 +77,7 @@ def test_a_read_only_folder_is_refused_in_one_sentence(siambench, undisturbed, s
 def test_sigterm_drains(siambench, undisturbed, tmp_path):
     """SIGTERM, as a cluster sends it, lets the running units end: exit 2, their records kept; the same command goes on."""
     run = subprocess.Popen(command(undisturbed.track, tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for_records(tmp_path / "tiny" / "records", 2, run)
+    wait_for_records(exam_folder(tmp_path) / "records", 2, run)
     run.send_signal(signal.SIGTERM)
     _, err = run.communicate(timeout=120)
     assert 2 == run.returncode
@@ -85,11 +85,11 @@ def test_sigterm_drains(siambench, undisturbed, tmp_path):
     again = siambench(*words(undisturbed.track, tmp_path))
     assert 0 == again.returncode, again.stderr
     assert UNITS == units(again)["cached"] + units(again)["done"]
-    assert undisturbed.outcomes == records_of(tmp_path / "tiny" / "records")
+    assert undisturbed.outcomes == records_of(exam_folder(tmp_path) / "records")
 
 
 def logged(folder):
-    lines = (folder / "tiny" / "test-openings.jsonl").read_text().splitlines()
+    lines = (exam_folder(folder) / "test-openings.jsonl").read_text().splitlines()
     return {json.loads(line)["unit"] for line in lines if line.strip()}
 
 
@@ -111,14 +111,14 @@ def test_twenty_kills_at_random_moments_change_nothing(siambench, undisturbed, t
             run.wait()
             killed += 1
             continue
-        assert expected == records_of(out / "tiny" / "records")
+        assert expected == records_of(exam_folder(out) / "records")
         assert finals == logged(out)
         ended += 1
         out = tmp_path / str(ended)
     last = siambench(*words(undisturbed.track, out))
     assert 0 == last.returncode, last.stderr
     assert UNITS == units(last)["cached"] + units(last)["done"]
-    assert expected == records_of(out / "tiny" / "records")
+    assert expected == records_of(exam_folder(out) / "records")
     assert finals == logged(out)
 
 
@@ -133,8 +133,8 @@ def test_a_clock_set_back_changes_nothing(siambench_process, undisturbed, tmp_pa
     path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
     done = siambench_process(*words(undisturbed.track, tmp_path / "out"), env={"PYTHONPATH": path})
     assert 0 == done.returncode, done.stderr
-    assert undisturbed.outcomes == records_of(tmp_path / "out" / "tiny" / "records")
-    for record in (tmp_path / "out" / "tiny" / "records").glob("*.json"):
+    assert undisturbed.outcomes == records_of(exam_folder(tmp_path / "out") / "records")
+    for record in (exam_folder(tmp_path / "out") / "records").glob("*.json"):
         telemetry = json.loads(record.read_text())["telemetry"]
         assert min(telemetry["total_seconds"], *telemetry["seconds"].values()) >= 0
 
@@ -194,7 +194,7 @@ def test_a_loss_that_fails_is_a_result_without_control_codes(siambench, siambenc
     assert "\x1b" not in done.stderr + done.stdout
     row = json.loads(done.stdout)["rows"][0]
     assert sentence in row["reason"]
-    outcomes = [found["outcome"] for found in records_of(tmp_path / "out" / "tiny" / "records").values()]
+    outcomes = [found["outcome"] for found in records_of(exam_folder(tmp_path / "out") / "records").values()]
     assert {ended} == {outcome["ended"] for outcome in outcomes if outcome["state"] == "failed"}
 
 
@@ -206,9 +206,9 @@ def test_a_loss_that_exhausts_memory_loses_its_unit_alone(siambench, with_loss, 
     # Final models are not begun: nothing was selected.
     assert {"planned": 5, "done": 2, "cached": 0, "failed": 0, "lost": 2} == units(done)
     assert 2 == done.stderr.count("lost: it used more than the limit of 1500 MB, 2 times")
-    kept = records_of(tmp_path / "out" / "tiny" / "records").values()
+    kept = records_of(exam_folder(tmp_path / "out") / "records").values()
     assert {"raw", "untrained"} == {found["unit"]["method"]["loss"] for found in kept}
-    assert [] == list((tmp_path / "out" / "tiny" / "running").iterdir())
+    assert [] == list((exam_folder(tmp_path / "out") / "running").iterdir())
 
 
 @pytest.mark.parametrize(

@@ -359,7 +359,7 @@ def test_verification_may_be_what_tuning_watches(ran):
     assert ("contrastive", [1, 1], 2) == (row["method"], row["rank"], row["trials"])
     assert sum(finals) / 2 == pytest.approx(row["scores"]["verification_accuracy"]["mean"], abs=1e-12)
     digest = hashlib.sha256((folder / "track" / "pairs.txt").read_bytes()).hexdigest()
-    assert {Listed("pairs.txt", digest)} == {r.unit.scoring.pairs for r in found}
+    assert {Listed(digest)} == {r.unit.scoring.pairs for r in found}
 
 
 @pytest.mark.slow

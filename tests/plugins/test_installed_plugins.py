@@ -76,7 +76,7 @@ def test_a_record_says_which_distribution_each_component_came_from(sat, command_
 
     assert len(trained) == 3
     assert {found[part] for found in trained for part in ("loss", "miner", "dataset", "backbone")} == {
-        Provenance("extras", "exam-extras", "1.2.3", None)
+        Provenance("extras", "exam-extras", "1.2.3")
     }
     assert {(found["sampler"].plugin, found["sampler"].distribution) for found in trained} == {("siambench", "siambench")}
 

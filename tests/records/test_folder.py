@@ -12,32 +12,34 @@ import sys
 
 import filelock
 import pytest
+from shared import exam_of, record_of
 
 from siambench.errors import UsageError
 from siambench.interfaces import Failed
 from siambench.records.folder import BUDGETS, Folder, track_folders
 from siambench.records.openings import read_openings
-from siambench.records.record import Record, write
-from siambench.spec import Method, Provenance
+from siambench.records.record import write
+from siambench.spec import Method
 from siambench.studies.plan import baseline_units
 from siambench.testing import synthetic_study
 from siambench.tracks.files import load_track
 from siambench.tracks.rules import Track
 
+EXAM = exam_of(synthetic_study(Method("contrastive")).template)
 TRACK = Track.model_validate({"schema": 1, "name": "tiny", "version": "1.0", "dataset": {"name": "digits"}})
 
 
 @pytest.fixture
 def folder(tmp_path):
     """The folder of that track in an output folder."""
-    return Folder.of(tmp_path, TRACK)
+    return Folder.of(tmp_path, TRACK, EXAM)
 
 
 @pytest.fixture(scope="module")
 def record():
     """That of the raw baseline, which failed."""
-    unit = baseline_units(synthetic_study(Method("contrastive")), Provenance("tests", "tests", "0"))[0]
-    return Record(unit, Failed(error="made up", ended="raised"), {"started": 12.5, "seconds": {"embed": 1}})
+    unit = baseline_units(synthetic_study(Method("contrastive")))[0]
+    return record_of(unit, Failed(error="made up", ended="raised"), {"started": 12.5, "seconds": {"embed": 1}})
 
 
 def refusal(folder):
@@ -51,7 +53,9 @@ def test_the_refusal_names_who_holds_the_folder(folder):
     with folder.held(TRACK):
         said = refusal(folder)
     who = re.escape(f"(process {os.getpid()} on {socket.gethostname()}, since ")
-    assert re.match(rf"another siambench run {who}\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{{4}}\) holds .*tiny: wait for it, or", said)
+    assert re.match(
+        rf"another siambench run {who}\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{{4}}\) holds .*tiny-[0-9a-f]{{8}}: wait for it, or", said
+    )
     with folder.held(TRACK):
         assert (folder.path / ".held-by.json").exists()
     assert not (folder.path / ".held-by.json").exists()
@@ -135,20 +139,20 @@ def test_budgets_that_cannot_be_read_are_none(folder, text):
 
 def test_a_folder_is_read_as_a_whole(folder, record):
     """Records, openings and the files that hold none are there together; of a folder that is not there, nothing."""
-    assert ([], [], []) == ((found := folder.read()).records, found.openings, found.damaged)
+    assert ([], [], {}) == ((found := folder.read()).records, found.openings, found.damaged)
     folder.keep(record.unit, record)
     (folder.records / "garbage.json").write_text("{")
     found = folder.read()
-    assert ([record], [folder.records / "garbage.json"]) == (found.records, found.damaged)
+    assert ([record], [folder.records / "garbage.json"]) == (found.records, list(found.damaged))
     assert [record.id] == [line["unit"] for line in found.openings]
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     """Where a file stands in the way, the sentence names the folder and what to choose."""
-    (tmp_path / "tiny").write_text("a file")
+    Folder.of(tmp_path, TRACK, EXAM).path.write_text("a file")
     with (
-        pytest.raises(UsageError, match=r"tiny cannot be written: .*; choose another folder with --out"),
-        Folder.of(tmp_path, TRACK).held(TRACK),
+        pytest.raises(UsageError, match=r"tiny-[0-9a-f]{8} cannot be written: .*; choose another folder with --out"),
+        Folder.of(tmp_path, TRACK, EXAM).held(TRACK),
     ):
         pass
 

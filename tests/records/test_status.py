@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 from made import TRACK, final, study, tuned
-from shared import TINY_TRACK
+from shared import TINY_TRACK, exam_folder
 
 from siambench.interfaces import Failed
 from siambench.records.folder import BUDGETS, Folder
@@ -57,7 +57,7 @@ def watched(tmp_path_factory):
     folder = tmp_path_factory.mktemp("watched")
     (folder / "track.toml").write_text(TINY_TRACK)
     (folder / "waits.py").write_text(WAITS)
-    records = folder / "out" / "tiny" / "records"
+    records = exam_folder(folder / "out") / "records"
     surroundings = {**os.environ, "EXAM_RECORDS": str(records), "EXAM_GO": str(folder / "go"), "OMP_NUM_THREADS": "1"}
     base = [sys.executable, "-m", "siambench"]
     command = [*base, "run", "--track", "track.toml", "--loss", "./waits.py:Waits", "--jobs", "1", "--out", "out"]
@@ -74,7 +74,11 @@ def watched(tmp_path_factory):
             assert time.monotonic() < deadline
             assert run.poll() is None
             time.sleep(0.02)
-        found["running"], found["shown"], found["inner"] = status("out", "--json"), status("out"), status("out/tiny", "--json")
+        found["running"], found["shown"], found["inner"] = (
+            status("out", "--json"),
+            status("out"),
+            status(str(exam_folder(folder / "out").relative_to(folder)), "--json"),
+        )
         found["alive"] = run.poll() is None
     finally:
         workers = psutil.Process(run.pid).children(recursive=True)
@@ -133,7 +137,7 @@ def test_people_are_shown_the_same(watched):
     done = watched["shown"]
     assert (0, "") == (done.returncode, done.stderr)
     first, *rest = done.stdout.splitlines()
-    assert f"tiny 1.0 in out/tiny: process {watched['process']} works on it" in first
+    assert f"tiny 1.0 in {exam_folder(Path('out'))}: process {watched['process']} works on it" in first
     text = "\n".join(rest)
     for words in ("tuning 3/12, final 0/3", "7 records, the last", "units per minute, about", "left for what has begun"):
         assert words in text
@@ -320,7 +324,7 @@ def test_without_rules_the_plan_is_unknown(siambench, tmp_path, rules):
 def test_records_of_another_version_are_set_apart(tmp_path):
     """Records of another version of the track join no row, and are counted by themselves."""
     found = look(fill(tmp_path, [*study("triplet", [0.5]), *study("npair", [0.5], track_version="0.9")]))
-    assert (["triplet"], 5, 5) == ([one.method for one in found.begun], found.records, found.others)
+    assert (["triplet"], 5, 5) == ([one.method for one in found.begun], found.records, found.others[0].units)
 
 
 def test_records_of_a_newer_layout_are_not_damaged(tmp_path):
@@ -328,7 +332,7 @@ def test_records_of_a_newer_layout_are_not_damaged(tmp_path):
     fill(tmp_path, study("triplet", [0.5]))
     one = final("triplet", 7, 0.5)
     (tmp_path / "records" / f"{one.id}.json").write_text(json.dumps({**one.to_json(), "schema": RECORD_SCHEMA + 1}))
-    assert (1, 0, ()) == (look(tmp_path).newer, look(tmp_path).older, look(tmp_path).damaged)
+    assert (1, 0, {}) == (look(tmp_path).newer, look(tmp_path).older, look(tmp_path).damaged)
 
 
 def test_the_pace_is_that_of_the_last_records_of_the_last_run(tmp_path):

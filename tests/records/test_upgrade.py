@@ -19,7 +19,7 @@ from siambench.records.folder import BUDGETS, LOCK, OPENINGS, Folder
 from siambench.records.openings import read_openings
 from siambench.records.record import read, read_all, schema_of
 from siambench.records.upgrade import upgrade, upgraded
-from siambench.spec import RECORD_SCHEMA, Drawn, Every, Listed, Provenance, Unit
+from siambench.spec import RECORD_SCHEMA, Drawn, Every, Listed, Source, Unit
 from siambench.tracks.files import load_track
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -88,7 +88,8 @@ def test_every_record_is_upgraded_and_kept(old, schema):
         assert result["verdict"] == outcome["ended"]
         assert [{**epoch, "validation": epoch.get("validation")} for epoch in result["curve"]] == outcome["curve"]
         assert result.get("class_queries") == outcome["class_queries"]
-        assert {**document["telemetry"], "upgraded_from": record.telemetry["upgraded_from"]} == dict(record.telemetry)
+        added = {key: record.telemetry[key] for key in ("upgraded_from", "components")}
+        assert {**document["telemetry"], **added} == dict(record.telemetry)
         kept = ASSETS / f"schema-{schema}" / "records" / f"{name}.json"
         assert kept.read_bytes() == (old / f"records-schema-{schema}" / f"{name}.json").read_bytes()
     assert len(before) == len(list((old / "records").iterdir()))
@@ -111,18 +112,19 @@ def test_an_upgraded_unit_is_a_unit_of_today(old, schema):
             assert before["augment"] == unit.to_json()["training"]["augment"]
         else:
             assert (f"baseline-{unit.method.baseline}", None) == (unit.row, unit.training)
-        assert {str(where) for where in unit.components.values()} == set(before["components"].values())
+        told = {role.partition(":")[0] if role == "metrics:siambench" else role: text for role, text in record.distributions.items()}
+        assert {role: text.partition("+")[0] for role, text in before["components"].items() if role != "harness"} == told
 
 
 def test_where_each_record_comes_from_is_told(tmp_path):
-    """Every step of its way stands in the telemetry: of schema 1 two, and under the id that it had under each."""
+    """Every step of its way stands in the telemetry: of schema 1 three, and under the id that it had under each."""
     document = next(iter(originals(1).values()))
     record = upgraded(document)
-    first, second = record.telemetry["upgraded_from"]
+    first, second, third = record.telemetry["upgraded_from"]
     assert {"schema": 1, "id": document["id"]} == first
-    assert 2 == second["schema"]
-    assert (first["id"], second["id"]) == record.former_ids
-    assert 3 == len({record.id, *record.former_ids})
+    assert (2, 3) == (second["schema"], third["schema"])
+    assert (first["id"], second["id"], third["id"]) == record.former_ids
+    assert 4 == len({record.id, *record.former_ids})
 
 
 def test_a_step_that_the_first_edition_made_is_not_forgotten():
@@ -130,8 +132,8 @@ def test_a_step_that_the_first_edition_made_is_not_forgotten():
     document = next(iter(originals(2).values()))
     before = {"schema": 1, "id": "a" * 64}
     record = upgraded({**document, "telemetry": {**document["telemetry"], "upgraded_from": before}})
-    assert [before, {"schema": 2, "id": document["id"]}] == record.telemetry["upgraded_from"]
-    assert ("a" * 64, document["id"]) == record.former_ids
+    assert [before, {"schema": 2, "id": document["id"]}] == record.telemetry["upgraded_from"][:2]
+    assert ("a" * 64, document["id"]) == record.former_ids[:2]
 
 
 def test_upgraded_outcomes_are_not_verified(old):
@@ -174,7 +176,7 @@ def test_a_shipped_row_is_what_it_was(tmp_path):
     assert "0.0105661041895" == f"{row.scores['map@r'].ci95:.12g}"
     assert ("0.129322717939", "0.143641263337") == tuple(f"{end:.12g}" for end in row.scores["map@r"].classes95)
     assert "0.164966666667" == f"{row.scores['eer'].mean:.12g}"
-    assert (12, 10, 4, ()) == (row.trials, row.seeds, row.dimension, row.flags)
+    assert (12, 10, 4, ("unverified",)) == (row.trials, row.seeds, row.dimension, row.flags)
 
 
 def test_test_opened_is_what_it_was(old, schema):
@@ -302,7 +304,7 @@ def older_record(name="final", **changes):
     [
         ({"pairs": ""}, Drawn()),
         ({"pairs": "all"}, Every()),
-        ({"pairs": "pairs.txt", "pairs_digest": "0" * 64}, Listed("pairs.txt", "0" * 64)),
+        ({"pairs": "pairs.txt", "pairs_digest": "0" * 64}, Listed("0" * 64)),
     ],
 )
 def test_verification_pairs_are_brought_over(rules, expected):
@@ -323,12 +325,12 @@ def test_components_are_brought_over():
     }
     record = upgraded(older_record(components=texts))
     assert {
-        "loss": Provenance("local", "local", "0", "0123456789abcdef"),
-        "backbone": Provenance("my package", "my package", "1.0+cu128"),
-        "dataset": Provenance("siambench", "siambench", "0.1.0", "0123456789abcdef"),
-        "metrics:siambench": Provenance("siambench", "siambench", "0.1.0"),
-        "metrics:other-metrics": Provenance("other-metrics", "other-metrics", "2.0"),
-        "sampler": Provenance("odd", "odd", "0"),
+        "loss": Source("local", "local", "0123456789abcdef"),
+        "backbone": Source("my package", "my package", None),
+        "dataset": Source("siambench", "siambench", "0123456789abcdef"),
+        "metrics:siambench": Source("siambench", "siambench", None),
+        "metrics:other-metrics": Source("other-metrics", "other-metrics", None),
+        "sampler": Source("odd", "odd", None),
     } == dict(record.unit.components)
     assert record.unit.is_local
     assert not upgraded(older_record()).unit.is_local
@@ -399,8 +401,8 @@ def test_a_newer_record_in_a_folder_is_refused(old, schema):
 def test_a_record_that_does_not_hold_is_one_sentence():
     """An older record whose unit lacks what a unit has is refused with the place."""
     document = older_record()
-    del document["result"]["unit"]["data"]["fingerprint"]
-    with pytest.raises(RecordError, match=r"^record [0-9a-f]{16}…: the key 'unit\.data\.fingerprint' is missing$"):
+    del document["result"]["unit"]["data"]["dataset"]
+    with pytest.raises(RecordError, match=r"^record [0-9a-f]{16}…: the key 'unit\.data\.dataset' is missing$"):
         upgraded(document)
 
 

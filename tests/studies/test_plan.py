@@ -6,20 +6,17 @@ import dataclasses
 import json
 
 import pytest
+from shared import exam_of
 
 from siambench.components.catalogue import Catalogue
 from siambench.errors import ConfigError
 from siambench.plugin import BackboneEntry, LossEntry
 from siambench.spaces import Float, dimension_to_json
-from siambench.spec import PAIRS_SAMPLER, TRIPLETS_SAMPLER, VIEWS_SAMPLER, Drawn, Every, Listed, Method, ModelSpec, Provenance, Unit
+from siambench.spec import PAIRS_SAMPLER, TRIPLETS_SAMPLER, VIEWS_SAMPLER, Drawn, Every, Listed, Method, ModelSpec, Source, Unit
+from siambench.studies import plan as planning
 from siambench.studies.plan import STREAMS, WARMUP, Resolved, baseline_units, check_fixed, methods_of, refusal, study_plan
 from siambench.testing import synthetic_catalogue, synthetic_study, synthetic_track
 from siambench.tracks.rules import MethodRules
-
-
-def harness(version="1"):
-    """Of siambench itself."""
-    return Provenance("siambench", "siambench", version)
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +173,7 @@ def test_a_final_unit_knows_when_to_stop(catalogue):
 def test_units_survive_json(catalogue):
     """Units of every kind are read back from JSON with the same identity."""
     study = study_of(catalogue, "arcface")
-    for unit in (tune(study), study.final_unit(0, 1, study.defaults, 0), *baseline_units(study, harness())):
+    for unit in (tune(study), study.final_unit(0, 1, study.defaults, 0), *baseline_units(study)):
         assert unit.id == Unit.from_json(json.dumps(unit.to_json())).id
 
 
@@ -271,7 +268,7 @@ def test_a_row_follows_its_rules(catalogue):
         "metrics": study_of(catalogue, metrics={"primary": "recall@1"}),
         "version": study_of(catalogue, version="0.1"),
     }
-    newer = dataclasses.replace(loss, provenance=dataclasses.replace(loss.provenance, version="99"))
+    newer = dataclasses.replace(loss, entry=dataclasses.replace(loss.entry, build=lambda margin: margin))
     others = [component for component in catalogue.components() if component is not loss]
     studies["component"] = study_of(Catalogue((*others, newer), catalogue.plugins))
 
@@ -291,7 +288,7 @@ def test_a_reported_metric_is_no_part_of_tuning(catalogue):
     few = study_of(catalogue, metrics={"report": ["map@r"]})
     more = study_of(catalogue, metrics={"report": ["map@r", "eer"]})
     local = resolved(catalogue)
-    foreign = dataclasses.replace(local, components={**local.components, "metrics:else": Provenance("else", "else", "1.0")})
+    foreign = dataclasses.replace(local, components={**local.components, "metric:else": Source("else", "else", "1" * 64)})
 
     assert few.row == more.row
     assert tune(few).id == tune(more).id
@@ -307,8 +304,8 @@ def test_a_reported_metric_is_no_part_of_tuning(catalogue):
 
 def test_baselines_are_made_once_per_track(catalogue):
     """The raw input is one unit, the untrained backbone one per seed; none depends on the method it was planned beside."""
-    first = baseline_units(study_of(catalogue, "triplet"), harness())
-    second = baseline_units(study_of(catalogue, "arcface", fixed={"loss.margin": 10.0}), harness())
+    first = baseline_units(study_of(catalogue, "triplet"))
+    second = baseline_units(study_of(catalogue, "arcface", fixed={"loss.margin": 10.0}))
 
     assert [unit.method.name for unit in first] == ["raw", "untrained", "untrained"]
     assert [unit.repetition for unit in first] == [0, 0, 1]
@@ -316,11 +313,13 @@ def test_baselines_are_made_once_per_track(catalogue):
     assert first[1].seeds != first[2].seeds
 
 
-def test_baselines_follow_the_harness_and_the_backbone(catalogue):
+def test_baselines_follow_the_harness_and_the_backbone(catalogue, monkeypatch):
     """A newer harness runs the baselines anew, and another backbone has an untrained row of its own, but the same raw one."""
-    first = baseline_units(study_of(catalogue), harness())
-    newer = baseline_units(study_of(catalogue), harness("2"))
-    other = baseline_units(study_of(catalogue, backbone="koch2015"), harness())
+    first = baseline_units(study_of(catalogue))
+    monkeypatch.setattr(planning, "TRAINING_REVISION", 99)
+    newer = baseline_units(study_of(catalogue))
+    monkeypatch.undo()
+    other = baseline_units(study_of(catalogue, backbone="koch2015"))
 
     assert {unit.id for unit in first}.isdisjoint(unit.id for unit in newer)
     assert first[0].id == other[0].id
@@ -331,7 +330,7 @@ def test_baselines_follow_the_harness_and_the_backbone(catalogue):
 def test_baselines_start_from_the_weights_that_training_starts_from(catalogue):
     """The untrained row's seeds are those of the final models, repetition by repetition."""
     study = study_of(catalogue)
-    untrained = baseline_units(study, harness())[1:]
+    untrained = baseline_units(study)[1:]
 
     assert [unit.seeds for unit in untrained] == [study.final_unit(0, 1, study.defaults, r).seeds for r in (0, 1)]
 
@@ -360,7 +359,7 @@ def with_weights(catalogue, default):
 
 def test_pretrained_is_a_baseline_where_training_starts_from_pretrained_weights(catalogue):
     """The baseline `pretrained` is one unit with the track's weights, and `untrained` then starts from none."""
-    units = baseline_units(study_of(with_weights(catalogue, "imagenet")), harness())
+    units = baseline_units(study_of(with_weights(catalogue, "imagenet")))
 
     assert [unit.method.name for unit in units] == ["raw", "untrained", "untrained", "pretrained"]
     assert [unit.model.options["weights"] for unit in units[1:]] == ["none", "none", "imagenet"]
@@ -368,7 +367,7 @@ def test_pretrained_is_a_baseline_where_training_starts_from_pretrained_weights(
 
 def test_pretrained_is_no_baseline_where_training_starts_from_nothing(catalogue):
     """A backbone that could have weights, but starts without, has no pretrained row."""
-    units = baseline_units(study_of(with_weights(catalogue, "none")), harness())
+    units = baseline_units(study_of(with_weights(catalogue, "none")))
 
     assert {unit.method.name for unit in units} == {"raw", "untrained"}
 
@@ -389,8 +388,8 @@ def test_the_rules_of_scoring_are_part_of_a_unit(catalogue):
     assert len({study.row for study in (plain, euclid, reality)}) == 3
     scoring = plain.template.scoring
     assert (scoring.distance, scoring.protocol, scoring.pairs, scoring.maximise) == ("cosine", "retrain", Drawn(), True)
-    assert [unit.id for unit in baseline_units(plain, harness())] == [unit.id for unit in baseline_units(reality, harness())]
-    assert {unit.id for unit in baseline_units(plain, harness())}.isdisjoint(unit.id for unit in baseline_units(euclid, harness()))
+    assert [unit.id for unit in baseline_units(plain)] == [unit.id for unit in baseline_units(reality)]
+    assert {unit.id for unit in baseline_units(plain)}.isdisjoint(unit.id for unit in baseline_units(euclid))
 
 
 def resolved(catalogue, **changes):
@@ -403,8 +402,10 @@ def resolved(catalogue, **changes):
         "backbone": catalogue.get("backbones", "mlp").entry,
         "components": plan.template.components,
         "track": track,
-        "fingerprint": plan.template.data.fingerprint,
+        "libraries": {"torch": "2.9"},
+        "exam": exam_of(plan.template),
         "dataset_options": {},
+        "model_options": plan.template.model.options,
         "augment": {},
         "maximise": True,
     }
@@ -416,12 +417,14 @@ def test_all_that_a_method_is_resolved_to_is_part_of_its_row(catalogue):
     plain = study_plan(resolved(catalogue))
     changes = [
         {"pairs": Every()},
-        {"pairs": Listed("pairs.txt", "a" * 64)},
-        {"pairs": Listed("pairs.txt", "b" * 64)},
+        {"pairs": Listed("a" * 64)},
+        {"pairs": Listed("b" * 64)},
         {"maximise": False},
         {"augment": {"flip": True}},
         {"dataset_options": {"size": 3}},
-        {"fingerprint": "0" * 64},
+        {"exam": exam_of(plain.template, data="0" * 64)},
+        {"exam": exam_of(plain.template, groups="0" * 64)},
+        {"model_options": {"width": 8, "layers": 1, "dropout": 0.0}},
     ]
     studies = [plain, *(study_plan(resolved(catalogue, **change)) for change in changes)]
 

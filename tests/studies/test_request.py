@@ -94,12 +94,12 @@ def test_a_changed_rule_is_another_exam(asked):
 def test_components_of_a_unit_are_told_by_their_roles(asked):
     """A unit says where loss, miner, backbone, sampler, data set and metrics come from; a baseline only what it is made of."""
     prepared = asked(miners=("hard",))
-    metrics = {role for role in prepared.studies[0].template.components if role.startswith("metrics:")}
-    assert {"metrics:siambench"} == metrics
+    metrics = {role for role in prepared.studies[0].template.components if role.startswith("metric:")}
+    assert {f"metric:{name}" for name in prepared.track.metrics.report} == metrics
     assert {"loss", "miner", "backbone", "sampler", "dataset", "primary", *metrics} == set(prepared.studies[0].template.components)
     raw, untrained, *_ = prepared.baselines
-    assert {"dataset", "harness", "primary", *metrics} == set(raw.components)
-    assert {"dataset", "backbone", "harness", "primary", *metrics} == set(untrained.components)
+    assert {"dataset", "primary", *metrics} == set(raw.components)
+    assert {"dataset", "backbone", "primary", *metrics} == set(untrained.components)
 
 
 def test_a_folder_is_known_by_its_name(tmp_path, catalogue):
@@ -215,8 +215,8 @@ def test_verification_pairs_are_resolved(asked, tmp_path):
     assert Drawn() == asked().studies[0].template.scoring.pairs
     assert Every() == asked(more='[evaluation]\npairs = "all"\n').studies[0].template.scoring.pairs
     prepared = asked(more='[evaluation]\npairs = "pairs.txt"\n')
-    assert Listed("pairs.txt", hashlib.sha256(listed.read_bytes()).hexdigest()) == prepared.studies[0].template.scoring.pairs
-    assert {"pairs:pairs.txt": str(listed)} == prepared.local
+    assert Listed(hashlib.sha256(listed.read_bytes()).hexdigest()) == prepared.studies[0].template.scoring.pairs
+    assert {"pairs": str(listed)} == prepared.local
 
 
 def test_a_list_of_pairs_that_does_not_hold_is_refused(asked, tmp_path):

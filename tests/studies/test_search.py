@@ -11,13 +11,12 @@ import random
 import optuna
 import pytest
 from made import done
-from shared import curve
+from shared import curve, record_of
 
 from siambench.identity import seed_of
 from siambench.interfaces import Failed
-from siambench.records.record import Record
 from siambench.spaces import Choice, Float, Int
-from siambench.spec import Method, Provenance
+from siambench.spec import Method, Source
 from siambench.studies.search import BATCH, RANDOM_TRIALS, Study, settings
 from siambench.testing import synthetic_catalogue, synthetic_study, synthetic_track
 
@@ -52,9 +51,9 @@ def objective(params, fold, epoch):
 def answer(unit, *, failing=()):
     """The record that a unit would leave."""
     if unit.kind == "tune" and unit.trial in failing:
-        return Record(unit, Failed(error="made up", ended="raised"), {})
+        return record_of(unit, Failed(error="made up", ended="raised"), {})
     values = [objective(unit.params, unit.fold, epoch) for epoch in (1, 2, 3)] if unit.kind == "tune" else []
-    return Record(unit, done(curve=curve(*values)), {})
+    return record_of(unit, done(curve=curve(*values)), {})
 
 
 def drive(study, *, order=None, failing=(), lost=(), cache=None, stop_after=None):
@@ -123,7 +122,7 @@ def test_trials_1_to_4_are_random(plan):
             if unit.kind == "tune":
                 found[unit.trial] = dict(unit.params)
                 values = [sign * epoch.validation["map@r"] for epoch in record.outcome.curve]
-                record = Record(unit, done(curve=curve(*values)), {})
+                record = record_of(unit, done(curve=curve(*values)), {})
             waiting += study.finish(unit, record)
         return found
 
@@ -234,7 +233,7 @@ def test_another_study_has_other_trials(plan):
 
 def test_a_study_of_other_versions_has_the_same_trials(plan):
     """A checkout and a wheel, whose components differ in their digests alone, draw the same trials: a row can be repeated."""
-    components = {"loss": Provenance("siambench", "siambench", "0.1.0", "abc")}
+    components = {"loss": Source("siambench", "siambench", "abc")}
     other = dataclasses.replace(plan, template=dataclasses.replace(plan.template, row="other", components=components))
 
     assert drive(Study(plan))[0] == drive(Study(other))[0]
@@ -295,7 +294,7 @@ def finish_all(study, record_of):
 def test_of_equal_trials_the_first_is_chosen(plan, maximise):
     """Where every trial has the same value, trial 0 and its first epoch are chosen."""
     study = Study(plan if maximise else minimising(plan))
-    finish_all(study, lambda unit: Record(unit, done(curve=curve(0.5, 0.5)), {}))
+    finish_all(study, lambda unit: record_of(unit, done(curve=curve(0.5, 0.5)), {}))
 
     assert (study.selection.trial, study.selection.epoch) == (0, 1)
 
@@ -381,7 +380,7 @@ def test_a_failed_final_model_is_a_result(plan):
     """A final model that failed is there, as failed; the study is done."""
     study = Study(plan)
     for unit in finish_all(study, answer):
-        study.finish(unit, Record(unit, Failed(error="made up", ended="raised"), {}))
+        study.finish(unit, record_of(unit, Failed(error="made up", ended="raised"), {}))
 
     assert study.state == "done"
 
@@ -389,7 +388,7 @@ def test_a_failed_final_model_is_a_result(plan):
 def test_a_score_that_does_not_apply_is_a_failed_trial(plan):
     """A trial whose primary metric is None on a fold has no value."""
     study = Study(dataclasses.replace(plan, trials=1))
-    finish_all(study, lambda unit: Record(unit, done(curve=curve(None)), {}))
+    finish_all(study, lambda unit: record_of(unit, done(curve=curve(None)), {}))
 
     assert study.state == "failed"
 
@@ -407,7 +406,7 @@ def test_without_a_space_there_is_one_trial(base):
 
 def answer_flat(unit):
     """A record with one epoch."""
-    return Record(unit, done(curve=curve(0.5)), {})
+    return record_of(unit, done(curve=curve(0.5)), {})
 
 
 def test_the_settings_say_how_it_was_searched():

@@ -56,7 +56,7 @@ def test_what_is_missing_is_empty():
 def test_the_distribution_of_components_is_named():
     """What each component comes from stands as JSON, by its role, and so do the parameters."""
     (row,) = rows_of(table_of(study("triplet", [0.3, 0.31], components={"loss": LOCAL, "backbone": SHIPPED})))
-    assert {"loss": "local 0+abc", "backbone": "siambench 0.1.0"} == json.loads(row["distribution"])
+    assert {"loss": "local 0", "backbone": "siambench 0.1.0"} == json.loads(row["distribution"])
     assert {"loss.margin": 0.4} == json.loads(row["params"])
     assert ("triplet", "none", "classes", "conv4") == (row["loss"], row["miner"], row["feed"], row["backbone"])
 
@@ -71,7 +71,7 @@ def test_several_names_have_spaces_between():
     """Flags, and the rows that one is better than, are names with spaces between."""
     first = rows_of(table_of(several()))[0]
     assert "npair arcface" == first["better_than"]
-    assert "long-budget" == first["flags"]
+    assert "" == first["flags"]
     (short,) = rows_of(table_of(study("triplet", [0.3], revision=0)))
     assert "revision-0 short-budget" == short["flags"]
 

@@ -16,7 +16,7 @@ import distributed
 import psutil
 import pytest
 from acting import act, everything, submit_all_sorts, unfit
-from shared import records_of, wait_for_records
+from shared import exam_folder, records_of, wait_for_records
 
 from siambench.errors import UsageError
 from siambench.execution.engines import dask as dask_engine
@@ -202,14 +202,14 @@ def test_a_killed_worker_changes_no_result(undisturbed, tmp_path):
     """On a cluster of two processes, one of them killed in the middle, every record is the one that `--jobs 1` leaves."""
     more = ["--engine", "dask", "--address", "local", "--jobs", "2"]
     run = subprocess.Popen(command(undisturbed.track, tmp_path, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for_records(tmp_path / "tiny" / "records", 3, run)
+    wait_for_records(exam_folder(tmp_path) / "records", 3, run)
     workers = [child for child in psutil.Process(run.pid).children() if "spawn_main" in " ".join(child.cmdline())]
     assert 2 == len(workers)
     workers[0].kill()
     out, err = run.communicate(timeout=300)
     assert 0 == run.returncode, err
     assert {"planned": 19, "done": 19, "cached": 0, "failed": 0, "lost": 0} == json.loads(out)["units"]
-    assert undisturbed.outcomes == records_of(tmp_path / "tiny" / "records")
+    assert undisturbed.outcomes == records_of(exam_folder(tmp_path) / "records")
 
 
 @pytest.mark.slow
@@ -218,13 +218,13 @@ def test_ctrl_c_drains_a_cluster(undisturbed, tmp_path):
     more = ["--engine", "dask", "--jobs", "2"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     run = subprocess.Popen(command(undisturbed.track, tmp_path, *more), start_new_session=True, **pipes)
-    wait_for_records(tmp_path / "tiny" / "records", 3, run)
+    wait_for_records(exam_folder(tmp_path) / "records", 3, run)
     os.killpg(run.pid, signal.SIGINT)
     _, err = run.communicate(timeout=120)
     assert 2 == run.returncode, err
     assert "0 lost" in err
     assert "Traceback" not in err
-    assert 3 <= len(records_of(tmp_path / "tiny" / "records")) < 19
+    assert 3 <= len(records_of(exam_folder(tmp_path) / "records")) < 19
 
 
 @pytest.mark.slow
