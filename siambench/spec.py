@@ -91,29 +91,6 @@ CONTENT: Final = "sha256:"
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """Where a component comes from, for people.
-
-    Args:
-        plugin: that provides it.
-        distribution: that the plugin came in; ``"local"`` for a component in a file.
-        version: of the distribution.
-    """
-
-    plugin: str
-    distribution: str
-    version: str
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it is a file that nobody else has."""
-        return self.distribution == "local"
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}"
-
-
-@dataclass(frozen=True)
 class Source(Document):
     """The code of a component, as a unit's identity knows it: the same from a wheel, a checkout and an editable install.
 

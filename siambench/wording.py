@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 
@@ -13,6 +14,24 @@ def printable(text: str) -> str:
 def quoted(word: str) -> str:
     """A word as it stands in a command, so that the command runs as it is printed."""
     return shlex.quote(word)
+
+
+_PATH = re.compile(r"""(?<![\w./~\\])(?:[A-Za-z]:)?(?:[\\/][^\\/\s:"'<>|,;()\[\]]+){2,}""")
+_PACKAGES = re.compile(r"(?:site|dist)-packages[\\/]")
+
+
+def without_paths(text: str) -> str:
+    """A text in which files are named without where they lie on this machine: records are read by others.
+
+    Of a file of an installed package the path within it is left, of any other the name.
+    """
+
+    def name(found: re.Match[str]) -> str:
+        path = found[0]
+        inside = _PACKAGES.split(path)
+        return inside[-1].replace("\\", "/") if len(inside) > 1 else re.split(r"[\\/]", path)[-1]
+
+    return _PATH.sub(name, text)
 
 
 def duration(seconds: float) -> str:

@@ -174,7 +174,8 @@ def ran(undisturbed, tmp_path):
 def test_run_prints_one_json_document(undisturbed):
     """`run --json` prints one document of the documented form."""
     document = json.loads(undisturbed.stdout)
-    assert {"schema", "track", "primary", "metrics", "rows", "units", "minimum_detectable_difference"} == set(document)
+    keys = {"schema", "track", "exam", "other_exams", "primary", "metrics", "rows", "units", "minimum_detectable_difference"}
+    assert keys == set(document)
     assert {"name": "tiny", "version": "1.0"} == document["track"]
     assert ("map@r", "max") == (document["primary"], {m["name"]: m["direction"] for m in document["metrics"]}["map@r"])
     assert {"planned": 19, "done": 19, "cached": 0, "failed": 0, "lost": 0} == document["units"]

@@ -68,10 +68,13 @@ def test_a_wheel_finds_tracks_configs_and_leaderboards(installed, tmp_path):
     assert len(plan["studies"]) >= 13
 
 
-def test_an_installed_wheel_needs_no_digest(installed, tmp_path):
-    """Components of a wheel are told by their version alone; those of an editable install carry a digest of their source."""
-    show = ("-m", "siambench", "show", "loss", "triplet", "--json")
-    assert json.loads(call(*show, cwd=tmp_path, path=installed))["digest"] is None
+@pytest.mark.parametrize("what", [("loss", "triplet"), ("backbone", "conv4"), ("metric", "map@r"), ("dataset", "glyphs")])
+def test_a_component_has_one_digest_from_a_wheel_and_from_a_checkout(installed, tmp_path, what):
+    """The digest of a component's code is that of its text: a baseline that was run from a checkout is the shipped one."""
+    show = ("-m", "siambench", "show", *what, "--json")
+    of_wheel, of_checkout = (json.loads(call(*show, cwd=tmp_path, path=path))["digest"] for path in (installed, None))
+    assert of_wheel == of_checkout
+    assert 64 == len(of_wheel)
 
 
 def test_an_editable_install_works_from_any_folder(tmp_path):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from siambench.components.component import Provenance
 from siambench.errors import RecordError
 from siambench.spaces import Float, dimension_to_json
 from siambench.spec import (
@@ -26,7 +27,6 @@ from siambench.spec import (
     Listed,
     Method,
     ModelSpec,
-    Provenance,
     ScoringSpec,
     Source,
     SplitSpec,

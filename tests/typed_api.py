@@ -22,6 +22,7 @@ from siambench.spec import (
     DataSpec,
     Drawn,
     Every,
+    Exam,
     Listed,
     Method,
     ModelSpec,
@@ -57,7 +58,7 @@ def described(unit: Unit) -> str:
     assert_type(unit.dimensions, Space)
     assert_type(unit.own("loss"), dict[str, Value])
     if isinstance(scoring.pairs, Listed):
-        pairs = scoring.pairs.name
+        pairs = scoring.pairs.digest
     else:
         assert_type(scoring.pairs, Drawn | Every)
         pairs = scoring.pairs.kind
@@ -93,6 +94,7 @@ def roundtrip(record: Record) -> Record:
     document: dict[str, Any] = record.to_json()
     again = Record.from_json(canonical(document))
     assert_type(again.unit, Unit)
+    assert_type(again.exam, Exam)
     assert_type(again.outcome, Outcome)
     assert_type(again.seconds, float | None)
     return again

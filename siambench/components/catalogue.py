@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from siambench.components import hookspecs
-from siambench.components.component import Component, PluginStatus
+from siambench.components.component import Component, PluginStatus, Provenance
 from siambench.components.hookspecs import ENTRY_OF, KINDS, PREFIX
 from siambench.errors import (
     ConfigError,
@@ -33,7 +33,7 @@ from siambench.errors import (
 from siambench.machine import own_version
 from siambench.plugin import MetricEntry, call_factory, valid_name
 from siambench.spaces import Value
-from siambench.spec import NO_MINER, RESERVED, Provenance
+from siambench.spec import NO_MINER, RESERVED
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset

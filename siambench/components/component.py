@@ -10,7 +10,30 @@ from typing import Any
 
 from siambench.components.source import code_digest, file_digest
 from siambench.plugin import factory_of
-from siambench.spec import Provenance, Source
+from siambench.spec import Source
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a component comes from, for people.
+
+    Args:
+        plugin: that provides it.
+        distribution: that the plugin came in; ``"local"`` for a component in a file.
+        version: of the distribution.
+    """
+
+    plugin: str
+    distribution: str
+    version: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file that nobody else has."""
+        return self.distribution == "local"
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
 
 
 @dataclass(frozen=True)

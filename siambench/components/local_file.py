@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from siambench.components.component import Component
+from siambench.components.component import Component, Provenance
 from siambench.errors import PluginError, suggestion
 from siambench.plugin import NAMED_BY_FORWARD, LossEntry, call_factory
 from siambench.spaces import Choice, Float, Int, Value
-from siambench.spec import Feed, Provenance
+from siambench.spec import Feed
 
 
 def component_in_file(spec: str) -> Component:

@@ -5,11 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import importlib.metadata
 import itertools
-import os
-import platform
-import socket
 import sys
 import time
 import traceback
@@ -26,9 +22,10 @@ from siambench.components.catalogue import Catalogue
 from siambench.errors import DataMissingError, DivergedError, LostError, MetricError, SiambenchError, UsageError
 from siambench.evaluation.embedding import Concatenated, raw_model
 from siambench.evaluation.scoring import Scores, evaluate_items, pairs_of, separated
+from siambench.execution.telemetry import told
 from siambench.identity import seed_of
 from siambench.interfaces import Done, Epoch, EpochEnded, Failed, Outcome, UnitEnded, UnitStarted
-from siambench.machine import keep_freed_memory, libraries, peak_memory_mb, processor
+from siambench.machine import keep_freed_memory, libraries
 from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.records.openings import append_opening, opening
 from siambench.records.record import Record, write
@@ -41,12 +38,11 @@ from siambench.training.loop import Trained, Validate, train
 from siambench.training.model import EmbeddingModel, build_model, pretrained_features
 from siambench.training.observers import Observers
 from siambench.training.state import device
+from siambench.wording import without_paths
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
     from siambench.metrics import Pairs
-
-LIBRARIES = ("siambench", "torch", "torchvision", "pytorch-metric-learning", "numpy", "scipy")
 
 
 def execute(unit: Unit, context: Context) -> Record:
@@ -67,10 +63,10 @@ def execute(unit: Unit, context: Context) -> Record:
         except (Exception, SystemExit) as error:
             # Nothing of the method has run yet: what is wrong is the data, the installation or a file that is gone.
             raise LostError(str(error) if isinstance(error, SiambenchError) else f"{type(error).__name__}: {error}") from error
-        told = _Told(unit, ready, clock)
+        listeners = _Told(unit, ready, clock)
         try:
-            with RunningNote(context.running, unit, epochs=told.epochs) as note:
-                outcome: Outcome = _run(_with_paths(unit, ready), ready, clock, told.by(note))
+            with RunningNote(context.running, unit, epochs=listeners.epochs) as note:
+                outcome: Outcome = _run(_with_paths(unit, ready), ready, clock, listeners.by(note))
         except LostError:
             raise
         except (MemoryError, torch.OutOfMemoryError, DataMissingError) as error:
@@ -79,8 +75,8 @@ def execute(unit: Unit, context: Context) -> Record:
             if "can't allocate memory" in str(error):
                 raise LostError(f"out of memory: {error}") from error
             outcome, trace = _failure(error), traceback.format_exc()
-        told.ended(outcome)
-    telemetry = {**_telemetry(started, clock, trace), "components": dict(ready.components), "search": dict(context.search)}
+        listeners.ended(outcome)
+    telemetry = {**told(started, clock, trace), "components": dict(ready.components), "search": dict(context.search)}
     if ready.files:
         telemetry["files"] = {name: path.name for name, path in ready.files.items()}
     if context.observers:
@@ -98,7 +94,7 @@ def execute(unit: Unit, context: Context) -> Record:
 def _failure(error: BaseException) -> Failed:
     text = str(error) if isinstance(error, DivergedError | UsageError | MetricError) else f"{type(error).__name__}: {error}"
     ended: Literal["raised", "diverged"] = "diverged" if isinstance(error, DivergedError) else "raised"
-    return Failed(error=" ".join(text.split())[:2000], ended=ended)
+    return Failed(error=" ".join(without_paths(text).split())[:2000], ended=ended)
 
 
 class _Told:
@@ -376,40 +372,3 @@ def _opening(unit: Unit, context: Context) -> Callable[[], None]:
                 raise LostError(f"the log of test openings cannot be written: {error}") from error
 
     return opened
-
-
-def _telemetry(started: float, clock: Clock, trace: str | None) -> dict[str, Any]:
-    versions = {}
-    for library in LIBRARIES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[library] = importlib.metadata.version(library)
-    return {
-        "started": round(started, 3),
-        "seconds": {name: round(seconds, 4) for name, seconds in clock.seconds.items()},
-        "total_seconds": round(clock.total, 4),
-        "peak_memory_mb": peak_memory_mb(),
-        "device": str(device()),
-        **_gpu(),
-        "host": socket.gethostname(),
-        "process": os.getpid(),
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "cpu": _cpu(),
-        "traceback": trace,
-        "versions": {"python": platform.python_version(), **versions},
-    }
-
-
-@lru_cache(maxsize=1)
-def _cpu() -> str:
-    """What decides in which order a processor adds: its model, and the instructions that torch and oneDNN use of it."""
-    # torch's answer follows ATEN_CPU_CAPABILITY; what oneDNN was told is asked of nobody.
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "")).upper()
-    return f"{processor()}, {torch.backends.cpu.get_cpu_capability()}" + (f", oneDNN up to {limit}" if limit not in ("", "DEFAULT") else "")
-
-
-def _gpu() -> dict[str, str]:
-    """The model of the GPU that units run on here, and the version of cuDNN; nothing without one."""
-    if device().type != "cuda":
-        return {}
-    return {"gpu": torch.cuda.get_device_name(device()), "cudnn": str(torch.backends.cudnn.version())}  # type: ignore[no-untyped-call]

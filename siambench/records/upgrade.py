@@ -55,12 +55,12 @@ class Beside:
 
     Args:
         track: the rules that lie there; None: none.
-        groups: gives the digest of the groups of the classes that a unit's data has, where the data is to be had.
+        groups: gives the digest of the groups of the classes that a unit's data has, where the data is to be had; None: nothing does.
         exams: of units that were trained, by track, its version and the fingerprint of the data: a baseline beside them was run for theirs.
     """
 
     track: Track | None = None
-    groups: GroupsOf = lambda _: None
+    groups: GroupsOf | None = None
     exams: dict[tuple[str, ...], Exam] = field(default_factory=dict)
 
 
@@ -165,7 +165,7 @@ def _from_3(document: Mapping[str, Any], beside: Beside) -> dict[str, Any]:
     libraries = telemetry.get("versions") or {}
     unit["libraries"] = {name: ".".join(str(libraries[name]).split("+")[0].split(".")[:2]) for name in COMPUTING if name in libraries}
     unit["data"] = {**unit["data"], "groups": None}
-    unit["data"]["groups"] = beside.groups(unit["data"])
+    unit["data"]["groups"] = None if beside.groups is None else beside.groups(unit["data"])
     pairs = unit["scoring"]["pairs"]
     if pairs["kind"] == "listed":
         unit["scoring"] = {**unit["scoring"], "pairs": {"kind": "listed", "digest": pairs["digest"]}}
@@ -248,7 +248,7 @@ _IMAGES = set(AUGMENT_OF_FORM["images"])
 """All that older layouts knew."""
 
 
-def upgrade(directory: Path, groups: GroupsOf = lambda _: None) -> list[Upgraded]:
+def upgrade(directory: Path, groups: GroupsOf | None = None) -> list[Upgraded]:
     """Upgrade every track's folder in a directory: an output folder of ``run``, a folder of such folders, or a track's own.
 
     An old record is written anew under its new id first and moved to ``records-schema-N`` beside ``records`` then, so that an
@@ -278,7 +278,7 @@ def _folders(directory: Path) -> list[Path]:
     return [folder for path in inside for folder in track_folders(path)]
 
 
-def _held(folder: Path, groups: GroupsOf) -> Upgraded:
+def _held(folder: Path, groups: GroupsOf | None) -> Upgraded:
     try:
         with filelock.FileLock(folder / LOCK).acquire(timeout=0):
             return _upgrade_one(folder, groups)
@@ -300,7 +300,7 @@ def _rules(folder: Path) -> Track | None:
         return None
 
 
-def _upgrade_one(folder: Path, groups: GroupsOf) -> Upgraded:
+def _upgrade_one(folder: Path, groups: GroupsOf | None) -> Upgraded:
     beside = Beside(_rules(folder), groups)
     renamed: dict[str, str] = {}
     done, current, damaged = 0, 0, []

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from siambench.components.catalogue import Catalogue
-from siambench.components.component import Component
+from siambench.components.component import Component, Provenance
 from siambench.interfaces import Dataset, Episodes
 from siambench.machine import libraries
 from siambench.plugin import DatasetEntry
 from siambench.spaces import Value
-from siambench.spec import NO_MINER, Drawn, Form, Method, Provenance
+from siambench.spec import NO_MINER, Drawn, Form, Method
 from siambench.studies.plan import Resolved, StudyPlan, study_plan
 from siambench.tracks.exam import exam_of, groups_digest
 from siambench.tracks.rules import Track

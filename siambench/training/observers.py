@@ -16,6 +16,7 @@ import torch
 from siambench.identity import canonical
 from siambench.interfaces import EpochEnded, Observer, UnitEnded, UnitStarted
 from siambench.plugin import ObserverEntry, call_factory
+from siambench.wording import without_paths
 
 Event = UnitStarted | EpochEnded | UnitEnded
 
@@ -61,7 +62,9 @@ class Observers:
 
     def to_json(self) -> dict[str, dict[str, Any]]:
         """By name: what it took, what it gathered, and why it was dropped; for the telemetry."""
-        return {one.name: {"seconds": round(one.seconds, 4), "error": one.error, "gathered": one.gathered} for one in self._all}
+        return {
+            without_paths(one.name): {"seconds": round(one.seconds, 4), "error": one.error, "gathered": one.gathered} for one in self._all
+        }
 
 
 @contextlib.contextmanager

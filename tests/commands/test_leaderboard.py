@@ -42,7 +42,7 @@ def test_one_track_is_shown_in_every_format(siambench, both):
 def test_the_flags_that_occur_are_explained(siambench, folder):
     """Below the table, on stderr, stands a sentence for each flag in it."""
     done = siambench("leaderboard", folder("one", study("triplet", [0.5], track="one")))
-    assert "short-budget: fewer trials or seeds than the track's budget" in done.stderr.splitlines()
+    assert "short-budget: fewer trials or seeds than the track's budget: not ranked" in done.stderr.splitlines()
 
 
 def test_folders_join_the_tracks_they_hold(siambench, folder, both, tmp_path):

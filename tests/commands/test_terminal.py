@@ -13,10 +13,9 @@ from siambench.board.formats import shipped_formats
 from siambench.board.view import view
 from siambench.commands.terminal import DEFAULT_FORMAT, formatted, jobs_of, print_json, say_older, show_table, stdout_for_documents
 from siambench.components.catalogue import Catalogue
-from siambench.components.component import Component
+from siambench.components.component import Component, Provenance
 from siambench.errors import DuplicateNameError, PluginError, UnknownNameError, UsageError
 from siambench.plugin import FormatEntry
-from siambench.spec import Provenance
 
 TEX = "return {'tex': FormatEntry(lambda table: ' & '.join(row.name for row in table.rows) + '\\n', source='LaTeX')}"
 

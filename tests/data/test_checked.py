@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from siambench.components.catalogue import Catalogue
-from siambench.components.component import Component
+from siambench.components.component import Component, Provenance
 from siambench.data.checked import checked
 from siambench.errors import DataError
 from siambench.plugin import DatasetEntry
-from siambench.spec import FORMS, Provenance
+from siambench.spec import FORMS
 from siambench.testing import synthetic_dataset
 
 WANTED = {"images": "uint8 [B, C, H, W]", "arrays": "float32 [B, …]", "tokens": "int64 [B, T]"}

@@ -50,7 +50,7 @@ def test_they_are_found_by_name_elsewhere():
 
 def test_a_call_runs_a_unit(prepared):
     """`execute` gives the record of its unit; a unit whose data is not there is lost, with the reason."""
-    record = calls.execute(prepared.baselines[0], Context())
+    record = calls.execute(prepared.baselines[0], Context(exam=prepared.exam))
     assert (prepared.baselines[0], "done") == (record.unit, record.outcome.state)
     study = synthetic_study(Method("triplet"))
     with pytest.raises(LostError, match="unknown data set 'synthetic'"):

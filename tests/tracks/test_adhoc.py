@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from siambench.components.catalogue import Catalogue
-from siambench.components.component import Component
+from siambench.components.component import Component, Provenance
 from siambench.errors import UnknownNameError
 from siambench.plugin import DatasetEntry
-from siambench.spec import Provenance
 from siambench.testing import synthetic_dataset
 from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.files import load_track

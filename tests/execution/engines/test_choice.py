@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from siambench.components.catalogue import Catalogue
-from siambench.components.component import Component
+from siambench.components.component import Component, Provenance
 from siambench.errors import PluginError, UnknownNameError, UsageError
 from siambench.execution.engines.choice import GENERAL, choose
 from siambench.interfaces import Engine
 from siambench.plugin import EngineEntry
-from siambench.spec import Provenance
 
 
 class Nowhere:
