@@ -48,7 +48,7 @@ MISTAKES = {
     "unit.study.upper()": '"int" has no attribute "upper"',
     "record.outcome.repeat_rate": 'Item "Failed" of "Done | Failed" has no attribute "repeat_rate"',
     "record['result']": 'Value of type "Record" is not indexable',
-    "Record(unit, {}, {}, {})": 'Argument 2 to "Record" has incompatible type',
+    "Record(unit, {}, record.outcome, {})": 'Argument 2 to "Record" has incompatible type',
     "Method(loss=3)": 'Argument "loss" to "Method" has incompatible type "int"',
     "Method('triplet', feed='quadruplets')": 'Argument "feed" to "Method" has incompatible type',
     "study.tune_unit(0, '1', {})": 'Argument 2 to "tune_unit" of "StudyPlan" has incompatible type "str"',

@@ -55,7 +55,7 @@ def cases() -> dict[str, tuple[Method, dict[str, object], dict[str, object]]]:
         "closed-set": (plain, {"split": {"rule": "closed-set"}}, DATA),
         "sgd, cosine": (plain, {"training": {"optimiser": "sgd", "schedule": "cosine"}}, DATA),
         "adamw, constant": (plain, {"training": {"optimiser": "adamw", "schedule": "constant"}}, DATA),
-        "turned classes, augmented": (
+        "turned, augmented": (
             plain,
             {"training": {"rotate_classes": True}, "augment": {"rotate": 20.0, "scale": [0.8, 1.2]}},
             DATA,
