@@ -1,0 +1,22 @@
+"""Names of files as text and back: a file system's names are bytes, records and pages are UTF-8."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+_BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
+
+
+def as_text(path: str | os.PathLike[str]) -> str:
+    r"""A name that any document can hold: bytes that are not UTF-8 are spelt out, ``M\xfcller``; others stay as they are."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def as_path(text: str) -> Path:
+    r"""The path that `as_text` spelt: bytes spelt out become bytes again, unless there is a file that is called as the text says."""
+    restored = _BYTE.sub(lambda found: chr(0xDC00 + int(found[1], 16)), text)
+    if restored != text and not os.path.lexists(text):
+        return Path(restored).expanduser()
+    return Path(text).expanduser()
