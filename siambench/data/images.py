@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,10 @@ Mode = Literal["grey", "rgb"]
 
 MOST_PIXELS = 89_478_485
 """Of one image: as many as Pillow takes without a warning, a quarter of a gigabyte in colour."""
+
+_MANY_PIXELS = 1 << 24
+_LARGE = threading.Lock()
+"""Larger images are read one after the other, by however many threads: several at once would fill the memory."""
 
 DEEPEST = 65535
 _DEPTHS = (8, 10, 12, 14, 16)
@@ -123,13 +128,15 @@ def _opened(file: Path | IO[bytes], called: str) -> Iterator[Image]:
     try:
         with Pillow.open(stream, formats=allowed) as image:
             _check_size(image, called)
+            turn = _LARGE if image.width * image.height > _MANY_PIXELS else contextlib.nullcontext()
             if image.format != "PNG":
-                yield image
+                with turn:
+                    yield image
                 return
             # Of a PNG the pixels are read without a look at the checksums beside them.
             image.verify()
         stream.seek(0)
-        with Pillow.open(stream, formats=allowed) as image:
+        with turn, Pillow.open(stream, formats=allowed) as image:
             yield image
     except DataError:
         raise
@@ -264,7 +271,11 @@ def _eight_bits(image: Image, called: str, white: int) -> Image:
         return _on_white(turned)
     _largest(image, called)
     values = np.asarray(turned)
-    scaled = np.rint(values.astype(np.float64) * (255 if turned.mode == "F" else 255 / white)).clip(0, 255).astype(np.uint8)
+    if turned.mode == "F":
+        scaled = np.rint(values * np.float32(255)).astype(np.uint8)
+    else:
+        # A value beyond white is of a file that changed since all were looked over.
+        scaled = np.rint(np.arange(DEEPEST + 1) * (255 / white)).clip(0, 255).astype(np.uint8)[values]
     if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO and image.mode != "F":
         scaled = 255 - scaled
     clear = image.info.get("transparency")
@@ -295,7 +306,9 @@ def _on_white(image: Image) -> Image:
     if image.mode in _TRANSPARENT or "transparency" in image.info or palette.endswith("A"):
         straight = image.convert(_STRAIGHT[image.mode]) if image.mode in _STRAIGHT else image
         ink = straight.convert("RGBA")
-        return Pillow.alpha_composite(Pillow.new("RGBA", ink.size, (255, 255, 255, 255)), ink).convert("RGB")
+        paper = Pillow.new("RGB", ink.size, (255, 255, 255))
+        paper.paste(ink, mask=ink.getchannel("A"))
+        return paper
     if image.mode == "LAB":
         return _from_lab(image)
     return image if image.mode in ("1", "L", "RGB") else image.convert("RGB")

@@ -11,7 +11,10 @@ _BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
 
 def as_text(path: str | os.PathLike[str]) -> str:
     r"""A name that any document can hold: bytes that are not UTF-8 are spelt out, ``M\xfcller``; others stay as they are."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    try:
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a pair of surrogates, which no file system has given
+        return os.fspath(path).encode("utf-8", "backslashreplace").decode()
 
 
 def as_path(text: str) -> Path:
