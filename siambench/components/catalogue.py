@@ -171,6 +171,8 @@ class Catalogue:
         entry = component.entry
         check_options(component, name, options)
         path = {"path": name.partition(":")[2]} if entry.takes_path else {}
+        if entry.takes_path and not path["path"].strip():
+            raise ConfigError(f"data set {name!r} needs a path: {component.name}:PATH")
         try:
             dataset = call_factory(entry.build, {**entry.defaults, **options, **path})
         except (SiambenchError, MemoryError):

@@ -231,14 +231,17 @@ class _Duplicates:
         # A content is told once, with all the items that hold it.
         groups: dict[bytes, list[int]] = {}
         for i in found:
-            groups.setdefault(self.content[i], list(on_left[self.content[i]])).append(i)
-        told, room = [], _MOST_NAMED
-        for items in groups.values():
-            if room <= 0:
-                break
-            told.append(" = ".join(self._name(i) for i in sorted(items)[:room]))
-            room -= len(items)
-        rest = sum(map(len, groups.values())) - _MOST_NAMED
+            groups.setdefault(self.content[i], []).append(i)
+        told, room, rest = [], _MOST_NAMED, 0
+        for content, on_right in groups.items():
+            others = on_left[content]
+            # Of each side one at least, so that it shows what is on both.
+            from_left = others[: max(room - len(on_right), room // 2)]
+            named = [*from_left, *on_right[: room - len(from_left)]] if room > 1 else []
+            if named:
+                told.append(" = ".join(self._name(i) for i in sorted(named)))
+            room -= len(named)
+            rest += len(others) + len(on_right) - len(named)
         raise LeakageError(
             f"{_counted(len(found), self.dataset.form)} both {where}: {', '.join(told)}{f' and {rest} more' if rest > 0 else ''}; "
             f"remove them, or acknowledge the number in the track (split.acknowledged_duplicates = {len(found)})"
@@ -251,7 +254,8 @@ class _Duplicates:
 
 
 def _counted(number: int, form: Form) -> str:
-    return f"1 {form.removesuffix('s')} occurs" if number == 1 else f"{number} {form} occur"
+    items = {"tokens": "texts"}.get(form, form)
+    return f"1 {items.removesuffix('s')} occurs" if number == 1 else f"{number} {items} occur"
 
 
 def _seen(dataset: Dataset) -> str:

@@ -134,3 +134,25 @@ def test_an_odd_comparison_is_one_sentence(siambench, tmp_path, text):
     assert 1 == len(done.stderr.splitlines())
     assert "odd.toml" in done.stderr
     assert len(done.stderr) < 600
+
+
+@pytest.mark.parametrize("name", ["folder", "folder:", "csv:", "npz: "])
+def test_a_data_set_of_ones_own_needs_a_path(siambench, name):
+    """A kind of data set without a path is refused, and does not mean this folder."""
+    done = siambench("run", "--dataset", name, "--loss", "triplet", "--plan")
+
+    assert (4, True) == (done.returncode, f"data set {name!r} needs a path: {name.partition(':')[0]}:PATH" in done.stderr)
+
+
+def test_a_table_with_folds_is_cut_by_them(siambench, tmp_path):
+    """Texts with an official split and folds make an ad-hoc track that follows both."""
+    lines = [
+        f"word{c} and word{c * 7 + k},{c},{'train' if c < 6 else 'test'},{c % 3 if c < 6 else ''}" for c in range(9) for k in range(1, 5)
+    ]
+    (tmp_path / "mine.csv").write_text("\n".join(["text,label,split,fold", *lines]))
+
+    done = siambench("run", "--dataset", "csv:mine.csv", "--loss", "triplet", "--plan")
+
+    assert 0 == done.returncode, done.stderr
+    assert "data csv:mine.csv: 9 classes, 36 texts, 4 to 4 a class, first class 0; parts train, test: the official split" in done.stderr
+    assert "trials × 3 folds" in done.stdout

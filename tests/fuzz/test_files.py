@@ -167,7 +167,7 @@ def commands(made, dice: random.Random, number: int) -> dict[str, int]:
         counts["internal"] += code not in (0, 4, 5)
         counts["wrong"] += code == 4 and (len(said.strip().splitlines()) != 1 or len(said) > 2000)
         if code not in (0, 4, 5):
-            print(said, file=sys.stderr)
+            sys.stderr.write(said)
     return counts
 
 
@@ -240,9 +240,8 @@ def test_damaged_files_end_as_what_they_are_or_in_one_sentence(tmp_path, what, n
     """No internal error, no hang, nothing damaged that is taken for whole where it can be known, no sentence without its file."""
     environ = {**os.environ, "SIAMBENCH_CACHE": str(tmp_path / "cache"), "SIAMBENCH_PLUGINS": ""}
     (tmp_path / "files").mkdir()
-    done = subprocess.run(
-        [sys.executable, __file__, what, "1", str(number), str(tmp_path / "files")], capture_output=True, text=True, env=environ
-    )
+    command = [sys.executable, __file__, what, "1", str(number), str(tmp_path / "files")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
 
     assert 0 == done.returncode, done.stderr[-3000:]
     counts = json.loads(done.stdout.splitlines()[-1])
@@ -253,4 +252,4 @@ def test_damaged_files_end_as_what_they_are_or_in_one_sentence(tmp_path, what, n
 
 
 if __name__ == "__main__":
-    print(json.dumps(campaign(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))))
+    sys.stdout.write(json.dumps(campaign(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))) + "\n")

@@ -260,7 +260,7 @@ def test_shared_images_are_named(tmp_path, build):
     for k in range(20):
         for c in (0, 7):
             put(Image.fromarray(np.full((SIZE, SIZE), k, np.uint8)), root / f"class{c}/same{k:02d}.png")
-    with pytest.raises(DataError, match=r"21 images occur both in trainval and in test: .* and 33 more; remove"):
+    with pytest.raises(DataError, match=r"21 images occur both in trainval and in test: .* and 34 more; remove"):
         cut(build("folder", path=str(root)), rules)
 
 
@@ -317,3 +317,16 @@ def test_pages_of_an_image_are_told_of(tmp_path, build):
             put(pages[0], tmp_path / f"g/c{c}/{k}.gif", save_all=True, append_images=pages[1:])
 
     assert build("folder", path=str(tmp_path / "g")).notes == ("of 4 files with several pages or frames the first is read (c0/0.gif)",)
+
+
+def test_both_sides_of_many_copies_are_named(tmp_path, build):
+    """Of a content that many files hold, files of either side are named."""
+    root = tmp_path / "copies"
+    every_image(lambda c, k: put(Image.fromarray(GREY[c, k]), root / f"class{c}/image{k}.png"))
+    for c in (0, 7):
+        for k in range(30):
+            put(Image.fromarray(np.full((SIZE, SIZE), 9, np.uint8)), root / f"class{c}/same{k:02d}.png")
+    rules = SplitSpec(rule="class-halves", folds=2, group=None, test_fraction=0.5, acknowledged_duplicates=0)
+
+    with pytest.raises(DataError, match=r"30 images occur both .*class0/same00\.png = .*class7/same00\.png = .* and 50 more; remove"):
+        cut(build("folder", path=str(root)), rules)
