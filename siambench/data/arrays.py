@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import numpy as np
 
 from siambench.data.files import open_regular
-from siambench.data.names import as_text
+from siambench.data.names import as_text, reason
 from siambench.errors import DataError, SiambenchError
 from siambench.machine import free_memory
 
@@ -43,7 +43,7 @@ def named_arrays(path: Path, kind: Kind, wanted: Sequence[str]) -> tuple[dict[st
         except MemoryError as error:
             raise DataError(f"{called} cannot be read as {kind}: there is not enough memory for it") from error
         except Exception as error:  # a damaged file has a dozen ways to fail inside zipfile, zlib, numpy and safetensors
-            raise DataError(f"{called} cannot be read as {kind}: {' '.join(str(error).split()) or type(error).__name__}") from error
+            raise DataError(f"{called} cannot be read as {kind}: {reason(error)}") from error
 
 
 def _npz(stream: BinaryIO, path: Path, wanted: Sequence[str]) -> tuple[dict[str, Any], list[str]]:

@@ -25,7 +25,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from siambench.data.files import open_regular
-from siambench.data.names import as_text
+from siambench.data.names import as_text, reason
 from siambench.errors import DataError
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _opened(file: Path | IO[bytes], called: str) -> Iterator[Image]:
     except MemoryError as error:
         raise DataError(f"{called} cannot be read as an image: there is not enough memory for it") from error
     except Exception as error:  # a damaged file has a dozen ways to fail inside decoders
-        raise DataError(f"{called} cannot be read as an image: {' '.join(str(error).split()) or type(error).__name__}") from error
+        raise DataError(f"{called} cannot be read as an image: {reason(error)}") from error
     finally:
         if stream is not file:
             stream.close()

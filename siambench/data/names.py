@@ -1,4 +1,4 @@
-"""Names of files as text and back: a file system's names are bytes, records and pages are UTF-8."""
+"""Names of files as text and back: a file system's names are bytes, records and pages are UTF-8. And what libraries say of files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+_MOST_SHOWN = 200
 _BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
 
 
@@ -23,3 +24,9 @@ def as_path(text: str) -> Path:
     if restored != text and not os.path.lexists(text):
         return Path(restored).expanduser()
     return Path(text).expanduser()
+
+
+def reason(error: BaseException) -> str:
+    """What a library says of a file that it cannot read, in one short line: it may quote the whole of it."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"

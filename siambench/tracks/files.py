@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from siambench.data.files import read_regular
-from siambench.data.names import as_text
+from siambench.data.names import as_text, reason
 from siambench.errors import ConfigError, DataError, DataMissingError, UnknownNameError, suggestion
 from siambench.spaces import Value
 from siambench.tracks.rules import LARGEST_WHOLE, TRACK_SECTIONS, Comparison, Track
@@ -99,7 +99,7 @@ def _read(file: Path) -> dict[str, Any]:
     except ValueError as error:
         # Wrong TOML, wrong JSON, bytes that are no text, and whole numbers of thousands of digits.
         kind = "JSON" if file.suffix == ".json" else "TOML"
-        raise ConfigError(f"{called} cannot be read as {kind}: {' '.join(str(error).split())[:_MOST_SHOWN]}") from error
+        raise ConfigError(f"{called} cannot be read as {kind}: {reason(error)}") from error
     if not isinstance(document, dict):
         raise ConfigError(f"{called} must hold a table of keys and values")
     return document
