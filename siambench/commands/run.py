@@ -112,7 +112,7 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
     from siambench.execution.engines.local import automatic_jobs
 
     say_refused(prepared)
-    _say_data(prepared)
+    _say_data(prepared, err=as_json)
     cached = coordinator.cached_units(prepared, out)
     workers = jobs or automatic_jobs()
     seconds = estimate(prepared.track, tune=sum(s.trials * s.folds for s in prepared.studies), final=sum(s.seeds for s in prepared.studies))
@@ -138,10 +138,10 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
     click.echo(f"{prepared.planned} units, {cached} cached; {guess}")
 
 
-def _say_data(prepared: Prepared) -> None:
+def _say_data(prepared: Prepared, *, err: bool) -> None:
     """What the data set holds, before anything runs on it: images left out, and folders taken for classes that are none, show here."""
     if prepared.data is not None:
-        click.echo(printable(f"data {prepared.track.dataset.name}: {prepared.data}"), err=True)
+        click.echo(printable(f"data {prepared.track.dataset.name}: {prepared.data}"), err=err)
 
 
 def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
@@ -154,7 +154,7 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
 
     console = Console(stderr=True)
     say_refused(prepared)
-    _say_data(prepared)
+    _say_data(prepared, err=True)
     running = Folder.of(out, prepared.track).running
     with _logged(out / "siambench.log"), stdout_for_documents(), Progress(console, prepared, running) as progress:
         outcome = coordinator.run(prepared, out=out, engine=engine, notify=progress.notify)

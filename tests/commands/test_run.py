@@ -59,6 +59,16 @@ def test_groups_of_a_folder_make_its_split(siambench, tmp_path):
     assert "edited" not in done.stdout
 
 
+def test_a_plan_begins_with_the_data(siambench, tmp_path):
+    """Without `--json` what the data set holds is the first line of the plan, on stdout."""
+    faces(tmp_path / "faces")
+
+    done = siambench("run", "--dataset", f"folder:{tmp_path / 'faces'}", "--loss", "triplet", "--plan")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert done.stdout.startswith("data folder:faces: 8 classes, 32 images, 4 to 4 a class, first class s1\ntrack ")
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [
@@ -154,5 +164,5 @@ def test_a_table_with_folds_is_cut_by_them(siambench, tmp_path):
     done = siambench("run", "--dataset", "csv:mine.csv", "--loss", "triplet", "--plan")
 
     assert 0 == done.returncode, done.stderr
-    assert "data csv:mine.csv: 9 classes, 36 texts, 4 to 4 a class, first class 0; parts train, test: the official split" in done.stderr
+    assert "data csv:mine.csv: 9 classes, 36 texts, 4 to 4 a class, first class 0; parts train, test: the official split" in done.stdout
     assert "trials × 3 folds" in done.stdout
