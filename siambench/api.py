@@ -48,7 +48,7 @@ def run(
         loss: one or more losses; ``./file.py:Name`` is a class in a file.
         miner: one or more miners; with several losses they form a grid.
         backbone: replaces the track's.
-        dataset: a data set without a track; ``folder:PATH`` is a folder of your own.
+        dataset: a data set without a track; ``folder:PATH``, ``csv:PATH``, ``npz:PATH`` and ``safetensors:PATH`` are your own.
         feed: m-per-class batches, labelled pairs, triplets, or two views of each item.
         trials: tuning budget per method; None: the track's.
         seeds: final models per method; None: the track's.

@@ -69,6 +69,13 @@ def peak_memory_mb() -> float | None:
     return None
 
 
+def free_memory() -> int:
+    """Bytes of memory that a process may still take."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
 @cache
 def keep_freed_memory() -> bool:
     """Have the C library keep what this process frees, once and for all; whether it is one that can be told so.

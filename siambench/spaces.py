@@ -11,6 +11,19 @@ Value = float | int | str | bool
 Params = Mapping[str, Value]
 
 
+def kind_of(value: object) -> str:
+    """For people: what a value is."""
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+def fits(value: object, default: object) -> bool:
+    """Whether a value is of the kind of a default: a whole number is a number too, but true is neither, nor is text that reads as one."""
+    if isinstance(default, float):
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return type(value) is type(default) if isinstance(default, bool | int | str) else True
+
+
 @dataclass(frozen=True)
 class Float:
     """A real hyperparameter.
@@ -86,8 +99,8 @@ class Choice:
         object.__setattr__(self, "options", options)
 
     def contains(self, value: object) -> bool:
-        """Whether ``value`` is one of the options."""
-        return value in self.options
+        """Whether ``value`` is one of the options; true is not 1."""
+        return any(value == option and fits(value, option) for option in self.options)
 
     def on_bound(self, value: Value) -> bool:  # noqa: ARG002  a choice has no bounds; the signature is shared
         """Never: a choice has no bounds."""

@@ -174,7 +174,7 @@ def ran(undisturbed, tmp_path):
 def test_run_prints_one_json_document(undisturbed):
     """`run --json` prints one document of the documented form."""
     document = json.loads(undisturbed.stdout)
-    keys = {"schema", "track", "exam", "other_exams", "primary", "metrics", "rows", "units", "minimum_detectable_difference"}
+    keys = {"schema", "track", "exam", "other_exams", "data", "primary", "metrics", "rows", "units", "minimum_detectable_difference"}
     assert keys == set(document)
     assert {"name": "tiny", "version": "1.0"} == document["track"]
     assert ("map@r", "max") == (document["primary"], {m["name"]: m["direction"] for m in document["metrics"]}["map@r"])
@@ -434,7 +434,7 @@ def test_an_image_in_training_and_in_test_is_refused(siambench, tmp_path):
     (folder / "h" / "copy.png").write_bytes((folder / "a" / "0.png").read_bytes())
     done = sit(siambench, folder)
     assert 4 == done.returncode
-    assert "1 images occur both in trainval and in test" in done.stderr.splitlines()[-1]
+    assert "1 image occurs both in trainval and in test: a/0.png = h/copy.png" in done.stderr.splitlines()[-1]
     done = sit(siambench, folder, "--set", "split.acknowledged_duplicates=1", "--plan")
     assert 0 == done.returncode, done.stderr
 

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from siambench.spaces import Choice, Float, Int, dimension_from_json, dimension_to_json
+from siambench.spaces import Choice, Float, Int, dimension_from_json, dimension_to_json, fits
 
 DIMENSIONS = [Float(-0.2, 2.0), Float(1e-4, 1e-1, log=True), Int(1, 9), Int(1, 512, log=True), Choice("a", "b"), Choice(1, 2.5, True)]  # noqa: FBT003
 
@@ -52,3 +52,32 @@ def test_a_dimension_without_room_is_refused(make, message):
     """Bounds that do not hold, or a single option, are a ValueError with the values."""
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("value", "default", "expected"),
+    [
+        (1, 2, True),
+        (1, 2.0, True),
+        (1.0, 2, False),
+        (True, 1, False),
+        (True, 1.0, False),
+        (1, True, False),
+        ("2", 2, False),
+        ("a", "", True),
+        (2, "2", False),
+        (float("nan"), 1.0, False),
+        ([1], 1.0, False),
+        ([1], None, True),
+    ],
+)
+def test_a_value_is_of_the_kind_of_its_default(value, default, expected):
+    """A whole number is a number; true, text and lists are none; without a default of a plain kind anything goes."""
+    assert fits(value, default) is expected
+
+
+def test_true_is_no_option_of_numbers():
+    """A choice among numbers holds numbers: true equals 1, and is none."""
+    assert Choice(1, 2).contains(1)
+    assert not Choice(1, 2).contains(True)  # noqa: FBT003  what is tested
+    assert Choice(1.0, 2.0).contains(1)

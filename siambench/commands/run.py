@@ -28,10 +28,10 @@ log = logging.getLogger("siambench")
 @click.option("--loss", "losses", multiple=True, help="A loss, or ./file.py:Class. Repeat for a grid.")
 @click.option("--miner", "miners", multiple=True, help="A miner. Repeat for a grid.  [default: none]")
 @click.option("--backbone", help="Replaces the track's backbone.")
-@click.option("--dataset", help="A data set without a track, or folder:PATH.")
+@click.option("--dataset", help="A data set without a track, or folder:PATH, csv:PATH, npz:PATH, safetensors:PATH.")
 @click.option("--feed", type=click.Choice(FEEDS), default="classes", show_default=True, help="How batches are formed.")
-@click.option("--trials", type=click.IntRange(min=1), help="Tuning budget per method.  [default: the track's]")
-@click.option("--seeds", type=click.IntRange(min=1), help="Final models per method.  [default: the track's]")
+@click.option("--trials", type=click.IntRange(min=1, max=100_000), help="Tuning budget per method.  [default: the track's]")
+@click.option("--seeds", type=click.IntRange(min=1, max=10_000), help="Final models per method.  [default: the track's]")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Fix a parameter (loss.margin=0.2) or change a rule.")
 @click.option("--jobs", default="auto", show_default=True, help="Units at once: a number, or auto.")
 @click.option("--engine", default="local", show_default=True, help="Where units run: an installed engine.")
@@ -118,6 +118,7 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
 
     say_refused(prepared)
     folder = Folder.of(out, prepared.track, prepared.exam).path
+    _say_data(prepared, err=as_json)
     cached = coordinator.cached_units(prepared, out)
     workers = jobs or automatic_jobs()
     seconds = estimate(prepared.track, tune=sum(s.trials * s.folds for s in prepared.studies), final=sum(s.seeds for s in prepared.studies))
@@ -131,7 +132,8 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
         track = {"name": prepared.track.name, "version": prepared.track.version}
         units = {"planned": prepared.planned, "cached": cached}
         exam = {"id": prepared.exam.id}
-        found = {"studies": studies, "units": units, "jobs": workers, "estimated_seconds": wall}
+        data = None if prepared.data is None else prepared.data.to_json()
+        found = {"data": data, "studies": studies, "units": units, "jobs": workers, "estimated_seconds": wall}
         print_json({"schema": 1, "track": track, "exam": exam, "folder": str(folder), **found})
         return
     click.echo(printable(f"track {prepared.track.name} {prepared.track.version}, exam {prepared.exam.short}, records in {folder}"))
@@ -141,6 +143,12 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
     click.echo(f"  baselines: {len(prepared.baselines)} units")
     guess = "no estimate: no unit of this track was timed yet" if wall is None else f"about {duration(wall)} with {workers} workers"
     click.echo(f"{prepared.planned} units, {cached} cached; {guess}")
+
+
+def _say_data(prepared: Prepared, *, err: bool) -> None:
+    """What the data set holds, before anything runs on it: images left out, and folders taken for classes that are none, show here."""
+    if prepared.data is not None:
+        click.echo(printable(f"data {prepared.track.dataset.name}: {prepared.data}"), err=err)
 
 
 def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
@@ -153,12 +161,13 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
 
     console = Console(stderr=True)
     say_refused(prepared)
+    _say_data(prepared, err=True)
     running = Folder.of(out, prepared.track, prepared.exam).running
     with _logged(out / "siambench.log"), stdout_for_documents(), Progress(console, prepared, running) as progress:
         outcome = coordinator.run(prepared, out=out, engine=engine, notify=progress.notify)
     assert outcome.table is not None
     if as_json:
-        print_json(to_json(outcome.table))
+        print_json({**to_json(outcome.table), "data": None if prepared.data is None else prepared.data.to_json()})
     else:
         show_table(outcome.table)
     for name, reason in outcome.dropped_observers.items():

@@ -32,7 +32,7 @@ from siambench.errors import (
 )
 from siambench.machine import own_version
 from siambench.plugin import MetricEntry, call_factory, valid_name
-from siambench.spaces import Value
+from siambench.spaces import Value, fits, kind_of
 from siambench.spec import NO_MINER, RESERVED
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 GROUP = "siambench"
 _UNKNOWN = "0+unknown"
+LARGEST_K = 1_000_000
+"""Of a family of metrics such as ``recall@k``: neighbours beyond it would be kept for nothing."""
+
 BUILTINS = tuple(f"siambench.builtin.{kind}" for kind in KINDS)
 
 
@@ -110,7 +113,7 @@ class Catalogue:
             lookup, takes_path = name.split(":", 1)[0], True
         if kind == "metrics" and "@" in name:
             stem, _, k = name.partition("@")
-            if k.isascii() and k.isdigit() and int(k) >= 1:
+            if k.isascii() and k.isdigit():
                 lookup = f"{stem}@k"
             elif _rate(k) is not None:
                 lookup = f"{stem}@far"
@@ -139,8 +142,10 @@ class Catalogue:
                 raise ConfigError(f"{name} is a family of metrics: say which, such as {stem}@{'4' if name.endswith('@k') else '1e-3'}")
             stem, found, given = name.partition("@")
             known = self.names("metrics")
-            if found and name not in known and f"{stem}@k" in known and metric_arguments(name).get("k", 0) < 1:
-                raise ConfigError(f"{name}: k must be a whole number of at least 1, got {given!r}")
+            k = metric_arguments(name).get("k", 0)
+            if found and name not in known and f"{stem}@k" in known and not 1 <= k <= LARGEST_K:
+                bounds = "of at least 1" if k < 1 else f"from 1 to {LARGEST_K:,}"
+                raise ConfigError(f"{name[:40]}: k must be a whole number {bounds}, got {given[:40]!r}")
             if found and name not in known and f"{stem}@far" in known and "far" not in metric_arguments(name):
                 raise ConfigError(f"{name}: a false accept rate lies between 0 and 1, got {given!r}")
         return {name: self.get("metrics", name).entry for name in names}
@@ -161,6 +166,8 @@ class Catalogue:
         entry = component.entry
         check_options(component, name, options)
         path = {"path": name.partition(":")[2]} if entry.takes_path else {}
+        if entry.takes_path and not path["path"].strip():
+            raise ConfigError(f"data set {name!r} needs a path: {component.name}:PATH")
         try:
             dataset = call_factory(entry.build, {**entry.defaults, **options, **path})
         except (SiambenchError, MemoryError):
@@ -189,7 +196,8 @@ def metric_arguments(name: str) -> dict[str, float]:
     """What the name of a metric asks for: ``{"k": 4}`` of ``recall@4``, ``{"far": 0.001}`` of ``tar@1e-3``."""
     text = name.partition("@")[2]
     if text.isascii() and text.isdigit():
-        return {"k": int(text)}
+        # Python reads no number of more than some thousand digits; whoever asks for one means nothing by it.
+        return {"k": int(text) if len(text) <= len(str(LARGEST_K)) else LARGEST_K + 1}
     rate = _rate(text)
     return {} if rate is None else {"far": rate}
 
@@ -203,13 +211,18 @@ def _rate(text: str) -> float | None:
 
 
 def check_options(component: Component, name: str, options: Mapping[str, Value]) -> None:
-    """Raise `ConfigError` for an option that a data set or a backbone does not have."""
+    """Raise `ConfigError` for an option that a data set or a backbone does not have, or that is of another kind than its default."""
     defaults = component.entry.defaults
     for option in options:
         if option not in defaults:
             known = ", ".join(sorted(defaults)) or "none"
             raise ConfigError(
                 f"{_singular(component.kind)} {name!r} has no option {option!r}{suggestion(option, defaults)}; options: {known}"
+            )
+        if not fits(options[option], defaults[option]):
+            raise ConfigError(
+                f"{_singular(component.kind)} {name!r}: the option {option} must be {kind_of(defaults[option])}, as its default "
+                f"{defaults[option]!r} is, got {kind_of(options[option])}: {str(options[option])[:60]!r}"
             )
 
 

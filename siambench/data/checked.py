@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from siambench.data.names import as_text
 from siambench.errors import DataError
 from siambench.spec import FORMS, Form
 
@@ -36,6 +37,7 @@ def checked(dataset: Dataset, name: str) -> Dataset:
         DataError: for labels, names, shapes, types or numbers that are not what `siambench.interfaces.Dataset` promises.
     """
     called = f"data set {name!r}"
+    dataset = _with_text(dataset)
     _check_form(dataset, called)
     _check_labels(dataset, called)
     _check_names(dataset, called)
@@ -48,6 +50,29 @@ def checked(dataset: Dataset, name: str) -> Dataset:
     probe = np.unique(np.linspace(0, len(dataset.labels) - 1, _PROBED).astype(np.int64))
     read(probe)
     return dataclasses.replace(dataset, read=read, shape=tuple(int(edge) for edge in dataset.shape))
+
+
+def _with_text(dataset: Dataset) -> Dataset:
+    """The same with names that any document can hold: those of files need not be text."""
+
+    def clean(names: Sequence[str]) -> Sequence[str]:
+        return names if all(not isinstance(name, str) or _is_text(name) for name in names) else [as_text(str(name)) for name in names]
+
+    return dataclasses.replace(
+        dataset,
+        class_names=clean(dataset.class_names),
+        class_attributes={key: clean(values) for key, values in dataset.class_attributes.items()},
+        item_names=None if dataset.item_names is None else clean(dataset.item_names),
+        notes=clean(dataset.notes),
+    )
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_form(dataset: Dataset, called: str) -> None:

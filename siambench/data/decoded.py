@@ -2,60 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import stat
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import filelock
 import numpy as np
 
+from siambench.data.files import open_regular, read_regular
 from siambench.data.locate import cache_folder
-from siambench.errors import DataError
+from siambench.errors import DataError, DataMissingError
 from siambench.machine import FULL, UNWRITABLE, cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BLOCK = 32
+_IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP})
+"""What the system says where a folder or a link has the name of a file of the cache."""
 
-Mode = Literal["grey", "rgb"]
-
-
-def decode(file: str | Path | IO[bytes], *, size: int | None, mode: Mode, name: str | None = None) -> NDArray[np.uint8]:
-    """One image as uint8 [C, size, size]; squeezed to a square where it is none.
-
-    Args:
-        file: a path or an open file.
-        size: edge in pixels; None keeps the image's own size.
-        mode: ``"grey"`` (C = 1) or ``"rgb"`` (C = 3).
-        name: what an error calls the file.
-
-    Raises:
-        DataError: if it cannot be read as an image.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            converted = image.convert("L" if mode == "grey" else "RGB")
-            if size is not None and converted.size != (size, size):
-                # Reduction by areas keeps thin strokes that sampling would lose.
-                converted = converted.resize(
-                    (size, size), Image.Resampling.BOX if min(converted.size) >= size else Image.Resampling.BICUBIC
-                )
-            pixels = np.asarray(converted, dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{name or file} cannot be read as an image: {error}") from error
-    return pixels[None] if mode == "grey" else pixels.transpose(2, 0, 1)
+_DIGEST_BYTES = 32
+_MOST_JSON_BYTES = 1 << 20
 
 
 def decoded(key: str, number: int, read: Callable[[int], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """The images kept under ``key``, built once by all cores, memory-mapped read-only.
 
     Processes that want it at the same time wait for the one that builds it. A builder that is killed leaves nothing that is
-    taken for the whole, and what it has left is overwritten by the next.
+    taken for the whole, and what it has left is swept by the next that builds anything. What is there and is not what was built
+    is built anew: behind the array stands its digest.
 
     Args:
         key: names the content: whatever would change the pixels must be part of it.
@@ -68,43 +51,118 @@ def decoded(key: str, number: int, read: Callable[[int], NDArray[np.uint8]]) -> 
     Raises:
         DataError: if an image has another shape than the first, or the disk of the cache is full.
     """
-    path = cache_folder() / "decoded" / f"{key}.npy"
-    if path.is_file():
-        return _map(path)
+    path = _folder() / f"{key}.npy"
+    found = _whole(path, number)
+    if found is not None:
+        return found
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(f"{path}.lock"):
-            if not path.is_file():
-                _write(path, number, read)
-        return _map(path)
+        with _alone(path):
+            found = _whole(path, number)
+            if found is None:
+                _sweep(path.parent, but=path)
+                _write(path, lambda file: _write_array(file, number, read))
+                found = _map(path)
     except OSError as error:
         if error.errno in FULL:
             raise DataError(
                 f"{path.parent} has no room for {number} decoded images: free some, or name another folder in SIAMBENCH_CACHE"
             ) from error
-        if error.errno not in UNWRITABLE:
+        if error.errno not in UNWRITABLE | _IN_THE_WAY:
             raise
         return np.concatenate(list(_blocks(number, read)))
+    return found
+
+
+def remembered(key: str, find: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """A small JSON document kept under ``key``; found once, and again where it is not there, damaged, or cannot be kept."""
+    path = _folder() / f"{key}.json"
+    with contextlib.suppress(DataError, DataMissingError, ValueError, RecursionError):
+        kept = json.loads(read_regular(path, most=_MOST_JSON_BYTES))
+        if isinstance(kept, dict) and kept.get("digest") == _digest_of(kept.get("content")):
+            content: Mapping[str, Any] = kept["content"]
+            return content
+    content = find()
+    text = json.dumps({"content": content, "digest": _digest_of(content)})
+    with contextlib.suppress(OSError), _alone(path):
+        _write(path, lambda file: file.write(text.encode()))
+    return content
+
+
+def _digest_of(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _folder() -> Path:
+    return cache_folder() / "decoded"
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(f"{path}.lock"):
+        yield
+
+
+def _whole(path: Path, number: int) -> NDArray[np.uint8] | None:
+    """The array if it is what was built; None where there is none, or another."""
+    try:
+        # A link is none of ours: what it leads to may be anything.
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return None
+        array = _map(path)
+        if array.dtype != np.uint8 or array.ndim != 4 or len(array) != number or not array.flags.c_contiguous:
+            return None
+        total = hashlib.sha256()
+        for start in range(0, number, 1024):
+            total.update(array[start : start + 1024].data)
+        with open_regular(path) as file:
+            file.seek(-_DIGEST_BYTES, os.SEEK_END)
+            # Nothing may stand between the pixels and their digest, nor behind it.
+            whole = file.tell() == getattr(array, "offset", 0) + array.nbytes and file.read() == total.digest()
+    except Exception:  # noqa: BLE001  a damaged file has a dozen ways to be none, all of which end in building it anew
+        return None
+    return array if whole else None
 
 
 def _map(path: Path) -> NDArray[np.uint8]:
     return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
 
 
-def _write(path: Path, number: int, read: Callable[[int], NDArray[np.uint8]]) -> None:
+def _sweep(folder: Path, *, but: Path) -> None:
+    """Take away what dead builders have left: whoever still builds holds a lock."""
+    for part in folder.glob("*.part"):
+        whole = part.with_suffix("")
+        if whole != but:
+            with contextlib.suppress(OSError, filelock.Timeout), filelock.FileLock(f"{whole}.lock", timeout=0):
+                part.unlink(missing_ok=True)
+
+
+def _write(path: Path, fill: Callable[[BinaryIO], object]) -> None:
     # One name for all builders, of whom the lock lets in one: so a killed one leaves no second copy of everything. It is written
     # in order rather than mapped, since a full disk is an error to a writer, and the end of a process that writes to a map.
-    part = path.with_suffix(".part")
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
     try:
-        with part.open("wb") as file:
-            for block in _blocks(number, read):
-                if file.tell() == 0:
-                    shape = (number, *block.shape[1:])
-                    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-                file.write(block.tobytes())
+        # Exclusively: a link that somebody put there would be written through.
+        with part.open("xb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _write_array(file: BinaryIO, number: int, read: Callable[[int], NDArray[np.uint8]]) -> None:
+    total = hashlib.sha256()
+    for block in _blocks(number, read):
+        if file.tell() == 0:
+            shape = (number, *block.shape[1:])
+            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        content = block.tobytes()
+        total.update(content)
+        file.write(content)
+    file.write(total.digest())
 
 
 def _blocks(number: int, read: Callable[[int], NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:

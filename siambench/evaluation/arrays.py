@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,10 +13,14 @@ from torch import Tensor
 
 from siambench import metrics as pure
 from siambench.components.catalogue import Catalogue
+from siambench.data.arrays import Kind, named_arrays
+from siambench.data.files import read_regular
+from siambench.data.names import as_text
 from siambench.errors import ConfigError, DataError, DataMissingError, MetricError, suggestion
 from siambench.evaluation.scoring import Scores, deepest, score
 from siambench.evaluation.view import Evaluated
 from siambench.metrics.checks import finite_float64
+from siambench.metrics.pair_lists import repeated_pairs
 from siambench.tracks.rules import DEFAULT_METRICS
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
 ARRAYS = ("embeddings", "labels", "gallery", "gallery_labels", "groups", "names")
 """What a file may hold; the first two it must."""
+
+_MOST_PAIRS_BYTES = 1 << 30
 
 _KINDS = {"i": "whole numbers", "u": "whole numbers", "U": "text", "S": "bytes"}
 
@@ -92,9 +98,20 @@ def evaluate_arrays(
         evaluated = Evaluated(
             points, truth, seed=seed, queries=queries, groups=groups, distance=distance, depth=deepest(named), pairs=resolved
         )
-        return score(evaluated, named, classes=classes)
+        found = score(evaluated, named, classes=classes)
     except MetricError as error:
         raise DataError(str(error)) from error
+    notes: dict[str, float | int | str] = dict(found.notes)
+    if classes == 1:
+        notes["one_class"] = "all items are of one class: every neighbour matches, and no score says anything"
+    again = (
+        None
+        if pairs is None or resolved is None or isinstance(pairs, str) or isinstance(resolved, str)
+        else repeated_pairs(pairs, resolved)
+    )
+    if again is not None:
+        notes["repeated_pairs"] = again
+    return replace(found, notes=notes)
 
 
 def _joined(arrays: Arrays) -> tuple[Tensor, NDArray[Any], int | None]:
@@ -177,36 +194,16 @@ def read_arrays(path: Path) -> Arrays:
         DataMissingError: if there is no such file.
         DataError: if it cannot be read, or lacks ``embeddings`` or ``labels``.
     """
-    if not path.is_file():
-        raise DataMissingError(f"no such file: {path}")
-    readers = {".npz": _npz, ".safetensors": _safetensors}
-    if path.suffix not in readers:
-        raise DataError(f"{path} must end in .npz or .safetensors, got {path.suffix or 'no suffix'}")
-    try:
-        found, held = readers[path.suffix](path)
-    except Exception as error:  # a damaged file has a dozen ways to fail inside zipfile, zlib, numpy and safetensors
-        raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {error}") from error
+    kinds: dict[str, Kind] = {".npz": "npz", ".safetensors": "safetensors"}
+    kind = kinds.get(path.suffix.lower())
+    if kind is None:
+        if not path.exists():
+            raise DataMissingError(f"no such file: {as_text(path)}")
+        raise DataError(f"{as_text(path)} must end in .npz or .safetensors, got {path.suffix or 'no suffix'}")
+    found, held = named_arrays(path, kind, ARRAYS)
     if not set(ARRAYS[:2]) <= set(found):
-        raise DataError(f"{path} must hold the arrays embeddings and labels, it holds {', '.join(sorted(held)) or 'none'}")
+        raise DataError(f"{as_text(path)} must hold the arrays embeddings and labels, it holds {', '.join(sorted(held)) or 'none'}")
     return Arrays(**found)
-
-
-def _npz(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """Those of `ARRAYS` that the file holds, and the names of all it holds."""
-    # Opened here, because numpy leaves a damaged file open.
-    with path.open("rb") as stream:
-        file = np.load(stream, allow_pickle=False)
-        if isinstance(file, np.ndarray):
-            raise DataError("it is a single array without a name")
-        with file:
-            return {name: file[name] for name in file.files if name in ARRAYS}, list(file.files)
-
-
-def _safetensors(path: Path) -> tuple[dict[str, Any], list[str]]:
-    from safetensors.torch import load_file
-
-    found = load_file(path)
-    return {name: value for name, value in found.items() if name in ARRAYS}, list(found)
 
 
 def read_pairs(path: Path) -> NamedPairs:
@@ -216,9 +213,8 @@ def read_pairs(path: Path) -> NamedPairs:
         DataMissingError: if there is no such file.
         DataError: if it does not hold.
     """
+    content = read_regular(path, most=_MOST_PAIRS_BYTES)
     try:
-        return pure.parse_pairs(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise DataMissingError(f"no such file: {path}") from error
-    except (OSError, MetricError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: {error}") from error
+        return pure.parse_pairs(content.decode("utf-8-sig"))
+    except (MetricError, UnicodeDecodeError) as error:
+        raise DataError(f"{as_text(path)}: {error}") from error

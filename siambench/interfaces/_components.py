@@ -51,6 +51,8 @@ class Dataset:
         item_names: one per item, distinct, by which a file of verification pairs names them; None: they have none.
         episodes: evaluations with items of their own, by name; read only when a final model is evaluated.
         colour: what the file's values mean, for people: ``"white ink on black"``.
+        notes: what else its loader has to say, for people, each half a sentence: ``"passed over: 1 file (README)"``. Commands that run
+            something say it before they do.
     """
 
     labels: NDArray[np.int64]
@@ -65,6 +67,7 @@ class Dataset:
     item_names: Sequence[str] | None = None
     episodes: Mapping[str, Callable[[], Episodes]] = field(default_factory=dict)
     colour: str = ""
+    notes: Sequence[str] = ()
 
 
 class Loss(Protocol):

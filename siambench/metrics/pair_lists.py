@@ -141,8 +141,9 @@ def resolve_pairs(named: NamedPairs, names: Sequence[str], labels: Tensor) -> Pa
             contradict.
     """
     places = _places(names)
-    left = [_place(name, places, len(names)) for name in named.left]
-    right = [_place(name, places, len(names)) for name in named.right]
+    left = [_place(name, places, names) for name in named.left]
+    right = [_place(name, places, names) for name in named.right]
+    _check_known(named, left, right, names)
     one, other = torch.tensor(left), torch.tensor(right)
     same = torch.tensor(named.same)
     twice = (one == other).nonzero()
@@ -169,10 +170,39 @@ def _places(names: Sequence[str]) -> dict[str, int | None]:
     return stems | whole
 
 
-def _place(name: str, places: Mapping[str, int | None], items: int) -> int:
+def _place(name: str, places: Mapping[str, int | None], names: Sequence[str]) -> int:
+    """The index of an item, or -1 where none is called so."""
     index = places[name] if name in places else _number(name)
     if index is None and name in places:
-        raise MetricError(f"the pairs name {name!r}, which more than one of the {items} items is called")
-    if index is None or index >= items:
-        raise MetricError(f"the pairs name {name!r}, which none of the {items} items is called")
-    return index
+        raise MetricError(f"the pairs name {name!r}, which more than one of the {len(names)} items is called")
+    return -1 if index is None or index >= len(names) else index
+
+
+def _check_known(named: NamedPairs, left: Sequence[int], right: Sequence[int], names: Sequence[str]) -> None:
+    concerned = [pair for pair in range(len(named)) if min(left[pair], right[pair]) < 0]
+    if not concerned:
+        return
+    first = concerned[0]
+    name = named.left[first] if left[first] < 0 else named.right[first]
+    places = _places(names)
+    slashed = name.replace("\\", "/")
+    hint = "; there folders are parted by /, not \\" if slashed != name and slashed in places else ""
+    raise MetricError(
+        f"the pairs name {name!r}, which none of the {len(names)} items is called: {len(concerned)} of {len(named)} pairs are concerned, "
+        f"an item is called {names[0]!r}{hint}"
+    )
+
+
+def repeated_pairs(named: NamedPairs, pairs: Pairs) -> str | None:
+    """Which pairs of a list stand in it more than once, in whatever order of the two, for people; None where none does."""
+    seen: dict[tuple[int, int], int] = {}
+    again = [
+        (seen[both], place)
+        for place, both in enumerate(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True))
+        if seen.setdefault(both, place) != place
+    ]
+    if not again:
+        return None
+    first, second = again[0]
+    names = f"{named.left[first]!r}, {named.right[first]!r}"
+    return f"{len(again)} of {len(named)} pairs repeat another, the first: pair {second + 1} is pair {first + 1}, {names}"

@@ -20,7 +20,7 @@ from siambench.errors import RecordError, SiambenchError, UsageError
 from siambench.machine import FULL, UNWRITABLE, is_alive
 from siambench.records.lock import owner_of
 from siambench.records.openings import append_opening, opening, read_openings
-from siambench.records.record import Record, load, read, read_all, write
+from siambench.records.record import LARGEST, Record, load, read, read_all, write
 from siambench.records.running import forget
 from siambench.spec import Exam, Unit
 from siambench.tracks.exam import base_name
@@ -97,9 +97,9 @@ class Folder:
     def budgets(self) -> dict[str, tuple[int, int]]:
         """Row → how many tune and final units the last run asked of it; empty where nothing can be read."""
         try:
-            document = json.loads(read_regular(self.path / BUDGETS))
+            document = json.loads(read_regular(self.path / BUDGETS, most=LARGEST))
             return {str(row): (int(tune), int(final)) for row, (tune, final) in document.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (UsageError, ValueError, TypeError, AttributeError, RecursionError):
             return {}
 
     def read(self) -> Contents:
@@ -213,8 +213,8 @@ def folders_of(directory: Path, track: Track) -> list[Path]:
 
 def _who(note: Path, lock: Path) -> str:
     """The run that holds a folder, by the note that it left; a note of a run that was killed says nothing of the next."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        left = json.loads(read_regular(note))
+    with contextlib.suppress(UsageError, ValueError, KeyError, TypeError, RecursionError):
+        left = json.loads(read_regular(note, most=LARGEST))
         if left["host"] != socket.gethostname() or is_alive(int(left["process"])):
             return f" (process {left['process']} on {left['host']}, since {left['since']})"
     owner = owner_of(lock)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from siambench.data.files import read_regular
+from siambench.errors import UsageError
 from siambench.identity import canonical
 from siambench.spec import Unit
 
@@ -43,8 +44,8 @@ def append_opening(path: Path, line: Mapping[str, Any]) -> None:
 def read_openings(path: Path) -> list[dict[str, Any]]:
     """The lines of a log; one that a crash cut, or that is no object, is passed over."""
     found = []
-    with contextlib.suppress(OSError):
-        for text in read_regular(path, largest=_LARGEST).split(b"\n"):
+    with contextlib.suppress(UsageError):
+        for text in read_regular(path, most=_LARGEST).split(b"\n"):
             with contextlib.suppress(ValueError, RecursionError):
                 line = json.loads(text)
                 if isinstance(line, dict):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from siambench.data.files import read_regular, share
-from siambench.errors import RecordError
+from siambench.errors import RecordError, UsageError
 from siambench.identity import Document, canonical, digest, from_json, to_json
 from siambench.interfaces import Done, Outcome
 from siambench.spec import CONCATENATED, RECORD_SCHEMA, Exam, Unit
@@ -28,6 +28,9 @@ _CODE = re.compile(r"\+[0-9a-f]{16,64}$")
 
 CLASSES_AGREE = 2e-6
 """How far a score may lie from the mean of its classes, whose own means have six decimals."""
+
+LARGEST = 64 << 20
+"""Bytes that a record may have at most."""
 
 ROUNDING = 1e-9
 """How far a score may lie outside its metric's range: a mean of ones need not be 1 to the last bit."""
@@ -278,9 +281,9 @@ def load(path: Path) -> Record:
         RecordError: with what is wrong where the file holds none: truncated, foreign, damaged, of another schema, or no plain file.
     """
     try:
-        content = read_regular(path)
-    except OSError as error:
-        raise RecordError(f"{path.name}: {error.strerror}") from error
+        content = read_regular(path, most=LARGEST)
+    except UsageError as error:
+        raise RecordError(f"{path.name}: {error}") from error
     record = Record.from_json(content, where=path.name)
     if record.id != path.stem:
         raise RecordError(f"{path.name}: it holds the record {record.id[:16]}…")
@@ -298,14 +301,14 @@ def read(path: Path) -> Record | None:
 def schema_of(path: Path) -> int | None:
     """The schema of an intact record, older or newer ones included; None where the file holds no record."""
     try:
-        document = json.loads(read_regular(path))
+        document = json.loads(read_regular(path, most=LARGEST))
         schema = document["schema"]
         if not isinstance(schema, int) or isinstance(schema, bool) or document["id"] != path.stem:
             return None
         unit = document["result"]["unit"] if schema < _TYPED_UNITS else document["unit"]
         if digest(unit) != path.stem or (schema == RECORD_SCHEMA and read(path) is None):
             return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (UsageError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return schema
 
@@ -324,8 +327,8 @@ def older(folder: Path) -> int:
 
 def _has(path: Path, mark: bytes) -> bool:
     try:
-        return mark in read_regular(path)
-    except OSError:
+        return mark in read_regular(path, most=LARGEST)
+    except UsageError:
         # No record of any layout: whoever reads the folder names it.
         return True
 

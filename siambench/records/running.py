@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from siambench.data.files import read_regular
+from siambench.errors import UsageError
 from siambench.machine import is_alive
 from siambench.wording import duration
 
@@ -99,8 +100,8 @@ def running(folder: Path) -> list[Running]:
     """The units that run now, in order of their start; those whose process of this machine is gone are left out."""
     found = []
     for path in folder.glob("*.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-            left = json.loads(read_regular(path))
+        with contextlib.suppress(UsageError, ValueError, KeyError, TypeError, RecursionError):
+            left = json.loads(read_regular(path, most=1 << 20))
             if left["host"] == socket.gethostname() and not is_alive(int(left["process"])):
                 continue
             seconds = max(0.0, time.time() - float(left["started"]))

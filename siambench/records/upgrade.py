@@ -17,7 +17,7 @@ from siambench.identity import canonical, digest, to_json
 from siambench.machine import COMPUTING
 from siambench.records.folder import BUDGETS, LOCK, OPENINGS, track_folders
 from siambench.records.openings import read_openings
-from siambench.records.record import Record, read, schema_of, write
+from siambench.records.record import LARGEST, Record, read, schema_of, write
 from siambench.spec import RECORD_SCHEMA, Exam
 from siambench.tracks.exam import base_name
 from siambench.tracks.files import load_track
@@ -288,8 +288,8 @@ def _held(folder: Path, groups: GroupsOf | None) -> Upgraded:
 
 def _trained(path: Path) -> bool:
     try:
-        return b'"augment":{"' in read_regular(path)
-    except OSError:
+        return b'"augment":{"' in read_regular(path, most=LARGEST)
+    except UsageError:
         return False
 
 

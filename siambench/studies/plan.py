@@ -10,7 +10,7 @@ from typing import Any
 from siambench.errors import ConfigError, suggestion
 from siambench.identity import digest, seed_of
 from siambench.plugin import WARMUP, BackboneEntry, LossEntry, MinerEntry
-from siambench.spaces import Dimension, Params, Value, dimension_to_json
+from siambench.spaces import Dimension, Float, Params, Value, dimension_to_json, fits, kind_of
 from siambench.spec import (
     API,
     BASELINES,
@@ -198,10 +198,16 @@ def study_plan(resolved: Resolved) -> StudyPlan:
     fixed, track = resolved.fixed, resolved.track
     edited = tuple(sorted(name for name in fixed if name in defaults))
     for name in edited:
+        if name not in space and not fits(fixed[name], defaults[name]):
+            raise ConfigError(
+                f"--set {name}: it must be {kind_of(defaults[name])}, as its default {defaults[name]!r} is, got {kind_of(fixed[name])}: "
+                f"{str(fixed[name])[:60]!r}"
+            )
         if name in space and not space[name].contains(fixed[name]):
             raise ConfigError(f"--set {name}={fixed[name]} lies outside its space {space[name]}")
-        space.pop(name, None)
-        defaults[name] = fixed[name]
+        # 1 and 1.0 are one number: they make one row.
+        is_real = isinstance(space.pop(name, None), Float) or isinstance(defaults[name], float)
+        defaults[name] = float(fixed[name]) if is_real else fixed[name]
     return StudyPlan(
         method=resolved.method,
         space=space,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any
 from siambench.components.catalogue import Catalogue, check_options
 from siambench.components.component import Component
 from siambench.data.locate import find
+from siambench.data.names import as_path, as_text
+from siambench.data.summary import Summary, summary
 from siambench.errors import CombinationError, ConfigError, EmptyPlanError, SiambenchError, UsageError
 from siambench.machine import libraries
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry
 from siambench.spaces import Params, Value
-from siambench.spec import NO_MINER, Drawn, Every, Exam, Feed, Listed, Method, Source, SplitSpec, Unit, VerificationPairs
+from siambench.spec import NO_MINER, Drawn, Every, Exam, Feed, Form, Listed, Method, Source, SplitSpec, Unit, VerificationPairs
 from siambench.studies import plan as planning
 from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.exam import exam_of, groups_digest, with_content
 from siambench.tracks.files import edit_track, load_comparison, load_track, track_folder
 from siambench.tracks.parts import Parts
-from siambench.tracks.rules import AugmentRules, Comparison, MethodRules, Track
+from siambench.tracks.rules import AUGMENT_OF_FORM, AugmentRules, Comparison, MethodRules, Track
 from siambench.tracks.split import Split, cut
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class Prepared:
     local: Mapping[str, str]
     direction: str
     observers: tuple[str, ...] = ()
+    data: Summary | None = None
 
     @property
     def planned(self) -> int:
@@ -152,7 +155,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     ]
     planning.check_fixed(fixed, studies)
     baselines = _baselines(studies)
-    return Prepared(track, exam, tuple(studies), baselines, tuple(refused), local, primary.direction, request.observers)
+    return Prepared(track, exam, tuple(studies), baselines, tuple(refused), local, primary.direction, request.observers, summary(dataset))
 
 
 def _methods(
@@ -192,7 +195,9 @@ def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Tra
         track = load_track(request.track)
         backbone = request.backbone if request.backbone != track.model.backbone else None
     elif request.dataset is not None or request.backbone is not None:
-        track = adhoc_track(catalogue, request.dataset, request.backbone)
+        prefix = "dataset.options."
+        options = {key.removeprefix(prefix): value for key, value in request.changes.items() if key.startswith(prefix)}
+        track = adhoc_track(catalogue, request.dataset, request.backbone, options)
     else:
         track = load_track("glyphs")
     rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=request.feed, backbone=backbone)
@@ -211,9 +216,17 @@ def _augment(track: Track, component: Component, dataset: Dataset) -> dict[str, 
     if track.augment is not None:
         return track.augment.of_form(dataset.form)
     try:
-        return AugmentRules.model_validate(dict(component.entry.augment)).of_form(dataset.form)
+        rules = AugmentRules.model_validate(dict(component.entry.augment))
+        # A table may list images or texts: of its augmentation, what is for the others is left out.
+        suiting = rules.model_copy(update={name: AugmentRules.model_fields[name].default for name in _strange(dataset.form)})
+        return suiting.of_form(dataset.form)
     except ValueError as error:
         raise ConfigError(f"the augmentation of data set {component.name!r} of {component.provenance} does not hold: {error}") from error
+
+
+def _strange(form: Form) -> Iterator[str]:
+    """The rules of augmentation for items of other forms."""
+    return (name for other, names in AUGMENT_OF_FORM.items() if other != form for name in names)
 
 
 def _pairs(
@@ -279,8 +292,9 @@ def _dataset_name(name: str) -> tuple[str, dict[str, str]]:
     kind, found, path = name.partition(":")
     if not found:
         return name, {}
-    short = f"{kind}:{Path(path).expanduser().resolve().name}"
-    return short, {short: f"{kind}:{Path(path).expanduser().resolve()}"}
+    place = as_path(path).resolve()
+    short = f"{kind}:{as_text(place.name)}"
+    return short, {short: f"{kind}:{as_text(place)}"}
 
 
 def _looked_up(method: Method, track: Track, catalogue: Catalogue) -> _Chosen:

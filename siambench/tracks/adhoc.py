@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from siambench.data.names import as_text
 from siambench.tracks.files import load_track
 from siambench.tracks.rules import DatasetRules, ModelRules, SplitRules, Track
 
 if TYPE_CHECKING:
     from siambench.components.catalogue import Catalogue
     from siambench.interfaces import Dataset
+    from siambench.spaces import Value
 
 _LARGE = 96
+_LONGEST = 100
 
 
-def adhoc_track(catalogue: Catalogue, dataset: str | None, backbone: str | None) -> Track:
+def adhoc_track(catalogue: Catalogue, dataset: str | None, backbone: str | None, options: Mapping[str, Value] | None = None) -> Track:
     """Default rules for a data set and a backbone; its rows stand beside no shipped ones.
 
     Args:
@@ -24,6 +30,7 @@ def adhoc_track(catalogue: Catalogue, dataset: str | None, backbone: str | None)
         dataset: a name, or ``folder:PATH``; None: that of the track ``glyphs``, with all its rules.
         backbone: a name; None: what suits the items: conv4 for small images, resnet18 for larger ones, cnn1d for series, mlp for
             other arrays, bag for tokens.
+        options: of the data set, which its shape, its groups and its parts follow; None: its defaults.
     """
     if dataset is None:
         base = load_track("glyphs")
@@ -32,20 +39,23 @@ def adhoc_track(catalogue: Catalogue, dataset: str | None, backbone: str | None)
             catalogue.get("backbones", backbone)
         title = f"{base.title or base.name}, {rules.backbone}"
         return base.model_copy(update={"name": f"{base.name}-{rules.backbone}", "version": "0.0", "title": title, "model": rules})
-    loaded = catalogue.dataset(dataset, {})
+    # A document holds no bytes that are not UTF-8; the loader finds the path again.
+    dataset = as_text(dataset)
+    loaded = catalogue.dataset(dataset, options or {})
     chosen = backbone or _backbone(loaded)
     catalogue.get("backbones", chosen)
-    options: dict[str, Any] = {}
+    own: dict[str, Any] = {}
     if chosen == "conv4" and loaded.form == "images":
-        options["blocks"] = max(1, min(4, int(math.log2(min(loaded.shape[1:]))) - 1))
+        own["blocks"] = max(1, min(4, int(math.log2(min(loaded.shape[1:]))) - 1))
     name = re.sub(r"[^a-z0-9._+-]+", "-", f"{dataset.rstrip('/').rpartition('/')[2] if ':' in dataset else dataset}-{chosen}".lower())
     return Track(
-        name=name.strip("-."),
+        # Names of files are of any length, those of folders of output are not.
+        name=name.strip("-._+")[:_LONGEST].strip("-._+") or "data",
         version="0.0",
         title=f"{dataset.partition(':')[0]} with {chosen}, an ad-hoc track",
-        dataset=DatasetRules(name=dataset),
+        dataset=DatasetRules(name=dataset, options=dict(options or {})),
         split=_split(loaded),
-        model=ModelRules(backbone=chosen, options=options),
+        model=ModelRules(backbone=chosen, options=own),
     )
 
 
@@ -58,8 +68,28 @@ def _backbone(dataset: Dataset) -> str:
 
 
 def _split(dataset: Dataset) -> SplitRules:
+    if "fold" in dataset.class_attributes:
+        return _by_fold(dataset)
     group = next(iter(dataset.class_attributes), None)
-    parts = set(dataset.parts)
-    if {"trainval", "test"} <= parts or {"trainval", "query", "gallery"} <= parts:
+    if _is_official(dataset):
         return SplitRules(rule="official", group=group)
     return SplitRules(rule="by-group" if group else "class-halves", group=group)
+
+
+def _is_official(dataset: Dataset) -> bool:
+    """Whether it brings a split whose sides share no class: what other splits need a rule of their own for."""
+    parts = set(dataset.parts)
+    if not ({"trainval", "test"} <= parts or {"trainval", "query", "gallery"} <= parts):
+        return False
+    trained = dataset.labels[dataset.parts["trainval"]]
+    tested = [dataset.labels[dataset.parts[name]] for name in ("test", "query", "gallery") if name in parts]
+    return not np.isin(np.concatenate(tested), trained).any()
+
+
+def _by_fold(dataset: Dataset) -> SplitRules:
+    """Folds as the data set says them: the classes of each are a group of their own."""
+    official = _is_official(dataset)
+    folds = dataset.class_attributes["fold"]
+    labels = dataset.labels[dataset.parts["trainval"]] if official else dataset.labels
+    number = len({folds[label] for label in np.unique(labels)})
+    return SplitRules(rule="official" if official else "class-halves", group="fold", folds=max(2, number))

@@ -14,12 +14,19 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from siambench.errors import ConfigError, UnknownNameError, suggestion
+from siambench.data.files import read_regular
+from siambench.data.names import as_text, reason
+from siambench.errors import ConfigError, DataError, DataMissingError, UnknownNameError, suggestion
 from siambench.spaces import Value
 from siambench.tracks.exam import EDITED, base_name
-from siambench.tracks.rules import TRACK_SECTIONS, Comparison, Track
+from siambench.tracks.rules import LARGEST_WHOLE, TRACK_SECTIONS, Comparison, Track
 
 M = TypeVar("M", bound=BaseModel)
+
+_MEMBERS = ("float", "int", "str", "bool", "list[str]")
+_MOST_BYTES = 1 << 20
+_MOST_SHOWN = 100
+_NO_VALUE = f"values are text, true, false, lists, or numbers up to ±{LARGEST_WHOLE}"
 
 
 def shipped(folder: Literal["leaderboards", "configs"]) -> Path:
@@ -81,16 +88,31 @@ def load_comparison(path: str | Path) -> Comparison:
 
 
 def _read(file: Path) -> dict[str, Any]:
+    called = as_text(file)
     try:
-        with file.open("rb") as stream:
-            document = json.load(stream) if file.suffix == ".json" else tomllib.load(stream)
-    except FileNotFoundError as error:
-        raise ConfigError(f"no such file: {file}") from error
-    except (OSError, tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read as {file.suffix[1:].upper() or 'TOML'}: {error}") from error
+        text = read_regular(file, most=_MOST_BYTES).decode("utf-8-sig")
+        document = json.loads(text, object_pairs_hook=_once) if file.suffix == ".json" else tomllib.loads(text)
+    except (DataError, DataMissingError) as error:
+        raise ConfigError(str(error)) from error
+    except RecursionError as error:
+        raise ConfigError(f"{called} nests tables or lists more deeply than can be read") from error
+    except ValueError as error:
+        # Wrong TOML, wrong JSON, bytes that are no text, and whole numbers of thousands of digits.
+        kind = "JSON" if file.suffix == ".json" else "TOML"
+        raise ConfigError(f"{called} cannot be read as {kind}: {reason(error)}") from error
     if not isinstance(document, dict):
-        raise ConfigError(f"{file} must hold a table of keys and values")
+        raise ConfigError(f"{called} must hold a table of keys and values")
     return document
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # TOML refuses a key that comes twice; of JSON the last would count, in silence.
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} comes twice")
+        found[key] = value
+    return found
 
 
 def _validate(model: type[M], document: Mapping[str, Any], where: str) -> M:
@@ -98,6 +120,8 @@ def _validate(model: type[M], document: Mapping[str, Any], where: str) -> M:
         return model.model_validate(document)
     except ValidationError as error:
         raise ConfigError(f"{where}: {explain(model, error)}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{where} nests tables or lists more deeply than can be read") from error
 
 
 def explain(model: type[BaseModel], error: ValidationError) -> str:
@@ -105,7 +129,9 @@ def explain(model: type[BaseModel], error: ValidationError) -> str:
     # A misspelt key is also a missing one: the spelling is what helps.
     found = error.errors()
     first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
-    place = ".".join(str(part) for part in first["loc"])
+    # Of a union pydantic names the member that it tried last, which is no key of the document.
+    location = first["loc"][:-1] if len(first["loc"]) > 1 and first["loc"][-1] in _MEMBERS else first["loc"]
+    place = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":
         inside = ".".join(str(part) for part in first["loc"][:-1] if not isinstance(part, int))
         siblings = [f"{inside}.{key}" if inside else key for key in _keys_at(model, first["loc"][:-1])]
@@ -115,8 +141,16 @@ def explain(model: type[BaseModel], error: ValidationError) -> str:
         return f"the key {place!r} is missing"
     message = first["msg"].removeprefix("Value error, ")
     got = first.get("input")
-    shown = f", got {got!r}" if isinstance(got, str | int | float | bool) and "got" not in message else ""
+    shown = f", got {_shown(got)}" if isinstance(got, str | int | float | bool) and "got" not in message else ""
     return f"{place}: {message}{shown}" if place else message
+
+
+def _shown(value: str | float) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # of a whole number of thousands of digits
+        return "a whole number of thousands of digits"
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
@@ -149,9 +183,13 @@ def parse_set(pairs: tuple[str, ...] | list[str]) -> dict[str, Value]:
             document = tomllib.loads(f"value = {text}")
         except tomllib.TOMLDecodeError:
             document = {"value": text.strip()}
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"--set {key.strip()}: {_NO_VALUE}, got {text.strip()[:_MOST_SHOWN]}…") from error
         value = document["value"]
         if len(document) > 1 or not isinstance(value, str | int | float | bool | list):
             value = text.strip()
+        if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+            raise ConfigError(f"--set {key.strip()}: {_NO_VALUE}, got {text.strip()[:_MOST_SHOWN]}")
         if not all(math.isfinite(v) for v in (value if isinstance(value, list) else [value]) if isinstance(v, float)):
             raise ConfigError(f"--set {key.strip()}: values must be finite, got {text.strip()}")
         result[key.strip()] = value

@@ -5,34 +5,67 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from siambench.errors import ConfigError
 from siambench.spaces import Float, Value
 from siambench.spec import SCHEMA, Feed, Form, SplitSpec
 
+MOST_TRIALS = 100_000
+MOST_SEEDS = 10_000
+MOST_STEPS = 1_000_000
+"""Of epochs, of steps per epoch, and of items in a batch: what is larger is a slip, not a plan."""
+
+LARGEST_WHOLE = (1 << 53) - 1
+"""Beyond it not every whole number has a floating one, and documents that others read would round it."""
+
 TRACK_SECTIONS = ("dataset", "split", "model", "training", "augment", "budget", "evaluation", "metrics")
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    # Strict: true is no number, "2" is no 2, and 2.0 no whole number; a whole number is a number.
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True, allow_inf_nan=False)
+
+
+def _sane(options: dict[str, Value]) -> dict[str, Value]:
+    for name, value in options.items():
+        if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+            raise ValueError(f"{name}: whole numbers lie in ±{LARGEST_WHOLE}")
+    return options
+
+
+Options = Annotated[dict[str, Value], AfterValidator(_sane)]
+"""What is handed on to a component, or fixed for one."""
+
+
+def _whole(value: object) -> object:
+    if type(value) is not int:
+        raise ValueError("must be a whole number")
+    return value
+
+
+_Schema = Annotated[Literal[1], BeforeValidator(_whole), Field(alias="schema")]
+
+# TOML and JSON have lists, and no tuples.
+_Range = Annotated[tuple[float, float], Field(strict=False)]
+_Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
 class DatasetRules(_Frozen):
     """Which data; ``options`` go to its loader."""
 
     name: str
-    options: dict[str, Value] = {}
+    options: Options = {}
 
 
 class SplitRules(_Frozen):
     """How the data is cut; see `siambench.tracks.split.cut`."""
 
     rule: Literal["official", "class-halves", "class-fraction", "by-group", "closed-set"] = "class-halves"
-    folds: Annotated[int, Field(ge=2)] = 2
+    folds: Annotated[int, Field(ge=2, le=1000)] = 2
     group: str | None = None
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    acknowledged_duplicates: Annotated[int, Field(ge=0)] = 0
+    acknowledged_duplicates: Annotated[int, Field(ge=0, le=LARGEST_WHOLE)] = 0
 
     @property
     def spec(self) -> SplitSpec:
@@ -44,8 +77,8 @@ class ModelRules(_Frozen):
     """The backbone where the comparison names none, its options, and the size of the embedding."""
 
     backbone: str = "conv4"
-    options: dict[str, Value] = {}
-    embedding_size: Annotated[int, Field(ge=1)] = 128
+    options: Options = {}
+    embedding_size: Annotated[int, Field(ge=1, le=65536)] = 128
 
 
 class TrainingRules(_Frozen):
@@ -56,13 +89,13 @@ class TrainingRules(_Frozen):
     by 90°, 180° and 270° is three further classes.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 4
-    steps_per_epoch: Annotated[int, Field(ge=1)] = 30
-    batch_size: Annotated[int, Field(ge=4)] = 128
+    epochs: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 4
+    steps_per_epoch: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 30
+    batch_size: Annotated[int, Field(ge=4, le=MOST_STEPS)] = 128
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = "one-cycle"
     precision: Literal["fp32", "bf16"] = "fp32"
-    early_stopping: Annotated[int, Field(ge=0)] = 0
+    early_stopping: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 0
     rotate_classes: bool = False
 
 
@@ -74,13 +107,13 @@ class AugmentRules(_Frozen):
     """
 
     rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
-    scale: tuple[float, float] = (1.0, 1.0)
+    scale: _Range = (1.0, 1.0)
     translate: Annotated[float, Field(ge=0, le=1)] = 0.0
     shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
     flip: bool = False
     padding: Literal["zeros", "border", "reflection"] = "zeros"
-    jitter: Annotated[float, Field(ge=0)] = 0.0
-    scaling: tuple[float, float] = (1.0, 1.0)
+    jitter: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    scaling: _Range = (1.0, 1.0)
     time_warp: Annotated[float, Field(ge=0, lt=1)] = 0.0
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     swap: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -88,8 +121,8 @@ class AugmentRules(_Frozen):
     @field_validator("scale", "scaling")
     @classmethod
     def _ordered(cls, value: tuple[float, float], info: ValidationInfo) -> tuple[float, float]:
-        if not 0 < value[0] <= value[1]:
-            raise ValueError(f"{info.field_name} must be [low, high] with 0 < low <= high, got {list(value)}")
+        if not 0 < value[0] <= value[1] <= 1000:
+            raise ValueError(f"{info.field_name} must be [low, high] with 0 < low <= high <= 1000, got {list(value)}")
         return value
 
     def of_form(self, form: Form) -> dict[str, Any]:
@@ -144,8 +177,8 @@ class SpaceRules(_Frozen):
 class BudgetRules(_Frozen):
     """How many trials each method may tune with, and how many final models it trains."""
 
-    trials: Annotated[int, Field(ge=1)] = 8
-    seeds: Annotated[int, Field(ge=1)] = 5
+    trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 8
+    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] = 5
 
 
 class EvaluationRules(_Frozen):
@@ -169,7 +202,7 @@ class MetricRules(_Frozen):
     """The metric that tuning watches and rows are ordered by, and all that are reported."""
 
     primary: str = "map@r"
-    report: tuple[str, ...] = DEFAULT_METRICS
+    report: _Names = DEFAULT_METRICS
 
     @model_validator(mode="after")
     def _reported(self) -> MetricRules:
@@ -181,9 +214,9 @@ class MetricRules(_Frozen):
 class Track(_Frozen):
     """The rules of one exam."""
 
-    schema_: Annotated[Literal[1], Field(alias="schema")] = SCHEMA
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:+-]*$")]
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+$")]
+    schema_: _Schema = SCHEMA
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:+-]*$", max_length=200)]
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+$", max_length=20)]
     title: str = ""
     notes: str = ""
     dataset: DatasetRules
@@ -209,9 +242,9 @@ class MethodRules(_Frozen):
 class Comparison(_Frozen):
     """A track and the methods that sit it."""
 
-    schema_: Annotated[Literal[1], Field(alias="schema")] = SCHEMA
+    schema_: _Schema = SCHEMA
     track: str = "glyphs"
     methods: Annotated[list[MethodRules], Field(min_length=1)]
-    trials: Annotated[int, Field(ge=1)] | None = None
-    seeds: Annotated[int, Field(ge=1)] | None = None
-    set: dict[str, Value] = {}
+    trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] | None = None
+    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | None = None
+    set: Options = {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from siambench.errors import ConfigError, DataError, LeakageError, suggestion
-from siambench.spec import SplitSpec
+from siambench.spec import Form, SplitSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 RULES = ("official", "class-halves", "class-fraction", "by-group", "closed-set")
 CLOSED = "closed-set"
 _LEAST_CLASSES = 2
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,13 @@ def cut(dataset: Dataset, rules: SplitSpec) -> Split:
         names = ", ".join(str(dataset.class_names[c]) for c in shared[:3])
         raise LeakageError(f"{len(shared)} classes are in trainval and in test, among them {names}: an exam needs unseen classes")
     content = digests(dataset)
-    acknowledged = rules.acknowledged_duplicates
-    _check_duplicates(content, trainval, test, acknowledged, "in trainval and in test")
+    same = _Duplicates(dataset, content, rules.acknowledged_duplicates)
+    same.check(trainval, test, "in trainval and in test")
     if gallery is not None:
-        _check_duplicates(content, gallery, np.setdiff1d(test, gallery), acknowledged, "as a query and in the gallery")
+        same.check(gallery, np.setdiff1d(test, gallery), "as a query and in the gallery")
     folds = _folds(dataset, trainval, rules)
     for train, validation in folds:
-        _check_duplicates(content, train, validation, acknowledged, "in the training and in the validation part of a fold")
+        same.check(train, validation, "in the training and in the validation part of a fold")
     if len(np.unique(dataset.labels[test])) < _LEAST_CLASSES:
         raise DataError(f"the test part holds {len(np.unique(dataset.labels[test]))} class; retrieval needs at least two")
     if gallery is None and not _has_positive(dataset.labels[test]):
@@ -107,6 +108,7 @@ def _halves(dataset: Dataset, rules: SplitSpec) -> tuple[NDArray[np.int64], NDAr
         if min(border, len(classes) - border) < _LEAST_CLASSES:
             raise DataError(
                 f"{rule} of {len(classes)} classes leaves fewer than two on one side; an exam needs at least two to train and two to test"
+                f"{_seen(dataset)}"
             )
         test_classes = classes[border:]
     elif rule == "by-group":
@@ -167,13 +169,15 @@ def _folds(dataset: Dataset, trainval: NDArray[np.int64], rules: SplitSpec) -> t
     if rules.rule == CLOSED:
         return _closed_folds(trainval, labels, number)
     if len(classes) < _LEAST_CLASSES * number:
-        raise DataError(f"{number} folds need at least {_LEAST_CLASSES * number} training classes, two each; there are {len(classes)}")
+        needed = _LEAST_CLASSES * number
+        raise DataError(f"{number} folds need at least {needed} training classes, two each; there are {len(classes)}{_seen(dataset)}")
     if rules.group is None:
         parts = [list(part) for part in np.array_split(classes, number)]
     else:
         groups = _groups(dataset, rules, classes)
         if len(groups) < number:
-            raise DataError(f"{number} folds by {rules.group} need at least {number} groups; there are {len(groups)}")
+            found = f"there are {len(groups)}, {', '.join(sorted(groups)[:3])}"
+            raise DataError(f"{number} folds by {rules.group} need at least {number} groups of training classes; {found}")
         parts = [[] for _ in range(number)]
         # Largest group first, each to the emptiest fold: folds of nearly equal size whatever the groups.
         for _, members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
@@ -208,14 +212,57 @@ def _has_positive(labels: NDArray[np.int64]) -> bool:
     return bool(np.bincount(labels).max() > 1)
 
 
-def _check_duplicates(content: Sequence[bytes], left: NDArray[np.int64], right: NDArray[np.int64], acknowledged: int, where: str) -> None:
-    seen = {content[i] for i in left}
-    found = sum(content[i] in seen for i in right)
-    if found > acknowledged:
+@dataclass(frozen=True)
+class _Duplicates:
+    """Items of one content, named by their files where they have any."""
+
+    dataset: Dataset
+    content: Sequence[bytes]
+    acknowledged: int
+
+    def check(self, left: NDArray[np.int64], right: NDArray[np.int64], where: str) -> None:
+        """Raise `LeakageError` if more items than are acknowledged stand on both sides."""
+        on_left: dict[bytes, list[int]] = {}
+        for i in left:
+            on_left.setdefault(self.content[i], []).append(int(i))
+        found = [int(i) for i in right if self.content[i] in on_left]
+        if len(found) <= self.acknowledged:
+            return
+        # A content is told once, with all the items that hold it.
+        groups: dict[bytes, list[int]] = {}
+        for i in found:
+            groups.setdefault(self.content[i], []).append(i)
+        told, room, rest = [], _MOST_NAMED, 0
+        for content, on_right in groups.items():
+            others = on_left[content]
+            # Of each side one at least, so that it shows what is on both.
+            from_left = others[: max(room - len(on_right), room // 2)]
+            named = [*from_left, *on_right[: room - len(from_left)]] if room > 1 else []
+            if named:
+                told.append(" = ".join(self._name(i) for i in sorted(named)))
+            room -= len(named)
+            rest += len(others) + len(on_right) - len(named)
         raise LeakageError(
-            f"{found} images occur both {where}; remove them, or acknowledge the number in the track "
-            f"(split.acknowledged_duplicates = {found})"
+            f"{_counted(len(found), self.dataset.form)} both {where}: {', '.join(told)}{f' and {rest} more' if rest > 0 else ''}; "
+            f"remove them, or acknowledge the number in the track (split.acknowledged_duplicates = {len(found)})"
         )
+
+    def _name(self, item: int) -> str:
+        if self.dataset.item_names is not None:
+            return str(self.dataset.item_names[item])
+        return f"item {item} of {self.dataset.class_names[self.dataset.labels[item]]}"
+
+
+def _counted(number: int, form: Form) -> str:
+    items = {"tokens": "texts"}.get(form, form)
+    return f"1 {items.removesuffix('s')} occurs" if number == 1 else f"{number} {items} occur"
+
+
+def _seen(dataset: Dataset) -> str:
+    """What an error says of the data set that has too few classes: which it has, and what its loader said."""
+    names, notes = [str(name) for name in dataset.class_names], [str(note) for note in dataset.notes]
+    classes = f"the classes are {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
+    return "; ".join(["", *([] if any(note.startswith("the classes are") for note in notes) else [classes]), *notes])
 
 
 def _fingerprint(

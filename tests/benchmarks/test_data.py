@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from siambench.builtin.datasets.folder import folder
-from siambench.data.decoded import decode
+from siambench.data.images import decode
 
 SIZE = 96
 BATCH = 128

@@ -302,3 +302,17 @@ def test_padding_stands_at_the_end():
 
     text = fault_of(reading(synthetic_dataset(form="tokens"), edit))
     assert "gives tokens with a 0 before another token; 0 is padding and stands at the end of int64 [B, T]" in text
+
+
+def test_names_become_text():
+    """Class and item names with bytes that are no text, as a loader gets them from a file system, are spelt out."""
+    dataset = synthetic_dataset(classes=2, images_per_class=2)
+    names = ["a\udcfc", "b\ud800"]
+    strange = dataclasses.replace(
+        dataset, class_names=names, class_attributes={"g": names}, item_names=["w", "x\udce4", "y", "z"], notes=names
+    )
+
+    found = checked(strange, "made")
+
+    assert list(found.class_names) == list(found.class_attributes["g"]) == list(found.notes) == [r"a\xfc", r"b\ud800"]
+    assert found.item_names[1] == r"x\xe4"

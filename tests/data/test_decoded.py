@@ -1,5 +1,4 @@
 import errno
-import io
 import os
 import signal
 import stat
@@ -10,9 +9,8 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from siambench.data.decoded import decode, decoded
+from siambench.data.decoded import decoded, remembered
 from siambench.errors import DataError
 
 
@@ -151,58 +149,6 @@ def test_the_array_can_be_read_by_others(cache):
     assert stat.S_IMODE((cache / "key.npy").stat().st_mode) == 0o644
 
 
-def png(pixels, mode=None):
-    """An open PNG file."""
-    file = io.BytesIO()
-    Image.fromarray(np.asarray(pixels, dtype=np.uint8), mode).save(file, format="PNG")
-    file.seek(0)
-    return file
-
-
-def test_grey_and_colour_have_one_and_three_channels():
-    """An image is read as [1, H, W] or [3, H, W], its pixels unchanged where the size fits."""
-    grey = np.arange(16).reshape(4, 4) * 16
-    colour = np.stack([grey, grey[::-1], grey.T], axis=2)
-
-    assert np.array_equal(grey[None], decode(png(grey), size=None, mode="grey"))
-    assert np.array_equal(grey[None], decode(png(grey), size=4, mode="grey"))
-    assert np.array_equal(np.repeat(grey[None], 3, axis=0), decode(png(grey), size=None, mode="rgb"))
-    assert np.array_equal(colour.transpose(2, 0, 1), decode(png(colour), size=None, mode="rgb"))
-
-
-def test_reduction_averages_areas():
-    """An image of twice the edge is reduced to the means of 2 × 2 pixels."""
-    grey = np.arange(64).reshape(8, 8) * 3
-    expected = grey.reshape(4, 2, 4, 2).mean(axis=(1, 3))
-
-    found = decode(png(grey), size=4, mode="grey")[0]
-
-    assert np.abs(found - expected).max() <= 1
-
-
-def test_images_are_brought_to_a_square():
-    """Enlarged or squeezed, the result is [C, size, size]."""
-    for shape in ((3, 5), (20, 4), (2, 2)):
-        assert decode(png(np.zeros(shape)), size=6, mode="rgb").shape == (3, 6, 6)
-
-
-@pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n cut off"])
-def test_a_file_that_is_no_image_is_named(content):
-    """What cannot be read as an image is a DataError with the name of the file."""
-    with pytest.raises(DataError, match=r"^cat\.png cannot be read as an image"):
-        decode(io.BytesIO(content), size=4, mode="grey", name="cat.png")
-
-
-def test_a_truncated_image_is_named(tmp_path):
-    """A file that ends too early is a DataError as well."""
-    whole = png(np.random.default_rng(0).integers(0, 256, (32, 32))).getvalue()
-    path = tmp_path / "cut.png"
-    path.write_bytes(whole[: len(whole) // 2])
-
-    with pytest.raises(DataError, match=r"cut\.png cannot be read"):
-        decode(path, size=8, mode="grey")
-
-
 def test_images_stand_in_order_however_long_each_takes():
     """Threads finish in any order; the array has every image in its place."""
 
@@ -246,3 +192,96 @@ def test_a_full_disk_is_told_in_one_sentence(cache, monkeypatch):
     with pytest.raises(DataError, match="no room for 3 decoded images: free some, or name another folder in SIAMBENCH_CACHE"):
         decoded("key", 3, image)
     assert left_behind(cache) == []
+
+
+# ---- a cache that others have touched
+
+
+BROKEN = {
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[:-40]),
+    "empty": lambda path: path.write_bytes(b""),
+    "garbage": lambda path: path.write_bytes(b"no array at all"),
+    "one byte": lambda path: path.write_bytes(path.read_bytes()[:140] + b"\xff" + path.read_bytes()[141:]),
+    "longer": lambda path: path.write_bytes(path.read_bytes() + b"x"),
+    "of an older version": lambda path: np.save(path, images(3)),
+    "of another number": lambda path: np.save(path, images(4)),
+    "of objects": lambda path: np.save(path, np.array([object()])),
+    "link to nowhere": lambda path: (path.unlink(), path.symlink_to("nowhere")),
+    "link to zeros": lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
+    "pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_cache_is_built_anew(cache, how):
+    """Whatever has become of the file, the images are those that are asked for, and the file is whole again."""
+    decoded("key", 3, image)
+    BROKEN[how](cache / "key.npy")
+
+    assert np.array_equal(images(), decoded("key", 3, image))
+    assert np.array_equal(images(), decoded("key", 3, never))
+    assert not (cache / "key.npy").is_symlink()
+
+
+def test_a_folder_in_the_place_of_the_cache_is_done_without(cache):
+    """A folder that has the file's name is left alone, and the images are kept in memory."""
+    (cache / "key.npy").mkdir(parents=True)
+    (cache / "key.npy" / "mine").touch()
+
+    assert np.array_equal(images(), decoded("key", 3, image))
+    assert (cache / "key.npy" / "mine").exists()
+
+
+def test_nothing_is_written_through_a_link(cache, tmp_path):
+    """A link that lies where the cache writes is replaced, and what it leads to stays as it was."""
+    cache.mkdir(parents=True)
+    (tmp_path / "precious").write_text("mine")
+    for name in ("key.npy", "key.npy.part"):
+        (cache / name).symlink_to(tmp_path / "precious")
+
+    assert np.array_equal(images(), decoded("key", 3, image))
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_what_dead_builders_left_is_swept(cache):
+    """Half-written files of whoever holds no lock any more are taken away by the next that builds; those of the living stay."""
+    cache.mkdir(parents=True)
+    (cache / "dead.npy.part").write_bytes(b"half")
+    (cache / "alive.npy.part").write_bytes(b"half")
+    holder = "import sys, filelock\nwith filelock.FileLock(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+    lock = str(cache / "alive.npy.lock")
+    alive = subprocess.Popen([sys.executable, "-c", holder, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert alive.stdout.readline() == "held\n"
+
+    decoded("key", 3, image)
+
+    assert left_behind(cache) == ["alive.npy.part", "key.npy"]
+    alive.communicate("")
+
+
+def test_the_file_is_on_the_disk_before_it_has_its_name(cache, monkeypatch):
+    """What is renamed has been synced: after a loss of power there is the whole file, or none."""
+    steps = []
+    monkeypatch.setattr("siambench.data.decoded.os.fsync", lambda number: steps.append("fsync"))
+    replace = type(cache).replace
+    monkeypatch.setattr("siambench.data.decoded.Path.replace", lambda one, other: (steps.append("replace"), replace(one, other)))
+
+    decoded("key", 3, image)
+
+    assert steps == ["fsync", "replace"]
+
+
+def test_what_was_found_is_remembered(cache):
+    """A document is found once, and again where its file is damaged or changed by hand."""
+    found = []
+
+    def find():
+        found.append(1)
+        return {"white": 4095}
+
+    for number, content in ((1, None), (2, b"{"), (3, b'{"content": {"white": 1}, "digest": "0"}'), (4, b"[" * 100_000)):
+        assert [remembered("key", find), remembered("key", find)] == [{"white": 4095}] * 2 if content is None else True
+        if content is not None:
+            (cache / "key.json").write_bytes(content)
+            assert remembered("key", find) == {"white": 4095}
+        assert len(found) == number

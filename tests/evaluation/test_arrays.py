@@ -1,6 +1,7 @@
 """Scores of somebody's own embeddings, against loops that know nothing of the code, against scikit-learn and against a peer."""
 
 import math
+import os
 
 import numpy as np
 import pandas as pd
@@ -397,7 +398,8 @@ def test_many_items_are_searched_in_single_precision_and_it_is_said():
     points = np.random.default_rng(0).normal(size=(20_002, 2))
 
     def notes(references):
-        arrays = Arrays(embeddings=points[:1], labels=[0], gallery=points[1 : references + 1], gallery_labels=np.zeros(references, "i8"))
+        theirs = np.arange(references) % 2
+        arrays = Arrays(embeddings=points[:1], labels=[0], gallery=points[1 : references + 1], gallery_labels=theirs)
         return evaluate_arrays(arrays, metrics=["recall@1"]).notes
 
     assert {} == notes(20_000)
@@ -565,11 +567,15 @@ def test_groups_and_names_must_fit(arguments, words):
 
 
 def test_what_is_no_file_is_missing(tmp_path):
-    """A path that is not there, or a folder, is missing data rather than wrong data."""
+    """A path that is not there is missing data; a folder and a pipe are no files, and a pipe holds nobody up."""
     (tmp_path / "folder.npz").mkdir()
-    for name in ("nothing.npz", "folder.npz"):
-        with pytest.raises(DataMissingError, match=name):
-            read_arrays(tmp_path / name)
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(DataMissingError, match=r"nothing\.npz"):
+        read_arrays(tmp_path / "nothing.npz")
+    with pytest.raises(DataError, match=r"folder\.npz is a folder, expected a file"):
+        read_arrays(tmp_path / "folder.npz")
+    with pytest.raises(DataError, match=r"pipe\.npz is a pipe, expected a file"):
+        read_arrays(tmp_path / "pipe.npz")
 
 
 def test_a_damaged_file_is_data_that_does_not_hold(tmp_path):
@@ -624,3 +630,32 @@ def test_all_pairs_of_one_kind_do_not_apply():
     found = evaluate_arrays(Arrays(embeddings=np.eye(4), labels=[0, 1, 2, 3]), metrics=["roc_auc", "eer"], pairs="every")
     assert {"roc_auc": None, "eer": None} == found.scores
     assert "both kinds of pairs are needed" in found.notes["verification"]
+
+
+# ---- what there is to say of what was brought
+
+
+def test_one_class_is_noted():
+    """Items of one class are scored, and it is said that the scores say nothing."""
+    found = evaluate_arrays(Arrays(embeddings=np.eye(4), labels=[1, 1, 1, 1]), metrics=["recall@1"])
+
+    assert found.scores == {"recall@1": 1.0}
+    assert found.notes["one_class"].startswith("all items are of one class")
+    assert "one_class" not in evaluate_arrays(Arrays(embeddings=np.eye(4), labels=[1, 1, 2, 2]), metrics=["recall@1"]).notes
+
+
+def test_repeated_pairs_are_noted():
+    """A pair that a list holds twice, in either order, is named."""
+    points = np.random.default_rng(0).normal(size=(6, 3))
+    pairs = parse_pairs("left,right,same\n0,1,1\n0,2,0\n1,0,1\n4,5,1\n2,0,0\n")
+
+    found = evaluate_arrays(Arrays(embeddings=points, labels=[0, 0, 1, 1, 2, 2]), metrics=["roc_auc"], pairs=pairs)
+
+    assert found.notes["repeated_pairs"] == "2 of 5 pairs repeat another, the first: pair 3 is pair 1, '0', '1'"
+
+
+@pytest.mark.parametrize("k", ["1000001", "9" * 30, "9" * 5000])
+def test_a_k_beyond_reason_is_refused(k):
+    """More neighbours than anybody has are refused in one sentence, be the number one that Python reads or not."""
+    with pytest.raises(ConfigError, match="k must be a whole number from 1 to 1,000,000, got '"):
+        evaluate_arrays(Arrays(embeddings=np.eye(4), labels=[1, 1, 2, 2]), metrics=[f"recall@{k}"])

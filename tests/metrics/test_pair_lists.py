@@ -207,7 +207,7 @@ def test_names_are_found_with_and_without_their_suffix():
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        ([("a/one", "nobody", False)], "'nobody', which none of the 7 items"),
+        ([("a/one", "nobody", False)], "'nobody', which none of the 7 items is called: 1 of 1 pairs are concerned, an item is called "),
         ([("a/one", "a/on", False)], "'a/on', which none"),
         ([("a/one", "A/one", False)], "'A/one', which none"),
         ([("a/one", "8", False)], "'8', which none"),
@@ -400,3 +400,19 @@ def test_a_list_that_does_not_fit_ends_the_run_before_it_begins(siambench, tmp_p
     for word in words:
         assert word in done.stderr
     assert not list(tmp_path.glob("siambench-runs/*/records/*"))
+
+
+def test_windows_names_are_told_with_an_example():
+    """Names with backslashes are counted, and an item's own name and the difference are shown."""
+    names = [f"P{i // 4}/P{i // 4}_{i % 4 + 1:04d}.jpg" for i in range(24)]
+    lines = "".join(
+        f"P{i}\\P{i}_0001.jpg,P{i}\\P{i}_0002.jpg,1\nP{i}/P{i}_0001.jpg,P{(i + 1) % 6}/P{(i + 1) % 6}_0001,0\n" for i in range(6)
+    )
+
+    with pytest.raises(MetricError) as caught:
+        resolve_pairs(parse_pairs("left,right,same\n" + lines), names, torch.arange(24) // 4)
+
+    assert str(caught.value) == (
+        r"the pairs name 'P0\\P0_0001.jpg', which none of the 24 items is called: 6 of 12 pairs are concerned, "
+        "an item is called 'P0/P0_0001.jpg'; there folders are parted by /, not \\"
+    )

@@ -121,7 +121,7 @@ def test_an_observer_that_raises_is_named_once_and_changes_nothing(sat, command_
     result = sat["waves"]
     alone = command_line("run", "--loss", "triplet", "--dataset", "waves", *TINY, "--json", "--out", "alone", plugins=(forms,))
     watched, unwatched = (
-        {record.id: record.outcome for _, record in read_all(command_line.folder / out / track_of("waves") / "records")}
+        {record.id: record.outcome for _, record in read_all(exam_folder(command_line.folder / out, track_of("waves")) / "records")}
         for out in ("forms", "alone")
     )
 

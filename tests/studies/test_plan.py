@@ -450,3 +450,13 @@ def test_the_versions_of_spaces_are_part_of_a_unit(catalogue):
     assert study_of(catalogue, miner="hard").template.space_versions == {"loss": 1, "miner": 1}
     assert study_of(Catalogue((*others, newer), catalogue.plugins)).template.space_versions == {"loss": 2}
     assert study_of(catalogue).row != study_of(Catalogue((*others, newer), catalogue.plugins)).row
+
+
+def test_a_fixed_value_is_of_the_kind_of_its_default(catalogue):
+    """Text and true are no numbers, and a whole number where there may be a fraction makes the row that the same with one makes."""
+    for value in (True, "0.5", [0.5]):
+        with pytest.raises(ConfigError, match=r"--set loss\.margin"):
+            study_of(catalogue, fixed={"loss.margin": value})
+    whole, real = study_of(catalogue, fixed={"loss.margin": 1}), study_of(catalogue, fixed={"loss.margin": 1.0})
+    assert whole.row == real.row
+    assert type(whole.defaults["loss.margin"]) is float

@@ -124,3 +124,39 @@ def test_a_folder_gives_a_name_that_a_track_may_bear(tmp_path, name, monkeypatch
     assert found.name.endswith("-conv4")
     assert str(tmp_path) not in f"{found.name} {found.title}"
     assert found.dataset.name == f"folder:{tmp_path / name}/"
+
+
+def test_the_folds_that_a_data_set_says_are_cut():
+    """Where classes say their fold, the ad-hoc track has so many folds, each of the classes that say so, within its official split too."""
+    dataset = synthetic_dataset(classes=12)
+    folds = [str(c % 3) if c < 6 else "" for c in range(12)]
+    told = dataclasses.replace(dataset, class_attributes={"fold": folds}, parts={"trainval": np.arange(36), "test": np.arange(36, 72)})
+
+    track = track_of(told)
+
+    assert (track.split.rule, track.split.folds, track.split.group) == ("official", 3, "fold")
+    split = cut(told, track.split.spec)
+    assert sorted(sorted({folds[c] for c in told.labels[validation]}) for _, validation in split.folds) == [["0"], ["1"], ["2"]]
+
+
+def test_an_official_split_that_shares_classes_is_not_taken():
+    """Where train and test have classes in common, an ad-hoc track cuts by classes: an exam needs unseen ones."""
+    dataset = synthetic_dataset(classes=8)
+    items = np.arange(len(dataset.labels))
+    shared = dataclasses.replace(dataset, parts={"trainval": items[::2], "test": items[1::2]})
+
+    assert track_of(shared).split.rule == "class-halves"
+
+
+def test_a_long_or_strange_name_makes_a_track(tmp_path):
+    """The name of a file is of any length and any bytes; that of the track is short, and its data set's is text."""
+    made = catalogue_of(synthetic_dataset())
+    entry = DatasetEntry(lambda path: synthetic_dataset(), source="made up", takes_path=True)
+    catalogue = Catalogue((*made.components(), Component("datasets", "own", entry, Provenance("tests", "tests", "0"))), made.plugins)
+
+    track = adhoc_track(catalogue, f"own:/data/{'x' * 250}", None)
+    strange = adhoc_track(catalogue, "own:/data/\udcfc\udce4", None)
+
+    assert len(track.name) <= 100
+    assert strange.dataset.name == r"own:/data/\xfc\xe4"
+    strange.model_dump_json()

@@ -1,5 +1,6 @@
 import json
 import math
+import os
 
 import pytest
 
@@ -323,3 +324,98 @@ def test_the_track_itself_stays_as_it_is():
 
     assert before == track.model_dump()
     assert not math.isnan(track.space.lr.default)
+
+
+# ---- odd documents
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("[training]\nepochs = true", "training.epochs: .*valid integer, got True"),
+        ("[training]\nepochs = '2'", "training.epochs: .*valid integer, got '2'"),
+        ("[training]\nepochs = 2.0", "training.epochs: .*valid integer, got 2.0"),
+        ("[training]\nrotate_classes = 1", "training.rotate_classes: .*valid boolean, got 1"),
+        ("[augment]\nrotate = true", "augment.rotate: .*valid number, got True"),
+        ("[augment]\nrotate = nan", "augment.rotate: .*finite number, got nan"),
+        ("[augment]\nscale = [true, 2]", "augment.scale.0: .*valid number, got True"),
+        ("[augment]\njitter = inf", "augment.jitter: .*finite number"),
+        ("[space.lr]\nlow = nan\nhigh = 1.0\ndefault = 0.5", "space.lr.low: .*finite number, got nan"),
+        ("[metrics]\nreport = 'map@r'", "metrics.report: .*valid tuple, got 'map@r'"),
+        ("[budget]\ntrials = 100001", "budget.trials: .*less than or equal to 100000, got 100001"),
+        (f"[budget]\ntrials = {2**63}", "budget.trials: .*less than or equal to 100000"),
+        (f"[training]\nbatch_size = {2**40}", "training.batch_size: .*less than or equal to 1000000"),
+        ("[budget]\nseeds = 10001", "budget.seeds: .*less than or equal to 10000"),
+        (f"[dataset.options]\nsize = {2**63}", "dataset.options: size: whole numbers lie in"),
+        ("[dataset.options]\nsize = inf", "dataset.options.size: .*finite number, got inf"),
+        (f"[training]\nepochs = {'9' * 10_000}", "cannot be read as TOML: Exceeds the limit"),
+        (f"[dataset.options]\nsize = {'[' * 5000}{']' * 5000}", "nests tables or lists more deeply than can be read"),
+        (f"notes = '{'x' * (1 << 20)}'", "holds [0-9,]+ bytes, more than the 1,048,576 that are read"),
+    ],
+)
+def test_values_of_another_kind_or_beyond_reason_are_refused(tmp_path, lines, message):
+    """True is no number, text no number, nan nothing, and numbers, files and nesting have sane limits: always one sentence."""
+    path = put(tmp_path, lines + TRACK if lines.startswith("notes") else f"{TRACK}\n{lines}\n")
+
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_track(str(path))
+
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 700
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("schema", ["true", "1.0", "'1'"])
+def test_a_schema_is_a_whole_number(tmp_path, schema):
+    """What only equals 1 is no schema."""
+    with pytest.raises(ConfigError, match="schema: must be a whole number, got"):
+        load_track(str(put(tmp_path, TRACK.replace("schema = 1", f"schema = {schema}"))))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[" * 100_000, "nests tables or lists more deeply"),
+        ('{"schema": 1, "schema": 1}', "the key 'schema' comes twice"),
+        ('{"schema": %s}' % ("1" * 10_000), "cannot be read as JSON: Exceeds the limit"),
+        ('{"a": NaN}', "unknown key 'a'"),
+        ("\x00", "cannot be read as JSON"),
+    ],
+)
+def test_odd_json_is_one_sentence(tmp_path, content, message):
+    """Depth, keys that come twice and numbers of thousands of digits are refused by file name."""
+    with pytest.raises(ConfigError, match=message):
+        load_track(str(put(tmp_path, content, "track.json")))
+
+
+def test_a_whole_number_is_a_number(tmp_path):
+    """Where a number may have a fraction, one without it is taken, in TOML and in JSON."""
+    track = load_track(str(put(tmp_path, f"{TRACK}\n[augment]\nrotate = 10\nscale = [1, 2]\n")))
+
+    assert (track.augment.rotate, track.augment.scale) == (10.0, (1.0, 2.0))
+
+
+def test_what_is_no_file_is_refused_and_holds_nobody_up(tmp_path):
+    """A folder, a pipe and a device are no comparison."""
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "zeros.toml").symlink_to("/dev/zero")
+    for name, message in (("pipe.toml", "is a pipe"), ("zeros.toml", "is a device"), (".", "is a folder")):
+        with pytest.raises(ConfigError, match=message):
+            load_comparison(tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["9" * 10_000, "[" * 5000, f"{2**53}", "-9007199254740993"])
+def test_values_on_the_command_line_have_limits_too(text):
+    """A number of thousands of digits, deep nesting and numbers that documents would round are refused by their key."""
+    with pytest.raises(ConfigError, match=r"--set training\.epochs: values are text, true, false, lists, or numbers up to"):
+        parse_set([f"training.epochs={text}"])
+
+
+def test_a_rule_that_stays_as_it_is_makes_no_other_exam():
+    """A change to the value that a rule has leaves the track's name; true in the place of 1 is another value, and refused."""
+    track = synthetic_track()
+
+    assert edit_track(track, {"training.epochs": 2})[0] == track
+    assert edit_track(track, {"training.epochs": 3})[0].name == "synthetic+edited"
+    with pytest.raises(ConfigError, match=r"training\.epochs: .*integer"):
+        edit_track(track, {"training.epochs": True})

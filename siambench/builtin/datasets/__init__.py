@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _INK = {"rotate": 10.0, "scale": [0.9, 1.1], "translate": 0.08, "shear": 5.0}
 
+_PHOTOS = {"flip": True, "rotate": 10.0, "scale": [0.8, 1.0], "translate": 0.1, "padding": "reflection"}
+
 
 # A function called like its module would be replaced by it, as an attribute of this package, when the module is first imported.
 def printed_glyphs() -> Dataset:
@@ -42,11 +44,41 @@ def fashion_mnist() -> Dataset:
     return load()
 
 
-def own_folder(path: str, size: int, mode: str) -> Dataset:
-    """Your own images: one folder per class, read at size × size, mode grey or rgb."""
+def own_folder(path: str, size: int, mode: str, level: int, parts: bool, group: str) -> Dataset:  # noqa: FBT001  factories are called by name
+    """Your own images: one folder per class, read at size × size, mode auto, grey or rgb.
+
+    ``level`` says how deep the folders of the classes lie (0: the first, or the second where ``group = "parent"``), ``parts`` whether
+    folders train, val and test at the top are an official split, ``group`` which classes belong together: ``"parent"``, those in one
+    folder, or a regular expression with one group in parentheses, those in whose names it finds the same.
+    """
     from siambench.builtin.datasets.folder import folder as load
 
-    return load(path, size=size, mode=mode)
+    return load(path, size=size, mode=mode, level=level, parts=parts, group=group)
+
+
+def own_table(path: str, size: int, mode: str, tokens: str, vocabulary: int, length: int, encoding: str) -> Dataset:
+    """Your own images or texts, listed in a table with the columns ``path`` or ``text``, ``label``, and ``group``, ``split``, ``fold``.
+
+    Images are read at size × size, mode auto, grey or rgb; texts become tokens, ``words`` by their hash or ``bytes``.
+    """
+    from siambench.builtin.datasets.table import TokenOptions
+    from siambench.builtin.datasets.table import table as load
+
+    return load(path, size=size, mode=mode, tokens=TokenOptions(tokens, vocabulary, length), encoding=encoding)
+
+
+def own_npz(path: str) -> Dataset:
+    """Your own features in a .npz file: the arrays ``features`` and ``labels``, and ``groups``, ``split``, ``names``."""
+    from siambench.builtin.datasets.features import features as load
+
+    return load(path, kind="npz")
+
+
+def own_safetensors(path: str) -> Dataset:
+    """Your own features in a .safetensors file: the arrays ``features`` and ``labels``, and ``groups``."""
+    from siambench.builtin.datasets.features import features as load
+
+    return load(path, kind="safetensors")
 
 
 def _installed() -> tuple[Remote, ...]:
@@ -96,9 +128,18 @@ def siambench_datasets() -> dict[str, DatasetEntry]:
         ),
         "folder": DatasetEntry(
             own_folder,
-            defaults={"size": 64, "mode": "rgb"},
-            augment={"flip": True, "rotate": 10.0, "scale": [0.8, 1.0], "translate": 0.1, "padding": "reflection"},
+            defaults={"size": 64, "mode": "auto", "level": 0, "parts": True, "group": ""},
+            augment=_PHOTOS,
             takes_path=True,
             source="your own images, one folder per class",
         ),
+        "csv": DatasetEntry(
+            own_table,
+            defaults={"size": 64, "mode": "auto", "tokens": "words", "vocabulary": 8192, "length": 64, "encoding": ""},
+            augment=_PHOTOS,
+            takes_path=True,
+            source="your own images or texts, listed in a table",
+        ),
+        "npz": DatasetEntry(own_npz, takes_path=True, source="your own features with labels, in a file of numpy's"),
+        "safetensors": DatasetEntry(own_safetensors, takes_path=True, source="your own features with labels, in a safetensors file"),
     }

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siambench.data.decoded import decode, decoded
+from siambench.data.decoded import decoded
+from siambench.data.images import decode
 from siambench.data.locate import Remote, locate
 from siambench.interfaces import Dataset, Episodes
 
