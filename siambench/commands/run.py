@@ -75,7 +75,7 @@ def run(
     from siambench.execution.calls import engine_for
     from siambench.execution.engines.choice import choose
     from siambench.records.folder import Folder, folders_of
-    from siambench.records.record import older, read_all
+    from siambench.records.record import older, read_all, reason_of
     from siambench.studies.request import Request, prepare
     from siambench.tracks.files import parse_set
 
@@ -101,7 +101,9 @@ def run(
     folder = Folder.of(out, prepared.track, prepared.exam)
     for place in folders_of(out, prepared.track):
         say_older(place, older(Folder(place).records))
-    damaged = {path: str(record) for path, record in read_all(folder.records) if isinstance(record, RecordError)} if only_plan else {}
+    damaged = (
+        {path: reason_of(record, path) for path, record in read_all(folder.records) if isinstance(record, RecordError)} if only_plan else {}
+    )
     say_damaged(damaged)
     if only_plan:
         _show_plan(prepared, out, workers, as_json=as_json)

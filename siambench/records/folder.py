@@ -20,7 +20,7 @@ from siambench.errors import RecordError, SiambenchError, UsageError
 from siambench.machine import FULL, UNWRITABLE, is_alive
 from siambench.records.lock import owner_of
 from siambench.records.openings import append_opening, opening, read_openings
-from siambench.records.record import LARGEST, Record, load, read, read_all, write
+from siambench.records.record import LARGEST, Record, load, read, read_all, reason_of, write
 from siambench.records.running import forget
 from siambench.spec import Exam, Unit
 from siambench.tracks.exam import base_name
@@ -107,7 +107,7 @@ class Folder:
         found = Contents(openings=read_openings(self.openings))
         for path, record in read_all(self.records):
             if isinstance(record, RecordError):
-                found.damaged[path] = str(record)
+                found.damaged[path] = reason_of(record, path)
             else:
                 found.records.append(record)
         return found
@@ -173,7 +173,7 @@ class Folder:
         try:
             load(path)
         except RecordError as error:
-            return f"{path}: {error}" if path.exists() or path.is_symlink() else None
+            return f"{path}: {reason_of(error, path)}" if path.exists() or path.is_symlink() else None
         return None
 
     def keep(self, unit: Unit, record: Record) -> None:

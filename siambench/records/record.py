@@ -290,6 +290,11 @@ def load(path: Path) -> Record:
     return record
 
 
+def reason_of(error: RecordError, path: Path) -> str:
+    """What is wrong with a file that is named beside it."""
+    return str(error).removeprefix(f"{path.name}: ")
+
+
 def read(path: Path) -> Record | None:
     """A record, or None where the file holds none; see `load`."""
     try:

@@ -12,7 +12,7 @@ from typing import Literal
 from siambench.errors import ConfigError, DataMissingError, RecordError
 from siambench.records.folder import Folder, track_folders
 from siambench.records.lock import Owner, owner_of
-from siambench.records.record import Record, read_all, row_key, schema_of
+from siambench.records.record import Record, read_all, reason_of, row_key, schema_of
 from siambench.records.running import Running, running
 from siambench.spec import BASELINES, FIXED_BASELINES, RECORD_SCHEMA, Exam, Method
 from siambench.tracks.exam import departures, differences
@@ -185,7 +185,7 @@ def status_of(folder: Path, *, now: float) -> Status:
         elif schema not in (None, RECORD_SCHEMA):
             schemas.append(int(schema or 0))
         elif path.exists() or path.is_symlink():
-            damaged[path] = str(record)
+            damaged[path] = reason_of(record, path)
     exam, others = _exams(seen, track, folder)
     own = [one for one in seen if exam is not None and one.exam.id == exam.id]
     own.sort(key=lambda one: one.ended)
