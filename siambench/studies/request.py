@@ -59,6 +59,7 @@ class Prepared:
     local: Mapping[str, str]
     direction: str
     observers: tuple[str, ...] = ()
+    distributions: tuple[str, ...] = ()
 
     @property
     def planned(self) -> int:
@@ -93,8 +94,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     # Names first: a typo should not have to wait for data.
     dataset_component = catalogue.get("datasets", track.dataset.name)
     metrics = {name: catalogue.get("metrics", name) for name in track.metrics.report}
-    for observer in request.observers:
-        catalogue.get("observers", observer.partition(":")[0])
+    observers = [catalogue.get("observers", observer.partition(":")[0]).provenance for observer in request.observers]
     shared = {"dataset": dataset_component.provenance, "primary": metrics[track.metrics.primary].provenance}
     shared |= {f"{planning.REPORTED}{component.provenance.distribution}": component.provenance for component in metrics.values()}
     dataset_name, local = _dataset_name(track.dataset.name)
@@ -141,7 +141,8 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     ]
     planning.check_fixed(fixed, studies)
     baselines = _baselines(studies, catalogue)
-    return Prepared(track, tuple(studies), baselines, tuple(refused), local, primary.direction, request.observers)
+    watching = tuple(sorted({where.distribution for where in observers if where.plugin != "siambench"}))
+    return Prepared(track, tuple(studies), baselines, tuple(refused), local, primary.direction, request.observers, watching)
 
 
 def _methods(

@@ -21,6 +21,7 @@ from siambench.errors import DataError, DataMissingError, LostError
 from siambench.evaluation.embedding import Concatenated
 from siambench.evaluation.scoring import Scores, evaluate_items, separated
 from siambench.execution import worker as units
+from siambench.execution.places import foreign
 from siambench.execution.worker import execute
 from siambench.identity import canonical, to_json
 from siambench.interfaces import Dataset, EpochEnded, UnitEnded, UnitStarted
@@ -83,7 +84,7 @@ def catalogue(monkeypatch):
 def use(monkeypatch, catalogue):
     """Let units find this catalogue, and load data anew."""
     units._data.cache_clear()
-    monkeypatch.setattr(units, "_catalogue", lambda: catalogue)
+    monkeypatch.setattr(units, "_catalogue", lambda distributions: catalogue)
 
 
 @pytest.fixture(autouse=True)
@@ -193,7 +194,7 @@ def test_a_tune_record_has_no_test_scores(catalogue, tmp_path, monkeypatch):
     run(unit, context)  # digests of all images are taken when the data is loaded
     monkeypatch.setattr(Dataset, "__init__", watched)
     use(monkeypatch, synthetic_catalogue(one_shot_runs=2, noise=60.0))
-    units._data("synthetic", (), unit.data.split)
+    units._data("synthetic", (), unit.data.split, foreign(unit, context))
     seen.clear()
 
     outcome = run(unit, context).outcome

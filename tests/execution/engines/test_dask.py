@@ -49,7 +49,7 @@ def test_every_call_is_reported_once_whatever_happens(engine, tmp_path):
     assert os.getpid() != found["fine"].value
     assert Lost("raises", "ValueError: its reason") == found["raises"]
     assert Lost("a timeout of its own", "TimeoutError: the disk") == found["a timeout of its own"]
-    assert Lost("dies", "its worker process was killed, 2 times") == found["dies"]
+    assert Lost("dies", "its worker process was killed (exit code -9), 2 times") == found["dies"]
     assert isinstance(found["dies once"], Finished)
     assert Lost("hangs", "it ran longer than the limit of 6 s, 2 times") == found["hangs"]
     assert isinstance(found["hangs once"], Finished)
