@@ -36,7 +36,7 @@ from siambench.errors import (
     named,
     suggestion,
 )
-from siambench.machine import own_version
+from siambench.machine import own_version, remember_surroundings
 from siambench.plugin import MetricEntry, call_factory, valid_name
 from siambench.spaces import Value
 from siambench.spec import NO_MINER, RESERVED, Provenance
@@ -71,6 +71,8 @@ class Catalogue:
         """
         allowed = (os.environ if environ is None else environ).get("SIAMBENCH_PLUGINS")
         wanted = None if allowed is None else {name.strip() for name in allowed.split(",") if name.strip()}
+        if distributions is None:
+            remember_surroundings()
         manager = pluggy.PluginManager("siambench")
         manager.add_hookspecs(hookspecs)
         components: list[Component] = []

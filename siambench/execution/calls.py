@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PRELOAD = (
     "siambench.execution.calls",
     "siambench.execution.worker",
+    "siambench.builtin.backbones.networks",
+    "siambench.builtin.samplers.sampling",
     "pytorch_metric_learning.losses",
     "pytorch_metric_learning.miners",
     # What torch and scipy would otherwise import in every worker, at the first step of an optimiser.

@@ -15,8 +15,7 @@ from typing import Any
 
 from siambench.errors import named
 from siambench.execution.engines.limits import POLL, over_memory, over_time, resident_megabytes, why
-from siambench.execution.engines.processes import FORKS, Server, SpawningServer, Worker
-from siambench.execution.engines.server import Surroundings
+from siambench.execution.engines.processes import FORKS, Server, SpawningServer, Worker, given
 from siambench.interfaces import Place
 
 UNBEGUN = 5
@@ -221,7 +220,7 @@ class Pool:
                 self._retire(slot)
                 slot.server = self._server(call.place)
                 slot.worker, slot.place = slot.server.fork(), call.place
-                slot.worker.told(b"s", Surroundings.here(**slot.surroundings))
+                slot.worker.told(b"s", given(slot.surroundings))
                 self._begin(slot, call)
 
     def _begin(self, slot: _Slot, call: _Call) -> None:

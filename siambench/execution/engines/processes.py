@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import dataclasses
 import os
 import pickle
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
-from siambench.execution.engines.server import ENDED, NUMBER, ONE_THREAD, Surroundings, work
+from siambench.execution.engines.server import ENDED, NUMBER, ONE_THREAD, work
+from siambench.machine import Surroundings, surroundings
 
 FORKS = sys.platform != "win32"
 """Whether this system forks: where it does not, each worker is a new interpreter, which imports what it needs itself."""
+
+
+def given(more: Mapping[str, str] | None = None) -> Surroundings:
+    """What workers are given: what this process had before it imported foreign code, and further variables."""
+    kept = surroundings()
+    return dataclasses.replace(kept, environment={**kept.environment, **dict.fromkeys(ONE_THREAD, "1"), **(more or {})})
 
 
 class Worker:
@@ -84,7 +92,7 @@ class Server:
     def __init__(self, preload: Sequence[str], ahead: tuple[Callable[..., Any], tuple[Any, ...]] | None) -> None:
         self._worker = _first(tuple(preload)).fork()
         self.serves = self.ended = False
-        self._worker.told(b"s", Surroundings.here())
+        self._worker.told(b"s", given())
         if ahead is not None:
             self._worker.told(b"c", ahead)
         self._worker.told(b"f")
@@ -133,8 +141,9 @@ class _First:
 
     def __init__(self, preload: tuple[str, ...]) -> None:
         ours, theirs = socket.socketpair()
+        taken = given()
         code = (
-            f"import sys; sys.path[:] = {sys.path!r}; "
+            f"import sys; sys.path[:] = {taken.path!r}; "
             f"from siambench.execution.engines.server import main; main({theirs.fileno()}, {preload!r})"
         )
         self.owner = os.getpid()
@@ -145,7 +154,7 @@ class _First:
             stdin=subprocess.DEVNULL,
             # Standard output is for documents; what a component prints is for people.
             stdout=_standard_error(),
-            env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")},
+            env=taken.environment,
             # Ctrl-C on a terminal is for the coordinator, which lets units end.
             start_new_session=True,
         )

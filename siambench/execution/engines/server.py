@@ -29,7 +29,6 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
@@ -45,35 +44,6 @@ _LOOK = 1.0
 """Seconds between two looks at whether the parent is still there."""
 
 _PR_SET_PDEATHSIG = 1
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a worker takes over from the process that it works for."""
-
-    environment: dict[str, str]
-    path: list[str]
-    folder: str | None
-
-    @classmethod
-    def here(cls, **more: str) -> Surroundings:
-        """Those of this process, and further variables."""
-        folder = None
-        with contextlib.suppress(OSError):
-            folder = os.getcwd()  # noqa: PTH109  a string is what is handed over
-        return cls({**os.environ, **dict.fromkeys(ONE_THREAD, "1"), **more}, list(sys.path), folder)
-
-    def take(self) -> None:
-        """Make them those of this process."""
-        if dict(os.environ) != self.environment:
-            os.environ.clear()
-            os.environ.update(self.environment)
-        sys.path[:] = self.path
-        if self.folder is not None:
-            with contextlib.suppress(OSError):
-                os.chdir(self.folder)
-        if "torch" in sys.modules:
-            sys.modules["torch"].set_num_threads(1)
 
 
 def main(descriptor: int, preload: Sequence[str]) -> NoReturn:
@@ -169,6 +139,8 @@ def work(connection: Connection) -> None:
             told = connection.recv_bytes()
             if told[:1] == b"s":
                 pickle.loads(told[1:]).take()  # noqa: S301  from the process that this one works for, as all that it is told
+                if "torch" in sys.modules:
+                    sys.modules["torch"].set_num_threads(1)
             elif told[:1] == b"f":
                 serve(connection)
             else:

@@ -34,12 +34,12 @@ def test_why_a_call_has_no_result():
 def test_a_reason_is_one_line_whatever_the_error_is():
     """An error without words is named by its class, one that cannot be put into words too, and no reason is too long or no UTF-8."""
 
-    class Mute(Exception):
+    class MuteError(Exception):
         def __str__(self):
             raise KeyboardInterrupt
 
     assert "GeneratorExit" == why(GeneratorExit())
-    assert "Mute: it cannot say what it is: its __str__ raised KeyboardInterrupt" == why(Mute())
+    assert "MuteError: it cannot say what it is: its __str__ raised KeyboardInterrupt" == why(MuteError())
     assert "ValueError: half \\ud83d of a pair" == why(ValueError("half \ud83d\nof a pair"))
     assert 2000 <= len(why(ValueError("x" * 10_000_000))) < 2100
 
