@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
+import torch
 from shared import plugin_folder, records_of
+
+from siambench.interfaces import Place
 
 GLOBALS = {
     "DefaultDtype": "torch.set_default_dtype(torch.float64)",
@@ -15,7 +19,7 @@ GLOBALS = {
     "NoGrad": "torch.set_grad_enabled(False)",
     "AnomalyMode": "torch.autograd.set_detect_anomaly(True)",
     "ForwardHook": "torch.nn.modules.module.register_module_forward_hook(lambda module, given, found: found * 0.5)",
-    "OptimiserHook": "torch.optim.optimizer.register_optimizer_step_pre_hook(lambda optimiser, given, named: optimiser.zero_grad())",
+    "OptimiserHook": "register_optimizer_step_pre_hook(lambda optimiser, given, named: optimiser.zero_grad())",
     "AdamStep": "torch.optim.Adam.step = torch.optim.AdamW.step = lambda self, closure=None: None",
     "Normalise": "torch.nn.functional.normalize = lambda items, *given, **named: items * 3",
     "Relu": "torch.nn.functional.relu = torch.relu = torch.nn.ReLU.forward = lambda self, *given, **named: self",
@@ -45,6 +49,7 @@ HEAD = """
 import builtins, locale, os, random, signal, sys, threading, warnings
 import numpy, torch
 import pytorch_metric_learning.distances, pytorch_metric_learning.losses
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 """
 
@@ -73,12 +78,11 @@ def beside(siambench, undisturbed, tmp_path):
         out = tmp_path / ("with" if others else "without")
         budget = ("--trials", "1", "--seeds", "1", "--jobs", "1", "--json")
         done = siambench("run", "--track", undisturbed.track, "--loss", "contrastive", *named, "--out", out, *budget)
-        assert done.returncode == 0, done.stderr
+        # Some of them lose their own units, so thoroughly do they break their process.
+        assert done.returncode in ((0, 1) if others else (0,)), done.stderr
         json.loads(done.stdout)
         found = records_of(next(out.iterdir()) / "records")
-        own = {name: one for name, one in found.items() if one["unit"]["method"]["loss"] in ("contrastive", "raw", "untrained")}
-        assert len(found) == len(own) + 3 * len(others) or any(one["outcome"]["state"] == "failed" for one in found.values())
-        return own
+        return {name: one for name, one in found.items() if one["unit"]["method"]["loss"] in ("contrastive", "raw", "untrained")}
 
     return run
 
@@ -94,6 +98,16 @@ def test_what_a_loss_does_to_its_process_reaches_no_other_method(beside, losses,
     assert expected == beside(f"{losses}:{name}")
 
 
+@pytest.mark.parametrize(
+    "name", ["Autocast", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ForwardHook", "AdamStep", "NoGrad"))]
+)
+def test_in_one_process_it_would(beside, losses, monkeypatch, name):
+    """Where methods share a process after all, the same call does change the method beside it: the test above can fail."""
+    monkeypatch.setattr("siambench.execution.calls.place_of", lambda unit, context: Place())
+    expected = beside()
+    assert expected != beside(f"{losses}:{name}")
+
+
 @pytest.mark.slow
 def test_thirty_such_losses_at_once_reach_no_other_method(beside, losses):
     """All of them in one run, one worker for all: the same."""
@@ -106,10 +120,6 @@ def test_what_a_file_does_when_it_is_imported_reaches_no_other_method(beside, tm
     (tmp_path / "early.py").write_text(
         HEAD + "torch.set_default_dtype(torch.float64)\nos.environ.clear()\n" + CLASS.format(name="Early", call="pass")
     )
-    import os
-
-    import torch
-
     before = dict(os.environ)
     try:
         expected = beside()
