@@ -216,12 +216,12 @@ class Pool:
                     self._begin(slot, call)
         for slot in self._slots:
             if slot.idle and not slot.gone and self._state.waiting:
-                call = self._state.waiting.popleft()
+                call = self._state.waiting[0]
                 self._retire(slot)
                 slot.server = self._server(call.place)
                 slot.worker, slot.place = slot.server.fork(), call.place
                 slot.worker.told(b"s", given(slot.surroundings))
-                self._begin(slot, call)
+                self._begin(slot, self._state.waiting.popleft())
 
     def _begin(self, slot: _Slot, call: _Call) -> None:
         slot.call, slot.since, slot.begun, slot.over = call, time.monotonic(), False, None
