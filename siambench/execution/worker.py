@@ -12,7 +12,6 @@ import platform
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,12 +22,13 @@ import torch
 
 from siambench.clock import Clock
 from siambench.components.catalogue import Catalogue
-from siambench.errors import DataMissingError, DivergedError, LostError, MetricError, SiambenchError, UsageError, named, text_of
+from siambench.errors import DataMissingError, LostError, SiambenchError, named, text_of
 from siambench.evaluation.embedding import Concatenated, raw_model
 from siambench.evaluation.scoring import Scores, evaluate_items, pairs_of, separated
+from siambench.execution.failures import failure, is_ours, trace_of
 from siambench.execution.places import EVERY, OWN, foreign
 from siambench.identity import seed_of
-from siambench.interfaces import Done, Epoch, EpochEnded, Failed, Outcome, UnitEnded, UnitStarted
+from siambench.interfaces import Done, Epoch, EpochEnded, Outcome, UnitEnded, UnitStarted
 from siambench.machine import keep_freed_memory, peak_memory_mb, processor
 from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.records.openings import append_opening, opening
@@ -46,12 +46,6 @@ from siambench.training.state import device
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
     from siambench.metrics import Pairs
-
-_FRAMES = 40
-"""How many of the innermost frames of an error its record tells."""
-
-_TRACE = 20_000
-"""Of how many characters at most."""
 
 LIBRARIES = ("siambench", "torch", "torchvision", "pytorch-metric-learning", "numpy", "scipy")
 
@@ -81,11 +75,11 @@ def execute(unit: Unit, context: Context) -> Record:
         except (MemoryError, torch.OutOfMemoryError, DataMissingError) as error:
             raise LostError(named(error)) from error
         except BaseException as error:  # whatever a component raises is its method's result, and no process here is a user's to interrupt
-            if isinstance(error, LostError) and _is_ours(error):
+            if isinstance(error, LostError) and is_ours(error):
                 raise
             if "can't allocate memory" in text_of(error):
                 raise LostError(f"out of memory: {text_of(error)}") from error
-            outcome, trace = _failure(error), _trace(error)
+            outcome, trace = failure(error), trace_of(error)
         told.ended(outcome)
     telemetry = {**_telemetry(started, clock, trace), "components": dict(ready.components), "search": dict(context.search)}
     if context.observers:
@@ -96,33 +90,6 @@ def execute(unit: Unit, context: Context) -> Record:
         with contextlib.suppress(OSError):
             write(Path(context.records), record)
     return record
-
-
-def _failure(error: BaseException) -> Failed:
-    text = text_of(error) if isinstance(error, DivergedError | UsageError | MetricError) else named(error)
-    ended: Literal["raised", "diverged"] = "diverged" if isinstance(error, DivergedError) else "raised"
-    return Failed(error=text[:2000], ended=ended)
-
-
-def _is_ours(error: LostError) -> bool:
-    """Whether siambench itself said that the environment took the unit; a component that says so has failed."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    name = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__"))
-    return name.startswith("siambench.") and not name.startswith("siambench.builtin.")
-
-
-def _trace(error: BaseException) -> str:
-    """Where an error came from, as text that a record can hold: the beginning and the end of what would be too long."""
-    try:
-        lines = traceback.TracebackException.from_exception(error, limit=-_FRAMES, compact=True)
-        text = "".join(lines.format())
-    except BaseException as other:  # noqa: BLE001  what stands in it comes from anybody's classes
-        text = f"{type(error).__name__}, whose traceback cannot be told: {type(other).__name__}\n"
-    if len(text) > _TRACE:
-        text = f"{text[: _TRACE // 2]}\n…\n{text[-_TRACE // 2 :]}"
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class _Told:

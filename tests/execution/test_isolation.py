@@ -73,10 +73,10 @@ def losses(tmp_path_factory):
 def beside(siambench, undisturbed, tmp_path):
     """The outcomes of the units of ``contrastive`` and the baselines, in a run of one worker with those other methods."""
 
-    def run(*others):
+    def run(*others, engine="local"):
         named = [word for other in others for word in ("--loss", str(other))]
         out = tmp_path / ("with" if others else "without")
-        budget = ("--trials", "1", "--seeds", "1", "--jobs", "1", "--json")
+        budget = ("--trials", "1", "--seeds", "1", "--jobs", "1", "--json", "--engine", engine)
         done = siambench("run", "--track", undisturbed.track, "--loss", "contrastive", *named, "--out", out, *budget)
         # Some of them lose their own units, so thoroughly do they break their process.
         assert done.returncode in ((0, 1) if others else (0,)), done.stderr
@@ -106,6 +106,15 @@ def test_in_one_process_it_would(beside, losses, monkeypatch, name):
     monkeypatch.setattr("siambench.execution.calls.place_of", lambda unit, context: Place())
     expected = beside()
     assert expected != beside(f"{losses}:{name}")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # dask, tornado and the sockets of ended clusters warn as they like
+@pytest.mark.parametrize("name", ["Autocast", "AdamStep"])
+def test_on_a_cluster_it_reaches_no_other_method_either(beside, losses, name):
+    """On the one worker of a Dask cluster: what it is on this machine without it."""
+    expected = beside()
+    assert expected == beside(f"{losses}:{name}", engine="dask")
 
 
 @pytest.mark.slow

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -72,12 +74,14 @@ def test_forty_kills_over_all_processes_change_nothing(siambench, undisturbed, t
             if moments.random() < 0.7:
                 wait_for_more(records, run)
             time.sleep(moments.uniform(0, 1.5))
-            others = [process for process in marked(mark) if process.pid != run.pid]
-            victim = moments.choice(others) if others and moments.random() < 0.5 else psutil.Process(run.pid)
-            if run.poll() is None:
-                victim.kill()
+            others = [process.pid for process in marked(mark) if process.pid != run.pid]
+            victim = moments.choice(others) if others and moments.random() < 0.5 else run.pid
+            if run.poll() is not None:
+                break
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
                 killed += 1
-            if victim.pid == run.pid:
+            if victim == run.pid:
                 break
         # A unit that was hit twice is lost, exit 1, and is tried again by the same command.
         assert run.wait(timeout=300) in (0, 1, -9)
