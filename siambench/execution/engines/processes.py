@@ -144,7 +144,7 @@ class _First:
         taken = given()
         code = (
             f"import sys; sys.path[:] = {taken.path!r}; "
-            f"from siambench.execution.engines.server import main; main({theirs.fileno()}, {preload!r})"
+            f"from siambench.execution.engines.server import main; main({theirs.fileno()}, {preload!r}, {os.getpid()})"
         )
         self.owner = os.getpid()
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001  as multiprocessing does

@@ -26,9 +26,8 @@ import socket
 import struct
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
@@ -46,12 +45,13 @@ _LOOK = 1.0
 _PR_SET_PDEATHSIG = 1
 
 
-def main(descriptor: int, preload: Sequence[str]) -> NoReturn:
-    """Import what workers need, and serve; the first server of a process."""
-    for name in preload:
-        # What is wrong with it, the call that needs it will say.
-        with contextlib.suppress(Exception):
-            importlib.import_module(name)
+def main(descriptor: int, preload: Sequence[str], parent: int) -> NoReturn:
+    """Import what workers need, and serve; the first server of a process, whose number is the last argument."""
+    with _ending_with(parent):
+        for name in preload:
+            # What is wrong with it, the call that needs it will say.
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
     connection = Connection(descriptor)
     connection.send_bytes(b"h" + NUMBER.pack(os.getpid()))
     serve(connection)
@@ -162,15 +162,27 @@ def _end_with(parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     else:
-        threading.Thread(target=_look_after, args=(parent,), name="siambench-parent", daemon=True).start()
+        threading.Thread(target=_look_after, args=(parent, threading.Event()), name="siambench-parent", daemon=True).start()
     if os.getppid() != parent:
         os._exit(1)
 
 
-def _look_after(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_LOOK)
-    os._exit(1)
+@contextlib.contextmanager
+def _ending_with(parent: int) -> Iterator[None]:
+    # Imports take seconds, during which the end of the pipe is not heard; and the system's signal comes with the end of a thread of the
+    # parent's. No thread is left when workers are forked.
+    done = threading.Event()
+    thread = threading.Thread(target=_look_after, args=(parent, done), name="siambench-parent", daemon=True)
+    thread.start()
+    yield
+    done.set()
+    thread.join()
+
+
+def _look_after(parent: int, done: threading.Event) -> None:
+    while not done.wait(_LOOK / 4):
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def _kill(pid: int, children: set[int]) -> None:

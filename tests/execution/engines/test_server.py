@@ -115,6 +115,24 @@ def test_all_end_with_the_process_that_started_them(then):
     assert [] == alive
 
 
+def test_a_server_that_still_imports_ends_with_the_process_that_started_it(tmp_path):
+    """Killed while its first server imports what takes a minute: that is gone in ten seconds all the same."""
+    (tmp_path / "slow_to_import.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    code = (
+        f"import sys, time; sys.path[:] = {[str(tmp_path), *sys.path]!r}\n"
+        "from siambench.execution.engines.processes import Server\nserver = Server(('slow_to_import',), None)\ntime.sleep(600)\n"
+    )
+    run = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    assert "importing\n" == run.stderr.readline()
+    processes = psutil.Process(run.pid).children(recursive=True)
+    run.kill()
+    run.stderr.close()
+    run.wait()
+    assert 1 == len(processes)
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert [] == alive
+
+
 def test_workers_end_with_a_killed_server(server):
     """The server itself is killed: the system ends its workers, and whoever talks to it sees that it has ended."""
     worker = server.fork()
