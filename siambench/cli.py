@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from siambench.errors import InterruptedRunError, SiambenchError, UsageError, suggestion
+from siambench.errors import InterruptedRunError, SiambenchError, UsageError, left_by, named, suggestion
 from siambench.wording import printable
 
 INTERNAL = 3
@@ -61,13 +61,18 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _trace(with_traceback)
     except (KeyboardInterrupt, click.Abort):
         code = _say("interrupted; finished units are kept, the same command goes on from here", InterruptedRunError.exit_code)
-    except (BrokenPipeError, SystemExit):
-        # The reader of a pipe has seen enough (click turns that into its own exit): no error, and nothing more to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except Exception as error:  # noqa: BLE001  the last door: whatever comes is reported and logged
+    except (BrokenPipeError, SystemExit) as error:
+        if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+            # The reader of a pipe has seen enough (click turns that into its own exit): no error, and nothing more to say.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        else:
+            # Nothing here exits: whatever code it says, a component has ended a command that had not ended.
+            code = _say(f"the command was ended by code that is not siambench's: {left_by(error)}", USAGE)
+            _trace(with_traceback)
+    except BaseException as error:  # noqa: BLE001  the last door: whatever comes is reported and logged
         where = _trace(with_traceback)
-        code = _say(f"internal error, please report it: {type(error).__name__}: {error}{where}", INTERNAL)
+        code = _say(f"internal error, please report it: {named(error)}{where}", INTERNAL)
     sys.exit(code)
 
 

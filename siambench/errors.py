@@ -142,6 +142,37 @@ class ContractError(SiambenchError):
     exit_code = 6
 
 
+def text_of(error: BaseException, most: int = 2000) -> str:
+    """What an error says as one line that any file can hold, whatever its class does.
+
+    Args:
+        error: from anywhere.
+        most: how many characters of it at most.
+    """
+    try:
+        # Cut first: text may be as large as memory.
+        text = str(error)[: 10 * most]
+    except BaseException as other:  # noqa: BLE001  its ``__str__`` is somebody's code, which may raise anything
+        text = f"it cannot say what it is: its __str__ raised {type(other).__name__}"
+    # Half of a surrogate pair is no character, and no UTF-8.
+    return " ".join(text.encode("utf-8", "backslashreplace").decode("utf-8").split())[:most]
+
+
+def named(error: BaseException, most: int = 2000) -> str:
+    """``ValueError: what it says``, as one line that any file can hold; the class alone of one that says nothing."""
+    text = text_of(error, most)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def left_by(error: BaseException) -> str:
+    """``SystemExit: 0 in plugin.py, line 7``: what was raised, and the innermost place of it."""
+    trace, where = error.__traceback__, ""
+    while trace is not None:
+        where = f" in {trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{named(error)}{where}"
+
+
 def suggestion(name: str, names: Iterable[str]) -> str:
     """``", did you mean 'triplet'?"`` for the nearest of ``names``, or nothing where none is near."""
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)

@@ -8,6 +8,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,52 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
 """What it says where a place cannot be written for another reason."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What one process takes over from another.
+
+    Args:
+        environment: its variables.
+        path: where modules are looked for.
+        folder: that it works in; None: there is none any more.
+    """
+
+    environment: dict[str, str]
+    path: list[str]
+    folder: str | None
+
+    @classmethod
+    def now(cls) -> Surroundings:
+        """Those of this process, as they are."""
+        folder = None
+        with contextlib.suppress(OSError):
+            folder = os.getcwd()  # noqa: PTH109  a string is what is handed over
+        return cls(dict(os.environ), list(sys.path), folder)
+
+    def take(self) -> None:
+        """Make them those of this process."""
+        if dict(os.environ) != self.environment:
+            os.environ.clear()
+            os.environ.update(self.environment)
+        sys.path[:] = self.path
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                os.chdir(self.folder)
+
+
+_before: list[Surroundings] = []
+
+
+def remember_surroundings() -> None:
+    """Keep what this process's surroundings are, before code that is not siambench's is imported: it may change them."""
+    _before[:] = [Surroundings.now()]
+
+
+def surroundings() -> Surroundings:
+    """Those that were kept last; where none were, as they are."""
+    return _before[0] if _before else Surroundings.now()
 
 
 def own_version() -> str | None:

@@ -381,6 +381,7 @@ class Context:
         search: with what the coordinator searches, for the record.
         exact: whether components must be the very ones that the unit was planned with; otherwise the record says which were.
         observers: ``NAME`` or ``NAME:argument`` of each observer that is told of what happens.
+        distributions: that the observers come from, but for siambench itself.
     """
 
     records: str | None = None
@@ -391,3 +392,4 @@ class Context:
     search: Mapping[str, Any] = field(default_factory=dict)
     exact: bool = True
     observers: tuple[str, ...] = ()
+    distributions: tuple[str, ...] = ()

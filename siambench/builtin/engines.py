@@ -10,7 +10,8 @@ def siambench_engines() -> dict[str, EngineEntry]:
     """Where units run."""
     return {
         "local": EngineEntry(
-            Lazy("siambench.execution.engines.local:LocalEngine"), source="Pebble: a process pool that survives killed workers"
+            Lazy("siambench.execution.engines.local:LocalEngine"),
+            source="Python's fork server (multiprocessing), with a server for each data set and workers that keep to one method",
         ),
         "dask": EngineEntry(
             Lazy("siambench.execution.engines.dask:DaskEngine"),

@@ -75,17 +75,17 @@ def formatted(table: TableView, name: str) -> str:
     if shipped is not None:
         return shipped.render(table)
     from siambench.components.catalogue import Catalogue
-    from siambench.errors import PluginError, SiambenchError
+    from siambench.errors import PluginError, SiambenchError, named
     from siambench.plugin import call_factory
 
     with stdout_for_documents():
         component = Catalogue.load().get("formats", name)
         try:
             text = call_factory(component.entry.render, {"table": table})
-        except SiambenchError:
+        except (SiambenchError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"the format {name!r} of {component.provenance} breaks: {type(error).__name__}: {error}") from error
+        except BaseException as error:
+            raise PluginError(f"the format {name!r} of {component.provenance} breaks: {named(error)}") from error
     if not isinstance(text, str):
         raise PluginError(f"the format {name!r} of {component.provenance} must give text, got {type(text).__name__}")
     return text

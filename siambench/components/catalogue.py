@@ -11,7 +11,7 @@ import importlib
 import importlib.metadata
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +28,10 @@ from siambench.errors import (
     SiambenchError,
     UnknownNameError,
     UsageError,
+    named,
     suggestion,
 )
-from siambench.machine import own_version
+from siambench.machine import own_version, remember_surroundings
 from siambench.plugin import MetricEntry, call_factory, valid_name
 from siambench.spaces import Value, fits, kind_of
 from siambench.spec import NO_MINER, RESERVED
@@ -59,15 +60,22 @@ class Catalogue:
         self.plugins = plugins
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None) -> Catalogue:
-        """Load the built-ins and every plugin that `SIAMBENCH_PLUGINS` lets in (unset: all; empty: none)."""
+    def load(cls, environ: Mapping[str, str] | None = None, *, distributions: Collection[str] | None = None) -> Catalogue:
+        """Load the built-ins and every plugin that `SIAMBENCH_PLUGINS` lets in (unset: all; empty: none).
+
+        Args:
+            environ: where that is looked up; None: this process's.
+            distributions: those whose plugins are loaded, no other is imported; None: all that are installed.
+        """
         allowed = (os.environ if environ is None else environ).get("SIAMBENCH_PLUGINS")
         wanted = None if allowed is None else {name.strip() for name in allowed.split(",") if name.strip()}
+        if distributions is None:
+            remember_surroundings()
         manager = pluggy.PluginManager("siambench")
         manager.add_hookspecs(hookspecs)
         components: list[Component] = []
         plugins: list[PluginStatus] = []
-        for plugin, module, distribution in _sources(wanted):
+        for plugin, module, distribution in _sources(wanted, distributions):
             found, status = _load_one(manager, plugin, module, distribution)
             components += found
             if not isinstance(module, str):
@@ -170,19 +178,19 @@ class Catalogue:
             raise ConfigError(f"data set {name!r} needs a path: {component.name}:PATH")
         try:
             dataset = call_factory(entry.build, {**entry.defaults, **options, **path})
-        except (SiambenchError, MemoryError):
+        except (SiambenchError, MemoryError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
-            text = f"data set {name!r} of {component.provenance} cannot be loaded: {type(error).__name__}: {error}"
+        except BaseException as error:
+            text = f"data set {name!r} of {component.provenance} cannot be loaded: {named(error)}"
             raise DataError(text) from error
         if not isinstance(dataset, Dataset):
             raise DataError(f"data set {name!r} must give a siambench.interfaces.Dataset, got {type(dataset).__name__}")
         try:
             return checked(dataset, name)
-        except (SiambenchError, MemoryError):
+        except (SiambenchError, MemoryError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
-            text = f"data set {name!r} of {component.provenance} cannot be read: {type(error).__name__}: {error}"
+        except BaseException as error:
+            text = f"data set {name!r} of {component.provenance} cannot be read: {named(error)}"
             raise DataError(text) from error
 
 
@@ -235,20 +243,30 @@ def _singular(kind: str) -> str:
     return {"losses": "loss", "datasets": "data set"}.get(kind, kind[:-1])
 
 
-def _sources(wanted: set[str] | None) -> Iterator[tuple[str, Any, importlib.metadata.Distribution | None]]:
+def _sources(
+    wanted: set[str] | None, distributions: Collection[str] | None
+) -> Iterator[tuple[str, Any, importlib.metadata.Distribution | None]]:
     own = None
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         own = importlib.metadata.distribution("siambench")
     for module in BUILTINS:
         yield "siambench", module, own
+    if distributions is not None and not distributions:
+        return
     entry_points = sorted(importlib.metadata.entry_points(group=GROUP), key=lambda e: (e.name, e.value))
     seen: set[tuple[str, str]] = set()
     for entry_point in entry_points:
         # An editable install beside a stale build can list one entry point twice.
         if (entry_point.name, entry_point.value) in seen or (wanted is not None and entry_point.name not in wanted):
             continue
+        if distributions is not None and _name(entry_point.dist) not in distributions:
+            continue
         seen.add((entry_point.name, entry_point.value))
         yield entry_point.name, entry_point, entry_point.dist
+
+
+def _name(distribution: importlib.metadata.Distribution | None) -> str:
+    return "unknown" if distribution is None else distribution.name
 
 
 def _load_one(
@@ -257,7 +275,7 @@ def _load_one(
     source: Any,
     distribution: importlib.metadata.Distribution | None,
 ) -> tuple[list[Component], PluginStatus]:
-    name, version = (distribution.name, distribution.version) if distribution else ("unknown", own_version() or _UNKNOWN)
+    name, version = _name(distribution), distribution.version if distribution else own_version() or _UNKNOWN
     if distribution is None and isinstance(source, str):
         name = "siambench"
     try:
@@ -270,8 +288,10 @@ def _load_one(
             if registered is None:
                 raise PluginError("registered twice")  # noqa: TRY301
             found = list(_components_of(manager, module, Provenance(plugin, name, version), distribution))
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a plugin raises, the host goes on
-        return [], PluginStatus(plugin, name, version, " ".join(f"{type(error).__name__}: {error}".split()), ())
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  whatever a plugin raises, the host goes on
+        return [], PluginStatus(plugin, name, version, named(error), ())
     return found, PluginStatus(plugin, name, version, None, tuple(f"{c.kind}:{c.name}" for c in found))
 
 

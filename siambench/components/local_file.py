@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from siambench.components.component import Component, Provenance
-from siambench.errors import PluginError, suggestion
+from siambench.errors import PluginError, named, suggestion
 from siambench.plugin import NAMED_BY_FORWARD, LossEntry, call_factory
 from siambench.spaces import Choice, Float, Int, Value
 from siambench.spec import Feed
@@ -41,8 +41,10 @@ def component_in_file(spec: str) -> Component:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             module_spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{path_text} cannot be imported: {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginError(f"{path_text} cannot be imported: {named(error)}") from error
     cls = getattr(module, name, None)
     if cls is None:
         classes = [n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module.__name__]
@@ -56,8 +58,10 @@ def _built(build: Callable[..., Any], spec: str, defaults: Mapping[str, Value]) 
     try:
         with torch.random.fork_rng():
             return call_factory(build, {"num_classes": 2, "embedding_size": 8, **defaults})
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{spec} cannot be built with its defaults: {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginError(f"{spec} cannot be built with its defaults: {named(error)}") from error
 
 
 def _entry_of_class(cls: Any, spec: str) -> LossEntry:

@@ -7,16 +7,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from siambench.execution.engines.choice import Choice
+from siambench.execution.places import place_of
 
 if TYPE_CHECKING:
     from siambench.interfaces import Engine
     from siambench.records.record import Record
-    from siambench.spec import Context, Unit
+    from siambench.spec import Context, DataSpec, Unit
     from siambench.studies.request import Prepared
 
 PRELOAD = (
     "siambench.execution.calls",
     "siambench.execution.worker",
+    "siambench.builtin.backbones.networks",
+    "siambench.builtin.samplers.sampling",
     "pytorch_metric_learning.losses",
     "pytorch_metric_learning.miners",
     # What torch and scipy would otherwise import in every worker, at the first step of an optimiser.
@@ -26,10 +29,33 @@ PRELOAD = (
 
 
 def execute(unit: Unit, context: Context) -> Record:
-    """Run one unit."""
+    """Run one unit in this process, which is to have served no other place (`siambench.interfaces.Place`)."""
     from siambench.execution.worker import execute as run_unit
 
     return run_unit(unit, context)
+
+
+def execute_apart(unit: Unit, context: Context) -> Record:
+    """Run one unit in a process beside this one: what an engine is handed that knows nothing of places.
+
+    Raises:
+        LostError: if the environment took the unit.
+    """
+    from siambench.errors import LostError
+    from siambench.execution.engines.apart import apart
+
+    ended = apart(PRELOAD).call(place_of(unit, context), execute, (unit, context))
+    if ended.reason is not None:
+        raise LostError(ended.reason)
+    record: Record = ended.value
+    return record
+
+
+def read_ahead(data: DataSpec, name: str) -> None:
+    """Read and cut data that comes with siambench, for workers that are forked from this process; what is wrong with it, they will say."""
+    from siambench.execution.worker import read_ahead as read
+
+    read(data, name)
 
 
 def unfit(units: Sequence[Unit], context: Context) -> str | None:
@@ -46,8 +72,9 @@ def engine_for(chosen: Choice, prepared: Prepared) -> Callable[[], Engine]:
         from siambench.spec import Context
 
         units = [study.template for study in prepared.studies] + list(prepared.baselines[:1])
-        fits = partial(unfit, units, Context(local=prepared.local, observers=prepared.observers))
-        return chosen.start(function=execute, preload=PRELOAD, fits=fits)
+        context = Context(local=prepared.local, observers=prepared.observers, distributions=prepared.distributions)
+        function = execute if chosen.takes("place") else execute_apart
+        return chosen.start(function=function, preload=PRELOAD, fits=partial(unfit, units, context), place=place_of)
 
     return make
 
@@ -58,6 +85,6 @@ def local_engine(jobs: int | None) -> Callable[[], Engine]:
     def make() -> Engine:
         from siambench.execution.engines.local import LocalEngine
 
-        return LocalEngine(execute, jobs=jobs, preload=PRELOAD)
+        return LocalEngine(execute, jobs=jobs, preload=PRELOAD, place=place_of)
 
     return make

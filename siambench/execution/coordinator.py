@@ -15,6 +15,7 @@ from siambench.board import files
 from siambench.board.exams import others_of
 from siambench.board.rows import Row, rows_of
 from siambench.board.table import Setting, Table, build
+from siambench.errors import PluginError, left_by
 from siambench.interfaces import Lost
 from siambench.records.folder import Folder, folders_of
 from siambench.records.openings import read_openings
@@ -94,7 +95,13 @@ def run(
     asked = {plan.row: (plan.trials * plan.folds, plan.seeds) for plan in prepared.studies}
     asked |= {row: (0, number) for row, number in Counter(unit.row for unit in prepared.baselines).items()}
     with folder.held(prepared.track, asked), _Drain() as drain:
-        _Coordinator(folder, prepared, studies, outcome, engine, notify, drain).run()
+        try:
+            _Coordinator(folder, prepared, studies, outcome, engine, notify, drain).run()
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            # A script that calls `siambench.run` would end with it, and as if all were well.
+            raise PluginError(f"the run was ended by code that is not siambench's: {left_by(error)}") from error
     outcome.unfinished = [s.plan.method.name for s in studies.values() if s.state not in ("done", "failed")]
     beside = [place for place in folders_of(out, prepared.track) if place.resolve() != folder.path.resolve()]
     others = others_of(prepared.exam, (record for place in beside for record in Folder(place).read().records))
@@ -224,6 +231,7 @@ class _Coordinator:
             exam=self._prepared.exam,
             search=settings(),
             observers=self._prepared.observers,
+            distributions=self._prepared.distributions,
         )
         self._engine.submit(unit.id, unit, context)
 

@@ -8,7 +8,6 @@ import hashlib
 import itertools
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,12 +18,14 @@ import torch
 
 from siambench.clock import Clock
 from siambench.components.catalogue import Catalogue
-from siambench.errors import DataMissingError, DivergedError, LostError, MetricError, SiambenchError, UsageError
+from siambench.errors import DataMissingError, LostError, SiambenchError, named, text_of
 from siambench.evaluation.embedding import Concatenated, raw_model
 from siambench.evaluation.scoring import Scores, evaluate_items, pairs_of, separated
+from siambench.execution.failures import failure, is_ours, trace_of
+from siambench.execution.places import EVERY, OWN, foreign
 from siambench.execution.telemetry import told
 from siambench.identity import seed_of
-from siambench.interfaces import Done, Epoch, EpochEnded, Failed, Outcome, UnitEnded, UnitStarted
+from siambench.interfaces import Done, Epoch, EpochEnded, Outcome, UnitEnded, UnitStarted
 from siambench.machine import keep_freed_memory, libraries
 from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.records.openings import append_opening, opening
@@ -38,7 +39,6 @@ from siambench.training.loop import Trained, Validate, train
 from siambench.training.model import EmbeddingModel, build_model, pretrained_features
 from siambench.training.observers import Observers
 from siambench.training.state import device
-from siambench.wording import without_paths
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
@@ -60,25 +60,23 @@ def execute(unit: Unit, context: Context) -> Record:
     with contextlib.redirect_stdout(sys.stderr):
         try:
             ready = _ready(unit, context, clock)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             # Nothing of the method has run yet: what is wrong is the data, the installation or a file that is gone.
-            raise LostError(str(error) if isinstance(error, SiambenchError) else f"{type(error).__name__}: {error}") from error
+            raise LostError(text_of(error) if isinstance(error, SiambenchError) else named(error)) from error
         listeners = _Told(unit, ready, clock)
         try:
             with RunningNote(context.running, unit, epochs=listeners.epochs) as note:
                 outcome: Outcome = _run(_with_paths(unit, ready), ready, clock, listeners.by(note))
-        except LostError:
-            raise
         except (MemoryError, torch.OutOfMemoryError, DataMissingError) as error:
-            raise LostError(f"{type(error).__name__}: {error}") from error
-        except (Exception, SystemExit) as error:  # whatever a component raises is its method's result
-            if "can't allocate memory" in str(error):
-                raise LostError(f"out of memory: {error}") from error
-            outcome, trace = _failure(error), traceback.format_exc()
+            raise LostError(named(error)) from error
+        except BaseException as error:  # whatever a component raises is its method's result, and no process here is a user's to interrupt
+            if isinstance(error, LostError) and is_ours(error):
+                raise
+            if "can't allocate memory" in text_of(error):
+                raise LostError(f"out of memory: {text_of(error)}") from error
+            outcome, trace = failure(error), trace_of(error)
         listeners.ended(outcome)
     telemetry = {**told(started, clock, trace), "components": dict(ready.components), "search": dict(context.search)}
-    if ready.files:
-        telemetry["files"] = {name: path.name for name, path in ready.files.items()}
     if context.observers:
         telemetry["observers"] = ready.observers.to_json()
     if context.exam is None:
@@ -89,12 +87,6 @@ def execute(unit: Unit, context: Context) -> Record:
         with contextlib.suppress(OSError):
             write(Path(context.records), record)
     return record
-
-
-def _failure(error: BaseException) -> Failed:
-    text = str(error) if isinstance(error, DivergedError | UsageError | MetricError) else f"{type(error).__name__}: {error}"
-    ended: Literal["raised", "diverged"] = "diverged" if isinstance(error, DivergedError) else "raised"
-    return Failed(error=" ".join(without_paths(text).split())[:2000], ended=ended)
 
 
 class _Told:
@@ -146,16 +138,23 @@ class _Told:
         self._observers.tell(UnitEnded(unit=self._unit.id, label=self._unit.label, outcome=outcome, seconds=self._clock.total))
 
 
-@lru_cache(maxsize=1)
-def _catalogue() -> Catalogue:
-    return Catalogue.load()
+@lru_cache(maxsize=2)
+def _catalogue(distributions: tuple[str, ...]) -> Catalogue:
+    """The built-in components, and those of some distributions: no other plugin is imported into this process."""
+    return Catalogue.load(distributions=None if EVERY in distributions else distributions)
 
 
 @lru_cache(maxsize=2)
-def _data(name: str, options: tuple[tuple[str, Any], ...], rules: SplitSpec) -> tuple[Dataset, Split]:
+def _data(name: str, options: tuple[tuple[str, Any], ...], rules: SplitSpec, distributions: tuple[str, ...]) -> tuple[Dataset, Split]:
     # A persistent worker meets the same data in every unit.
-    dataset = _catalogue().dataset(name, dict(options))
+    dataset = _catalogue(distributions).dataset(name, dict(options))
     return dataset, cut(dataset, rules)
+
+
+def read_ahead(data: DataSpec, name: str) -> None:
+    """Have data that comes with siambench in memory, read and cut; what is wrong with it is told where it is needed."""
+    with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(Exception, SystemExit):
+        _data(name, tuple(data.options.items()), data.split, ())
 
 
 @dataclass(frozen=True)
@@ -172,9 +171,9 @@ class _Ready:
 
 def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
     """Data and components, checked to be those that the unit was planned with."""
-    catalogue = _catalogue()
+    catalogue = _catalogue(foreign(unit, context))
     with clock.phase("data"):
-        dataset, split = _read(unit.data, context)
+        dataset, split = _read(unit, context)
     components = _components(unit, context, catalogue)
     backbone = None if unit.model is None else catalogue.get("backbones", unit.model.backbone).entry
     entries = None
@@ -198,9 +197,12 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
     )
 
 
-def _read(data: DataSpec, context: Context) -> tuple[Dataset, Split]:
+def _read(unit: Unit, context: Context) -> tuple[Dataset, Split]:
+    data = unit.data
     name = context.local.get(data.dataset, data.dataset)
-    dataset, split = _data(name, tuple(data.options.items()), data.split)
+    # What was read ahead was read by siambench's own reader: it is found whatever else the unit is made of.
+    is_own = "dataset" in unit.components and unit.components["dataset"].plugin == OWN
+    dataset, split = _data(name, tuple(data.options.items()), data.split, () if is_own else foreign(unit, context))
     if split.fingerprint != data.fingerprint:
         raise LostError(f"the data has fingerprint {split.fingerprint[:16]}…, the unit was planned for {data.fingerprint[:16]}…")
     return dataset, split
@@ -314,9 +316,9 @@ def unfit(units: Sequence[Unit], context: Context) -> str | None:
     """Why this process cannot run those units, or None: a component is missing here, or is another one."""
     try:
         for unit in units:
-            _components(unit, context, _catalogue())
+            _components(unit, context, _catalogue(foreign(unit, context)))
         for name in context.observers:
-            _catalogue().get("observers", name.partition(":")[0])
+            _catalogue(context.distributions).get("observers", name.partition(":")[0])
     except SiambenchError as error:
         return str(error)
     return None

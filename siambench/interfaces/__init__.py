@@ -3,7 +3,7 @@
 Arrays of a data set are numpy, all that is trained or scored is torch.
 """
 
-from siambench.interfaces._components import Dataset, Engine, Episodes, Finished, Indices, Loss, Lost, Miner, ReadItems, Sampler
+from siambench.interfaces._components import Dataset, Engine, Episodes, Finished, Indices, Loss, Lost, Miner, Place, ReadItems, Sampler
 from siambench.interfaces._evaluation import Evaluation
 from siambench.interfaces._events import EpochEnded, Observer, UnitEnded, UnitStarted
 from siambench.interfaces._outcomes import Done, Epoch, Failed, Outcome
@@ -27,6 +27,7 @@ __all__ = [
     "Miner",
     "Observer",
     "Outcome",
+    "Place",
     "ReadItems",
     "RowView",
     "Sampler",

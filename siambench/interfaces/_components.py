@@ -92,6 +92,20 @@ class Sampler(Protocol):
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a call may run: in a process that has served no other place.
+
+    Args:
+        key: what calls have in common that may share a process, one after the other; ``()`` of those that run no foreign code.
+        ahead: a function and its arguments that only read what such calls will need, to be called in a process that others are
+            forked from; None: there is nothing to read.
+    """
+
+    key: tuple[str, ...] = ()
+    ahead: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
+
+
+@dataclass(frozen=True)
 class Finished:
     """A call that was submitted to an engine has returned.
 

@@ -68,6 +68,7 @@ class Prepared:
     direction: str
     observers: tuple[str, ...] = ()
     data: Summary | None = None
+    distributions: tuple[str, ...] = ()
 
     @property
     def planned(self) -> int:
@@ -103,8 +104,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     # Names first: a typo should not have to wait for data.
     dataset_component = catalogue.get("datasets", track.dataset.name)
     metrics = {name: catalogue.get("metrics", name) for name in track.metrics.report}
-    for observer in request.observers:
-        catalogue.get("observers", observer.partition(":")[0])
+    observers = [catalogue.get("observers", observer.partition(":")[0]).provenance for observer in request.observers]
     shared = {"dataset": dataset_component.source, "primary": metrics[track.metrics.primary].source}
     shared |= {f"{planning.REPORTED}{name}": component.source for name, component in metrics.items()}
     dataset_name, local = _dataset_name(track.dataset.name)
@@ -155,7 +155,19 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     ]
     planning.check_fixed(fixed, studies)
     baselines = _baselines(studies)
-    return Prepared(track, exam, tuple(studies), baselines, tuple(refused), local, primary.direction, request.observers, summary(dataset))
+    watching = tuple(sorted({where.distribution for where in observers if where.plugin != "siambench"}))
+    return Prepared(
+        track=track,
+        exam=exam,
+        studies=tuple(studies),
+        baselines=baselines,
+        refused=tuple(refused),
+        local=local,
+        direction=primary.direction,
+        observers=request.observers,
+        data=summary(dataset),
+        distributions=watching,
+    )
 
 
 def _methods(

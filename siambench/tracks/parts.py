@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from siambench.errors import DataError, LostError, WithheldError
+from siambench.errors import DataError, LostError, WithheldError, text_of
 from siambench.tracks.split import Split
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Items:
         """
         try:
             return self.dataset.read(self.indices[positions])
-        except (OSError, DataError) as error:
-            raise LostError(f"the {self.dataset.form} cannot be read: {error}") from error
+        except (OSError, DataError, LostError) as error:
+            raise LostError(f"the {self.dataset.form} cannot be read: {text_of(error)}") from error
 
     def __len__(self) -> int:
         return len(self.indices)

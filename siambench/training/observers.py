@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from siambench.errors import named
 from siambench.identity import canonical
 from siambench.interfaces import EpochEnded, Observer, UnitEnded, UnitStarted
 from siambench.plugin import ObserverEntry, call_factory
@@ -57,7 +58,7 @@ class Observers:
                 gathered = listen(copy.deepcopy(event))
                 if isinstance(event, UnitEnded) and gathered is not None:
                     # What no JSON can hold is the observer's fault, and would cost the record.
-                    canonical(gathered)
+                    canonical(gathered).encode()
                     one.gathered = gathered
 
     def to_json(self) -> dict[str, dict[str, Any]]:
@@ -74,8 +75,8 @@ def _kept_apart(one: _Watching) -> Iterator[None]:
     try:
         with torch.no_grad():
             yield
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever an observer raises, the unit goes on
-        one.error = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    except BaseException as error:  # noqa: BLE001  whatever an observer raises, the unit goes on
+        one.error = named(error, 500)[:500]
     finally:
         torch.set_rng_state(states[0])
         np.random.set_state(states[1])  # noqa: NPY002

@@ -14,6 +14,7 @@ from siambench.errors import LostError, UsageError
 from siambench.execution import calls
 from siambench.execution.engines.choice import Choice
 from siambench.execution.engines.local import LocalEngine
+from siambench.execution.places import place_of
 from siambench.spec import Context, Method
 from siambench.studies.request import Request, prepare
 from siambench.testing import synthetic_study
@@ -32,6 +33,10 @@ class Started:
     def start(self, **offered):
         """What is offered, instead of an engine."""
         return offered
+
+    def takes(self, name):
+        """An engine that knows places."""
+        return name == "place"
 
 
 def test_importing_them_imports_no_torch():
@@ -61,6 +66,7 @@ def test_workers_can_be_asked_whether_they_fit(prepared):
     """An engine is offered a question that a worker answers: nothing where every component is there, else which is missing."""
     offered = calls.engine_for(Started(), prepared)()
     assert {"function": calls.execute, "preload": calls.PRELOAD} == {name: offered[name] for name in ("function", "preload")}
+    assert place_of is offered["place"]
     question = pickle.loads(pickle.dumps(offered["fits"]))
     assert question() is None
     units, context = question.args
@@ -75,6 +81,9 @@ def test_the_chosen_engine_is_made_when_it_is_needed(prepared):
     class Refuses(Choice):
         def start(self, **offered):
             raise UsageError("no cluster in reach")
+
+        def takes(self, name):
+            return False
 
     make = calls.engine_for(Refuses(None, {}), prepared)
     with pytest.raises(UsageError, match="no cluster in reach"):

@@ -72,17 +72,19 @@ def test_a_killed_worker_is_tried_again(undisturbed, tmp_path):
 
 
 def workers_of(coordinator: int) -> list[int]:
-    """The worker processes: children of the fork server, which is a child of the coordinator."""
-    found = []
-    for parent in children(coordinator):
-        found += [child for child in children(parent) if "resource_tracker" not in cmdline(child)]
-    return found
+    """The worker processes: children of the server that has read the data, which is forked from the coordinator's child."""
+    servers = [server for first in children(coordinator) for server in children(first)]
+    return [worker for server in servers for worker in children(server)]
+
+
+def descendants(pid: int) -> list[int]:
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 
 
 def children(pid: int) -> list[int]:
     try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except FileNotFoundError:
+        return [child.pid for child in psutil.Process(pid).children()]
+    except psutil.NoSuchProcess:
         return []
 
 
@@ -109,8 +111,8 @@ def test_workers_whose_unit_hangs_end_with_a_killed_coordinator(undisturbed, tmp
     # The baselines end; then both workers hang.
     wait_for_records(exam_folder(tmp_path / "out") / "records", 4, run)
     time.sleep(1)
-    processes = [*children(run.pid), *workers_of(run.pid)]
-    assert len(processes) >= 3
+    processes = descendants(run.pid)
+    assert len(processes) >= 4
     run.send_signal(signal.SIGKILL)
     run.wait()
     deadline = time.monotonic() + 10
@@ -124,8 +126,8 @@ def test_workers_end_with_a_killed_coordinator(undisturbed, tmp_path):
     """Nothing keeps running when the coordinator is killed: workers end after their unit."""
     run = subprocess.Popen(command(undisturbed.track, tmp_path, "--jobs", "2"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for_records(exam_folder(tmp_path) / "records", 2, run)
-    processes = [*children(run.pid), *workers_of(run.pid)]
-    assert len(processes) >= 3
+    processes = descendants(run.pid)
+    assert len(processes) >= 4
     run.send_signal(signal.SIGKILL)
     run.wait()
     deadline = time.monotonic() + 60

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import dataclasses
 import importlib.metadata
 import json
@@ -23,6 +25,7 @@ from siambench.errors import DataError, DataMissingError, LostError
 from siambench.evaluation.embedding import Concatenated
 from siambench.evaluation.scoring import Scores, evaluate_items, separated
 from siambench.execution import worker as units
+from siambench.execution.places import foreign
 from siambench.execution.worker import execute
 from siambench.identity import canonical, to_json
 from siambench.interfaces import Dataset, EpochEnded, UnitEnded, UnitStarted
@@ -59,6 +62,13 @@ def fail(error):
     return failing
 
 
+class MuteError(Exception):
+    """An error that cannot be put into words."""
+
+    def __str__(self):
+        raise KeyboardInterrupt
+
+
 MADE_UP_LOSSES = {
     "raising": loss_of(fail(ValueError("a bug in the loss\nwith a second line"))),
     "diverging": loss_of(lambda embeddings: embeddings.sum() * torch.nan),
@@ -67,6 +77,15 @@ MADE_UP_LOSSES = {
     "greedy": loss_of(fail(MemoryError())),
     "greedy-gpu": loss_of(fail(torch.OutOfMemoryError("CUDA out of memory"))),
     "greedy-cpu": loss_of(fail(RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory"))),
+    "interrupts": loss_of(fail(KeyboardInterrupt())),
+    "generator-exit": loss_of(fail(GeneratorExit("closed"))),
+    "cancels": loss_of(fail(asyncio.CancelledError("by a task"))),
+    "cancels-future": loss_of(fail(concurrent.futures.CancelledError())),
+    "leaves": loss_of(fail(SystemExit(0))),
+    "mute": loss_of(fail(MuteError())),
+    "surrogate": loss_of(fail(ValueError("half \ud83d of a pair"))),
+    "endless": loss_of(fail(ValueError("x" * 50_000_000))),
+    "says-lost": loss_of(fail(LostError("the disk is gone, says a loss"))),
     "printing": loss_of(lambda embeddings: print("debugging") or embeddings.square().mean()),  # noqa: T201  what a stranger's loss does
 }
 
@@ -85,7 +104,7 @@ def catalogue(monkeypatch):
 def use(monkeypatch, catalogue):
     """Let units find this catalogue, and load data anew."""
     units._data.cache_clear()
-    monkeypatch.setattr(units, "_catalogue", lambda: catalogue)
+    monkeypatch.setattr(units, "_catalogue", lambda distributions: catalogue)
 
 
 @pytest.fixture(autouse=True)
@@ -204,7 +223,7 @@ def test_a_tune_record_has_no_test_scores(catalogue, tmp_path, monkeypatch):
     run(unit, context)  # digests of all images are taken when the data is loaded
     monkeypatch.setattr(Dataset, "__init__", watched)
     use(monkeypatch, synthetic_catalogue(one_shot_runs=2, noise=60.0))
-    units._data("synthetic", (), unit.data.split)
+    units._data("synthetic", (), unit.data.split, foreign(unit, context))
     seen.clear()
 
     outcome = run(unit, context).outcome
@@ -276,6 +295,57 @@ def test_a_loss_that_raises_is_a_failed_unit(catalogue, tmp_path):
     assert "\n" not in outcome.error
     assert "Traceback" in record.traceback
     assert record == read(tmp_path / f"{record.id}.json")
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        ("interrupts", "KeyboardInterrupt"),
+        ("generator-exit", "GeneratorExit: closed"),
+        ("cancels", "CancelledError: by a task"),
+        ("cancels-future", "CancelledError"),
+        ("leaves", "SystemExit: 0"),
+        ("mute", "MuteError: it cannot say what it is: its __str__ raised KeyboardInterrupt"),
+        ("surrogate", "ValueError: half \\ud83d of a pair"),
+        ("endless", "ValueError: xxxxxxxx"),
+        ("says-lost", "LostError: the disk is gone, says a loss"),
+    ],
+)
+def test_whatever_a_loss_raises_is_a_failed_unit(catalogue, tmp_path, loss, told):
+    """What ends processes, what has no words, no UTF-8 or no end, and what only siambench may say: failed, and the record can be read."""
+    record = run(tune(study_of(catalogue, loss)), Context(records=str(tmp_path)))
+
+    assert ("failed", "raised") == (record.outcome.state, record.outcome.ended)
+    assert record.outcome.error.startswith(told)
+    assert len(record.outcome.error) <= 2000
+    assert 0 < len(record.traceback) < 25_000
+    assert record == read(tmp_path / f"{record.id}.json")
+    (tmp_path / f"{record.id}.json").read_bytes().decode("utf-8")
+
+
+def test_data_that_says_it_is_lost_is_no_result(catalogue, monkeypatch):
+    """A data set's own word that its environment took the items is believed, and costs no method anything."""
+    study = study_of(catalogue)
+    items = Dataset.__init__
+
+    def gone(self, **fields):
+        items(
+            self,
+            **{
+                **fields,
+                "read": fail(LostError("the store is away")),
+                "digests": [bytes([n % 256]) * 32 for n in range(len(fields["labels"]))],
+            },
+        )
+
+    unit = tune(study)
+    dataset, split = units._data("synthetic", (), unit.data.split, foreign(unit, HERE))
+    monkeypatch.setattr(Dataset, "__init__", gone)
+    lost = dataclasses.replace(dataset)
+    monkeypatch.setattr(units, "_data", lambda *given: (lost, split))
+
+    with pytest.raises(LostError, match="the images cannot be read: the store is away"):
+        run(unit)
 
 
 def test_a_loss_of_nan_has_diverged(catalogue):

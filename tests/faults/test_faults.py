@@ -11,8 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
-from shared import exam_folder, records_of, wait_for_records
+from shared import exam_folder, plugin_folder, records_of, wait_for_records
 
 UNITS = 19
 """Of the tiny track with its baselines: 6 trials on 2 folds, 3 repetitions, 1 and 3 baselines."""
@@ -140,6 +141,7 @@ def test_a_clock_set_back_changes_nothing(siambench_process, undisturbed, tmp_pa
 
 
 LOSSES = """
+import asyncio, os, sys, time
 import torch
 
 class Coded(torch.nn.Module):
@@ -158,6 +160,37 @@ class Greedy(torch.nn.Module):
     def forward(self, embeddings, labels):
         self.held = [torch.ones(64 << 18) for _ in range(200)]  # 64 MB each
         return embeddings.square().sum()
+
+class Exits86(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        os._exit(86)
+
+class Exits0(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        os._exit(0)
+
+class Leaves(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        sys.exit(0)
+
+class Cancels(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        raise asyncio.CancelledError("by a task")
+
+class Surrogate(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        raise ValueError("half \\ud83d of a pair" + "x" * 50_000_000)
+
+class Closes(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        os.closerange(3, 4096)
+        return embeddings.square().sum()
+
+class Orphans(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        if os.fork() == 0:
+            time.sleep(600)
+        os._exit(1)
 
 class Chatty(torch.nn.Module):
     def forward(self, embeddings, labels):
@@ -196,6 +229,81 @@ def test_a_loss_that_fails_is_a_result_without_control_codes(siambench, siambenc
     assert sentence in row["reason"]
     outcomes = [found["outcome"] for found in records_of(exam_folder(tmp_path / "out") / "records").values()]
     assert {ended} == {outcome["ended"] for outcome in outcomes if outcome["state"] == "failed"}
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("Exits86", "lost: its worker process ended itself (exit code 86), 2 times"),
+        pytest.param("Exits0", "lost: its worker process ended itself (exit code 0), 2 times", marks=pytest.mark.slow),
+        pytest.param("Closes", "lost: its worker process ", marks=pytest.mark.slow),
+        pytest.param("Orphans", "lost: its worker process ended itself (exit code 1), 2 times", marks=pytest.mark.slow),
+    ],
+)
+def test_a_loss_that_ends_its_process_loses_its_unit_alone(siambench, with_loss, name, sentence):
+    """`os._exit` in a loss, whatever the code, and all descriptors closed: tried twice, then lost with a true reason; the rest is kept."""
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    done = siambench(*with_loss(name, "--memory-limit", "5000"))
+    assert 1 == done.returncode, done.stderr
+    assert {"planned": 5, "done": 2, "cached": 0, "failed": 0, "lost": 2} == units(done)
+    assert 2 == done.stderr.count(sentence), done.stderr
+    assert "MB" not in done.stderr
+    # What a worker started has ended with it; the server that all workers are forked from stays for the next run.
+    left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+    assert len(left) <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("Leaves", "SystemExit: 0"), ("Cancels", "CancelledError: by a task"), ("Surrogate", "half")]
+)
+def test_a_loss_that_raises_what_ends_programs_has_failed(siambench, with_loss, tmp_path, name, sentence):
+    """SystemExit, CancelledError and 50 MB of text that is no UTF-8 are results: exit 0, the reason, records that can be read."""
+    done = siambench(*with_loss(name))
+    assert 0 == done.returncode, done.stderr
+    assert sentence in json.loads(done.stdout)["rows"][0]["reason"]
+    outcomes = [found["outcome"] for found in records_of(exam_folder(tmp_path / "out") / "records").values()]
+    assert 2 == [outcome["state"] for outcome in outcomes].count("failed")
+
+
+LEAVING = {
+    "siambench_metrics": "return {'leaves': MetricEntry(leave, source='ours')}",
+    "siambench_engines": "return {'leaves': EngineEntry(Engine, source='ours')}",
+    "siambench_observers": "return {'leaves': ObserverEntry(leave, source='ours')}",
+    "siambench_datasets": "return {'leaves': DatasetEntry(leave, source='ours')}",
+    "siambench_formats": "return {'leaves': FormatEntry(leave, source='ours')}",
+    "siambench_losses": "sys.exit(0)",
+}
+LEAVE = """
+import sys
+
+def leave(*given, **named):
+    sys.exit(0)
+
+class Engine:
+    def __init__(self, function): pass
+    submit = wait = cancel = close = describe = leave
+"""
+
+
+@pytest.mark.parametrize(
+    ("hook", "arguments", "code", "sentence"),
+    [
+        ("losses", ["plugins"], 0, "SystemExit: 0"),
+        ("losses", ["run", "--loss", "leaves", "--plan"], 4, "plugins that failed to load: leaver"),
+        ("datasets", ["run", "--loss", "triplet", "--dataset", "leaves", "--plan"], 4, "cannot be loaded: SystemExit: 0"),
+        ("formats", ["leaderboard", "glyphs", "--format", "leaves"], 4, "breaks: SystemExit: 0"),
+        ("engines", ["run", "--loss", "triplet", "--dataset", "digits", "--engine", "leaves", "--out", "out"], 4, "SystemExit: 0"),
+    ],
+)
+def test_sys_exit_in_foreign_code_is_never_silence(siambench, tmp_path, monkeypatch, hook, arguments, code, sentence):
+    """`sys.exit(0)` in a hook, a reader, a format, or any method of an engine: a sentence, and no exit code that says all is well."""
+    monkeypatch.syspath_prepend(
+        str(plugin_folder(tmp_path, f"leaver-{hook}-{len(arguments)}", LEAVE, LEAVING[f"siambench_{hook}"], hook=hook))
+    )
+    monkeypatch.delenv("SIAMBENCH_PLUGINS")
+    done = siambench(*arguments)
+    assert code == done.returncode, done.stderr
+    assert sentence in done.stderr + done.stdout
 
 
 @pytest.mark.slow

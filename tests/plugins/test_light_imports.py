@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-HEAVY = ("torch", "torchvision", "pytorch_metric_learning", "optuna", "distributed", "pebble")
+HEAVY = ("torch", "torchvision", "pytorch_metric_learning", "optuna", "distributed")
 COMMANDS = [
     ("--help",),
     ("--version",),

@@ -2,7 +2,9 @@
 
 An engine is a component: its factory is an `siambench.plugin.EngineEntry`, what it makes keeps the protocol
 `siambench.interfaces.Engine`. `local` and `dask` are here; both keep the same rules, which `limits` holds: a call whose
-worker was killed, or that a limit ended, is tried once more and is then lost with its reason.
+worker was killed, or that a limit ended, is tried once more and is then lost with its reason. A process that has run a call of one
+`siambench.interfaces.Place` runs none of another: `pool` has one worker process to a place, forked by a `server`, on whose near side
+`processes` stands; `apart` is a pool of one, beside a process that something else has started, such as the worker of a Dask cluster.
 
 The protocol carries Slurm (submitit) as it stands, because it assumes no shared memory, no live connection and no order:
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from siambench.components.catalogue import Catalogue
 from siambench.components.component import Component
-from siambench.errors import PluginError, SiambenchError, UsageError, suggestion
+from siambench.errors import PluginError, SiambenchError, UsageError, named, suggestion
 from siambench.interfaces import Engine
 from siambench.plugin import call_factory
 from siambench.spaces import Value
@@ -18,7 +18,7 @@ from siambench.spaces import Value
 GENERAL = ("jobs", "address", "time_limit", "memory_limit")
 """The options that have a flag of their own; one that is not given is not passed."""
 
-OFFERED = ("function", "preload", "fits")
+OFFERED = ("function", "preload", "fits", "place")
 """What the harness itself passes, as far as an engine names it."""
 
 
@@ -34,6 +34,10 @@ class Choice:
     component: Component
     options: Mapping[str, Any]
 
+    def takes(self, name: str) -> bool:
+        """Whether the engine's factory names that argument."""
+        return name in inspect.signature(self.component.entry.build).parameters
+
     def start(self, **offered: Any) -> Engine:
         """Make the engine; it is passed what its signature names.
 
@@ -44,10 +48,10 @@ class Choice:
         name = f"the engine {self.component.name!r} of {self.component.provenance}"
         try:
             engine = call_factory(self.component.entry.build, {**offered, **self.options})
-        except SiambenchError:
+        except (SiambenchError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"{name} cannot be started: {type(error).__name__}: {error}") from error
+        except BaseException as error:
+            raise PluginError(f"{name} cannot be started: {named(error)}") from error
         if not isinstance(engine, Engine):
             raise PluginError(f"{name} must give a siambench.interfaces.Engine, got {type(engine).__name__}")
         return engine

@@ -7,32 +7,26 @@ would draw from the same generators; and a call whose worker died is known, howe
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
-import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from siambench.errors import UsageError
+from siambench.execution.engines.apart import apart
 from siambench.execution.engines.dask_cluster import check, connected, facts, local_cluster
-from siambench.execution.engines.limits import ATTEMPTS, told, watched, why
+from siambench.execution.engines.limits import ATTEMPTS, told, why
 from siambench.execution.engines.local import automatic_jobs
-from siambench.interfaces import Finished, Lost
+from siambench.interfaces import Finished, Lost, Place
 from siambench.machine import own_version
 
 PATIENCE = 60.0
 """Seconds without any worker that can run a call, after which the open calls are lost."""
 
 _KILLED = "its worker process was killed"
-
-_FAREWELL = 1.0
-"""Seconds between telling why a worker ends itself and its end: the message must have left."""
-
-_one_at_a_time = threading.Lock()
 
 
 @dataclass
@@ -52,7 +46,9 @@ class DaskEngine:
         jobs: how many calls at once; None: as many as there are workers, or on a cluster made here one per GPU or core.
         address: of the scheduler; ``"local"``: a cluster of ``jobs`` processes on this machine.
         time_limit: seconds after which a call is ended; None: none.
-        memory_limit: megabytes of resident memory of its worker above which a call is ended; None: none.
+        memory_limit: megabytes of resident memory of its process above which a call is ended; None: none.
+        preload: modules that the processes of calls find imported.
+        place: where a call of those arguments may run: a process serves one place alone; None: one place for all.
         fits: asked of each worker before anything runs: None, or why it cannot run the calls.
 
     Raises:
@@ -67,6 +63,8 @@ class DaskEngine:
         address: str = "local",
         time_limit: float | None = None,
         memory_limit: float | None = None,
+        preload: Sequence[str] = (),
+        place: Callable[..., Place] | None = None,
         fits: Callable[[], str | None] | None = None,
     ) -> None:
         try:
@@ -78,23 +76,23 @@ class DaskEngine:
         self._pack = cloudpickle.dumps
         self._function = function
         self._limits = (time_limit, memory_limit)
+        self._preload = tuple(preload)
+        self._place = place
         self._jobs = jobs
         self._address = address
         self._draining = False
         self._waiting: deque[_Call] = deque()
         self._running: dict[str, _Call] = {}
         self._ended: queue.Queue[str] = queue.Queue()
-        self._why: dict[str, str] = {}
         self._workers: dict[str, bool] = {}
         self._gpus = False
         self._seen, self._looked = time.monotonic(), float("-inf")
-        self._topic = f"siambench-{uuid.uuid4().hex}"
+        self._name = f"siambench-{uuid.uuid4().hex}"
         self._client: Any = None
         self._cluster = local_cluster(jobs or automatic_jobs()) if address == "local" else None
         try:
             self._client = connected(address, self._cluster)
-            check(self._client, address, fits)
-            self._client.subscribe_topic(self._topic, self._hear)
+            check(self._client, address, fits, self._preload)
             self._look()
             self._gpus = any(self._workers.values())
         except BaseException:
@@ -125,7 +123,7 @@ class DaskEngine:
         return dropped
 
     def close(self, *, now: bool) -> None:
-        """Leave the cluster, and end it if it was made here. What runs elsewhere cannot be ended: its result is dropped."""
+        """Leave the cluster, and end it if it was made here; what runs elsewhere ends as soon as its worker hears of that."""
         with contextlib.suppress(Exception):
             if now and self._client is not None:
                 self._client.cancel([call.future for call in self._running.values()])
@@ -170,10 +168,11 @@ class DaskEngine:
             call = self._waiting.popleft()
             call.worker = idle.pop(0)
             # A key of its own for each attempt of each run: a scheduler remembers the results of keys.
-            name = f"{self._topic}-{call.key}-{len(call.reasons)}"
+            name = f"{self._name}-{call.key}-{len(call.reasons)}"
+            place = Place() if self._place is None else self._place(*call.arguments)
             call.future = self._client.submit(
                 _opener(),
-                self._pack((self._topic, name, self._function, call.arguments, *self._limits)),
+                self._pack((name, self._function, call.arguments, place, self._preload, self._limits)),
                 key=name,
                 pure=False,
                 workers=[call.worker],
@@ -187,23 +186,26 @@ class DaskEngine:
         if call is None or not call.future.done():
             return []
         try:
-            value, reason = call.future.result(timeout=5)
+            value, reason, fault = call.future.result(timeout=5)
         except TimeoutError:
             # Its worker died with the result: that is seen like any other death.
             return []
         except self._killed:
+            self._workers.pop(call.worker, None)
             return self._again(call, _KILLED)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
-            value, reason = None, "the scheduler dropped it" if "Cancelled" in type(error).__name__ else why(error)
+            value, fault = None, False
+            reason = "the scheduler dropped it" if "Cancelled" in type(error).__name__ else why(error)
+        if fault:
+            return self._again(call, reason)
         del self._running[key]
         return [Finished(key, value) if reason is None else Lost(key, reason)]
 
     def _again(self, call: _Call, reason: str) -> list[Finished | Lost]:
         del self._running[call.key]
-        self._workers.pop(call.worker, None)
-        call.reasons = (*call.reasons, self._why.pop(call.future.key, reason))
+        call.reasons = (*call.reasons, reason)
         if len(call.reasons) < ATTEMPTS and not self._draining:
             self._waiting.appendleft(call)
             return []
@@ -231,9 +233,6 @@ class DaskEngine:
                 found += self._again(call, _KILLED)
         return found
 
-    def _hear(self, event: tuple[float, Any]) -> None:
-        self._why[event[1]["key"]] = event[1]["reason"]
-
 
 def _opener() -> Callable[[bytes], Any]:
     # A scheduler unpickles what it passes on. This function has no module to be found in, and the rest are bytes: so it needs no siambench.
@@ -248,21 +247,25 @@ def _opener() -> Callable[[bytes], Any]:
 
 
 def run(
-    topic: str, key: str, function: Callable[..., Any], arguments: tuple[Any, ...], seconds: float | None, megabytes: float | None
-) -> tuple[Any, str | None]:
-    """On a worker: what the function returned, or why there is nothing."""
+    name: str,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    place: Place,
+    preload: tuple[str, ...],
+    limits: tuple[float | None, float | None],
+) -> tuple[Any, str | None, bool]:
+    """On a worker: what the function returned, or why there is nothing, and whether another attempt may go well.
+
+    It runs in a process of its own beside the worker, which may have no children that multiprocessing knows of, and serves
+    whatever comes next. So it can be ended, be it over a limit, or because nobody waits for it any more: its client has left.
+    """
     from distributed import get_worker
 
-    worker = get_worker()
+    tasks = get_worker().state.tasks
 
-    def over(reason: str) -> None:
-        # Dask can end a process, not a call: this one ends itself, is restarted by its nanny, and the call goes to another.
-        worker.log_event(topic, {"key": key, "reason": reason})
-        time.sleep(_FAREWELL)
-        os._exit(1)
+    def wanted() -> bool:
+        task = tasks.get(name)
+        return task is not None and task.state != "cancelled"
 
-    try:
-        with _one_at_a_time, watched(over, seconds=seconds, megabytes=megabytes):
-            return function(*arguments), None
-    except Exception as error:  # noqa: BLE001  the reason goes to the user, whatever it is
-        return None, why(error)
+    ended = apart(preload, limits).call(place, function, arguments, wanted=wanted)
+    return ended.value, ended.reason, ended.fault

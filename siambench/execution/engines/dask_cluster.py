@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -10,8 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from siambench.errors import UsageError
+from siambench.execution.engines.apart import apart
 from siambench.execution.engines.limits import why
 from siambench.execution.engines.local import gpu_names
+from siambench.interfaces import Place
 from siambench.machine import own_version
 
 CONNECT = 5.0
@@ -85,7 +88,7 @@ def connected(address: str, cluster: Any) -> Any:
     return client
 
 
-def check(client: Any, address: str, fits: Callable[[], str | None] | None) -> None:
+def check(client: Any, address: str, fits: Callable[[], str | None] | None, preload: tuple[str, ...]) -> None:
     """Ask each worker, before anything runs.
 
     Raises:
@@ -94,13 +97,20 @@ def check(client: Any, address: str, fits: Callable[[], str | None] | None) -> N
     versions = client.get_versions(packages=["siambench"])["workers"]
     reasons = {worker: _other_version(found["packages"].get("siambench"), own_version()) for worker, found in versions.items()}
     if not any(reasons.values()) and fits is not None:
-        answers = client.run(fits, on_error="return")
+        answers = client.run(ask, fits, preload, on_error="return")
         reasons = {worker: why(answer) if isinstance(answer, Exception) else answer for worker, answer in answers.items()}
     refused = {worker: reason for worker, reason in sorted(reasons.items()) if reason is not None}
     if refused:
         worker, reason = next(iter(refused.items()))
         others = f"; {len(refused) - 1} more cannot either" if len(refused) > 1 else ""
         raise UsageError(f"the worker {worker} of the Dask cluster at {address} cannot run this: {reason}{others}")
+
+
+async def ask(fits: Callable[[], str | None], preload: tuple[str, ...]) -> str | None:
+    """On a worker: what it says against the calls. Asked beside it, since what calls need is imported to tell, plugins too."""
+    ended = await asyncio.to_thread(apart(preload).call, Place(("siambench fits",)), fits, ())
+    answer: str | None = ended.value
+    return ended.reason or answer
 
 
 def _other_version(there: str | None, here: str | None) -> str | None:

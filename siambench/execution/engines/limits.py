@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+
+from siambench.errors import named, text_of
 
 ATTEMPTS = 2
 """A call whose worker was killed, or that was ended for its time or its memory, is tried once more before it is lost."""
@@ -33,42 +32,14 @@ def told(reasons: Sequence[str]) -> str:
 
 def why(error: BaseException) -> str:
     """The reason of a call that raised: a `siambench.errors.LostError` says it itself."""
-    return str(error) if type(error).__name__ == "LostError" else f"{type(error).__name__}: {error}"
+    return text_of(error) if type(error).__name__ == "LostError" else named(error)
 
 
-def resident_megabytes() -> float:
-    """How much memory this process holds."""
+def resident_megabytes(process: int | None = None) -> float:
+    """How much memory a process holds, this one where none is named; 0.0 for one that is gone."""
     import psutil
 
-    return float(psutil.Process().memory_info().rss) / (1 << 20)
-
-
-@contextlib.contextmanager
-def watched(over: Callable[[str], None], *, seconds: float | None = None, megabytes: float | None = None) -> Iterator[None]:
-    """Look at the clock and at this process's resident memory beside a call.
-
-    Args:
-        over: called once, in a thread of its own, with the reason; it ends the process.
-        seconds: how long the call may take; None: any time.
-        megabytes: how much memory the process may hold, what it held before included; None: any.
-    """
-    if seconds is None and megabytes is None:
-        yield
-        return
-    ended, start = threading.Event(), time.monotonic()
-
-    def look() -> None:
-        while not ended.wait(POLL):
-            if seconds is not None and time.monotonic() - start > seconds:
-                return over(over_time(seconds))
-            if megabytes is not None and resident_megabytes() > megabytes:
-                return over(over_memory(megabytes))
-        return None
-
-    thread = threading.Thread(target=look, name="siambench-limits", daemon=True)
-    thread.start()
     try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+        return float(psutil.Process(process).memory_info().rss) / (1 << 20)
+    except psutil.Error:
+        return 0.0

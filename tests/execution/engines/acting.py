@@ -3,39 +3,113 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 
 def act(kind, argument=None):
-    """Do as told, in a worker."""
-    if kind == "raise":
-        raise ValueError(argument)
-    if kind == "time out":
-        raise TimeoutError(argument)
-    if kind == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if kind == "die once" and not Path(argument).exists():
-        Path(argument).touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    if kind == "hang once" and not Path(argument).exists():
-        Path(argument).touch()
-        time.sleep(60)
-    if kind == "sleep":
-        time.sleep(argument)
-    if kind == "grow":
-        held = b"x" * (argument << 20)
-        time.sleep(60)
-        return len(held)
-    if kind == "threads":
-        import torch
+    """Do as told, in a worker; gives what that gives, or the number of the process."""
+    found = DEEDS[kind](argument)
+    return os.getpid() if found is None else found
 
-        return torch.get_num_threads()
-    if kind == "environment":
-        time.sleep(0.3)
-        return os.environ.get(argument)
-    return os.getpid()
+
+def fail(error):
+    raise error
+
+
+def die(_=None):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_once(path):
+    if not Path(path).exists():
+        Path(path).touch()
+        die()
+
+
+def hang_once(path):
+    if not Path(path).exists():
+        Path(path).touch()
+        time.sleep(60)
+
+
+def grow(megabytes):
+    held = b"x" * (megabytes << 20)
+    time.sleep(60)
+    return len(held)
+
+
+def threads(_):
+    import torch
+
+    return torch.get_num_threads()
+
+
+def variable(name):
+    time.sleep(0.3)
+    return os.environ.get(name)
+
+
+def backtrack(_):
+    # In C, with the interpreter's lock held: no other thread of this process gets to run.
+    re.match("(a+)+b", "a" * 60)
+
+
+def start(seconds):
+    return subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({seconds})"]).pid
+
+
+def write(text):
+    os.write(1, text.encode())
+
+
+DEEDS = {
+    "pid": lambda _: None,
+    "raise": lambda text: fail(ValueError(text)),
+    "time out": lambda text: fail(TimeoutError(text)),
+    "die": die,
+    "die once": die_once,
+    "exit": os._exit,
+    "hang once": hang_once,
+    "sleep": time.sleep,
+    "backtrack": backtrack,
+    "grow": grow,
+    "threads": threads,
+    "environment": variable,
+    "function": lambda _: lambda: None,
+    "start": start,
+    "write": write,
+}
+"""What a worker can be told to do."""
+
+
+_MARKS = []
+
+
+def mark(name):
+    """Leave a mark in this process; its number, and the marks that it bears."""
+    _MARKS.append(name)
+    return os.getpid(), sorted(set(_MARKS))
+
+
+def marks():
+    """The marks that this process bears."""
+    return _MARKS
+
+
+def misread(way):
+    """What reading ahead may do."""
+    if way == "raises":
+        raise ValueError(way)
+    if way == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if way == "leaves":
+        os._exit(0)
+    time.sleep(60)
 
 
 def submit_all_sorts(engine, folder):

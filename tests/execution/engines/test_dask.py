@@ -15,13 +15,13 @@ from pathlib import Path
 import distributed
 import psutil
 import pytest
-from acting import act, everything, submit_all_sorts, unfit
+from acting import act, everything, mark, submit_all_sorts, unfit
 from shared import exam_folder, records_of, wait_for_records
 
 from siambench.errors import UsageError
 from siambench.execution.engines import dask as dask_engine
 from siambench.execution.engines.dask import DaskEngine
-from siambench.interfaces import Engine, Finished, Lost
+from siambench.interfaces import Engine, Finished, Lost, Place
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # dask, tornado and the sockets of ended clusters warn as they like
 HERE = str(Path(__file__).parent)
@@ -49,7 +49,7 @@ def test_every_call_is_reported_once_whatever_happens(engine, tmp_path):
     assert os.getpid() != found["fine"].value
     assert Lost("raises", "ValueError: its reason") == found["raises"]
     assert Lost("a timeout of its own", "TimeoutError: the disk") == found["a timeout of its own"]
-    assert Lost("dies", "its worker process was killed, 2 times") == found["dies"]
+    assert Lost("dies", "its worker process was killed (exit code -9), 2 times") == found["dies"]
     assert isinstance(found["dies once"], Finished)
     assert Lost("hangs", "it ran longer than the limit of 6 s, 2 times") == found["hangs"]
     assert isinstance(found["hangs once"], Finished)
@@ -163,6 +163,64 @@ def test_a_scheduler_that_goes_takes_the_calls_with_it(port):
     engine.close(now=True)
     assert {"runs", "waits"} == set(found)
     assert all(isinstance(ended, Lost) and ended.reason for ended in found.values())
+
+
+def first_word(word):
+    """Where a call of that argument may run."""
+    return Place((word,))
+
+
+def test_places_are_kept_on_a_cluster(monkeypatch):
+    """Calls run beside the Dask worker: those of one place in one process, those of another in another, and none in the worker itself."""
+    monkeypatch.setenv("PYTHONPATH", HERE)
+    engine = DaskEngine(mark, jobs=1, place=first_word)
+    try:
+        workers = {child.pid for child in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(child.cmdline())}
+        for number, place in enumerate("aab"):
+            engine.submit(str(number), place)
+        found = {key: ended.value for key, ended in everything(engine, 3).items()}
+    finally:
+        engine.close(now=True)
+    assert found["0"][0] == found["1"][0] != found["2"][0]
+    assert (["a"], ["b"]) == (found["1"][1], found["2"][1])
+    assert workers
+    assert set() == workers & {process for process, _ in found.values()}
+
+
+LEAVES = """
+import sys
+sys.path[:] = {path!r}
+from acting import act, everything
+from siambench.execution.engines.dask import DaskEngine
+engine = DaskEngine(act, address={address!r})
+engine.submit("first", "pid")
+print(everything(engine, 1)["first"].value, flush=True)
+engine.submit("hangs", "backtrack")
+engine.wait(1)
+print("hangs", flush=True)
+engine.wait(600)
+"""
+
+
+@pytest.mark.slow
+def test_what_hangs_ends_when_its_client_leaves(port):
+    """The coordinator is killed while its call hangs on somebody's cluster: the call ends, and the worker serves the next client."""
+    with cluster(({"PYTHONPATH": os.pathsep.join([HERE, *sys.path])}, ["--no-nanny"]), port=port) as (address, _):
+        code = LEAVES.format(path=sys.path, address=address)
+        run = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = psutil.Process(int(run.stdout.readline()))
+        assert "hangs\n" == run.stdout.readline()
+        run.kill()
+        run.stdout.close()
+        run.wait()
+        psutil.wait_procs([process], timeout=10)
+        assert not process.is_running()
+        engine = DaskEngine(act, address=address)
+        try:
+            engine.submit("next", "pid")
+            assert isinstance(everything(engine, 1, seconds=60)["next"], Finished)
+        finally:
+            engine.close(now=True)
 
 
 def test_a_worker_that_does_not_fit_is_refused(monkeypatch):

@@ -1,16 +1,14 @@
-"""What every engine keeps: a call that hangs or grows is ended, and why is told in half a sentence."""
+"""What every engine keeps: why a call was ended is told in half a sentence."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-import time
 
 import pytest
 
 from siambench.errors import LostError
-from siambench.execution.engines.limits import told, watched, why
+from siambench.execution.engines.limits import over_memory, over_time, resident_megabytes, told, why
 
 
 @pytest.mark.parametrize(
@@ -33,35 +31,17 @@ def test_why_a_call_has_no_result():
     assert "ValueError: odd" == why(ValueError("odd"))
 
 
-def run(**limits):
-    """What a call that takes a third of a second is ended for."""
-    reasons = []
-    with watched(reasons.append, **limits):
-        time.sleep(0.35)
-    return reasons
+def test_a_reason_is_one_line_whatever_the_error_is():
+    """An error without words is named by its class, one that cannot be put into words too, and no reason is too long or no UTF-8."""
 
+    class MuteError(Exception):
+        def __str__(self):
+            raise KeyboardInterrupt
 
-def test_a_call_over_its_limit_is_told_of_once():
-    """Beyond its seconds or its megabytes the reason comes once, from a thread of its own; below them, or without limits, never."""
-    assert ["it ran longer than the limit of 0.05 s"] == run(seconds=0.05)
-    assert ["it used more than the limit of 1 MB"] == run(megabytes=1)
-    assert ["it ran longer than the limit of 0.05 s"] == run(seconds=0.05, megabytes=1e6)
-    assert [] == run(seconds=60, megabytes=1e6)
-    assert [] == run()
-
-
-def test_nothing_looks_on_after_a_call():
-    """The thread that looked ends with the call, also with one that raises."""
-    before = threading.active_count()
-
-    def breaks():
-        with watched(print, seconds=60):
-            assert before + 1 == threading.active_count()
-            raise ValueError("odd")
-
-    with pytest.raises(ValueError, match="odd"):
-        breaks()
-    assert before == threading.active_count()
+    assert "GeneratorExit" == why(GeneratorExit())
+    assert "MuteError: it cannot say what it is: its __str__ raised KeyboardInterrupt" == why(MuteError())
+    assert "ValueError: half \\ud83d of a pair" == why(ValueError("half \ud83d\nof a pair"))
+    assert 2000 <= len(why(ValueError("x" * 10_000_000))) < 2100
 
 
 def test_memory_is_that_of_this_process():
@@ -74,3 +54,17 @@ print(resident_megabytes() - before, len(held))
 """
     printed = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True).stdout
     assert 90 < float(printed.split()[0]) < 200
+
+
+def test_a_process_that_is_gone_holds_nothing():
+    """Memory is asked of processes that may have ended in between: of one that has it is 0."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert resident_megabytes(ended.pid) == 0
+    assert resident_megabytes() > 1
+
+
+def test_limits_are_named_with_their_number():
+    """Why a call was ended says which limit it ran over."""
+    assert "it ran longer than the limit of 0.5 s" == over_time(0.5)
+    assert "it used more than the limit of 1200 MB" == over_memory(1200)

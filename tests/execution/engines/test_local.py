@@ -6,11 +6,14 @@ import os
 import signal
 import sys
 import time
+from multiprocessing import Pipe
 
 import pytest
 from acting import act, everything, submit_all_sorts
 
 from siambench.execution.engines.local import LocalEngine, automatic_jobs, gpu_count, gpu_names
+from siambench.execution.engines.pool import UNBEGUN
+from siambench.execution.engines.processes import Server, Worker
 from siambench.interfaces import Engine, Finished, Lost
 
 
@@ -127,7 +130,7 @@ def test_a_machine_without_a_gpu_is_told_without_torch():
 
 
 def test_a_worker_that_dies_idle_takes_no_call_with_it():
-    """The only worker is killed between two calls: the pool is made anew, and the calls that come then all finish."""
+    """The only worker is killed between two calls: another takes its place, and the calls that come then all finish."""
     engine = LocalEngine(act, jobs=1)
     try:
         engine.submit("first", "pid")
@@ -144,15 +147,23 @@ def test_a_worker_that_dies_idle_takes_no_call_with_it():
 
 
 def test_workers_that_always_die_idle_lose_the_calls(monkeypatch):
-    """Where no pool survives, calls are lost with a true reason rather than tried for ever."""
-    engine = LocalEngine(act, jobs=1)
+    """Where no worker comes to its call, calls are lost with a true reason rather than tried for ever; what comes later runs."""
+    fork = Server.fork
+
+    def stillborn(self):
+        near, far = Pipe()
+        far.close()
+        return Worker(near, lambda pid: None)
+
+    engine = LocalEngine(act, jobs=2)
     try:
-        monkeypatch.setattr("siambench.execution.engines.local._RENEWALS", 0)
+        monkeypatch.setattr(Server, "fork", stillborn)
         engine.submit("first", "pid")
-        os.kill(everything(engine, 1)["first"].value, signal.SIGKILL)
-        time.sleep(0.5)
-        engine.submit("second", "pid")
         found = everything(engine, 1, seconds=60)
+        monkeypatch.setattr(Server, "fork", fork)
+        engine.submit("second", "pid")
+        found |= everything(engine, 1, seconds=60)
     finally:
         engine.close(now=True)
-    assert Lost("second", "its worker processes died before they began it, 1 times") == found["second"]
+    assert Lost("first", f"its worker processes died before they began it, {UNBEGUN + 1} times") == found["first"]
+    assert isinstance(found["second"], Finished)
