@@ -77,6 +77,8 @@ def execute(unit: Unit, context: Context) -> Record:
             outcome, trace = failure(error), trace_of(error)
         listeners.ended(outcome)
     telemetry = {**told(started, clock, trace), "components": dict(ready.components), "search": dict(context.search)}
+    if ready.files:
+        telemetry["files"] = {name: path.name for name, path in ready.files.items()}
     if context.observers:
         telemetry["observers"] = ready.observers.to_json()
     if context.exam is None:

@@ -81,7 +81,7 @@ def beside(siambench, undisturbed, tmp_path):
         # Some of them lose their own units, so thoroughly do they break their process.
         assert done.returncode in ((0, 1) if others else (0,)), done.stderr
         json.loads(done.stdout)
-        found = records_of(next(out.iterdir()) / "records")
+        found = records_of(next(out.glob("*/records")))
         return {name: one for name, one in found.items() if one["unit"]["method"]["loss"] in ("contrastive", "raw", "untrained")}
 
     return run

@@ -10,12 +10,12 @@ import pytest
 from siambench.components.catalogue import Catalogue
 from siambench.execution import worker
 from siambench.execution.places import EVERY, foreign, place_of
-from siambench.spec import Context, Method, Provenance
+from siambench.spec import Context, Method, Source
 from siambench.studies.request import Request, prepare
 from siambench.testing import synthetic_study
 
 HERE = Context()
-TIMM = Provenance("timm", "siambench-timm", "0.1")
+TIMM = Source("timm", "siambench-timm", "1" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_foreign_code_gives_a_method_a_place_of_its_own(unit):
     one = with_component(unit, "backbone", TIMM)
     fold = dataclasses.replace(one, fold=1, trial=3)
     other = dataclasses.replace(one, method=Method("contrastive"))
-    more = with_component(one, "metrics:odd-metrics", Provenance("odd", "odd-metrics", "1"))
+    more = with_component(one, "metric:odd", Source("odd", "odd-metrics", "2" * 64))
     watched = dataclasses.replace(HERE, distributions=("odd-observers",))
     assert ("siambench-timm",) == foreign(one, HERE)
     assert ("odd-metrics", "siambench-timm") == foreign(more, HERE)
@@ -59,14 +59,14 @@ def test_foreign_code_gives_a_method_a_place_of_its_own(unit):
 
 def test_a_file_is_foreign_by_its_content(unit):
     """A loss in a file has a place of its own, another one as soon as the file is another."""
-    places = [place_of(with_component(unit, "loss", Provenance("mine.py", "local", "0", content * 64)), HERE).key for content in "aab"]
+    places = [place_of(with_component(unit, "loss", Source("mine.py", "local", content * 64)), HERE).key for content in "aab"]
     assert places[0] == places[1] != places[2]
-    assert () == foreign(with_component(unit, "loss", Provenance("mine.py", "local", "0", "a" * 64)), HERE)
+    assert () == foreign(with_component(unit, "loss", Source("mine.py", "local", "a" * 64)), HERE)
 
 
 def test_foreign_data_is_not_read_ahead(unit):
     """What others are forked from reads nothing with a plugin's reader."""
-    assert place_of(with_component(unit, "dataset", Provenance("birds", "siambench-birds", "1")), HERE).ahead is None
+    assert place_of(with_component(unit, "dataset", Source("birds", "siambench-birds", "3" * 64)), HERE).ahead is None
 
 
 def test_a_unit_that_does_not_name_all_it_needs_may_load_all():
