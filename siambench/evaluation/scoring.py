@@ -32,6 +32,7 @@ PER_CLASS_DIGITS = 6
 _ROUNDING = 1e-9
 """How far a score may lie outside its range, where the last digits of a sum are rounded."""
 
+
 @dataclass(frozen=True)
 class Scores:
     """What an evaluation found.

@@ -245,7 +245,10 @@ def test_a_metric_that_misbehaves_is_named_and_the_others_are_kept(catalogue, na
 
 def test_rounding_beyond_a_bound_is_no_fault():
     """A score that the last digits of a sum carry beyond its bound is the bound."""
-    named = {"high": MetricEntry(lambda evaluation: 1 + 2**-52, source="made"), "low": MetricEntry(lambda evaluation: -1e-12, source="made")}
+    named = {
+        "high": MetricEntry(lambda evaluation: 1 + 2**-52, source="made"),
+        "low": MetricEntry(lambda evaluation: -1e-12, source="made"),
+    }
 
     assert {"high": 1.0, "low": 0.0} == evaluate(RawInput(), synthetic_dataset(), named).scores
 

@@ -154,7 +154,7 @@ def test_a_sampler_gets_what_it_names():
 LAYOUT = Layout(batch_size=2, images_per_class=1, steps=3)
 MISBEHAVING = {
     "too few": (lambda: [torch.tensor([0, 1])] * 2, "gave 2 batches, training takes 3"),
-    "none": (lambda: [], "gave 0 batches, training takes 3"),
+    "none": (list, "gave 0 batches, training takes 3"),
     "too short": (lambda: [torch.tensor([0])] * 3, r"int64 \[2\], got int64 \[1\] as batch 1"),
     "too long": (lambda: [torch.tensor([0, 1, 2])] * 3, r"int64 \[2\], got int64 \[3\] as batch 1"),
     "empty": (lambda: [torch.tensor([0, 1]), torch.tensor([], dtype=torch.int64)], r"got int64 \[0\] as batch 2"),
@@ -186,7 +186,7 @@ def test_a_samplers_own_sentence_is_kept():
     def build():
         raise DataError("pairs need two classes")
 
-    with pytest.raises(DataError, match="^pairs need two classes$"):
+    with pytest.raises(DataError, match=r"^pairs need two classes$"):
         build_batches(SamplerEntry(build, source="made"), torch.arange(10), LAYOUT, name="odd", seed=0)
 
 
@@ -194,7 +194,9 @@ def test_a_sampler_that_gives_more_is_asked_for_no_more():
     """Of a sampler without end as many batches are taken as there are steps; triplets fill what three divides of a batch."""
     layout = Layout(batch_size=8, images_per_class=4, steps=3, branches=3)
 
-    found, _ = build_batches(SamplerEntry(lambda: itertools.repeat(torch.arange(6)), source="made"), torch.arange(10), layout, name="odd", seed=0)
+    found, _ = build_batches(
+        SamplerEntry(lambda: itertools.repeat(torch.arange(6)), source="made"), torch.arange(10), layout, name="odd", seed=0
+    )
 
     assert [[0, 1, 2, 3, 4, 5]] * 3 == [batch.tolist() for batch in found]
 
