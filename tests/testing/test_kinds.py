@@ -7,7 +7,7 @@ from bad_kinds import BAD, GOOD, made
 
 from siambench.components.catalogue import Catalogue
 from siambench.components.hookspecs import KINDS
-from siambench.testing.contracts import CONTRACTS, check_component
+from siambench.testing.contracts import CONTRACTS, cases, check, check_component
 from siambench.testing.contracts.terms import PROCESS
 
 BUILTIN = [c for c in Catalogue.load({"SIAMBENCH_PLUGINS": ""}).components() if c.kind in BAD]
@@ -71,3 +71,35 @@ def test_what_only_a_user_has_is_a_reason_to_skip(component, reason):
 
     assert {"skipped"} == {outcome.state for outcome in outcomes}
     assert all(reason in outcome.reason for outcome in outcomes)
+
+
+def test_cases_are_the_outcomes_of_a_check_one_by_one():
+    """Each contract of each component of a name is a case with an id of its own, and examined alone it has the outcome of a check."""
+    catalogue = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
+    found = cases("multi-similarity", catalogue, kind="miner")
+    outcomes = [case.examine() for case in found]
+
+    assert [f"miners:multi-similarity-{contract.name}" for contract in CONTRACTS["miners"]] == [str(case) for case in found]
+    assert check("multi-similarity", catalogue, kind="miner") == outcomes
+
+
+def test_a_case_after_one_that_failed_is_skipped():
+    """Where the contract that comes first fails, the case of another is skipped, and says so."""
+    (component,) = [component for contract, words, component in BAD["formats"] if contract == "text" and "got list" in words]
+    case = next(case for case in cases_of(component) if case.contract.name == "rows")
+
+    assert "skipped" == case.examine().state
+    assert "not examined, for text failed" == case.examine().reason
+
+
+def cases_of(component):
+    """The cases of one component."""
+    catalogue = Catalogue((component,), ())
+    return cases(component.name, catalogue, kind=component.kind)
+
+
+def test_a_plugin_is_a_case_too():
+    """What is examined of a plugin as a whole is a case of its own, the first."""
+    first = cases("siambench", Catalogue.load({"SIAMBENCH_PLUGINS": ""}))[0]
+
+    assert "plugin:siambench-light-import" == str(first)

@@ -27,7 +27,7 @@ from siambench.training.state import seed_globals
 
 _CPU = torch.device("cpu")
 _BATCH = 6
-_STEPS = 3
+_STEPS = 2
 _JUDGED_STEPS = 8
 _RELATIVE, _ABSOLUTE = 1e-3, 1e-4
 
@@ -37,6 +37,10 @@ _SHAPES: dict[Form, tuple[tuple[int, int], ...]] = {
     "tokens": ((1, 24),),
 }
 """Channels and edge, of arrays and tokens the length: a backbone need not take them all."""
+
+
+_FOUND: dict[tuple[int, Form], tuple[Component, int, int]] = {}
+"""Which shape suits a component, of each form, so that large ones are not built in vain for every contract."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,16 @@ def _taken(component: Component) -> Iterator[_Ready]:
         reasons = []
         for channels, size in _SHAPES[form]:
             ready = _of(form, channels, size)
+            place = (id(component), form)
+            if place in _FOUND and _FOUND[place] != (component, channels, size):
+                continue
             try:
-                _built(component, ready)
+                if place not in _FOUND:
+                    _built(component, ready)
             except Exception as error:  # noqa: BLE001  whatever it raises of a shape, another may suit it
                 reasons.append(sentence(error))
                 continue
+            _FOUND[place] = (component, channels, size)
             yield ready
             break
         else:

@@ -8,10 +8,11 @@ from typing import Any
 from torch import Tensor, nn
 
 _DEEPEST = 4
+_REGISTERS = ("_parameters", "_buffers", "_modules")
 
 
 def leaves(value: Tensor) -> list[Tensor]:
-    """The tensors that requires a gradient and that a value was computed from, in the order in which they are met.
+    """The tensors that require a gradient and that a value was computed from, in the order in which they are met.
 
     Args:
         value: with a graph, as before or after ``backward``.
@@ -20,7 +21,7 @@ def leaves(value: Tensor) -> list[Tensor]:
     seen: set[Any] = set()
     waiting = [value.grad_fn]
     while waiting:
-        node = waiting.pop()
+        node = waiting.pop(0)
         if node is None or node in seen:
             continue
         seen.add(node)
@@ -53,9 +54,9 @@ def _held(thing: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
     elif isinstance(thing, list | tuple):
         parts = [(f"{name}[{place}]", value) for place, value in enumerate(thing)]
     elif isinstance(thing, nn.Module):
-        own = [(key, value) for key, value in vars(thing).items() if not key.startswith("_") or key in thing.__dict__]
-        inside = list(thing.named_children())
-        parts = [(f"{name}.{key}".lstrip("."), value) for key, value in [*own, *inside] if key not in ("_parameters", "_modules")]
+        own = [(key, value) for key, value in vars(thing).items() if key not in _REGISTERS]
+        inside = [*own, *thing.named_buffers(recurse=False), *thing.named_children()]
+        parts = [(f"{name}.{key}".lstrip("."), value) for key, value in inside]
     else:
         parts = [(f"{name}.{key}".lstrip("."), value) for key, value in getattr(thing, "__dict__", {}).items()]
     for where, value in parts:

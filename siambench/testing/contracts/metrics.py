@@ -83,6 +83,10 @@ def _ordinary() -> Iterator[Evaluated]:
         yield _evaluation(_usual(), _points(_usual(), noise))
 
 
+def _mingled() -> _Recording:
+    return _evaluation(_usual(), _points(_usual(), 1.0))
+
+
 def _edges() -> Iterator[tuple[str, Evaluated]]:
     usual = _usual()
     points = _points(usual, 1.0)
@@ -146,7 +150,7 @@ def direction_is_true(component: Component) -> str | None:
     """Classes that lie well apart score no worse than mingled ones, where it is the labels that decide."""
     entry: MetricEntry = component.entry
     looks = False
-    for name in _members(component):
+    for name in _members(component)[:1]:
         parted, mingled = (_mean(value_of(name, _unbounded(entry), e)) for e in (next(iter(_ordinary())), list(_ordinary())[-1]))
         other = torch.randperm(len(_usual()), generator=torch.Generator().manual_seed(SEED))
         moved = _mean(value_of(name, _unbounded(entry), _evaluation(_usual()[other], _points(_usual(), _NOISES[0]))))
@@ -165,7 +169,7 @@ def pairs_are_declared(component: Component) -> None:
     entry: MetricEntry = component.entry
     asked = False
     for name in _members(component):
-        evaluated = _evaluation(_usual(), _points(_usual(), 1.0))
+        evaluated = _mingled()
         value_of(name, _unbounded(entry), evaluated)
         asked = asked or evaluated.asked_for_pairs
     if asked != entry.over_pairs:
@@ -176,45 +180,40 @@ def pairs_are_declared(component: Component) -> None:
 def seeds_decide(component: Component) -> None:
     """Asked twice of the same embeddings it gives the same scores."""
     for name in _members(component):
-        for one, other in zip(_ordinary(), _ordinary(), strict=True):
-            found = []
-            for evaluated in (one, other):
-                seed_globals(SEED)
-                found.append(value_of(name, _unbounded(component.entry), evaluated))
-            if not _same(*found):
-                raise PluginError(f"{name} gave two scores for the same embeddings: draw from evaluation.seed(purpose)")
+        found = []
+        for _ in range(2):
+            seed_globals(SEED)
+            found.append(value_of(name, _unbounded(component.entry), _mingled()))
+        if not _same(*found):
+            raise PluginError(f"{name} gave two scores for the same embeddings: draw from evaluation.seed(purpose)")
 
 
 def draws_by_its_seed(component: Component) -> None:
     """The global generators are neither moved nor asked."""
-    for name in _members(component):
-        draws_nothing(partial(value_of, name, _unbounded(component.entry), next(iter(_ordinary()))))
-        found = []
-        for seed in (SEED, SEED, OTHER):
-            seed_globals(seed)
-            found.append(value_of(name, _unbounded(component.entry), next(iter(_ordinary()))))
-        if _same(found[0], found[1]) and not _same(found[0], found[2]):
-            raise PluginError(f"{name} follows a global generator: draw from evaluation.seed(purpose)")
+    name, found = _members(component)[0], []
+    draws_nothing(partial(value_of, name, _unbounded(component.entry), _mingled()))
+    for seed in (SEED, SEED, OTHER):
+        seed_globals(seed)
+        found.append(value_of(name, _unbounded(component.entry), _mingled()))
+    if _same(found[0], found[1]) and not _same(found[0], found[2]):
+        raise PluginError(f"{name} follows a global generator: draw from evaluation.seed(purpose)")
 
 
 def inputs_are_kept(component: Component) -> None:
     """Embeddings, labels, groups, neighbours and pairs are the same after the call."""
-    for evaluated in _ordinary():
-        given = _given(evaluated)
-        before = {name: tensor.clone() for name, tensor in given.items()}
-        for name in _members(component):
-            value_of(name, _unbounded(component.entry), evaluated)
-        after = _given(evaluated)
-        changed = [name for name, tensor in after.items() if not torch.equal(before[name], tensor)]
-        if changed:
-            raise PluginError(f"it changes what it is given: {', '.join(changed)}")
+    evaluated = _mingled()
+    before = {name: tensor.clone() for name, tensor in _given(evaluated).items()}
+    for name in _members(component):
+        value_of(name, _unbounded(component.entry), evaluated)
+    changed = [name for name, tensor in _given(evaluated).items() if not torch.equal(before[name], tensor)]
+    if changed:
+        raise PluginError(f"it changes what it is given: {', '.join(changed)}")
 
 
 def prints_nothing(component: Component) -> None:
     """Computing it writes nothing to stdout, where documents go."""
     with nothing_printed():
-        for name in _members(component):
-            value_of(name, _unbounded(component.entry), next(iter(_ordinary())))
+        value_of(_members(component)[0], _unbounded(component.entry), _mingled())
 
 
 def leaves_the_process_alone(component: Component) -> None:
@@ -223,7 +222,7 @@ def leaves_the_process_alone(component: Component) -> None:
     def run(seed: int) -> Iterator[str]:
         for step in range(_JUDGED_STEPS):
             seed_globals(seed, step)
-            value_of(_members(component)[0], component.entry, next(iter(_ordinary())))
+            value_of(_members(component)[0], component.entry, _mingled())
             yield f"after evaluation {step + 1}"
 
     left_alone(run, may_draw=True)

@@ -26,7 +26,7 @@ from siambench.testing.contracts.aspects import GENERATORS, Generators, aspects,
 SEED, OTHER = 5, 6
 """Of the global generators, where a component is built and called."""
 
-_COMPARED_STEPS = 4
+_COMPARED_STEPS = 3
 """Of the runs that tell whether a generator was seeded."""
 
 _WARMED = (
