@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import random
+import threading
 import time
 
 import numpy as np
@@ -438,7 +439,11 @@ def something(self, seconds):
 
 ENGINES = [engine(), engine(wait=lambda self, seconds: [self.ended(*self.waiting.pop()) for _ in list(self.waiting)])]
 BAD_ENGINES = [
-    (*SPOILT, engine(submit=lambda self, key, *arguments: spoiling(Here.submit(self, key, *arguments)))),
+    (
+        "leaves-the-process-alone",
+        "once it is closed threads changed",
+        engine(close=lambda self, *, now: threading.Timer(1000, int).start()),
+    ),
     ("reports", "must give a siambench.interfaces.Engine, got int", made("engines", lambda: 3)),
     ("reports", "it reported 'call 0' twice", engine(wait=twice)),
     (

@@ -150,7 +150,7 @@ def direction_is_true(component: Component) -> str | None:
     """Classes that lie well apart score no worse than mingled ones, where it is the labels that decide."""
     entry: MetricEntry = component.entry
     looks = False
-    for name in _members(component)[:1]:
+    for name in _members(component)[-1:]:
         parted, mingled = (_mean(value_of(name, _unbounded(entry), e)) for e in (next(iter(_ordinary())), list(_ordinary())[-1]))
         other = torch.randperm(len(_usual()), generator=torch.Generator().manual_seed(SEED))
         moved = _mean(value_of(name, _unbounded(entry), _evaluation(_usual()[other], _points(_usual(), _NOISES[0]))))
