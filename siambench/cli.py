@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from siambench.errors import InterruptedRunError, SiambenchError, UsageError, left_by, named, suggestion
-from siambench.wording import printable
+from siambench.wording import in_its_encoding, printable
 
 INTERNAL = 3
 USAGE = 4
@@ -47,6 +47,7 @@ class _Commands(click.Group):
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its documented code."""
+    sys.stdout, sys.stderr = in_its_encoding(sys.stdout), in_its_encoding(sys.stderr)
     args = sys.argv[1:] if arguments is None else arguments
     with_traceback = "--traceback" in args
     try:

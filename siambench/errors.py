@@ -177,3 +177,20 @@ def suggestion(name: str, names: Iterable[str]) -> str:
     """``", did you mean 'triplet'?"`` for the nearest of ``names``, or nothing where none is near."""
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return f", did you mean {near[0]!r}?" if near else ""
+
+
+def said(error: BaseException, *, longest: int = 400) -> str:
+    """What somebody's error says, as one line that can be written anywhere: ``ValueError: no margin``, whatever its ``__str__`` does.
+
+    Args:
+        error: of siambench, which is its sentence alone, or of anybody.
+        longest: letters after which it is cut.
+    """
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001  the text of an error is somebody's code, too
+        text = ""
+    if not isinstance(error, SiambenchError):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= longest else f"{text[:longest]} …"

@@ -1,13 +1,60 @@
-"""How commands say things: text that is safe to print, and times as people read them. Free of heavy imports: every command uses it."""
+"""How commands say things: times as people read them, and text from outside made safe for where it goes, one function for each place.
+
+Names, notes and errors come from plugins, files and records of others. Light: every command uses it.
+"""
 
 from __future__ import annotations
 
+import codecs
+import html
+import io
 import re
 import shlex
+from typing import Any
+
+_ERRORS = "siambench"
+"""The name of what stands in for letters that an encoding lacks."""
+
+_PLAINER = str.maketrans(
+    {
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "±": "+-",
+        "×": "x",
+        "·": "*",
+        "…": "...",
+        "→": "->",
+        "≤": "<=",
+        "≥": ">=",
+        "≈": "~",
+        "“": '"',
+        "”": '"',
+        "‘": "'",
+        "’": "'",
+        "✓": "+",
+        "✗": "x",
+        "│": "|",
+        "─": "-",
+        "\u00a0": " ",
+        "\u202f": " ",
+    }
+)
+
+_LATEX = str.maketrans(
+    {
+        **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    }
+)
 
 
 def printable(text: str) -> str:
-    """Text from a plugin or a file without control characters, which a terminal would obey."""
+    """For a terminal, or a file of lines: without control characters and marks of direction, which a terminal would obey."""
     return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
 
 
@@ -34,8 +81,106 @@ def without_paths(text: str) -> str:
     return _PATH.sub(name, text)
 
 
+def in_a_line(text: str) -> str:
+    """The same on one line."""
+    return printable(" ".join(text.splitlines()))
+
+
+def in_rich(text: str) -> str:
+    """For rich: what looks like its markup is shown as it stands."""
+    return re.sub(r"(\\*)\[", lambda found: f"{found[1] * 2}\\[", printable(text))
+
+
+def in_markdown(text: str) -> str:
+    """For a cell or a line of Markdown: neither a table's border, nor a tag of HTML, nor a link."""
+    line = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", in_a_line(text))
+    return re.sub(r"(?<!\\)\|", r"\\|", line).replace("](", "]\\(")
+
+
+def in_markdown_code(text: str) -> str:
+    """For a cell of Markdown, as code: a backtick would end it, and a bar the cell."""
+    line = in_a_line(text).replace("`", "'").replace("|", "\\|")
+    return f"`{line}`" if line else ""
+
+
+def in_csv(text: str) -> str:
+    """For a cell of comma-separated values: what a spreadsheet would take for a formula begins with an apostrophe."""
+    cell = "\t".join(printable(part) for part in text.split("\t"))
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t") and not _is_number(cell) else cell
+
+
+def in_json(text: str) -> str:
+    """For a document of JSON, whole: control characters and marks of direction as its own escapes, which a reader turns back."""
+    return "".join(c if c.isprintable() or c == "\n" else _json_escape(ord(c)) for c in text)
+
+
+def in_html(text: str) -> str:
+    """For HTML, between tags or in quotes."""
+    return html.escape(printable(text), quote=True)
+
+
+def in_latex(text: str) -> str:
+    """For LaTeX, outside of mathematics."""
+    return in_a_line(text).translate(_LATEX)
+
+
+class _Ascii(io.TextIOWrapper):
+    """A stream of ASCII that click writes to: it takes one that bears this name for badly set up, and writes UTF-8 to it."""
+
+    instead_of: Any = None
+
+    def write(self, text: str) -> int:
+        """Write, with what ASCII can show."""
+        super().write(text.encode("ascii", _ERRORS).decode("ascii"))
+        return len(text)
+
+
+def in_its_encoding(stream: Any) -> Any:
+    """The stream, or one in its place, that shows what its encoding lacks as plainly as it can: ``+-`` for ``±``, ``?`` for the rest.
+
+    Args:
+        stream: such as ``sys.stdout``; what is no stream of bytes below is given back as it is.
+    """
+    codecs.register_error(_ERRORS, _plainer)
+    encoding, below = getattr(stream, "encoding", None), getattr(stream, "buffer", None)
+    if encoding is None or below is None or not hasattr(stream, "reconfigure"):
+        return stream
+    if codecs.lookup(encoding).name == "ascii":
+        stream.flush()
+        plainer = _Ascii(below, encoding="latin-1", errors=_ERRORS, line_buffering=True)
+        # The stream in whose place it stands would close the file below when it goes.
+        plainer.instead_of = stream
+        return plainer
+    if stream.errors == "strict":
+        stream.reconfigure(errors=_ERRORS)
+    return stream
+
+
 def duration(seconds: float) -> str:
     """``48 s``, ``3 min``, ``2.1 h``."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _plainer(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    found = error.object[error.start : error.end].translate(_PLAINER)
+    return "".join(letter if letter.isascii() else "?" for letter in found), error.end
+
+
+def _json_escape(number: int) -> str:
+    if number > 0xFFFF:
+        # Beyond 16 bits JSON writes two halves.
+        number -= 0x10000
+        return f"\\u{0xD800 + (number >> 10):04x}\\u{0xDC00 + (number & 0x3FF):04x}"
+    return f"\\u{number:04x}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

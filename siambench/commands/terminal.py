@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from siambench.wording import printable, quoted
+from siambench.wording import in_json, printable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,13 @@ DEFAULT_FORMAT = "table"
 
 def print_json(document: Any) -> None:
     """One document on stdout."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(document, indent=2, ensure_ascii=not _can_say_all(sys.stdout), allow_nan=False)
+    click.echo(in_json(text))
+
+
+def _can_say_all(stream: Any) -> bool:
+    """Whether a stream can encode any letter; a document must not lose one."""
+    return (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
 
 
 def stdout_for_documents() -> contextlib.AbstractContextManager[object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from siambench import metrics
 from siambench.clock import Clock
 from siambench.components.catalogue import metric_arguments
-from siambench.errors import DataError, MetricError
+from siambench.errors import DataError, DataMissingError, DivergedError, LostError, MetricError, said
 from siambench.evaluation.embedding import embed
 from siambench.evaluation.view import Evaluated
 from siambench.interfaces import Dataset
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 PER_CLASS_DIGITS = 6
 """Decimals of the per-class scores in a record: finer than one item of a class of any size met so far."""
 
+_ROUNDING = 1e-9
+"""How far a score may lie outside its range, where the last digits of a sum are rounded."""
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -40,12 +43,24 @@ class Scores:
             None for a class without a query that has a positive.
         class_queries: how many queries of each class have a positive, in order of the classes.
         notes: what a reader must know: queries without a positive, reduced precision, standard errors.
+        faults: why a metric that broke or gave no score has none, by metric; the notes say it too.
     """
 
     scores: Mapping[str, float | None]
     per_class: Mapping[str, tuple[float | None, ...]]
     class_queries: tuple[int, ...]
     notes: Mapping[str, float | int | str]
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+    def score_of(self, primary: str) -> float | None:
+        """The score that a unit cannot do without.
+
+        Raises:
+            MetricError: where the metric broke, or gave what is no score.
+        """
+        if primary in self.faults:
+            raise MetricError(self.faults[primary])
+        return self.scores.get(primary)
 
 
 def evaluate_items(
@@ -77,7 +92,8 @@ def evaluate_items(
     clock = clock or Clock()
     with clock.phase("embed"):
         embeddings = embed(model, items.read, len(items), form=items.dataset.form, device=device)
-    labels = torch.from_numpy(items.labels).to(embeddings.device)
+    # A copy: a metric that wrote into it would change the labels of the next unit.
+    labels = torch.from_numpy(items.labels).clone().to(embeddings.device)
     groups = None if items.groups is None else torch.from_numpy(items.groups).to(embeddings.device)
     queries = None
     if items.is_gallery is not None:
@@ -137,7 +153,7 @@ def deepest(names: Iterable[str]) -> int:
 
 
 def score(evaluated: Evaluated, named: Mapping[str, MetricEntry], *, classes: int) -> Scores:
-    """Compute metrics of what was evaluated.
+    """Compute metrics of what was evaluated; one that breaks, or gives what is no score, has None and a note, and the others theirs.
 
     Args:
         evaluated: what metrics ask.
@@ -145,20 +161,24 @@ def score(evaluated: Evaluated, named: Mapping[str, MetricEntry], *, classes: in
         classes: K of the labels 0 … K - 1.
 
     Raises:
-        MetricError: if a metric gives something that is no score.
+        DivergedError: if the embeddings of episodes are not finite.
     """
     scores: dict[str, float | None] = {}
     per_class: dict[str, tuple[float | None, ...]] = {}
+    faults: dict[str, str] = {}
     labels = evaluated.labels[: evaluated.queries]
     for name, entry in named.items():
-        value = call_factory(entry.compute, {"evaluation": evaluated, **metric_arguments(name)})
+        try:
+            value = value_of(name, entry, evaluated)
+        except MetricError as error:
+            # One metric's fault is no reason to throw the others away.
+            scores[name], faults[name] = None, str(error)
+            evaluated.note(name, str(error))
+            continue
         if isinstance(value, Tensor):
             scores[name], per_class[name] = _averages(value, labels, classes)
         else:
-            scores[name] = None if value is None else float(value)
-        found = scores[name]
-        if found is not None and not math.isfinite(found):
-            raise MetricError(f"metric {name} gave {found}, which is no score")
+            scores[name] = value
     notes: dict[str, float | int | str] = dict(evaluated.notes)
     known = evaluated.relevant > 0
     if not bool(known.all()):
@@ -169,7 +189,70 @@ def score(evaluated: Evaluated, named: Mapping[str, MetricEntry], *, classes: in
     ):
         notes["precision"] = f"similarities in fp32: more than {metrics.FLOAT64_ITEMS} items"
     counts = torch.bincount(labels[known], minlength=classes).tolist()
-    return Scores(scores, per_class, tuple(counts), notes)
+    return Scores(scores, per_class, tuple(counts), notes, faults)
+
+
+def value_of(name: str, entry: MetricEntry, evaluated: Evaluated) -> Tensor | float | None:
+    """What a metric gives, looked at: one score per query, float64 [Q], one number, or None where it does not apply.
+
+    Args:
+        name: of the metric; ``recall@4`` asks the family for its member.
+        entry: of the metric.
+        evaluated: what it asks.
+
+    Raises:
+        MetricError: in one sentence that names the metric, if it raises, or gives something that is no score: another type, another
+            number of scores than queries, NaN for a query with a positive, or a value outside its range.
+    """
+    try:
+        value = call_factory(entry.compute, {"evaluation": evaluated, **metric_arguments(name)})
+    except (MemoryError, torch.OutOfMemoryError, DivergedError, LostError, DataMissingError):
+        raise
+    except (Exception, SystemExit) as error:
+        # What torch raises where memory ends is the environment's doing, too.
+        if "can't allocate memory" in said(error):
+            raise
+        raise MetricError(f"metric {name} raised {said(error)}") from error
+    if value is None:
+        return None
+    if isinstance(value, Tensor):
+        return _checked_queries(name, entry, value, evaluated)
+    if isinstance(value, bool) or not isinstance(value, float | int | np.floating | np.integer):
+        raise MetricError(f"metric {name} must give one score per query, one number or None, got {type(value).__name__}")
+    number = float(value)
+    if not math.isfinite(number):
+        raise MetricError(f"metric {name} gave {number}, which is no score")
+    return _in_range(name, entry, number)
+
+
+def _checked_queries(name: str, entry: MetricEntry, value: Tensor, evaluated: Evaluated) -> Tensor | float:
+    if value.ndim == 0 and value.is_floating_point():
+        raise MetricError(f"metric {name} must give one number as a float, got a tensor without dimensions")
+    if value.shape != (evaluated.queries,) or not value.is_floating_point():
+        got = f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)}"
+        raise MetricError(f"metric {name} must give one score per query, float64 [{evaluated.queries}], got {got}")
+    value = value.detach()
+    known = value[~value.isnan()]
+    missing = int((value.isnan() & (evaluated.relevant > 0)).sum())
+    # Where no query has a score at all, the metric does not apply.
+    if missing and len(known):
+        raise MetricError(f"metric {name} gave NaN, which is no score, for {missing} of {int((evaluated.relevant > 0).sum())} queries")
+    if len(known):
+        for extreme in (float(known.min()), float(known.max())):
+            _in_range(name, entry, extreme)
+    return value
+
+
+def _in_range(name: str, entry: MetricEntry, number: float) -> float:
+    """The number, brought to the bound of the range that rounding has carried it over."""
+    low, high = -math.inf if entry.low is None else entry.low, math.inf if entry.high is None else entry.high
+    if not math.isfinite(number) or not low - _ROUNDING <= number <= high + _ROUNDING:
+        raise MetricError(f"metric {name} gave {number:.9g}, its range is {_bound(entry.low)} … {_bound(entry.high)}")
+    return min(max(number, low), high)
+
+
+def _bound(bound: float | None) -> str:
+    return "any" if bound is None else f"{bound:g}"
 
 
 def separated(parts: Sequence[Scores]) -> Scores:
@@ -182,10 +265,12 @@ def separated(parts: Sequence[Scores]) -> Scores:
     per_class = {
         name: tuple(_mean(values, PER_CLASS_DIGITS) for values in zip(*(part.per_class[name] for part in parts), strict=True))
         for name in parts[0].per_class
+        if all(name in part.per_class for part in parts)
     }
     # Standard errors and thresholds are of one model each; why a metric does not apply holds for all.
     notes = {name: note for name, note in parts[0].notes.items() if len(parts) == 1 or not isinstance(note, float)}
-    return Scores(scores, per_class, parts[0].class_queries, notes)
+    faults = {name: fault for part in reversed(parts) for name, fault in part.faults.items()}
+    return Scores(scores, per_class, parts[0].class_queries, {**notes, **faults}, faults)
 
 
 def _mean(values: Sequence[float | None], digits: int | None = None) -> float | None:

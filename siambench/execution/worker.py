@@ -254,6 +254,7 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
         def validate(model: EmbeddingModel) -> Mapping[str, float | None]:
             with clock.phase("evaluate"):
                 found = evaluate_items(model, validation, metrics, seed=seed, device=device(), distance=scoring.distance, clock=clock)
+                found.score_of(scoring.primary)
                 return found.scores
 
         with clock.phase("train"):
@@ -276,7 +277,10 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
         if scoring.protocol == "reality-check":
             together = evaluate(Concatenated(models))
             joined = {f"{CONCATENATED}{name}": value for name, value in together.scores.items()}
-            found = dataclasses.replace(found, scores={**found.scores, **joined})
+            faults = {f"{CONCATENATED}{name}": fault for name, fault in together.faults.items()}
+            found = dataclasses.replace(found, scores={**found.scores, **joined}, notes={**found.notes, **faults})
+        # Without the score that it is ranked by, a unit has failed; one without another score has not.
+        found.score_of(scoring.primary)
     return _outcome(metrics, trained, found)
 
 

@@ -28,16 +28,19 @@ from siambench.metrics.retrieval import (
 )
 from siambench.metrics.transfer import linear_probe, neighbour_vote
 from siambench.metrics.verification import (
+    COARSE_BELOW,
     KFoldAccuracy,
     best_threshold,
     equal_error_rate,
     impostors_needed,
+    impostors_that_may_pass,
     k_fold_accuracy,
     roc_auc,
     true_accept_rate_at,
 )
 
 __all__ = [
+    "COARSE_BELOW",
     "DEFAULT_MEMORY",
     "FLOAT64_ITEMS",
     "AllPairs",
@@ -64,6 +67,7 @@ __all__ = [
     "episode_accuracy",
     "equal_error_rate",
     "impostors_needed",
+    "impostors_that_may_pass",
     "k_fold_accuracy",
     "linear_probe",
     "matches",

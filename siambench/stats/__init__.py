@@ -6,6 +6,7 @@ from siambench.stats.intervals import (
     Interval,
     Range,
     class_bootstrap,
+    clopper_pearson,
     minimum_detectable_difference,
     t_interval,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "Range",
     "RankInterval",
     "class_bootstrap",
+    "clopper_pearson",
     "compare_all",
     "holm",
     "mean_ranks",

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.special import nctdtrinc, stdtrit
+from scipy.special import betaincinv, nctdtrinc, stdtrit
 
 from siambench.errors import MetricError
 
@@ -149,3 +149,28 @@ def _finite(values: ArrayLike, *, name: str) -> NDArray[np.float64]:
     if not np.isfinite(array).all():
         raise MetricError(f"{name} must be finite, got {int((~np.isfinite(array)).sum())} that are not")
     return array
+
+
+def clopper_pearson(successes: int, trials: int, *, confidence: float = CONFIDENCE) -> Range:
+    """The share of successes and its exact binomial interval, which covers the true share at least as often as it says.
+
+    Args:
+        successes: 0 <= successes <= trials.
+        trials: independent ones, at least 1.
+        confidence: in (0, 1).
+
+    Returns:
+        (share, low, high), all in [0, 1].
+
+    Raises:
+        MetricError: if there are no trials, or more successes than trials.
+
+    Source:
+        Clopper, Pearson, The use of confidence or fiducial limits illustrated in the case of the binomial, Biometrika 1934.
+    """
+    if trials < 1 or not 0 <= successes <= trials:
+        raise MetricError(f"a share needs trials and as many successes at most, got {successes} of {trials}")
+    tail = (1 - confidence) / 2
+    low = float(betaincinv(successes, trials - successes + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, trials - successes, 1 - tail)) if successes < trials else 1.0
+    return Range(successes / trials, low, high)

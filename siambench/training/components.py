@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from siambench.errors import PluginError
+from siambench.errors import PluginError, SiambenchError, said
 from siambench.interfaces import Indices
 from siambench.plugin import NAMED_BY_FORWARD, BackboneEntry, LossEntry, MinerEntry, SamplerEntry, call_factory
 from siambench.spaces import Params
@@ -119,19 +120,80 @@ def mine(miner: Callable[..., Any], embeddings: Tensor, labels: Tensor, *, name:
     return indices
 
 
-def build_batches(
-    entry: SamplerEntry, labels: Tensor, *, batch_size: int, images_per_class: int, steps: int, seed: int
-) -> tuple[Iterator[Tensor], object]:
-    """The batches of one training run, index tensors int64 [batch_size], and the sampler that makes them."""
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What the batches of one training run look like.
+
+    Args:
+        batch_size: items in a batch, B.
+        images_per_class: items of one class that stand together, where the sampler forms such slots.
+        steps: number of batches.
+        branches: 3 where a batch holds triplets, three branches of equal length one after the other; else 1.
+    """
+
+    batch_size: int
+    images_per_class: int
+    steps: int
+    branches: int = 1
+
+    @property
+    def size(self) -> int:
+        """Items that a batch must hold: as many as fit the branches."""
+        return self.batch_size - self.batch_size % self.branches
+
+
+def build_batches(entry: SamplerEntry, labels: Tensor, layout: Layout, *, name: str, seed: int) -> tuple[Iterator[Tensor], object]:
+    """The batches of one training run, index tensors int64 [B], each looked at, and the sampler that makes them.
+
+    Args:
+        entry: of the sampler.
+        labels: int64 [N]; the sampler is given a copy.
+        layout: of the batches.
+        name: of the sampler, for people.
+        seed: of the generator that it draws from.
+
+    Raises:
+        PluginError: if the sampler breaks, or once it gives a batch too few, or something that is no batch.
+        SiambenchError: of the sampler's own, as `siambench.errors.DataError` for labels that it cannot make batches of.
+    """
     available = {
-        "labels": labels,
-        "batch_size": batch_size,
-        "images_per_class": images_per_class,
-        "steps": steps,
+        "labels": labels.clone(),
+        "batch_size": layout.batch_size,
+        "images_per_class": layout.images_per_class,
+        "steps": layout.steps,
         "generator": torch.Generator().manual_seed(seed),
     }
-    sampler = call_factory(entry.build, available)
-    return iter(sampler), sampler
+    with _blamed_on(name):
+        sampler = call_factory(entry.build, available)
+        given = iter(sampler)
+    return _checked_batches(given, layout, items=len(labels), name=name), sampler
+
+
+def _checked_batches(given: Iterator[Any], layout: Layout, *, items: int, name: str) -> Iterator[Tensor]:
+    for step in range(layout.steps):
+        with _blamed_on(name):
+            batch = next(given, None)
+        if batch is None:
+            raise PluginError(f"sampler {name!r} gave {step} batches, training takes {layout.steps}")
+        if not isinstance(batch, Tensor):
+            raise PluginError(f"sampler {name!r} must give index tensors int64 [{layout.size}], got {type(batch).__name__}")
+        if batch.dtype != torch.int64 or batch.shape != (layout.size,):
+            got = f"{str(batch.dtype).removeprefix('torch.')} {list(batch.shape)}"
+            raise PluginError(f"sampler {name!r} must give index tensors int64 [{layout.size}], got {got} as batch {step + 1}")
+        low, high = int(batch.min()), int(batch.max())
+        if low < 0 or high >= items:
+            raise PluginError(f"sampler {name!r} must give indices in 0 … {items - 1}, got {low if low < 0 else high} in batch {step + 1}")
+        yield batch
+
+
+@contextlib.contextmanager
+def _blamed_on(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (SiambenchError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"sampler {name!r} raised {said(error)}") from error
 
 
 def fed_indices(feed: Feed, labels: Tensor) -> Indices | None:

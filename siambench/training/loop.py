@@ -14,7 +14,7 @@ from torch import Tensor
 from siambench.data.transforms import augmented, prepared
 from siambench.errors import DivergedError
 from siambench.tracks.parts import Items, turned, unlabelled
-from siambench.training.components import Entries, LossCall, as_seen, build_batches, build_loss, build_miner, fed_indices, mine
+from siambench.training.components import Entries, Layout, LossCall, as_seen, build_batches, build_loss, build_miner, fed_indices, mine
 from siambench.training.model import EmbeddingModel, build_model
 from siambench.training.optimiser import build_optimiser, build_schedules
 from siambench.training.state import device, seed_globals
@@ -69,9 +69,13 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
     batches, sampler = build_batches(
         entries.sampler,
         torch.from_numpy(items.labels),
-        batch_size=rules.batch_size // 2 if feed == "views" else rules.batch_size,
-        images_per_class=rules.images_per_class,
-        steps=rules.steps,
+        Layout(
+            batch_size=rules.batch_size // 2 if feed == "views" else rules.batch_size,
+            images_per_class=rules.images_per_class,
+            steps=rules.steps,
+            branches=3 if feed == "triplets" else 1,
+        ),
+        name=rules.sampler,
         seed=unit.seeds["order"],
     )
     built = build_loss(

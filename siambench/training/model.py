@@ -13,7 +13,7 @@ from siambench.training.state import seed_globals
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
-    from siambench.spec import Unit
+    from siambench.spec import ModelSpec, Unit
 
 
 class EmbeddingModel(nn.Module):
@@ -52,15 +52,33 @@ def build_model(unit: Unit, entry: BackboneEntry, dataset: Dataset) -> Embedding
         PluginError: if the trunk does not give features [B, F].
     """
     assert unit.model is not None
-    seed_globals(unit.seeds["weights"])
-    available = {**unit.model.options, "input_shape": dataset.shape}
+    return assembled(unit.model, entry, dataset, seed=unit.seeds["weights"])
+
+
+def assembled(model: ModelSpec, entry: BackboneEntry, dataset: Dataset, *, seed: int) -> EmbeddingModel:
+    """A model as its part of a unit says, its weights drawn from a seed.
+
+    Args:
+        model: the backbone's name and options, and the size of the embedding.
+        entry: of the backbone.
+        dataset: as in `build_model`.
+        seed: of the global generators, from which the weights are drawn.
+
+    Raises:
+        PluginError: if the trunk is no module, or does not give features [B, F].
+    """
+    seed_globals(seed)
+    available = {**model.options, "input_shape": dataset.shape}
     if dataset.vocabulary is not None:
         available["vocabulary"] = dataset.vocabulary
     trunk = call_factory(entry.build, available)
+    if not isinstance(trunk, nn.Module):
+        raise PluginError(f"backbone {model.backbone!r} must be a torch.nn.Module, got {type(trunk).__name__}")
     memory_format, probe = _probe(trunk, dataset)
-    if probe.ndim != 2 or len(probe) != 2:
-        raise PluginError(f"backbone {unit.model.backbone!r} must give features [B, F], got shape {tuple(probe.shape)} for B = 2")
-    return EmbeddingModel(trunk, probe.shape[1], unit.model.embedding_size, memory_format)
+    if not isinstance(probe, Tensor) or probe.ndim != 2 or len(probe) != 2:
+        got = f"shape {tuple(probe.shape)}" if isinstance(probe, Tensor) else type(probe).__name__
+        raise PluginError(f"backbone {model.backbone!r} must give features [B, F], got {got} for B = 2")
+    return EmbeddingModel(trunk, probe.shape[1], model.embedding_size, memory_format)
 
 
 def _probe(trunk: nn.Module, dataset: Dataset) -> tuple[torch.memory_format, Tensor]:

@@ -42,14 +42,14 @@ def losses(tmp_path):
 
 @pytest.mark.slow
 def test_what_ships_passes(siambench):
-    """`check siambench` shows each contract of each built-in loss and miner within 100 columns, counts on stderr, and exits 0."""
+    """`check siambench` shows each contract of each built-in component within 100 columns, counts on stderr, and exits 0."""
     done = siambench("check", "siambench")
     blocks = {name: lines.splitlines() for name, lines in re.findall(r"^(\S+)\n((?:  .*\n)+)", done.stdout, flags=re.MULTILINE)}
 
     assert 0 == done.returncode, done.stderr
     assert re.search(r"^[1-9]\d* passed, 0 failed, [1-9]\d* skipped$", done.stderr, flags=re.MULTILINE)
-    assert "their kinds have no contracts yet: datasets" in done.stderr
-    assert {"plugin:siambench", "losses:triplet", "miners:distance-weighted"} <= set(blocks)
+    assert {"plugin:siambench", "losses:triplet", "samplers:m-per-class", "metrics:recall@k", "backbones:conv4"} <= set(blocks)
+    assert {"datasets:glyphs", "engines:local", "observers:jsonl", "formats:md"} <= set(blocks)
     assert [contract.name for contract in CONTRACTS["losses"]] == [line.split()[0] for line in blocks["losses:triplet"]]
     assert 100 >= max(map(len, done.stdout.splitlines()))
 
@@ -94,32 +94,68 @@ def test_what_a_component_raises_is_shown_within_the_table(siambench, losses):
 @pytest.mark.parametrize(
     ("target", "words"),
     [
-        ("siamese", ["unknown plugin 'siamese', did you mean 'siambench'?", "plugins that failed to load: broken"]),
-        ("triplet", ["'triplet' is a loss", "siambench check siambench"]),
+        ("siamese", ["unknown plugin or component 'siamese', did you mean 'siambench'?", "plugins that failed to load: broken"]),
+        ("loss siamese", ["unknown loss 'siamese'"]),
+        ("tracker siamese", ["unknown kind 'tracker'"]),
+        ("loss triplet hard", ["a name, or a kind and a name, got 3 words: loss triplet hard"]),
         ("./losses.py:Speaks", ["'Speaks'", "Talks"]),
         ("broken", ["plugin 'broken' of broken 1.0 failed to load: NameError: name 'nothing' is not defined"]),
     ],
 )
 def test_what_cannot_be_examined_exits_4(siambench, losses, tmp_path, target, words):
-    """An unknown plugin, a component's name, a class that is not there and a plugin that failed each get one sentence and exit 4."""
+    """An unknown name or kind, a class that is not there and a plugin that failed each get one sentence and exit 4."""
     env = {"SIAMBENCH_PLUGINS": ""}
     if "broken" in "".join(words):
         env = {"PYTHONPATH": str(plugin_folder(tmp_path, "broken", "", "return nothing")), "SIAMBENCH_PLUGINS": "broken"}
-    done = siambench("check", target, env=env)
+    done = siambench("check", *target.split(), env=env)
 
     assert (4, "") == (done.returncode, done.stdout)
     assert 1 == len(done.stderr.splitlines())
     assert all(word in done.stderr for word in words), done.stderr
 
 
-def test_a_plugin_without_losses_and_miners_is_told_so(siambench, tmp_path):
-    """A plugin of backbones alone has its import examined, is told which of its kinds have no contracts yet, and exits 0."""
+def test_each_kind_of_a_plugin_is_examined(siambench, tmp_path):
+    """A plugin of backbones alone has its import and its backbones examined, and one of nothing is told so; both are found by name."""
     place = plugin_folder(tmp_path, "trunks", "", BACKBONE, hook="backbones")
     done = siambench("check", "trunks", env={"PYTHONPATH": str(place), "SIAMBENCH_PLUGINS": "trunks"})
 
-    assert (0, "plugin:trunks\n  light-import  passed\n") == (done.returncode, done.stdout)
-    assert "trunks has neither losses nor miners\n" in done.stderr
-    assert "no contracts yet: backbones (1)\n1 passed, 0 failed, 0 skipped\n" in done.stderr
+    assert 6 == done.returncode
+    assert re.match(r"plugin:trunks\n  light-import +passed\nbackbones:flat\n  leaves-the-process-alone +passed\n", done.stdout)
+    assert "breaks its contracts: backbones:flat features\n" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "components"),
+    [
+        (("random",), ["samplers:random"]),
+        (("sampler", "random"), ["samplers:random"]),
+        (("samplers", "random"), ["samplers:random"]),
+        (("multi-similarity",), ["losses:multi-similarity", "miners:multi-similarity"]),
+        (("miner", "multi-similarity"), ["miners:multi-similarity"]),
+        (("recall@4",), ["metrics:recall@k"]),
+        (("format", "table"), ["formats:table"]),
+    ],
+)
+def test_a_component_is_found_by_its_name(siambench, arguments, components):
+    """`check NAME` examines the components of that name, of whatever kind, and `check KIND NAME` that of one kind; no plugin as a whole."""
+    done = siambench("check", *arguments, "--json")
+    document = json.loads(done.stdout)
+
+    assert 0 == done.returncode, done.stderr
+    assert components == list(dict.fromkeys(outcome["component"] for outcome in document["outcomes"]))
+    assert " ".join(arguments) == document["target"]
+
+
+@pytest.mark.parametrize("name", ["siambench-soft", "Siambench_Soft"])
+def test_a_plugin_is_found_by_its_distribution(siambench, tmp_path, name):
+    """A plugin that is called otherwise than its package is examined by the name of either, however that is spelt."""
+    place = plugin_folder(tmp_path, "soft", "", "return {}")
+    metadata = place / "made_soft-1.0.dist-info" / "METADATA"
+    metadata.write_text(metadata.read_text().replace("Name: soft", "Name: siambench-soft"))
+    env = {"PYTHONPATH": str(place), "SIAMBENCH_PLUGINS": "soft"}
+    done = siambench("check", name, env=env)
+
+    assert (0, "plugin:soft\n  light-import  passed\n") == (done.returncode, done.stdout), done.stderr
 
 
 @pytest.mark.slow

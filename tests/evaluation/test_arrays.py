@@ -320,7 +320,7 @@ def test_verification_is_that_of_sklearn_on_the_drawn_pairs(distance):
 
 
 def test_true_accepts_need_enough_impostors():
-    """tar@far is the share of genuine pairs above the allowed impostors; with fewer than 10 / far it is NaN, and a note says why."""
+    """tar@far is the share of genuine pairs above the allowed impostors; with fewer than 3 / far it is NaN, and a note says why."""
     points, labels = clouds(6, [40, 40, 40, 40])
     same, _, similarity = drawn(points, labels, 0, "cosine")
     impostors = np.sort(similarity[~same])[::-1]
@@ -333,7 +333,7 @@ def test_true_accepts_need_enough_impostors():
     assert np.mean(similarity[same] > impostors[allowed]) == pytest.approx(found["tar@0.1"], abs=1e-12)
     assert math.isnan(found["tar@1e-3"])
     assert whole.scores["tar@1e-3"] is None
-    assert f"10000 impostor pairs, there are {len(impostors)}" in whole.notes["tar@0.001"]
+    assert f"3000 impostor pairs, there are {len(impostors)}" in whole.notes["tar@0.001"]
 
 
 def test_the_seed_chooses_pairs_and_nothing_else():

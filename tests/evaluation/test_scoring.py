@@ -1,4 +1,5 @@
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from siambench.components.catalogue import Catalogue
 from siambench.errors import DivergedError, MetricError
 from siambench.evaluation.arrays import Arrays, evaluate_arrays, read_pairs
 from siambench.evaluation.embedding import RawInput
-from siambench.evaluation.scoring import evaluate_items, pairs_of
+from siambench.evaluation.scoring import evaluate_items, pairs_of, separated
 from siambench.plugin import MetricEntry
 from siambench.testing import synthetic_dataset
 from siambench.tracks.parts import Items
@@ -200,10 +201,85 @@ def test_a_family_hands_its_k_over():
     assert found.per_class == {"per-query": (None,) * 8}
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_metric_that_is_no_number_fails(value):
-    """A single score that is not finite is an error that names the metric: it could be neither written nor compared."""
-    named = {"odd": MetricEntry(lambda evaluation: value, source="made up")}
+PER_QUERY = torch.linspace(0, 1, 48, dtype=torch.float64)
+MISBEHAVING = {
+    "nan": (lambda evaluation: math.nan, "gave nan, which is no score"),
+    "infinite": (lambda evaluation: math.inf, "gave inf, which is no score"),
+    "above": (lambda evaluation: 1.2, "gave 1.2, its range is 0 … 1"),
+    "below": (lambda evaluation: -0.1, "gave -0.1, its range is 0 … 1"),
+    "one-query-above": (lambda evaluation: PER_QUERY * 1.5, "gave 1.5, its range is 0 … 1"),
+    "one-query-nan": (lambda evaluation: PER_QUERY.where(PER_QUERY > 0, torch.nan), "gave NaN, which is no score, for 1 of 48 queries"),
+    "one-query-infinite": (lambda evaluation: PER_QUERY / 0, "gave NaN"),
+    "too-short": (lambda evaluation: PER_QUERY[1:], "one score per query, float64 [48], got float64 [47]"),
+    "too-long": (lambda evaluation: torch.cat([PER_QUERY, PER_QUERY]), "float64 [48], got float64 [96]"),
+    "of-two-dimensions": (lambda evaluation: PER_QUERY[:, None], "float64 [48], got float64 [48, 1]"),
+    "of-none": (lambda evaluation: PER_QUERY.mean(), "must give one number as a float, got a tensor without dimensions"),
+    "whole-numbers": (lambda evaluation: (PER_QUERY > 0.5).long(), "float64 [48], got int64 [48]"),
+    "truths": (lambda evaluation: PER_QUERY > 0.5, "float64 [48], got bool [48]"),
+    "text": (lambda evaluation: "0.5", "one number or None, got str"),
+    "a-truth": (lambda evaluation: True, "one number or None, got bool"),
+    "an-array": (lambda evaluation: PER_QUERY.numpy(), "one number or None, got ndarray"),
+    "raises": (lambda evaluation: {}["anchor"], "raised KeyError: 'anchor'"),
+    "exits": (lambda evaluation: sys.exit("no more"), "raised SystemExit: no more"),
+    "asks-for-more": (lambda evaluation, margin: 0.5, "raised TypeError"),
+}
 
-    with pytest.raises(MetricError, match="odd"):
-        evaluate(RawInput(), synthetic_dataset(), named)
+
+@pytest.mark.parametrize("name", MISBEHAVING)
+def test_a_metric_that_misbehaves_is_named_and_the_others_are_kept(catalogue, name):
+    """What breaks, or gives what is no score, has None and a note that names it; the other scores are as without it."""
+    compute, words = MISBEHAVING[name]
+    alone = evaluate(RawInput(), synthetic_dataset(), entries(catalogue, ("map@r", "roc_auc")))
+    others = entries(catalogue, ("map@r", "roc_auc"))
+
+    found = evaluate(RawInput(), synthetic_dataset(), {"map@r": others["map@r"], "odd": MetricEntry(compute, source="made"), **others})
+
+    assert found.scores == {**alone.scores, "odd": None}
+    assert found.per_class == alone.per_class
+    assert words in found.notes["odd"]
+    assert f"metric odd {'raised' if 'raised' in words else ''}" in found.notes["odd"]
+    with pytest.raises(MetricError, match="metric odd"):
+        found.score_of("odd")
+    assert alone.scores["map@r"] == found.score_of("map@r")
+
+
+def test_rounding_beyond_a_bound_is_no_fault():
+    """A score that the last digits of a sum carry beyond its bound is the bound."""
+    named = {
+        "high": MetricEntry(lambda evaluation: 1 + 2**-52, source="made"),
+        "low": MetricEntry(lambda evaluation: -1e-12, source="made"),
+    }
+
+    assert {"high": 1.0, "low": 0.0} == evaluate(RawInput(), synthetic_dataset(), named).scores
+
+
+def test_what_takes_the_memory_is_no_fault_of_a_metric():
+    """A metric that runs out of memory is the environment's doing: it goes to whoever runs the unit."""
+
+    def hungry(evaluation):
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        evaluate(RawInput(), synthetic_dataset(), {"odd": MetricEntry(hungry, source="made")})
+
+
+def test_a_metric_that_writes_changes_no_label_of_the_data():
+    """What a metric writes into the labels that it is given does not reach the data set."""
+    dataset = synthetic_dataset()
+    before = dataset.labels.copy()
+
+    evaluate(RawInput(), dataset, {"odd": MetricEntry(lambda evaluation: float(evaluation.labels.zero_().sum()), source="made")})
+
+    assert np.array_equal(before, dataset.labels)
+
+
+def test_one_models_fault_is_all_models(catalogue):
+    """Where a metric broke for one of several models, their mean has no such score, and the note says why."""
+    values = iter([0.5, math.nan])
+    named = {**entries(catalogue, ("map@r",)), "odd": MetricEntry(lambda evaluation: next(values), source="made")}
+    parts = [evaluate(RawInput(), synthetic_dataset(), named) for _ in range(2)]
+
+    found = separated(parts)
+
+    assert found.scores == {"map@r": parts[0].scores["map@r"], "odd": None}
+    assert found.notes["odd"] == found.faults["odd"] == "metric odd gave nan, which is no score"

@@ -29,7 +29,7 @@ from siambench.execution.places import foreign
 from siambench.execution.worker import execute
 from siambench.identity import canonical, to_json
 from siambench.interfaces import Dataset, EpochEnded, UnitEnded, UnitStarted
-from siambench.plugin import DatasetEntry, LossEntry, MetricEntry, ObserverEntry
+from siambench.plugin import DatasetEntry, LossEntry, MetricEntry, ObserverEntry, SamplerEntry
 from siambench.records.openings import read_openings
 from siambench.records.record import read
 from siambench.records.running import running
@@ -244,7 +244,7 @@ def test_each_opening_of_the_test_set_is_logged(catalogue, tmp_path):
     one, other = final(study, 0), final(study, 1)
     for unit in (one, other, one):
         run(unit, context)
-    broken = final(study_of(catalogue, metrics={"report": ["map@r", "nan"]}))
+    broken = final(study_of(catalogue, metrics={"primary": "nan", "report": ["map@r", "nan"]}))
     run(broken, context)
     raw = baseline_units(study)[0]
     run(raw, context)
@@ -390,12 +390,46 @@ def test_a_broken_contract_is_a_failed_unit(catalogue):
     assert "must return a scalar tensor" in outcome.error
 
 
-def test_a_metric_that_is_no_number_is_a_failed_unit(catalogue, tmp_path):
-    """A score that is not finite can be neither written nor compared: the unit has failed, and its record is there."""
-    record = run(final(study_of(catalogue, metrics={"report": ["map@r", "nan"]})), Context(records=str(tmp_path)))
+def test_a_metric_that_misbehaves_costs_its_own_score_alone(catalogue, tmp_path):
+    """A reported score that is not finite is None with a note that names its metric; the others are those of a unit without it."""
+    record = run(final(study_of(catalogue, metrics={"report": ["map@r", "nan", "recall@1"]})), Context(records=str(tmp_path)))
+    alone = run(final(study_of(catalogue, metrics={"report": ["map@r", "recall@1"]})))
 
-    assert record.outcome.state == "failed"
+    assert record.outcome.scores == {**alone.outcome.scores, "nan": None}
+    assert record.outcome.notes["nan"] == "metric nan gave nan, which is no score"
     assert record == read(tmp_path / f"{record.id}.json")
+
+
+@pytest.mark.parametrize("kind", [tune, final])
+def test_a_primary_metric_that_misbehaves_fails_the_unit(catalogue, kind):
+    """Without the score that it is ranked by a unit has failed, in tuning as in the end, and its error names the metric."""
+    outcome = run(kind(study_of(catalogue, metrics={"primary": "nan", "report": ["map@r", "nan"]}))).outcome
+
+    assert (outcome.state, outcome.ended) == ("failed", "raised")
+    assert outcome.error == "metric nan gave nan, which is no score"
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda labels, batch_size: [torch.arange(batch_size)], "gave 1 batches, training takes 6"),
+        (lambda labels, batch_size, steps: [torch.arange(batch_size) + len(labels)] * steps, "must give indices in 0 … "),
+        (lambda labels, batch_size, steps: [torch.arange(batch_size).int()] * steps, "must give index tensors int64 [8], got int32 [8]"),
+        (lambda labels: {}["slots"], "raised KeyError: 'slots'"),
+    ],
+    ids=["too-few", "out-of-range", "another-dtype", "raises"],
+)
+def test_a_sampler_that_misbehaves_fails_the_unit(catalogue, monkeypatch, build, words):
+    """A sampler that gives too few batches, or what is no batch, fails the unit with one sentence that names it."""
+    sampler = Component("samplers", "odd", SamplerEntry(build, source="made up"), MADE_UP)
+    loss = Component("losses", "oddly-fed", dataclasses.replace(catalogue.get("losses", "contrastive").entry, sampler="odd"), MADE_UP)
+    more = Catalogue((*catalogue.components(), sampler, loss), catalogue.plugins)
+    use(monkeypatch, more)
+    outcome = run(tune(study_of(more, "oddly-fed"))).outcome
+
+    assert (outcome.state, outcome.ended) == ("failed", "raised")
+    assert outcome.error.startswith("sampler 'odd' ")
+    assert words in outcome.error
 
 
 def test_a_batch_that_does_not_fit_is_a_failed_unit(catalogue):

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from siambench.errors import MetricError
-from siambench.stats import class_bootstrap, minimum_detectable_difference, t_interval
+from siambench.stats import class_bootstrap, clopper_pearson, minimum_detectable_difference, t_interval
 
 
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
@@ -96,3 +96,21 @@ def test_detectable_difference_refuses_impossible_plans(arguments):
     """Negative spreads and no seeds are errors."""
     with pytest.raises(MetricError):
         minimum_detectable_difference(*arguments)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+@pytest.mark.parametrize(("successes", "trials"), [(0, 1), (1, 1), (0, 40), (3, 40), (40, 40), (2990, 3000)])
+def test_clopper_pearson_agrees_with_scipy(successes, trials, confidence):
+    """Share and interval are those of scipy's exact binomial test, none and all successes included."""
+    expected = stats.binomtest(successes, trials).proportion_ci(confidence_level=confidence, method="exact")
+
+    found = clopper_pearson(successes, trials, confidence=confidence)
+
+    assert (successes / trials, expected.low, expected.high) == pytest.approx(tuple(found), abs=1e-12)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 0), (3, 2), (-1, 2)])
+def test_a_share_of_nothing_is_refused(successes, trials):
+    """Without trials, or with more successes than trials, there is no share."""
+    with pytest.raises(MetricError, match="a share needs trials"):
+        clopper_pearson(successes, trials)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import torch
@@ -146,7 +147,113 @@ def changing(which):
     return forward
 
 
+class Leaves(Sound):
+    """Has class weights that require a gradient, held somewhere that no optimiser looks."""
+
+    def __init__(self, num_classes, embedding_size, *, hold):
+        super().__init__()
+        hold(self, torch.randn(num_classes, embedding_size))
+
+    def forward(self, embeddings, labels):
+        """One value of a batch."""
+        return nn.functional.cross_entropy(embeddings @ self.weights().T, labels)
+
+
+KEPT_ELSEWHERE = []
+
+
+def as_attribute(loss, weights):
+    loss.proxies = weights.requires_grad_()
+    loss.weights = lambda: loss.proxies
+
+
+def in_a_list(loss, weights):
+    loss.parts = [part.clone().requires_grad_() for part in weights]
+    loss.weights = lambda: torch.stack(loss.parts)
+
+
+def in_a_dict(loss, weights):
+    loss.held = {"of all": weights.requires_grad_()}
+    loss.weights = lambda: loss.held["of all"]
+
+
+def in_an_object(loss, weights):
+    loss.bank = type("Bank", (), {})()
+    loss.bank.proxies = weights.requires_grad_()
+    loss.weights = lambda: loss.bank.proxies
+
+
+def as_parameters_in_a_list(loss, weights):
+    loss.parts = [nn.Parameter(part.clone()) for part in weights]
+    loss.weights = lambda: torch.stack(loss.parts)
+
+
+def outside(loss, weights):
+    KEPT_ELSEWHERE[:] = [weights.requires_grad_()]
+    loss.weights = lambda: KEPT_ELSEWHERE[0]
+
+
+def as_buffer(loss, weights):
+    loss.register_buffer("proxies", weights.requires_grad_())
+    loss.weights = lambda: loss.proxies
+
+
+def when_first_called(loss, weights):
+    def late():
+        if not hasattr(loss, "late"):
+            loss.late = nn.Parameter(weights)
+        return loss.late
+
+    loss.weights = late
+
+
+def leaving(hold):
+    return made(lambda num_classes, embedding_size: Leaves(num_classes, embedding_size, hold=hold))
+
+
+class Penalised(Sound):
+    """Adds a penalty on the gradient at points of its own, made anew in each step: nothing that could be trained."""
+
+    def forward(self, embeddings, labels):
+        """One value of a batch."""
+        points = embeddings.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(points.square().sum(), points, create_graph=True)
+        return super().forward(embeddings, labels) + 1e-3 * slope.square().mean()
+
+
+class Rounded(Sound):
+    """Multiplies by its scale and divides by it: another value in its last digits alone."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, embeddings, labels):
+        """One value of a batch."""
+        return super().forward(embeddings, labels) * self.scale / self.scale
+
+
+def globally(embeddings, labels, indices, sound):
+    os.environ["MADE_BY_A_LOSS"] = "1"
+    return sound()
+
+
+UNREGISTERED = {
+    "proxies [16, 8] requires a gradient and is no torch.nn.Parameter: the optimiser never moves it": as_attribute,
+    "parts[0] [8] requires a gradient and is no torch.nn.Parameter": in_a_list,
+    "held['of all'] [16, 8] requires a gradient": in_a_dict,
+    "bank.proxies [16, 8] requires a gradient": in_an_object,
+    "parts[0] [8] requires a gradient and is a Parameter that no module has registered": as_parameters_in_a_list,
+    "a tensor [16, 8] requires a gradient": outside,
+    "proxies [16, 8] requires a gradient and is no torch.nn.Parameter": as_buffer,
+    "its parameter late [16, 8] was made, or asked for a gradient, after it was built": when_first_called,
+}
+"""By words of the reason: where a loss holds its class weights."""
+
 BAD_LOSSES = [
+    ("leaves-the-process-alone", "the environment changed: MADE_BY_A_LOSS", loss(globally)),
+    *(("registered-parameters", words, leaving(hold)) for words, hold in UNREGISTERED.items()),
+    ("space-effect", "scale changes nothing", made(Rounded, space={"scale": Float(0.3, 3.0)}, defaults={"scale": 1.0})),
     ("scalar", "must return a scalar tensor, got shape (24,)", loss(lambda e, y, i, sound: e.sum(dim=1))),
     ("scalar", "must return a scalar tensor, got float", loss(lambda e, y, i, sound: 0.5)),
     ("scalar", "a value without a gradient", loss(lambda e, y, i, sound: sound().detach())),
@@ -262,6 +369,11 @@ def not_for_singletons(anchor, positive, negative, embeddings, labels):
 
 COUNT = {"space": {"count": Int(1, 8)}, "defaults": {"count": 2}}
 BAD_MINERS = [
+    (
+        "leaves-the-process-alone",
+        "the default dtype is torch.float64",
+        miner(lambda a, p, n, e, y: torch.set_default_dtype(torch.float64) or (a, p, n)),
+    ),
     ("tuples", "takes 4 index tensors, got 3", miner(lambda a, p, n, e, y: (a, p, n), gives="pairs")),
     ("tuples", "takes 3 index tensors, got 4", miner(lambda a, p, n, e, y: (a, p, a, n))),
     ("tuples", "got torch.int32", miner(lambda a, p, n, e, y: (a.int(), p.int(), n.int()))),

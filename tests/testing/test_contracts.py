@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bad_components import BAD_LOSSES, BAD_MINERS, COUNT, MARGIN, ByPlace, Nearest, Paced, Proxies, Sound, loss, made
+from bad_components import BAD_LOSSES, BAD_MINERS, COUNT, MARGIN, ByPlace, Nearest, Paced, Penalised, Proxies, Sound, loss, made
 from shared import plugin_folder
 
 from siambench.components.catalogue import Catalogue
@@ -18,6 +18,7 @@ from siambench.components.component import Component, Provenance
 from siambench.errors import UsageError
 from siambench.plugin import BackboneEntry, Choice, Float, Int
 from siambench.testing.contracts import CONTRACTS, check, check_component
+from siambench.testing.contracts.terms import PROCESS
 
 PAGE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")
 BUILTIN = [c for c in Catalogue.load({"SIAMBENCH_PLUGINS": ""}).components() if c.kind in ("losses", "miners")]
@@ -71,6 +72,7 @@ def test_each_contract_has_a_component_that_breaks_it(kind, bad):
         made(Sound, takes="triplets", feeds=("classes", "pairs", "triplets", "views"), **MARGIN),
         made(Paced, **MARGIN),
         made(Nearest, "miners", **COUNT),
+        made(Penalised),
     ],
 )
 def test_sound_components_keep_all_contracts(component):
@@ -102,7 +104,9 @@ def test_what_the_first_contract_rules_out_is_not_examined():
     component = loss(lambda e, y, i, sound: 0.5)
 
     assert {"scalar"} == set(failures(component))
-    assert {("skipped", "not examined, for scalar failed")} == {found for name, found in states(component).items() if name != "scalar"}
+    others = {found for name, found in states(component).items() if name not in (PROCESS, "scalar")}
+    assert {("skipped", "not examined, for scalar failed")} == others
+    assert ("passed", "") == states(component)[PROCESS]
 
 
 @pytest.mark.parametrize("draw", [lambda: torch.rand(()), np.random.rand, random.random])
@@ -193,10 +197,10 @@ def test_random_states_and_threads_are_put_back():
 
 
 def test_a_component_of_another_kind_is_refused():
-    """There are contracts for losses and miners; a backbone is refused by its kind."""
-    component = Component("backbones", "made", BackboneEntry(lambda: None, source="made for a test"), Provenance("p", "tests", "0"))
+    """There are contracts for each kind that there is; another one is refused by its name."""
+    component = Component("trackers", "made", BackboneEntry(lambda: None, source="made for a test"), Provenance("p", "tests", "0"))
 
-    with pytest.raises(UsageError, match="'backbones'"):
+    with pytest.raises(UsageError, match="'trackers'"):
         check_component(component)
 
 

@@ -1,13 +1,15 @@
 import inspect
+import itertools
 
 import pytest
 import torch
 from torch import nn
 
-from siambench.errors import PluginError
+from siambench.errors import DataError, PluginError
 from siambench.plugin import LossEntry, MinerEntry, SamplerEntry
 from siambench.spec import FEEDS, Method
 from siambench.training.components import (
+    Layout,
     LossCall,
     as_seen,
     build_batches,
@@ -141,12 +143,75 @@ def test_a_sampler_gets_what_it_names():
 
     def batches(seed):
         entry = SamplerEntry(build, source="made up")
-        found, sampler = build_batches(entry, torch.arange(1000), batch_size=8, images_per_class=4, steps=3, seed=seed)
+        found, sampler = build_batches(entry, torch.arange(1000), LAYOUT, name="made", seed=seed)
         assert len(sampler) == 3
         return torch.stack(list(found)).tolist()
 
     assert batches(1) == batches(1)
     assert batches(1) != batches(2)
+
+
+LAYOUT = Layout(batch_size=2, images_per_class=1, steps=3)
+MISBEHAVING = {
+    "too few": (lambda: [torch.tensor([0, 1])] * 2, "gave 2 batches, training takes 3"),
+    "none": (list, "gave 0 batches, training takes 3"),
+    "too short": (lambda: [torch.tensor([0])] * 3, r"int64 \[2\], got int64 \[1\] as batch 1"),
+    "too long": (lambda: [torch.tensor([0, 1, 2])] * 3, r"int64 \[2\], got int64 \[3\] as batch 1"),
+    "empty": (lambda: [torch.tensor([0, 1]), torch.tensor([], dtype=torch.int64)], r"got int64 \[0\] as batch 2"),
+    "of two dimensions": (lambda: [torch.tensor([[0, 1]])] * 3, r"got int64 \[1, 2\]"),
+    "another dtype": (lambda: [torch.tensor([0, 1]).int()] * 3, r"got int32 \[2\]"),
+    "numbers": (lambda: [torch.tensor([0.0, 1.0])] * 3, r"got float32 \[2\]"),
+    "a list": (lambda: [[0, 1]] * 3, "got list"),
+    "beyond the items": (lambda: [torch.tensor([0, 1]), torch.tensor([0, 10])], r"indices in 0 … 9, got 10 in batch 2"),
+    "before the items": (lambda: [torch.tensor([-1, 1])], r"indices in 0 … 9, got -1 in batch 1"),
+    "nothing": (lambda: None, "raised TypeError"),
+    "raises": (lambda: {}["slots"], "raised KeyError: 'slots'"),
+    "raises later": (lambda: (torch.tensor([0, 1]) if step < 1 else {}["slots"] for step in range(3)), "raised KeyError"),
+}
+
+
+@pytest.mark.parametrize("name", MISBEHAVING)
+def test_a_sampler_that_misbehaves_is_named(name):
+    """Too few batches, another length, type or index, and whatever a sampler raises, is one sentence that names it."""
+    build, words = MISBEHAVING[name]
+
+    with pytest.raises(PluginError, match=words) as caught:
+        list(build_batches(SamplerEntry(build, source="made"), torch.arange(10), LAYOUT, name="odd", seed=0)[0])
+    assert str(caught.value).startswith("sampler 'odd' ")
+
+
+def test_a_samplers_own_sentence_is_kept():
+    """What a sampler says of labels that it cannot make batches of goes to people as it stands."""
+
+    def build():
+        raise DataError("pairs need two classes")
+
+    with pytest.raises(DataError, match=r"^pairs need two classes$"):
+        build_batches(SamplerEntry(build, source="made"), torch.arange(10), LAYOUT, name="odd", seed=0)
+
+
+def test_a_sampler_that_gives_more_is_asked_for_no_more():
+    """Of a sampler without end as many batches are taken as there are steps; triplets fill what three divides of a batch."""
+    layout = Layout(batch_size=8, images_per_class=4, steps=3, branches=3)
+
+    found, _ = build_batches(
+        SamplerEntry(lambda: itertools.repeat(torch.arange(6)), source="made"), torch.arange(10), layout, name="odd", seed=0
+    )
+
+    assert [[0, 1, 2, 3, 4, 5]] * 3 == [batch.tolist() for batch in found]
+
+
+def test_a_sampler_that_writes_changes_no_label_of_the_data():
+    """What a sampler writes into the labels that it is given does not reach the training."""
+    labels = torch.arange(10)
+
+    def build(labels):
+        labels.zero_()
+        return [torch.tensor([0, 1])] * 3
+
+    build_batches(SamplerEntry(build, source="made"), labels, LAYOUT, name="odd", seed=0)
+
+    assert list(range(10)) == labels.tolist()
 
 
 # ---- what goes wrong

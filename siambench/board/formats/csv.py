@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from siambench.wording import in_csv
+
 if TYPE_CHECKING:
     from siambench.interfaces import TableView
 
@@ -44,6 +46,6 @@ def csv_of(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Comma-separated values with plain line ends."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
+    writer.writerow([in_csv(str(name)) for name in head])
+    writer.writerows([in_csv(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return out.getvalue()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from siambench.wording import in_json
+
 if TYPE_CHECKING:
     from siambench.interfaces import TableView
 
@@ -14,4 +16,4 @@ SOURCE = "RFC 8259, JSON"
 
 def render(table: TableView) -> str:
     """The document."""
-    return json.dumps(table.document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return in_json(json.dumps(table.document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"

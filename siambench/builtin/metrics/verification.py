@@ -68,26 +68,41 @@ def eer(evaluation: Evaluation) -> float | None:
 
 
 def true_accept_rate(evaluation: Evaluation, far: float) -> float | None:
-    """Share of genuine pairs accepted at a false accept rate, ``tar@1e-3``; none where there are fewer than 10 / rate impostors."""
+    """Share of genuine pairs accepted at a false accept rate, ``tar@1e-3``; none where fewer than 3 impostors may pass.
+
+    The notes give the number of impostors, the interval of the share, and whether few impostors decide: then it is coarse.
+    """
     from siambench import metrics
 
-    def too_few(there: int) -> None:
+    every = evaluation.every_pair
+    if every is not None:
+        bounded = every.true_accept_rate(far)
+        value = None if bounded is None else _bounded(evaluation, f"tar@{far:g}", bounded)
+        genuine, impostors = every.genuine, every.impostors
+    elif evaluation.pairs is None or evaluation.similarities is None:
+        return None
+    else:
+        same = evaluation.pairs.same
+        value = metrics.true_accept_rate_at(evaluation.similarities, same, far=far)
+        genuine, impostors = int(same.sum()), int((~same).sum())
+    if value is None:
         needed = metrics.impostors_needed(far)
-        evaluation.note(f"tar@{far:g}", f"a false accept rate of {far:g} needs {needed} impostor pairs, there are {there}")
+        evaluation.note(f"tar@{far:g}", f"a false accept rate of {far:g} needs {needed} impostor pairs, there are {impostors}")
+    else:
+        _note_how_sure(evaluation, value, far=far, genuine=genuine, impostors=impostors)
+    return value
 
-    def compute(similarities: Tensor, same: Tensor) -> float | None:
-        found = metrics.true_accept_rate_at(similarities, same, far=far)
-        if found is None:
-            too_few(int((~same).sum()))
-        return found
 
-    if evaluation.every_pair is not None:
-        bounded = evaluation.every_pair.true_accept_rate(far)
-        if bounded is None:
-            too_few(evaluation.every_pair.impostors)
-            return None
-        return _bounded(evaluation, f"tar@{far:g}", bounded)
-    return _verification(evaluation, compute)
+def _note_how_sure(evaluation: Evaluation, value: float, *, far: float, genuine: int, impostors: int) -> None:
+    from siambench import metrics, stats
+
+    name, passing = f"tar@{far:g}", metrics.impostors_that_may_pass(far, impostors)
+    interval = stats.clopper_pearson(round(value * genuine), genuine)
+    evaluation.note(f"{name}_impostors", impostors)
+    evaluation.note(f"{name}_low", interval.low)
+    evaluation.note(f"{name}_high", interval.high)
+    if passing < metrics.COARSE_BELOW:
+        evaluation.note(f"{name}_coarse", f"coarse: only {passing} of the {impostors} impostor pairs may pass")
 
 
 ENTRIES = {

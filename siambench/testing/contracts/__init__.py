@@ -1,14 +1,19 @@
-"""The contract kit: what siambench expects of a loss, a miner and the module they come in, examined one promise at a time.
+"""The contract kit: what siambench expects of a component of each kind and of the module it comes in, one promise at a time.
 
-A plugin author's own test::
+A plugin author's own test, with one id for each component and contract::
 
-    from siambench.testing.contracts import check
+    import pytest
+    from siambench.testing.contracts import cases
 
-    def test_contracts():
-        assert [] == [outcome for outcome in check("soft") if outcome.state == "failed"]
+    @pytest.mark.parametrize("case", cases("soft"), ids=str)
+    def test_contract(case):
+        outcome = case.examine()
+        assert outcome.state != "failed", outcome.reason
+
+Or all in one: ``[] == [outcome for outcome in check("soft") if outcome.state == "failed"]``.
 """
 
-from siambench.testing.contracts.examine import CONTRACTS, check, check_component, subjects
+from siambench.testing.contracts.examine import CONTRACTS, Case, cases, check, check_component, subjects
 from siambench.testing.contracts.terms import Contract, Outcome
 
-__all__ = ["CONTRACTS", "Contract", "Outcome", "check", "check_component", "subjects"]
+__all__ = ["CONTRACTS", "Case", "Contract", "Outcome", "cases", "check", "check_component", "subjects"]

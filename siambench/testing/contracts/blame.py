@@ -6,17 +6,12 @@ import contextlib
 import io
 from collections.abc import Iterator
 
-from siambench.errors import PluginError, SiambenchError
-
-_LONGEST = 400
+from siambench.errors import PluginError, SiambenchError, said
 
 
 def sentence(error: BaseException) -> str:
     """One line of what an error says, with its type where it is not siambench's own."""
-    text = " ".join(str(error).split())
-    if not isinstance(error, SiambenchError):
-        text = f"it raises {type(error).__name__}: {text}" if text else f"it raises {type(error).__name__}"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+    return said(error) if isinstance(error, SiambenchError) else f"it raises {said(error)}"
 
 
 @contextlib.contextmanager

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from siambench.components.catalogue import Catalogue
-from siambench.components.component import Component
+from siambench.components.catalogue import Catalogue, plural
+from siambench.components.component import Component, PluginStatus, Provenance
+from siambench.components.hookspecs import KINDS
 from siambench.errors import PluginError, UnknownNameError, UsageError
-from siambench.testing.contracts import imports, losses, miners
+from siambench.testing.contracts import (
+    backbones,
+    datasets,
+    engines,
+    formats,
+    imports,
+    losses,
+    metrics,
+    miners,
+    observers,
+    samplers,
+)
 from siambench.testing.contracts.blame import sentence
 from siambench.testing.contracts.calls import as_in_a_unit
+from siambench.testing.contracts.process import kept
 from siambench.testing.contracts.terms import Contract, Outcome
 
 CONTRACTS: Mapping[str, tuple[Contract, ...]] = {
     "plugin": imports.CONTRACTS,
     "losses": losses.CONTRACTS,
     "miners": miners.CONTRACTS,
+    "samplers": samplers.CONTRACTS,
+    "metrics": metrics.CONTRACTS,
+    "backbones": backbones.CONTRACTS,
+    "datasets": datasets.CONTRACTS,
+    "engines": engines.CONTRACTS,
+    "observers": observers.CONTRACTS,
+    "formats": formats.CONTRACTS,
 }
-"""Every contract, by what makes it: a plugin as a whole, a loss, a miner."""
+"""Every contract, by what makes it: a plugin as a whole, or a component of a kind."""
 
 
 @dataclass(frozen=True)
@@ -27,23 +50,47 @@ class Subjects:
     """What a name stands for.
 
     Args:
-        plugin: the plugin's name, or that of the file.
-        examined: its losses and miners.
-        left_out: its components of kinds that have no contracts yet.
+        plugins: the plugins that are examined as a whole, or the file.
+        examined: the components.
     """
 
-    plugin: str
+    plugins: tuple[str, ...]
     examined: tuple[Component, ...]
-    left_out: tuple[Component, ...]
 
 
-def check(target: str, catalogue: Catalogue | None = None) -> list[Outcome]:
-    """Examine a plugin with all its losses and miners, or one loss in a file. On the CPU, in one thread.
+@dataclass(frozen=True)
+class Case:
+    """One contract of one component, to be examined by itself: a test of a plugin author's has one of these as its parameter.
 
     Args:
-        target: a plugin's name, left of the ``=`` in its entry point; ``siambench`` for what ships with it;
-            or ``./file.py:Name``.
+        name: ``losses:NAME`` and so on, or ``plugin:NAME``.
+        contract: what is examined.
+        component: of what; of a plugin as a whole, any component of it.
+    """
+
+    name: str
+    contract: Contract
+    component: Component
+
+    def __str__(self) -> str:
+        """``losses:soft-triplet-scalar``, the id of a test."""
+        return f"{self.name}-{self.contract.name}"
+
+    def examine(self) -> Outcome:
+        """What comes of it; skipped where a contract that comes first does not hold."""
+        before = [c for c in CONTRACTS[self.name.partition(":")[0]] if c.first and c is not self.contract]
+        outcomes = _examined(self.component, [*before, self.contract], self.name)
+        return outcomes[-1]
+
+
+def check(target: str, catalogue: Catalogue | None = None, *, kind: str | None = None) -> list[Outcome]:
+    """Examine a plugin with all its components, one component, or one loss in a file. On the CPU, in one thread.
+
+    Args:
+        target: a plugin's name, left of the ``=`` in its entry point; the name of its distribution; ``siambench`` for what ships with
+            it; the name of a component; or ``./file.py:Name``.
         catalogue: what is installed; None: look.
+        kind: of the component, where kinds share a name; None: any.
 
     Returns:
         One outcome per component and contract; nothing that a component raises comes through.
@@ -51,63 +98,116 @@ def check(target: str, catalogue: Catalogue | None = None) -> list[Outcome]:
     Raises:
         UsageError: if nothing is called that, the plugin did not load, or the file holds no such loss.
     """
-    chosen = subjects(target, Catalogue.load() if catalogue is None else catalogue)
-    found = [outcome for component in chosen.examined for outcome in check_component(component)]
-    anyone = next(iter((*chosen.examined, *chosen.left_out)), None)
-    whole = [] if anyone is None else _examined(anyone, CONTRACTS["plugin"], f"plugin:{chosen.plugin}")
-    return [*whole, *found]
+    catalogue = Catalogue.load() if catalogue is None else catalogue
+    chosen = subjects(target, catalogue, kind=kind)
+    whole = [o for plugin in chosen.plugins for o in _whole(plugin, _any_of(plugin, chosen, catalogue))]
+    return [*whole, *(outcome for component in chosen.examined for outcome in check_component(component))]
+
+
+def cases(target: str, catalogue: Catalogue | None = None, *, kind: str | None = None) -> list[Case]:
+    """The same as `check`, one by one and not yet examined: the parameters of a test.
+
+    Args:
+        target: as in `check`.
+        catalogue: as in `check`.
+        kind: as in `check`.
+
+    Raises:
+        UsageError: as in `check`.
+    """
+    catalogue = Catalogue.load() if catalogue is None else catalogue
+    chosen = subjects(target, catalogue, kind=kind)
+    found = [
+        Case(f"plugin:{plugin}", contract, _any_of(plugin, chosen, catalogue))
+        for plugin in chosen.plugins
+        for contract in CONTRACTS["plugin"]
+    ]
+    return [*found, *(Case(f"{c.kind}:{c.name}", contract, c) for c in chosen.examined for contract in CONTRACTS[c.kind])]
 
 
 def check_component(component: Component) -> list[Outcome]:
-    """Examine one loss or miner.
+    """Examine one component.
 
     Args:
         component: of a catalogue, or made around an entry.
 
     Raises:
-        UsageError: if its kind has no contracts.
+        UsageError: if there is no such kind.
     """
-    if component.kind not in ("losses", "miners"):
-        raise UsageError(f"there are contracts for losses and miners, got a component of kind {component.kind!r}")
+    if component.kind not in KINDS:
+        raise UsageError(f"there are contracts for {', '.join(KINDS)}, got a component of kind {component.kind!r}")
     return _examined(component, CONTRACTS[component.kind], f"{component.kind}:{component.name}")
 
 
-def subjects(target: str, catalogue: Catalogue) -> Subjects:
-    """What a name stands for.
+def subjects(target: str, catalogue: Catalogue, *, kind: str | None = None) -> Subjects:
+    """What a name stands for: a plugin, a distribution, or components of that name, in this order.
 
     Args:
         target: as in `check`.
         catalogue: what is installed.
+        kind: as in `check`, singular or plural.
 
     Raises:
         UsageError: as in `check`.
     """
+    if kind is not None:
+        component = catalogue.get(plural(kind), target)
+        return Subjects((component.provenance.plugin,) if component.path is not None else (), (component,))
     if ".py:" in target:
         loss = catalogue.get("losses", target)
-        return Subjects(loss.provenance.plugin, (loss,), ())
+        return Subjects((loss.provenance.plugin,), (loss,))
     named = [plugin for plugin in catalogue.plugins if plugin.plugin == target]
-    if not named:
-        for component in catalogue.components():
-            if component.name == target and component.kind in CONTRACTS:
-                where = component.provenance.plugin
-                kind = {"losses": "loss", "miners": "miner"}[component.kind]
-                raise UsageError(f"{target!r} is a {kind}, and check takes the plugin that provides it: siambench check {where}")
-        raise UnknownNameError("plugin", target, (plugin.plugin for plugin in catalogue.plugins), catalogue.failed)
+    named = named or [plugin for plugin in catalogue.plugins if _normal(plugin.distribution) == _normal(target)]
+    if named:
+        return _of_plugins(named, catalogue)
+    found = tuple(component for known in KINDS for component in _named(known, target, catalogue))
+    if not found:
+        distributions = {plugin.distribution for plugin in catalogue.plugins if plugin.error is None}
+        known_names = {*(plugin.plugin for plugin in catalogue.plugins), *distributions}
+        raise UnknownNameError("plugin or component", target, known_names, catalogue.failed)
+    return Subjects((), found)
+
+
+def _of_plugins(named: Sequence[PluginStatus], catalogue: Catalogue) -> Subjects:
     for plugin in named:
         if plugin.error is not None:
-            raise PluginError(f"plugin {target!r} of {plugin.distribution} {plugin.version} failed to load: {plugin.error}")
-    own = [component for component in catalogue.components() if component.provenance.plugin == target]
-    return Subjects(target, tuple(c for c in own if c.kind in CONTRACTS), tuple(c for c in own if c.kind not in CONTRACTS))
+            raise PluginError(f"plugin {plugin.plugin!r} of {plugin.distribution} {plugin.version} failed to load: {plugin.error}")
+    names = tuple(dict.fromkeys(plugin.plugin for plugin in named))
+    return Subjects(names, tuple(component for component in catalogue.components() if component.provenance.plugin in names))
+
+
+def _named(kind: str, name: str, catalogue: Catalogue) -> Iterable[Component]:
+    # `recall@4` and `folder:PATH` are found by the catalogue; a name that two plugins provide is its error.
+    with contextlib.suppress(UnknownNameError):
+        yield catalogue.get(kind, name)
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _any_of(plugin: str, chosen: Subjects, catalogue: Catalogue) -> Component:
+    everything = (*chosen.examined, *catalogue.components())
+    # A plugin that provides nothing yet is examined all the same: this stands for what it has none of.
+    nothing = Component("plugin", plugin, None, Provenance(plugin, plugin, "0"))
+    return next((component for component in everything if component.provenance.plugin == plugin), nothing)
+
+
+def _whole(plugin: str, component: Component) -> list[Outcome]:
+    return _examined(component, CONTRACTS["plugin"], f"plugin:{plugin}")
 
 
 def _examined(component: Component, contracts: Sequence[Contract], name: str) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    for contract in contracts:
-        outcome = _outcome(component, contract, name)
-        outcomes.append(outcome)
-        if contract.first and outcome.state != "passed":
-            why = outcome.reason if outcome.state == "skipped" else f"not examined, for {contract.name} failed"
-            return [*outcomes, *(Outcome(name, other.name, "skipped", why) for other in contracts if other is not contract)]
+    with kept() as snapshot:
+        for place, contract in enumerate(contracts):
+            outcome = _outcome(component, contract, name)
+            outcomes.append(outcome)
+            # What one contract has left changed must not decide the next.
+            snapshot.restore()
+            if contract.first and outcome.state != "passed":
+                why = outcome.reason if outcome.state == "skipped" else f"not examined, for {contract.name} failed"
+                return [*outcomes, *(Outcome(name, other.name, "skipped", why) for other in contracts[place + 1 :])]
     return outcomes
 
 
@@ -117,6 +217,6 @@ def _outcome(component: Component, contract: Contract, name: str) -> Outcome:
         with as_in_a_unit(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             reason = contract.examine(component)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a component raises is what we want to know
+    except (Exception, SystemExit, GeneratorExit, asyncio.CancelledError) as error:  # noqa: BLE001  what it raises is what we want to know
         return Outcome(name, contract.name, "failed", sentence(error))
     return Outcome(name, contract.name, "passed") if reason is None else Outcome(name, contract.name, "skipped", reason)

@@ -28,7 +28,11 @@ print("\\n" + json.dumps({"failed": failed, "heavy": heavy}))
 
 
 def light_import(component: Component) -> str | None:
-    """In a fresh process, the plugin's module is imported and its hooks are called; torch and torchvision are not loaded."""
+    """In a fresh process, the plugin's module is imported and its hooks are called; torch and torchvision are not loaded.
+
+    Args:
+        component: any of the plugin, or what stands for one that provides none.
+    """
     if component.path is not None:
         return "a file may import torch"
     plugin = component.provenance.plugin

@@ -16,14 +16,16 @@ from siambench.plugin import LossEntry
 from siambench.spaces import Params
 from siambench.testing.contracts.batches import SIZE, Batch, all_pairs, all_triplets, edge_batches, orders, ordinary_batches, shuffled
 from siambench.testing.contracts.blame import nothing_printed, told_where
-from siambench.testing.contracts.calls import SEED, Answer, answer, answers, build_loss, call_loss, embed
+from siambench.testing.contracts.calls import Answer, Training, answer, answers, build_loss, call_loss, embed
+from siambench.testing.contracts.graph import leaves, unregistered
+from siambench.testing.contracts.process import SEED, left_alone
 from siambench.testing.contracts.spaces import each_has_effect, in_space
-from siambench.testing.contracts.terms import Contract
+from siambench.testing.contracts.terms import PROCESS, PROCESS_PROMISE, Contract
 from siambench.training.components import LossCall, as_seen, pair_indices, triplet_indices
 from siambench.training.state import seed_globals
 
 _STEPS = 6
-_RATE = 0.01
+_JUDGED_STEPS = 10
 _RELATIVE, _ABSOLUTE = 1e-4, 1e-5
 _OTHER_STEP = 1000
 
@@ -103,7 +105,7 @@ def reaches_backbone(component: Component) -> None:
 def own_parameters_move(component: Component) -> str | None:
     """``own_parameters`` says whether there are any, and a few steps of the optimiser change each of them."""
     entry: LossEntry = component.entry
-    network, loss = _network(), build_loss(entry, {})
+    loss = build_loss(entry, {})
     own = {name: parameter for name, parameter in loss.loss.named_parameters() if parameter.requires_grad}
     if not own and not entry.own_parameters:
         return "it has no parameters to train"
@@ -111,16 +113,45 @@ def own_parameters_move(component: Component) -> str | None:
         raise PluginError("own_parameters is True, but it has no parameter to train")
     if not entry.own_parameters:
         raise PluginError(f"own_parameters is False, but it has {', '.join(own)} to train: their learning rate would not be tuned")
+    training = Training(entry, SEED)
+    own = {name: parameter for name, parameter in training.loss.loss.named_parameters() if parameter.requires_grad}
     before = {name: parameter.detach().clone() for name, parameter in own.items()}
-    optimiser = torch.optim.Adam([*network.parameters(), *own.values()], lr=_RATE)
     for step, batch in zip(range(_STEPS), itertools.cycle(_ordinary(entry)), strict=False):
-        optimiser.zero_grad()
-        _backward(entry, loss, network, batch, step)
-        optimiser.step()
+        training.step(batch, step)
     still = [name for name, parameter in own.items() if torch.equal(before[name], parameter)]
     if still:
         raise PluginError(f"{_STEPS} steps of training do not move its parameter {', '.join(still)}")
     return None
+
+
+def parameters_are_registered(component: Component) -> None:
+    """What the value is computed from, and would be trained, are the network and the parameters that the loss had when it was built."""
+    entry: LossEntry = component.entry
+    training = Training(entry, SEED)
+    loss = training.loss.loss
+    known = {id(parameter) for module in (training.network, loss) for parameter in module.parameters() if parameter.requires_grad}
+    before: list[Tensor] = []
+    for step, batch in zip(range(_STEPS), itertools.cycle(_ordinary(entry)), strict=False):
+        strange = [leaf for leaf in leaves(training.step(batch, step)) if id(leaf) not in known]
+        # What a loss makes anew in each step, as for a penalty on its gradient, is nothing that could be trained.
+        lasting = [leaf for leaf in strange if any(leaf is other for other in before)]
+        if lasting:
+            raise PluginError(unregistered(lasting[0], loss))
+        before = strange
+
+
+def leaves_the_process_alone(component: Component) -> None:
+    """Training, judged after each step of one instance, leaves the process as it was before the loss was built."""
+    entry: LossEntry = component.entry
+
+    def run(seed: int) -> Iterator[str]:
+        training = Training(entry, seed)
+        yield "once it is built"
+        for step, batch in zip(range(_JUDGED_STEPS), itertools.cycle(_ordinary(entry)), strict=False):
+            training.step(batch, step)
+            yield f"after step {step + 1} of training"
+
+    left_alone(run, may_draw=True)
 
 
 def finite_in_space(component: Component) -> str | None:
@@ -135,7 +166,8 @@ def space_has_effect(component: Component) -> str | None:
 
     def differ(one: Params, other: Params, rounds: int) -> bool:
         found = zip(_everywhere(entry, one, rounds), _everywhere(entry, other, rounds), strict=True)
-        return any(not first.is_equal(second) for first, second in found)
+        # What differs by rounding alone, as `value * margin / margin` does, is the same.
+        return any(not first.is_close(second) for first, second in found)
 
     return each_has_effect(entry, names, differ)
 
@@ -207,11 +239,17 @@ def prints_nothing(component: Component) -> None:
 
 
 CONTRACTS = (
+    Contract(PROCESS, PROCESS_PROMISE, leaves_the_process_alone, first=True),
     Contract("scalar", "on an ordinary batch it gives one finite number, with a gradient", scalar, first=True),
     Contract("edge-batches", "it stays finite, and so do all gradients, on one class, on singletons and on duplicates", finite_on_edges),
     Contract("indices", "it takes triplets and pairs, and none at all, and which they are makes a difference", takes_indices),
     Contract("gradient", "a gradient, finite and not zero, reaches the backbone", reaches_backbone),
     Contract("own-parameters", "`own_parameters` says whether it has any to train, and training moves each of them", own_parameters_move),
+    Contract(
+        "registered-parameters",
+        "what training could move are its `torch.nn.Parameter`s, all of them there when it is built",
+        parameters_are_registered,
+    ),
     Contract("space", "it can be built, and is finite, at the default, at the corners of its space and at drawn points", finite_in_space),
     Contract("space-effect", "each parameter of its space changes the loss or its gradient somewhere", space_has_effect),
     Contract("permutation", "the order of a batch's images is no matter", order_is_no_matter),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -17,25 +17,41 @@ from siambench.spaces import Params
 from siambench.spec import Method
 from siambench.testing.contracts.batches import Batch, edge_batches, orders, ordinary_batches, shuffled
 from siambench.testing.contracts.blame import nothing_printed, told_where
-from siambench.testing.contracts.calls import SEED, build_miner, mine
+from siambench.testing.contracts.calls import build_miner, mine
+from siambench.testing.contracts.process import SEED, left_alone
 from siambench.testing.contracts.spaces import each_has_effect, in_space
-from siambench.testing.contracts.terms import Contract
+from siambench.testing.contracts.terms import PROCESS, PROCESS_PROMISE, Contract
 from siambench.training.state import seed_globals
 
 _IMAGES_PER_CLASS = 4
 _FORM = {"triplets": 3, "pairs": 4}
 _OTHER_STEP = 1000
+_JUDGED_STEPS = 10
 
 
-def tuples(component: Component) -> str | None:
-    """On ordinary batches it gives valid index tensors of the declared form, and on one of them at least one tuple."""
+def leaves_the_process_alone(component: Component) -> str | None:
+    """Mining, judged after each batch of one instance, leaves the process as it was before the miner was built."""
     if component.name == Method.miner:
         return f"{component.name!r} stands for no mining: the harness never builds it"
+    entry: MinerEntry = component.entry
+
+    def run(seed: int) -> Iterator[str]:
+        miner = build_miner(entry, {}, seed=seed)
+        yield "once it is built"
+        for step, batch in zip(range(_JUDGED_STEPS), itertools.cycle(_ordinary()), strict=False):
+            mine(miner, batch, step=step, seed=seed)
+            yield f"after batch {step + 1}"
+
+    left_alone(run, may_draw=True)
+    return None
+
+
+def tuples(component: Component) -> None:
+    """On ordinary batches it gives valid index tensors of the declared form, and on one of them at least one tuple."""
     entry: MinerEntry = component.entry
     found = [_mined(entry, {}, [batch])[0] for batch in _ordinary()]
     if not any(len(part) for parts in found for part in parts):
         raise PluginError("it finds not one tuple on any ordinary batch: nothing would be trained")
-    return None
 
 
 def valid_on_edges(component: Component) -> None:
@@ -105,6 +121,7 @@ def prints_nothing(component: Component) -> None:
 
 
 CONTRACTS = (
+    Contract(PROCESS, PROCESS_PROMISE, leaves_the_process_alone, first=True),
     Contract("tuples", "on an ordinary batch it gives valid tuples of the form that `gives` declares", tuples, first=True),
     Contract("edge-batches", "its tuples are valid, or none, on one class, on singletons and on duplicates", valid_on_edges),
     Contract("space", "it can be built, and its tuples are valid, at the default, at the corners and at drawn points", valid_in_space),

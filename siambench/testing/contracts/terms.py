@@ -10,6 +10,14 @@ from siambench.components.component import Component
 
 State = Literal["passed", "failed", "skipped"]
 
+PROCESS = "leaves-the-process-alone"
+"""The contract that every kind has, and that is examined first: what leaves the process changed makes the other answers worthless."""
+
+PROCESS_PROMISE = (
+    "it leaves the process as it was: settings, modes, hooks and functions of torch, generators, threads, signals, timers, "
+    "environment, folder and streams"
+)
+
 
 @dataclass(frozen=True)
 class Contract:
@@ -34,7 +42,7 @@ class Outcome:
     """What came of examining one contract.
 
     Args:
-        component: ``losses:NAME``, ``miners:NAME``, or ``plugin:NAME`` for what a plugin promises as a whole.
+        component: ``losses:NAME`` and so on, or ``plugin:NAME`` for what a plugin promises as a whole.
         contract: the name of the contract.
         state: ``"passed"``, ``"failed"`` or ``"skipped"``.
         reason: one sentence; empty where it passed.

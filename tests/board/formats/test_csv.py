@@ -76,10 +76,16 @@ def test_several_names_have_spaces_between():
     assert "revision-0 short-budget" == short["flags"]
 
 
-@pytest.mark.parametrize("name", ["a,b", 'a "b"', "a|b", "two\nlines", "tab\tbed", "ümlaut", "\x1b[2J"])
+@pytest.mark.parametrize("name", ["a,b", 'a "b"', "a|b", "two\nlines", "tab\tbed", "ümlaut"])
 def test_any_name_comes_back(name):
-    """Commas, quotes, bars, line breaks, control characters and other alphabets are read back as they were."""
+    """Commas, quotes, bars, line breaks, tabs and other alphabets are read back as they were."""
     assert [name] == [row["method"] for row in rows_of(table_of(study(name, [0.3, 0.31])))]
+
+
+@pytest.mark.parametrize(("name", "cell"), [("\x1b[2J", "\\x1b[2J"), ("=cmd()", "'=cmd()"), ("a\u202eb", "a\\x202eb")])
+def test_what_a_reader_would_obey_is_spelt_out(name, cell):
+    """Control characters and marks of direction are spelt out, and a formula is text."""
+    assert [cell] == [row["method"] for row in rows_of(table_of(study(name, [0.3, 0.31])))]
 
 
 @pytest.mark.parametrize(

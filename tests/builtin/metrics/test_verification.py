@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
@@ -49,11 +50,61 @@ def test_true_accept_rate_is_counted(evaluated, compute):
 
 
 def test_too_few_impostors_are_no_score(evaluated, compute):
-    """Where fewer than 10 / far impostors are there, tar@far is None and a note gives both numbers."""
+    """Where fewer than 3 / far impostors are there, tar@far is None and a note gives both numbers."""
     evaluation = evaluated([0, 0, 1, 1, 2, 2, 3, 3])
 
     assert compute("tar@far", evaluation, far=1e-3) is None
-    assert f"10000 impostor pairs, there are {int((~evaluation.pairs.same).sum())}" in evaluation.notes["tar@0.001"]
+    assert f"3000 impostor pairs, there are {int((~evaluation.pairs.same).sum())}" in evaluation.notes["tar@0.001"]
+
+
+def given_pairs(genuine, impostors):
+    """So many pairs of one item with others of its class, and with others of another."""
+    pairs = genuine + impostors
+    return metrics.Pairs(
+        torch.zeros(pairs, dtype=torch.int64),
+        torch.arange(1, pairs + 1),
+        torch.arange(pairs) < genuine,
+        torch.zeros(pairs, dtype=torch.int64),
+    )
+
+
+def test_the_customary_rate_of_faces_has_a_score(evaluated, compute):
+    """At a rate of 1e-3 the 3,000 impostors of LFW let 3 pass: a score, its number of impostors, its interval, and that it is coarse."""
+    labels = [0] * 3001 + [1] * 3000
+    evaluation = evaluated(labels, near=0.9, pairs=given_pairs(3000, 3000))
+    found = compute("tar@far", evaluation, far=1e-3)
+    accepted = round(found * 3000)
+    interval = binomtest(accepted, 3000).proportion_ci(method="exact")
+
+    assert 0 < accepted < 3000
+    assert evaluation.notes["tar@0.001_impostors"] == 3000
+    assert interval.low == pytest.approx(evaluation.notes["tar@0.001_low"], abs=1e-12)
+    assert interval.high == pytest.approx(evaluation.notes["tar@0.001_high"], abs=1e-12)
+    assert evaluation.notes["tar@0.001_coarse"] == "coarse: only 3 of the 3000 impostor pairs may pass"
+    assert "tar@0.001" not in evaluation.notes
+
+
+@pytest.mark.parametrize(("impostors", "coarse"), [(29, None), (30, True), (99, True), (100, False)])
+def test_what_few_impostors_decide_is_flagged(evaluated, compute, impostors, coarse):
+    """At a rate of 0.1 thirty impostors are the fewest; below a hundred the score is coarse, and from there on it is not."""
+    evaluation = evaluated([0] * 21 + [1] * impostors, pairs=given_pairs(20, impostors))
+    found = compute("tar@far", evaluation, far=0.1)
+
+    assert (coarse is None) == (found is None)
+    assert bool(coarse) == ("tar@0.1_coarse" in evaluation.notes)
+    assert (found is None) == ("needs 30 impostor pairs, there are 29" in str(evaluation.notes.get("tar@0.1")))
+
+
+def test_over_every_pair_the_interval_is_of_all_genuine_pairs(evaluated, compute):
+    """Over every pair the notes count all impostors, and the interval is that of all genuine pairs."""
+    evaluation = evaluated([c for c in range(6) for _ in range(12)], near=0.7, pairs="every")
+    found = compute("tar@far", evaluation, far=0.1)
+    genuine, impostors = 6 * 66, 15 * 144
+    interval = binomtest(round(found * genuine), genuine).proportion_ci(method="exact")
+
+    assert evaluation.notes["tar@0.1_impostors"] == impostors
+    assert (interval.low, interval.high) == pytest.approx((evaluation.notes["tar@0.1_low"], evaluation.notes["tar@0.1_high"]), abs=1e-12)
+    assert "tar@0.1_coarse" not in evaluation.notes
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 1, 1, 2, 2], [0, 1, 2, 3, 4, 5, 5]])

@@ -1,0 +1,105 @@
+"""Contracts of every kind can fail: for each one a component that breaks it and nothing else; and what ships keeps them all."""
+
+from __future__ import annotations
+
+import pytest
+from bad_kinds import BAD, GOOD, made
+
+from siambench.components.catalogue import Catalogue
+from siambench.components.hookspecs import KINDS
+from siambench.testing.contracts import CONTRACTS, cases, check, check_component
+from siambench.testing.contracts.terms import PROCESS
+
+BUILTIN = [c for c in Catalogue.load({"SIAMBENCH_PLUGINS": ""}).components() if c.kind in BAD]
+
+
+def failures(component):
+    """Reasons of the contracts that failed."""
+    return {outcome.contract: outcome.reason for outcome in check_component(component) if outcome.state == "failed"}
+
+
+@pytest.mark.parametrize(
+    ("contract", "reason", "component"),
+    [pytest.param(*bad, id=f"{kind}-{bad[0]}-{place}") for kind in BAD for place, bad in enumerate(BAD[kind])],
+)
+def test_a_bad_component_breaks_exactly_its_contract(contract, reason, component):
+    """A component that is sound but for one thing fails the one contract about it, with a sentence that says what was found."""
+    found = failures(component)
+
+    assert [contract] == list(found), found
+    assert reason in found[contract]
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_each_contract_has_a_component_that_breaks_it(kind):
+    """No contract of a kind is beyond failing: the bad components break each of them."""
+    assert {contract.name for contract in CONTRACTS[kind]} == {contract for contract, _, _ in BAD[kind]}
+
+
+def test_each_kind_has_contracts():
+    """Every kind of component that there is has contracts, and the first of them is that the process is left alone."""
+    assert {"plugin", *KINDS} == set(CONTRACTS)
+    assert {PROCESS} == {CONTRACTS[kind][0].name for kind in KINDS}
+
+
+@pytest.mark.parametrize(
+    "component", [pytest.param(component, id=f"{kind}-{place}") for kind in GOOD for place, component in enumerate(GOOD[kind])]
+)
+def test_sound_components_keep_all_contracts(component):
+    """What the bad components are made from fails nothing: each fails for its one fault alone."""
+    assert {} == failures(component)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("component", [pytest.param(c, id=f"{c.kind}-{c.name}") for c in BUILTIN])
+def test_what_ships_keeps_all_contracts(component):
+    """No built-in of any kind breaks a contract."""
+    assert {} == failures(component)
+
+
+@pytest.mark.parametrize(
+    ("component", "reason"),
+    [
+        (made("datasets", lambda path: None, takes_path=True), "it is called with a path, as made:PATH"),
+        (made("engines", lambda function, partition: None), "it needs partition, which only a user can give"),
+    ],
+    ids=["a-path", "a-partition"],
+)
+def test_what_only_a_user_has_is_a_reason_to_skip(component, reason):
+    """What cannot be built without a user's file or cluster is skipped whole, and says what it lacks."""
+    outcomes = check_component(component)
+
+    assert {"skipped"} == {outcome.state for outcome in outcomes}
+    assert all(reason in outcome.reason for outcome in outcomes)
+
+
+def test_cases_are_the_outcomes_of_a_check_one_by_one():
+    """Each contract of each component of a name is a case with an id of its own, and examined alone it has the outcome of a check."""
+    catalogue = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
+    found = cases("multi-similarity", catalogue, kind="miner")
+    outcomes = [case.examine() for case in found]
+
+    assert [f"miners:multi-similarity-{contract.name}" for contract in CONTRACTS["miners"]] == [str(case) for case in found]
+    assert check("multi-similarity", catalogue, kind="miner") == outcomes
+
+
+def test_a_case_after_one_that_failed_is_skipped():
+    """Where the contract that comes first fails, the case of another is skipped, and says so."""
+    (component,) = [component for contract, words, component in BAD["formats"] if contract == "text" and "got list" in words]
+    case = next(case for case in cases_of(component) if case.contract.name == "rows")
+
+    assert "skipped" == case.examine().state
+    assert "not examined, for text failed" == case.examine().reason
+
+
+def cases_of(component):
+    """The cases of one component."""
+    catalogue = Catalogue((component,), ())
+    return cases(component.name, catalogue, kind=component.kind)
+
+
+def test_a_plugin_is_a_case_too():
+    """What is examined of a plugin as a whole is a case of its own, the first."""
+    first = cases("siambench", Catalogue.load({"SIAMBENCH_PLUGINS": ""}))[0]
+
+    assert "plugin:siambench-light-import" == str(first)
