@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from siambench.errors import DataMissingError, SiambenchError
-from siambench.machine import cores, processor
+from siambench.machine import cores, no_bf16, processor
 from siambench.wording import quoted
 
 if TYPE_CHECKING:
@@ -125,6 +125,9 @@ def _machine() -> Iterator[Finding]:
     else:
         yield Finding("machine", "cores", "ok", text)
     threads = os.environ.get("OMP_NUM_THREADS")
+    reason = no_bf16()
+    text = "units may train in it" if reason is None else "units that train in it are refused here"
+    yield Finding("machine", "bf16", "ok" if reason is None else "note", text, reason)
     yield Finding("machine", "threads", "ok", f"one per unit, whatever OMP_NUM_THREADS says ({threads or 'it is not set'})")
 
 

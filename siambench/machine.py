@@ -99,6 +99,28 @@ def processor() -> str:
     return model
 
 
+FORCE_BF16 = "SIAMBENCH_FORCE_BF16"
+"""Set to 1 it has units train in bf16 where no hardware computes in it."""
+
+_CPUINFO, _NVIDIA = Path("/proc/cpuinfo"), Path("/dev/nvidiactl")
+
+_COMPUTES_BF16 = ("avx512_bf16", "amx_bf16", "bf16")
+"""What a processor says that multiplies bf16 itself, on x86 and on ARM."""
+
+
+def no_bf16() -> str | None:
+    """Why training in bf16 is refused here, or None: without hardware for it a step takes seven times as long as in fp32."""
+    if os.environ.get(FORCE_BF16) == "1" or _NVIDIA.exists():
+        return None
+    flags: set[str] = set()
+    with contextlib.suppress(OSError):
+        lines = _CPUINFO.read_text(encoding="utf-8").splitlines()
+        flags = {flag for line in lines if line.lower().startswith(("flags", "features")) for flag in line.partition(":")[2].split()}
+    if flags.intersection(_COMPUTES_BF16):
+        return None
+    return f"{processor()} does not compute in bf16, which would take longer than fp32: set {FORCE_BF16}=1 to train in it all the same"
+
+
 def peak_memory_mb() -> float | None:
     """The most resident memory that this process has held; None where the system does not tell."""
     with contextlib.suppress(OSError):

@@ -9,7 +9,8 @@ from functools import partial
 
 import pytest
 
-from siambench.machine import cores, is_alive, peak_memory_mb, processor
+from siambench import machine
+from siambench.machine import FORCE_BF16, cores, is_alive, libraries, no_bf16, peak_memory_mb, processor
 
 PEAK = "from siambench.machine import peak_memory_mb; print(peak_memory_mb())"
 
@@ -66,3 +67,33 @@ def test_freed_memory_is_kept_where_the_surroundings_ask_to_give_it_back():
         pytest.skip("the C library is not glibc, which can be told to keep memory")
     _, given_back = map(int, call([sys.executable, "-c", FAULTS, "untold"]).stdout.split())
     assert kept < given_back / 20
+
+
+@pytest.mark.parametrize(
+    ("flags", "computes"),
+    [
+        ("flags : avx2 avx512f avx512_bf16", True),
+        ("flags : amx_bf16", True),
+        ("Features : asimd bf16", True),
+        ("flags : avx2 bf16x", False),
+        ("", False),
+    ],
+)
+def test_bf16_is_for_processors_that_compute_in_it(monkeypatch, tmp_path, flags, computes):
+    """Of x86 and ARM the flags tell; without one it is refused with what to set, and with that set it is not."""
+    monkeypatch.delenv(FORCE_BF16, raising=False)
+    monkeypatch.setattr(machine, "_NVIDIA", tmp_path / "nothing")
+    monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "cpuinfo")
+    (tmp_path / "cpuinfo").write_text(f"model name : Some processor\n{flags}\n")
+    assert computes == (no_bf16() is None)
+    if not computes:
+        assert f"does not compute in bf16, which would take longer than fp32: set {FORCE_BF16}=1" in no_bf16()
+    monkeypatch.setenv(FORCE_BF16, "1")
+    assert no_bf16() is None
+
+
+def test_libraries_are_told_by_their_minor_versions(monkeypatch):
+    """Two numbers of each, whatever follows them; what is not installed is left out."""
+    found = {"torch": "2.9.1+cu130", "pytorch-metric-learning": "2.9"}
+    monkeypatch.setattr(machine.importlib.metadata, "version", lambda name: found[name])
+    assert {"torch": "2.9", "pytorch-metric-learning": "2.9"} == libraries()

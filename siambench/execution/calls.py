@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from siambench.errors import UsageError
 from siambench.execution.engines.choice import Choice
 from siambench.execution.places import place_of
+from siambench.machine import no_bf16
 
 if TYPE_CHECKING:
     from siambench.interfaces import Engine
@@ -66,7 +68,15 @@ def unfit(units: Sequence[Unit], context: Context) -> str | None:
 
 
 def engine_for(chosen: Choice, prepared: Prepared) -> Callable[[], Engine]:
-    """A maker of the chosen engine, whose workers can be asked whether they fit what is to run."""
+    """A maker of the chosen engine, whose workers can be asked whether they fit what is to run.
+
+    Raises:
+        UsageError: if units are to train in bf16 on this machine, and it does not compute in it.
+    """
+    in_bf16 = any(study.template.training is not None and study.template.training.precision == "bf16" for study in prepared.studies)
+    reason = no_bf16() if in_bf16 and chosen.component.name == "local" else None
+    if reason is not None:
+        raise UsageError(f"training.precision = 'bf16': {reason}")
 
     def make() -> Engine:
         from siambench.spec import Context

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from siambench.clock import Clock
-from siambench.machine import peak_memory_mb, processor
+from siambench.machine import FORCE_BF16, peak_memory_mb, processor
 from siambench.training.state import device
 from siambench.wording import without_paths
 
@@ -39,6 +39,7 @@ def told(started: float, clock: Clock, trace: str | None) -> dict[str, Any]:
         "peak_memory_mb": peak_memory_mb(),
         "device": str(device()),
         **_gpu(),
+        **({"forced_bf16": True} if os.environ.get(FORCE_BF16) == "1" else {}),
         "host": socket.gethostname(),
         "process": os.getpid(),
         "machine": platform.machine(),

@@ -26,7 +26,7 @@ from siambench.execution.places import EVERY, OWN, foreign
 from siambench.execution.telemetry import told
 from siambench.identity import seed_of
 from siambench.interfaces import Done, Epoch, EpochEnded, Outcome, UnitEnded, UnitStarted
-from siambench.machine import keep_freed_memory, libraries
+from siambench.machine import keep_freed_memory, libraries, no_bf16
 from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.records.openings import append_opening, opening
 from siambench.records.record import Record, write
@@ -340,6 +340,10 @@ def _components(unit: Unit, context: Context, catalogue: Catalogue) -> dict[str,
             told = f"{planned.distribution}+{str(planned.digest)[:16]}"
             raise LostError(f"the {role} {name} is {component.told} here, the unit was planned for {told}")
         found[role] = component.told
+    if unit.training is not None and unit.training.precision == "bf16":
+        reason = no_bf16()
+        if reason is not None:
+            raise LostError(f"the unit trains in bf16: {reason}")
     if context.exact and unit.libraries != libraries():
         raise LostError(f"the unit was planned for {_versions(unit.libraries)}, here is {_versions(libraries())}")
     return found

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from shared import TINY_TRACK
 
 from siambench.components.catalogue import Catalogue
 from siambench.errors import LostError, UsageError
@@ -100,3 +101,19 @@ def test_the_local_engine_takes_as_many_workers_as_were_asked_for(monkeypatch):
             assert said == engine.describe()
         finally:
             engine.close(now=True)
+
+
+def test_bf16_without_hardware_is_refused_before_anything_runs(tmp_path, monkeypatch, siambench):
+    """A track in bf16 on a processor that does not compute in it is one sentence, exit 4; forced, it runs, and the record says so."""
+    from siambench import machine
+
+    monkeypatch.setattr(machine, "_NVIDIA", tmp_path / "nothing")
+    monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "nothing")
+    track = tmp_path / "track.toml"
+    track.write_text(TINY_TRACK.replace("[training]", '[training]\nprecision = "bf16"'))
+    ended = siambench("run", "--track", track, "--loss", "triplet", "--trials", "1", "--seeds", "1", cwd=tmp_path)
+    assert 4 == ended.returncode
+    assert "training.precision = 'bf16': " in ended.stderr
+    assert not (tmp_path / "siambench-runs").exists()
+    plan = siambench("run", "--track", track, "--loss", "triplet", "--plan", cwd=tmp_path)
+    assert 0 == plan.returncode
