@@ -171,6 +171,9 @@ class LossEntry:
         feeds: the ways it can be fed: ``"classes"``, ``"pairs"`` (indices are the labelled pairs), ``"triplets"`` (indices are the
             triplets), ``"views"`` (two views of each item; labels are the item's number in the batch).
         space_version: raised whenever the space or a default changes; part of the identity of every unit.
+        distance: what it compares embeddings by, in words.
+        reducer: how the values of pairs, triplets or items become one, in words.
+        differs: where its form is not that of the paper in ``source``, a sentence each.
     """
 
     build: Callable[..., Any]
@@ -184,6 +187,9 @@ class LossEntry:
     normalise: bool = True
     feeds: tuple[Feed, ...] = ("classes",)
     space_version: int = 1
+    distance: str = ""
+    reducer: str = ""
+    differs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.build, self.space, self.defaults, self.source)

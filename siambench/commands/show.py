@@ -140,6 +140,10 @@ def _show_component(kind: str, name: str, *, as_json: bool) -> None:
             for inner, content in value.items():
                 shown = content if not isinstance(content, dict) else "  ".join(f"{k}={v}" for k, v in content.items())
                 click.echo(printable(f"  {inner}: {shown}"))
+        elif key == "differs" and isinstance(value, list):
+            click.echo("differs from the paper:" + ("" if value else " nothing is told"))
+            for sentence in value:
+                click.echo(printable(f"  {sentence}"))
         else:
             click.echo(printable(f"{key}: {value}"))
 

@@ -32,6 +32,8 @@ ENTRIES = {
         sampler="random",
         own_parameters=True,
         source="Kim, Kim, Cho, Kwak, Proxy Anchor Loss for Deep Metric Learning, CVPR 2020",
+        distance="cosine to proxies",
+        reducer="mean over the proxies with a positive in the batch, plus mean over all proxies",
     ),
     "arcface": LossEntry(
         arcface,
@@ -40,6 +42,9 @@ ENTRIES = {
         sampler="random",
         own_parameters=True,
         source="Deng, Guo, Xue, Zafeiriou, ArcFace, CVPR 2019",
+        distance="cosine to class weights",
+        reducer="mean over the items",
+        differs=("the margin is given in degrees; the paper gives 0.5 radians, 28.6 degrees",),
     ),
 }
 """By name."""

@@ -39,6 +39,12 @@ ENTRIES = {
         takes="pairs",
         feeds=("classes", "views"),
         source="Chen, Kornblith, Norouzi, Hinton, A Simple Framework for Contrastive Learning, ICML 2020",
+        distance="cosine",
+        reducer="mean over the positive pairs",
+        differs=(
+            "an item may have several positives, each a term of its own, whose denominator holds that positive and the negatives alone",
+            "it is 0 on a batch of one class",
+        ),
     ),
     "supcon": LossEntry(
         supcon,
@@ -47,6 +53,12 @@ ENTRIES = {
         takes="pairs",
         feeds=("classes", "views"),
         source="Khosla et al., Supervised Contrastive Learning, NeurIPS 2020",
+        distance="cosine",
+        reducer="mean over the items whose value is not 0",
+        differs=(
+            "items without a positive are left out of the mean; the paper sums over all, each of which has one",
+            "it is 0 on a batch of one class",
+        ),
     ),
     "multi-similarity": LossEntry(
         multi_similarity,
@@ -55,6 +67,9 @@ ENTRIES = {
         takes="pairs",
         feeds=("classes", "views"),
         source="Wang, Han, Huang, Dong, Scott, Multi-Similarity Loss with General Pair Weighting, CVPR 2019",
+        distance="cosine",
+        reducer="mean over the items",
+        differs=("the weighting alone: the paper's mining of pairs is the miner multi-similarity",),
     ),
 }
 """By name."""

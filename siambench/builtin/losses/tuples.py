@@ -52,6 +52,13 @@ ENTRIES = {
         takes="pairs",
         feeds=("classes", "pairs", "triplets", "views"),
         source="Hadsell, Chopra, LeCun, Dimensionality Reduction by Learning an Invariant Mapping, CVPR 2006",
+        distance="Euclidean between unit vectors",
+        reducer="mean over the genuine pairs that cost, plus mean over the impostor pairs that cost",
+        differs=(
+            "distances cost linearly, max(0, d - pos_margin) and max(0, neg_margin - d); the paper has d^2 / 2 and max(0, m - d)^2 / 2",
+            "genuine pairs have a margin of their own; in the paper it is 0",
+            "pairs that cost nothing are left out of the means; the paper sums over all",
+        ),
     ),
     "triplet": LossEntry(
         triplet,
@@ -60,6 +67,12 @@ ENTRIES = {
         takes="triplets",
         feeds=("classes", "triplets", "views"),
         source="Schroff, Kalenichenko, Philbin, FaceNet, CVPR 2015",
+        distance="Euclidean between unit vectors",
+        reducer="mean over the triplets that violate the margin",
+        differs=(
+            "distances are not squared; the paper squares them",
+            "triplets that do not violate the margin are left out of the mean; the paper sums over all",
+        ),
     ),
     "npair": LossEntry(
         npair,
@@ -68,6 +81,8 @@ ENTRIES = {
         images_per_class=2,
         normalise=False,
         source="Sohn, Improved Deep Metric Learning with Multi-class N-pair Loss Objective, NIPS 2016",
+        distance="inner product of embeddings that are not normalised",
+        reducer="mean over one pair of each class, plus l2_weight times the mean of the squared norms of the batch",
     ),
     "angular": LossEntry(
         angular,
@@ -75,6 +90,9 @@ ENTRIES = {
         defaults={"alpha": 45.0},
         images_per_class=2,
         source="Wang, Zhou, Wen, Liu, Lin, Deep Metric Learning with Angular Loss, ICCV 2017",
+        distance="inner product of unit vectors",
+        reducer="mean over the positive pairs",
+        differs=("the angular term alone, log(1 + sum over negatives); the paper also adds it to the N-pair loss with a weight lambda",),
     ),
 }
 """By name."""
