@@ -65,16 +65,17 @@ def test_each_kind_of_component_is_described(command_line, forms):
     assert [facts["source"] for facts in shown] == ["drawn by a loop", "ours", "values between tabs"]
 
 
-def test_a_plugin_without_losses_and_miners_is_checked_to_be_light(command_line, forms):
-    """`check` examines the import of the plugin, and says which kinds have no contracts yet."""
-    result = command_line("check", "forms", "--json", plugins=(forms,))
+@pytest.mark.parametrize("name", ["forms", "exam-forms"])
+def test_each_of_its_components_is_checked(command_line, forms, name):
+    """`check` examines all that it provides, by the name of the plugin or of its distribution: the sound ones pass, the others say why."""
+    result = command_line("check", name, "--json", plugins=(forms,))
+    outcomes = json.loads(result.stdout)["outcomes"]
+    failed = {f"{one['component']} {one['contract']}" for one in outcomes if one["state"] == "failed"}
 
-    assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["outcomes"] == [
-        {"component": "plugin:forms", "contract": "light-import", "state": "passed", "reason": None}
-    ]
-    assert "forms has neither losses nor miners" in result.stderr
-    assert "datasets (2), observers (2), formats (3)" in result.stderr
+    assert result.returncode == 6, result.stderr
+    assert ["plugin:forms", *OURS] == sorted({one["component"] for one in outcomes}, key=["plugin:forms", *OURS].index)
+    assert {"observers:grumbles listens", "formats:breaks text", "formats:number text", "formats:tsv quiet"} <= failed
+    assert not [one for one in failed if one.startswith(("plugin:", "datasets:", "observers:tally"))]
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
