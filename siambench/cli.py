@@ -63,8 +63,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         code = _say("interrupted; finished units are kept, the same command goes on from here", InterruptedRunError.exit_code)
     except (BrokenPipeError, SystemExit) as error:
-        if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
-            # The reader of a pipe has seen enough (click turns that into its own exit): no error, and nothing more to say.
+        if _reader_left(error):
+            # The reader of a pipe has seen enough: no error, and nothing more to say.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
         else:
@@ -75,6 +75,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         where = _trace(with_traceback)
         code = _say(f"internal error, please report it: {named(error)}{where}", INTERNAL)
     sys.exit(code)
+
+
+def _reader_left(error: BaseException) -> bool:
+    """Whether a pipe was closed that was written to; click turns that into an exit of its own, and marks the streams."""
+    marked = type(sys.stdout).__name__ == "_PacifyFlushWrapper"
+    return marked or isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError)
 
 
 def _say(text: str, code: int) -> int:

@@ -47,7 +47,7 @@ def test_the_table_of_a_folder_is_that_of_its_records(folder):
     assert ["./mine.py:Loss", "triplet", "raw"] == [line.row.name for line in table.lines]
     assert {"planned": 15, "done": 15, "cached": 0, "failed": 0, "lost": 0} == dict(table.units)
     assert [folder / "records" / "broken.json"] == list(found.damaged)
-    assert "broken.json: invalid JSON" in found.damaged[folder / "records" / "broken.json"]
+    assert "invalid JSON" in found.damaged[folder / "records" / "broken.json"]
 
 
 def test_records_of_further_folders_join(folder, tmp_path):
