@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from siambench.identity import canonical, digest
-from siambench.records.record import read_all
+from siambench.records.record import Record, read_all
 from siambench.tracks.files import track_folder
 
 BARE = [sys.executable, "-c", "import click, rich"]
@@ -39,7 +39,7 @@ def many(tmp_path_factory, request):
     root = tmp_path_factory.mktemp("many")
     folder = root / "glyphs"
     (folder / "records").mkdir(parents=True)
-    shipped = [record for _, record in read_all(track_folder("glyphs") / "records") if record is not None]
+    shipped = [record for _, record in read_all(track_folder("glyphs") / "records") if isinstance(record, Record)]
     finals = [r for r in shipped if r.unit.kind == "final" and r.unit.method.name == "triplet"][:10]
     tune = next(r for r in shipped if r.unit.kind == "tune" and r.unit.method.name == "triplet")
     methods, trials = (2, 2) if request.config.getoption("--small") else (48, 50)
@@ -51,7 +51,11 @@ def many(tmp_path_factory, request):
         )
         scores = {**record.outcome.scores, "map@r": value} if record.outcome.scores else {}
         curve = tuple(dataclasses.replace(epoch, validation=epoch.validation and {"map@r": value}) for epoch in record.outcome.curve)
-        outcome = dataclasses.replace(record.outcome, scores=scores, curve=curve)
+        means = record.outcome.per_class.get("map@r")
+        # The classes move with their mean, of which they are to stay the parts.
+        moved = () if means is None else tuple(round(mean + value - record.outcome.scores["map@r"], 6) for mean in means)
+        per_class = {**record.outcome.per_class, "map@r": moved} if moved else record.outcome.per_class
+        outcome = dataclasses.replace(record.outcome, scores=scores, per_class=per_class, curve=curve)
         made = dataclasses.replace(record, unit=unit, outcome=outcome)
         (folder / "records" / f"{made.id}.json").write_text(canonical(made.to_json()) + "\n")
 

@@ -20,10 +20,11 @@ WORK = ("train", "embed", "evaluate")
 
 @pytest.fixture
 def units(small):
-    """Tune units of glyphs, with the defaults of a loss and other learning rates."""
+    """The exam of glyphs, and tune units of it with the defaults of a loss and other learning rates."""
     prepared = prepare(Request(losses=("contrastive",), changes=QUICK if small else {}), Catalogue.load())
     plan = prepared.studies[0]
-    return [plan.tune_unit(trial, 0, {**plan.defaults, "optimiser.lr": 1e-3 * (trial + 1)}) for trial in range(2 if small else 8)]
+    found = [plan.tune_unit(trial, 0, {**plan.defaults, "optimiser.lr": 1e-3 * (trial + 1)}) for trial in range(2 if small else 8)]
+    return prepared.exam, found
 
 
 def test_what_a_unit_takes_outside_training(units, row, tmp_path):
@@ -32,7 +33,8 @@ def test_what_a_unit_takes_outside_training(units, row, tmp_path):
 
     (tmp_path / "records").mkdir()
     (tmp_path / "running").mkdir()
-    context = Context(records=str(tmp_path / "records"), running=str(tmp_path / "running"))
+    exam, units = units
+    context = Context(records=str(tmp_path / "records"), running=str(tmp_path / "running"), exam=exam)
     engine = LocalEngine(execute, jobs=1, preload=PRELOAD)
     ran = []
 
