@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -71,6 +73,15 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             # Nothing here exits: whatever code it says, a component has ended a command that had not ended.
             code = _say(f"the command was ended by code that is not siambench's: {left_by(error)}", USAGE)
             _trace(with_traceback)
+    except OSError as error:
+        # A name that is too long, a disk that is full, a place that cannot be written: the machine's, wherever it was met.
+        called = error.filename if isinstance(error.filename, str) else "standard output" if error.errno == errno.ENOSPC else "a file"
+        code = _say(f"{called[:200]} cannot be used: {error.strerror or error}", USAGE)
+        _trace(with_traceback)
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        if error.errno == errno.ENOSPC:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except BaseException as error:  # noqa: BLE001  the last door: whatever comes is reported and logged
         where = _trace(with_traceback)
         code = _say(f"internal error, please report it: {named(error)}{where}", INTERNAL)

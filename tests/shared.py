@@ -69,9 +69,9 @@ def exam_of(unit: Unit, **changes: object) -> Exam:
         "groups": unit.data.groups,
         "model": {},
         "training": {},
-        "augment": {},
+        "augment": {} if unit.training is None else dict(unit.training.augment),
         "space": {},
-        "evaluation": {"distance": scoring.distance, "protocol": "retrain", "pairs": to_json(scoring.pairs)},
+        "evaluation": {"distance": scoring.distance, "protocol": scoring.protocol, "pairs": to_json(scoring.pairs)},
         "metrics": {"primary": scoring.primary, "direction": "max" if scoring.maximise else "min"},
     }
     return Exam(**{**parts, **changes})

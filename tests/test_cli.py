@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from shared import exam_folder
@@ -378,6 +379,30 @@ def test_a_traceback_only_where_asked_for(siambench, tmp_path):
     """An error shows a traceback with `--traceback` alone."""
     assert "Traceback" not in siambench("run", "--loss", "tripet").stderr
     assert "Traceback" in siambench("run", "--loss", "tripet", "--traceback").stderr
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("leaderboard", LONG), ("leaderboard", "glyphs", "--from", LONG), ("run", f"{LONG}.toml"), ("upgrade", LONG), ("status", LONG)],
+    ids=lambda words: " ".join(word[:9] for word in words),
+)
+def test_a_name_that_is_too_long_is_one_sentence(siambench, words):
+    """What the system cannot even look for is named, exit 4."""
+    done = siambench(*words)
+    assert 4 == done.returncode, done.stderr
+    assert 1 == done.stderr.count("\n")
+    assert "internal" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="asks for a device that is always full")
+def test_a_full_disk_behind_stdout_is_one_sentence():
+    """`siambench list > /dev/full` says so, exit 4."""
+    command = f"{sys.executable} -m siambench list > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=dict(os.environ))
+    assert (4, 1) == (done.returncode, done.stderr.count("\n")), done.stderr
 
 
 def test_a_closed_pipe_is_no_error(tmp_path):

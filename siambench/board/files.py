@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from siambench.board.rows import Row, one_make, records_by_row, rows_of
 from siambench.board.table import Setting, Table, build
 from siambench.board.tuning import Tuning, tuning_of
 from siambench.board.view import view
+from siambench.data.files import share
 from siambench.errors import DataMissingError, DifferenceError, UnknownNameError, UsageError
 from siambench.identity import canonical
 from siambench.interfaces import Done
@@ -349,10 +352,16 @@ def write(folder: Path, table: Table) -> list[Path]:
     """
     check_own(folder)
     contents = {**generated(table), COSTS: costs_csv(table)}
-    parts = {folder / name: folder / f".{name}.part" for name in contents}
+    parts: dict[Path, Path] = {}
     try:
-        for (path, part), content in zip(parts.items(), contents.values(), strict=True):
-            part.write_bytes(content.encode())
+        for name, content in contents.items():
+            path = folder / name
+            # A name of its own: one that could be guessed may be a link to somebody's file.
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+            parts[path] = part = Path(temporary)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode())
+            share(part)
             if path.exists():
                 part.chmod(path.stat().st_mode & 0o777)
         for path, part in parts.items():
@@ -373,7 +382,7 @@ def check(folder: Path, table: Table) -> None:
     """
     for name, content in generated(table).items():
         path = folder / name
-        found = path.read_bytes().decode() if path.is_file() else ""
+        found = path.read_bytes().decode(errors="replace") if path.is_file() else ""
         if found != content:
             pairs = zip([*found.splitlines(), ""], [*content.splitlines(), ""], strict=False)
             line = next((i for i, (a, b) in enumerate(pairs, 1) if a != b), 1)

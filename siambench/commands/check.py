@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -36,7 +38,7 @@ def check(names: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
 
     kind, name = (names[0], names[1]) if len(names) == 2 else (None, names[0])
     # Components and libraries print what they like; on stdout it would spoil the document.
-    with stdout_for_documents():
+    with stdout_for_documents(), _no_way_out():
         outcomes = examine(name, Catalogue.load(), kind=kind)
     target = " ".join(names)
     counts = {state: sum(outcome.state == state for outcome in outcomes) for state in _STATES}
@@ -53,6 +55,24 @@ def check(names: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
     broken = [f"{outcome.component} {outcome.contract}" for outcome in outcomes if outcome.state == "failed"]
     if broken:
         raise ContractError(f"{target} breaks its contracts: {', '.join(broken)}")
+
+
+@contextlib.contextmanager
+def _no_way_out() -> Iterator[None]:
+    """While components are examined, what ends a process at once is an error that can be told: it would be silence, and success."""
+    leave, examiner = os._exit, os.getpid()
+
+    def refuse(code: int) -> None:
+        # A process that a component has started ends as it likes.
+        if os.getpid() != examiner:
+            leave(code)
+        raise SystemExit(f"os._exit({code}) was called")
+
+    os._exit = refuse  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os._exit = leave
 
 
 def _show(outcomes: Sequence[Outcome]) -> None:

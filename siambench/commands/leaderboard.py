@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from siambench.commands.terminal import DEFAULT_FORMAT, formatted, say_damaged, show_table
 from siambench.wording import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @click.command()
@@ -71,7 +67,7 @@ def _page(tracks: tuple[str, ...], more: tuple[Path, ...], *, write: bool) -> No
         files.check_own(folder)
     table, found = files.leaderboard(name, more)
     say_damaged(found.damaged)
-    files.check_intact(_damage(found.damaged))
+    files.check_intact(found.damaged)
     if not write:
         files.check(folder, table)
         click.echo(f"{name}: the generated files are what {len(found.chosen.records)} records give", err=True)
@@ -98,10 +94,3 @@ def _across(tracks: tuple[str, ...], more: tuple[Path, ...], form: str) -> None:
     if form == DEFAULT_FORMAT:
         for caption in seen.captions:
             click.echo(caption, err=True)
-
-
-def _damage(damaged: Mapping[Path, str]) -> dict[Path, str]:
-    """Without the records of another layout, which are whole."""
-    from siambench.records.record import schema_of
-
-    return {path: reason for path, reason in damaged.items() if schema_of(path) is None}

@@ -56,11 +56,15 @@ def say_older(folder: Path, number: int) -> None:
 def say_damaged(damaged: Mapping[Path, str]) -> None:
     """Which files hold no record, and why; those of another layout by their number."""
     from siambench.records.record import schema_of
+    from siambench.spec import RECORD_SCHEMA
 
     shown = 5
-    old = Counter(path.parent.parent for path in damaged if schema_of(path) is not None)
+    old = Counter(path.parent.parent for path in damaged if (schema_of(path) or RECORD_SCHEMA) < RECORD_SCHEMA)
     for folder, number in sorted(old.items()):
         say_older(folder, number)
+    newer = sum((schema_of(path) or 0) > RECORD_SCHEMA for path in damaged)
+    if newer:
+        click.echo(f"passed over {newer} records of a newer layout: install the siambench that wrote them", err=True)
     broken = {path: reason for path, reason in damaged.items() if schema_of(path) is None}
     for path, reason in list(broken.items())[:shown]:
         click.echo(printable(f"passed over {path}, which holds no intact record: {reason}"), err=True)

@@ -186,14 +186,31 @@ class _File(Document):
     telemetry: dict[str, Any]
 
 
+_FIXED = re.compile(rb'"[0-9a-f]{64}"(null|"[0-9a-f]{64}"),"schema":[0-9]+')
+"""An id, and what stands between a record's outcome and its telemetry."""
+
+
+def _is_one_object(text: bytes) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _digests(text: bytes) -> tuple[str | None, str | None]:
     """SHA-256 of unit and outcome as they stand in a file that is canonical JSON, as siambench writes it; else of nothing.
 
     Ten thousand records are read for a table: to make the canonical text again would take longer than all else.
     """
-    outcome, has_outcome, rest = text.partition(b',"outcome":')[2].rpartition(b',"outcome_digest":')
-    _, has_unit, end = rest.rpartition(b',"unit":')
-    if not has_outcome or not has_unit or not end.endswith(b"}\n"):
+    head, _, behind = text.partition(b',"outcome":')
+    outcome, has_outcome, rest = behind.rpartition(b',"outcome_digest":')
+    telemetry, has_unit, end = rest.rpartition(b',"unit":')
+    start, _, own_id = head.rpartition(b',"id":')
+    digest_text, _, told = telemetry.partition(b',"telemetry":')
+    if not has_outcome or not has_unit or not end.endswith(b"}\n") or not start.startswith(b'{"exam":'):
+        return None, None
+    # Between these stands one value each: a key that came twice would be hashed here and read there.
+    if _FIXED.fullmatch(own_id + digest_text) is None or not (_is_one_object(start[8:]) and _is_one_object(told)):
         return None, None
     return hashlib.sha256(end[:-2]).hexdigest(), hashlib.sha256(outcome).hexdigest()
 
@@ -215,10 +232,35 @@ def _check_exam(file: _File, where: str) -> None:
         "groups": (exam.groups, unit.data.groups),
         "metrics.primary": (exam.metrics.get("primary"), unit.scoring.primary),
         "evaluation.distance": (exam.evaluation.get("distance"), unit.scoring.distance),
+        "evaluation.pairs": (exam.evaluation.get("pairs"), to_json(unit.scoring.pairs)),
+        "metrics.direction": (exam.metrics.get("direction"), "max" if unit.scoring.maximise else "min"),
+        **_of_training(unit, exam),
     }
     for key, (told, meant) in facts.items():
         if told != meant:
             raise RecordError(f"{where}: its exam says {key} {told!r}, its unit {meant!r}")
+
+
+def _of_training(unit: Unit, exam: Exam) -> dict[str, tuple[Any, Any]]:
+    """What an exam and a unit that was trained both say of its rules; a baseline is the same unit in many exams."""
+    if unit.training is None:
+        return {}
+    rules = to_json(unit.training)
+    found: dict[str, tuple[Any, Any]] = {"evaluation.protocol": (exam.evaluation.get("protocol"), unit.scoring.protocol)}
+    found |= {f"training.{key}": (value, rules[key]) for key, value in exam.training.items() if key in rules}
+    found |= {"augment": (dict(exam.augment), rules["augment"])}
+    if unit.model is not None and unit.method.backbone is None:
+        found |= {"model.backbone": (exam.model.get("backbone", unit.model.backbone), unit.model.backbone)}
+        options = exam.model.get("options", {})
+        found |= {f"model.options.{key}": (value, unit.model.options[key]) for key, value in options.items() if key in unit.model.options}
+    if unit.model is not None:
+        size = unit.model.embedding_size
+        found |= {"model.embedding_size": (exam.model.get("embedding_size", size), size)}
+    for key in ("lr", "weight_decay"):
+        searched, ruled = unit.space.get(f"optimiser.{key}"), exam.space.get(key)
+        if searched is not None and ruled is not None:
+            found |= {f"space.{key}.{end}": (ruled.get(end), searched.get(end)) for end in ("low", "high", "log")}
+    return found
 
 
 def _check_scores(outcome: Outcome, where: str) -> None:
@@ -315,6 +357,9 @@ def schema_of(path: Path) -> int | None:
         document = json.loads(read_regular(path, most=LARGEST))
         schema = document["schema"]
         if not isinstance(schema, int) or isinstance(schema, bool) or document["id"] != path.stem:
+            return None
+        if schema < RECORD_SCHEMA and "exam" in document:
+            # Older layouts have no such key: the number is what was changed.
             return None
         unit = document["result"]["unit"] if schema < _TYPED_UNITS else document["unit"]
         if digest(unit) != path.stem or (schema == RECORD_SCHEMA and read(path) is None):

@@ -12,7 +12,7 @@ from typing import Any
 import filelock
 
 from siambench.data.files import read_regular
-from siambench.errors import ConfigError, DataMissingError, UsageError
+from siambench.errors import ConfigError, DataMissingError, RecordError, UsageError
 from siambench.identity import canonical, digest, to_json
 from siambench.machine import COMPUTING
 from siambench.records.folder import BUDGETS, LOCK, OPENINGS, track_folders
@@ -87,7 +87,11 @@ def upgraded(document: Mapping[str, Any], beside: Beside | None = None) -> Recor
             text = f"record {found['id'][:16]}… has schema {found['schema']}, this siambench reads {known}: install a newer one"
             raise ConfigError(text)
         steps.append({"schema": found["schema"], "id": found["id"]})
-        found = _STEPS[found["schema"]](found, beside or Beside())
+        try:
+            found = _STEPS[found["schema"]](found, beside or Beside())
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            text = f"record {document['id'][:16]}… does not hold what schema {found['schema']} does: {type(error).__name__}: {error}"
+            raise RecordError(text) from error
     before = found["telemetry"].get("upgraded_from")
     if steps:
         # The first edition kept one step, not a list of them.
@@ -173,7 +177,7 @@ def _from_3(document: Mapping[str, Any], beside: Beside) -> dict[str, Any]:
     return {
         "schema": 4,
         "id": digest(unit),
-        "exam": to_json(_exam(unit, outcome, beside)),
+        "exam": to_json(_exam(unit, beside)),
         "unit": unit,
         "outcome": outcome,
         "outcome_digest": document["outcome_digest"],
@@ -181,14 +185,14 @@ def _from_3(document: Mapping[str, Any], beside: Beside) -> dict[str, Any]:
     }
 
 
-def _exam(unit: Mapping[str, Any], outcome: Mapping[str, Any], beside: Beside) -> Exam:
+def _exam(unit: Mapping[str, Any], beside: Beside) -> Exam:
     """The exam that a unit was run for: what itself does not tell is taken from the rules beside it, or stays empty."""
     scoring, training, primary, track = unit["scoring"], unit["training"], unit["scoring"]["primary"], beside.track
     fingerprint = unit["data"]["fingerprint"]
     known = unit["track"], unit["track_version"], fingerprint
     if not training and known in beside.exams:
         return beside.exams[known]
-    direction = (outcome.get("directions") or {}).get(primary) or ("max" if scoring["maximise"] else "min")
+    direction = "max" if scoring["maximise"] else "min"
     ruled = track is not None and (base_name(track.name), track.version) == (base_name(unit["track"]), unit["track_version"])
     rules = track if ruled else None
     of_method = ("sampler", "images_per_class", "normalise", "augment")
@@ -315,7 +319,11 @@ def _upgrade_one(folder: Path, groups: GroupsOf | None) -> Upgraded:
             record = read(path)
             renamed |= dict.fromkeys(record.former_ids, record.id) if record is not None else {}
         else:
-            new = upgraded(json.loads(path.read_bytes()), beside)
+            try:
+                new = upgraded(json.loads(path.read_bytes()), beside)
+            except RecordError:
+                damaged.append(path)
+                continue
             write(folder / "records", new)
             renamed |= dict.fromkeys(new.former_ids, new.id)
             kept = folder / f"records-schema-{schema}"

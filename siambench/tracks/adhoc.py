@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from siambench.data.names import as_text
+from siambench.data.names import as_path, as_text
 from siambench.tracks.files import load_track
 from siambench.tracks.rules import DatasetRules, ModelRules, SplitRules, Track
 
@@ -47,7 +47,7 @@ def adhoc_track(catalogue: Catalogue, dataset: str | None, backbone: str | None,
     own: dict[str, Any] = {}
     if chosen == "conv4" and loaded.form == "images":
         own["blocks"] = max(1, min(4, int(math.log2(min(loaded.shape[1:]))) - 1))
-    name = re.sub(r"[^a-z0-9._+-]+", "-", f"{dataset.rstrip('/').rpartition('/')[2] if ':' in dataset else dataset}-{chosen}".lower())
+    name = re.sub(r"[^a-z0-9._+-]+", "-", f"{_last_name(dataset)}-{chosen}".lower())
     return Track(
         # Names of files are of any length, those of folders of output are not.
         name=name.strip("-._+")[:_LONGEST].strip("-._+") or "data",
@@ -57,6 +57,12 @@ def adhoc_track(catalogue: Catalogue, dataset: str | None, backbone: str | None,
         split=_split(loaded),
         model=ModelRules(backbone=chosen, options=own),
     )
+
+
+def _last_name(dataset: str) -> str:
+    """Of a data set at a path the last name of that, however the path is said; of any other its own."""
+    kind, found, path = dataset.partition(":")
+    return as_text(as_path(path).expanduser().resolve().name) or kind if found else dataset
 
 
 def _backbone(dataset: Dataset) -> str:

@@ -32,6 +32,8 @@ TRACK = Track.model_validate(
         "name": "made",
         "version": "1.0",
         "dataset": {"name": "digits"},
+        "model": {"backbone": "conv4", "embedding_size": 8},
+        "training": {"epochs": 2, "steps_per_epoch": 3, "batch_size": 16},
         "budget": {"trials": 2, "seeds": 3},
         "metrics": {"primary": "map@r", "report": ["map@r", "recall@1", "eer"]},
     }

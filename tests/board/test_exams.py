@@ -16,8 +16,14 @@ from siambench.records.record import write
 
 
 def with_rules(records, **training):
-    """The same records, run under other rules of training."""
-    return [dataclasses.replace(r, exam=dataclasses.replace(r.exam, training={**r.exam.training, **training})) for r in records]
+    """The same records, run under other rules of training; a baseline is the same unit under any."""
+    found = []
+    for record in records:
+        exam = dataclasses.replace(record.exam, training={**record.exam.training, **training})
+        own = record.unit.training
+        unit = record.unit if own is None else dataclasses.replace(record.unit, training=dataclasses.replace(own, **training))
+        found.append(dataclasses.replace(record, exam=exam, unit=unit))
+    return found
 
 
 OWN = [*study("triplet", [0.3, 0.31, 0.32]), *study("npair", [0.1, 0.12, 0.11]), final("raw", 0, 0.05)]

@@ -179,6 +179,71 @@ def test_a_record_of_another_exam_than_its_units_is_damage(part):
         Record.from_json(canonical(document))
 
 
+@pytest.mark.parametrize(
+    ("part", "key", "value"),
+    [
+        ("training", "epochs", 9),
+        ("training", "precision", "bf16"),
+        ("model", "backbone", "mlp"),
+        ("model", "embedding_size", 9),
+        ("evaluation", "protocol", "reality-check"),
+        ("evaluation", "pairs", {"kind": "every"}),
+        ("metrics", "direction", "min"),
+    ],
+)
+def test_a_record_of_an_exam_under_other_rules_than_its_units_is_damage(part, key, value):
+    """A unit that was trained cannot be moved to another exam's table: what both say of the rules has to be the same."""
+    document = RECORD.to_json()
+    document["exam"] = {**document["exam"], part: {**document["exam"][part], key: value}}
+    with pytest.raises(RecordError, match=f"its exam says {part}.{key}"):
+        Record.from_json(canonical(document))
+
+
+@pytest.mark.parametrize("place", ["outcome_digest", "telemetry", "id"])
+def test_a_key_that_comes_twice_hides_nothing(place):
+    """A second outcome in the text, wherever it stands, is read by neither the parser nor the digest alone."""
+    text = canonical(RECORD.to_json())
+    edited_outcome = canonical({**RECORD.to_json()["outcome"], "scores": {**SCORES, "recall@1": 0.999}})
+    at = text.index(f',"{place}":') if place != "id" else text.index(',"outcome":')
+    forged = f'{text[:at]},"outcome" :{edited_outcome}{text[at:]}\n'
+    try:
+        found = Record.from_json(forged)
+    except RecordError:
+        return
+    assert RECORD.outcome == found.outcome
+
+
+@pytest.mark.parametrize("schema", [1, 2, 3, 5])
+def test_another_number_of_the_schema_is_not_passed_over_in_silence(folder, siambench, schema):
+    """One digit, and a row would lose its score: `--check` exits 6, `--write` refuses, and what is advised is true."""
+    for name in ODD:
+        path = folder / "records" / f"{name}.json"
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+    victim = folder / "records" / f"{final('triplet', 2, 0.52, trial=1).id}.json"
+    victim.write_text(victim.read_text().replace('"schema":4', f'"schema":{schema}'))
+    for what in ("--check", "--write"):
+        assert 6 == siambench("leaderboard", "made", what, cwd=folder.parent).returncode
+    shown = siambench("leaderboard", "made", cwd=folder.parent)
+    assert ("a newer layout: install" if schema > 4 else "holds no intact record") in shown.stderr
+    upgraded = siambench("upgrade", "made", cwd=folder.parent)
+    assert (4 if schema > 4 else 0) == upgraded.returncode, upgraded.stderr
+
+
+def test_write_goes_through_no_link(folder, siambench, tmp_path):
+    """What lies under the name of a temporary file is not written through."""
+    for name in ODD:
+        path = folder / "records" / f"{name}.json"
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+    (tmp_path / "mine").write_text("mine")
+    for name in ("README.md", "table.csv", "costs.csv"):
+        (folder / f".{name}.part").symlink_to(tmp_path / "mine")
+    assert 0 == siambench("leaderboard", "made", "--write", cwd=folder.parent).returncode
+    assert "mine" == (tmp_path / "mine").read_text()
+    assert not (folder / "README.md").is_symlink()
+    (folder / "README.md").write_bytes(b"\xfc\xfc\n")
+    assert 6 == siambench("leaderboard", "made", "--check", cwd=folder.parent).returncode
+
+
 def test_damage_makes_check_fail_and_write_refuse(folder, siambench):
     """One digit of a score: the row loses its unit, `--check` exits 6 where the page was right before, and `--write` refuses."""
     for name in ODD:
