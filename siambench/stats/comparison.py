@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ALPHA = 0.05
 
 # Scores are sums of thousands of float64 terms: what is smaller than this beside them is rounding, not a difference.
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,17 +83,17 @@ def compare_all(scores: ArrayLike, *, fixed: ArrayLike | None = None) -> PairedT
     for row in np.flatnonzero(still):
         known = table[row, ~np.isnan(table[row])]
         if known.size:
-            if np.ptp(known) > _ROUNDING * np.abs(known).max():
+            if np.ptp(known) > ROUNDING * np.abs(known).max():
                 raise MetricError(f"a fixed method has one score at all seeds, got {known.min()} and {known.max()} in row {row}")
             table[row] = known[0]
 
     first, second = np.triu_indices(methods, k=1)
     mean, p_value, common = _paired_t(table[first], table[second], still[first] & still[second])
     result = PairedTests(
-        difference=_square(methods, mean, diagonal=0.0, sign=-1.0),
-        p_value=_square(methods, p_value, diagonal=1.0),
-        adjusted=_square(methods, holm(p_value), diagonal=1.0),
-        seeds=_square(methods, common.astype(np.float64), diagonal=0.0).astype(np.int64),
+        difference=square(methods, mean, diagonal=0.0, sign=-1.0),
+        p_value=square(methods, p_value, diagonal=1.0),
+        adjusted=square(methods, holm(p_value), diagonal=1.0),
+        seeds=square(methods, common.astype(np.float64), diagonal=0.0).astype(np.int64),
     )
     np.fill_diagonal(result.seeds, np.isfinite(table).sum(axis=1))
     return result
@@ -147,7 +147,7 @@ def _paired_t(
     known = np.isfinite(left) & np.isfinite(right)
     count = known.sum(axis=1)
     left, right = np.where(known, left, 0.0), np.where(known, right, 0.0)
-    rounding = _ROUNDING * np.maximum(np.abs(left), np.abs(right)).max(axis=1, initial=0.0)
+    rounding = ROUNDING * np.maximum(np.abs(left), np.abs(right)).max(axis=1, initial=0.0)
     mean = (left - right).sum(axis=1) / np.maximum(count, 1)
     squares = np.where(known, left - right - mean[:, None], 0.0) ** 2
     deviation = np.sqrt(squares.sum(axis=1) / np.maximum(count - 1, 1))
@@ -163,7 +163,8 @@ def _paired_t(
     return np.where(count > 0, np.where(equal, 0.0, mean), np.nan), p_value, count.astype(np.int64)
 
 
-def _square(methods: int, upper: NDArray[np.float64], *, diagonal: float, sign: float = 1.0) -> NDArray[np.float64]:
+def square(methods: int, upper: NDArray[np.float64], *, diagonal: float, sign: float = 1.0) -> NDArray[np.float64]:
+    """Values of all pairs, first row before second, [K · (K - 1) / 2], as [K, K]; what stands below the diagonal is times ``sign``."""
     full = np.full((methods, methods), diagonal)
     first, second = np.triu_indices(methods, k=1)
     full[first, second] = upper

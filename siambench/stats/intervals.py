@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.special import betaincinv, nctdtrinc, stdtrit
+from scipy.special import betaincinv, gammaincinv, nctdtrinc, stdtrit
 
 from siambench.errors import MetricError
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 
 _CELLS_AT_ONCE = 2**22
+
+_FAR = 300.0
+
+# Of two groups the interval is wider than anything that it could be compared with.
+_LEAST_GROUPS = 3
 
 
 class Interval(NamedTuple):
@@ -60,6 +65,86 @@ def t_interval(values: ArrayLike, *, confidence: float = CONFIDENCE) -> Interval
         return Interval(float(sample[0]), None if count == 1 else 0.0)
     quantile = float(stdtrit(count - 1, (1 + confidence) / 2))
     return Interval(math.fsum(sample) / count, quantile * float(sample.std(ddof=1)) / math.sqrt(count))
+
+
+def group_interval(means: ArrayLike, *, confidence: float = CONFIDENCE) -> Interval | None:
+    """How much a score depends on which groups of classes were tested: the t-interval over the groups' means.
+
+    Groups are what classes come in: scripts, alphabets, writers. The mean is that over groups, each counting once however many
+    classes it has, which is not the mean over classes. Few groups are no sample to resample: a percentile bootstrap over seven covers
+    its mean four times of five.
+
+    Args:
+        means: score of each group, [G], finite.
+        confidence: in (0, 1).
+
+    Returns:
+        (mean over groups, half-width) in the units of the scores, with G - 1 degrees of freedom; None below three groups.
+
+    Raises:
+        MetricError: if there are no groups or a mean is not finite.
+
+    Source:
+        Student, The probable error of a mean, Biometrika 1908.
+    """
+    found = t_interval(means, confidence=confidence)
+    return found if np.size(means) >= _LEAST_GROUPS else None
+
+
+def jackknife(score: float, left_out: ArrayLike, *, confidence: float = CONFIDENCE) -> Interval:
+    """How much a score that is no mean over classes, such as an equal error rate, depends on which classes were tested.
+
+    The standard error is √((G - 1) / G · Σ (s_g - s̄)²) over the scores s_g with class g left out; for a mean over classes that is
+    the standard error of the mean, and this is `t_interval`.
+
+    Args:
+        score: over all classes, finite.
+        left_out: the score with each class left out, [G], finite.
+        confidence: in (0, 1).
+
+    Returns:
+        (score, half-width) in the units of the score, with G - 1 degrees of freedom; the half-width is None for one class.
+
+    Raises:
+        MetricError: if there is no class, or a score is not finite.
+
+    Source:
+        Tukey, Bias and confidence in not-quite large samples, Annals of Mathematical Statistics 1958; Efron, Tibshirani, An
+        introduction to the bootstrap, 1993, chapter 11.
+    """
+    sample, whole = _finite(left_out, name="scores with a class left out"), float(_finite(score, name="the score"))
+    if sample.ndim != 1 or sample.size == 0:
+        raise MetricError(f"scores with a class left out must be [G] with G >= 1, got shape {sample.shape}")
+    spread = t_interval(sample, confidence=confidence).half_width
+    # t_interval divides the sum of squares by G · (G - 1), where the jackknife multiplies it by (G - 1) / G.
+    return Interval(whole, None if spread is None else (sample.size - 1) * spread)
+
+
+def jackknife_difference(
+    score: float, left_out: ArrayLike, other: float, other_left_out: ArrayLike, *, confidence: float = CONFIDENCE
+) -> Interval:
+    """The jackknife of the difference of two scores over the same classes: what both owe to a class counts once.
+
+    Args:
+        score: over all classes, finite.
+        left_out: the score with each class left out, [G], finite.
+        other: what is taken away, such as a baseline's score over the same classes.
+        other_left_out: the same with each class left out, [G], in the same order.
+        confidence: in (0, 1).
+
+    Returns:
+        (score minus other, half-width) in the units of the scores; the half-width is None for one class.
+
+    Raises:
+        MetricError: if the classes differ in number, there is none, or a score is not finite.
+
+    Source:
+        Efron, Tibshirani, An introduction to the bootstrap, 1993, chapter 11.
+    """
+    ours, theirs = _finite(left_out, name="scores with a class left out"), _finite(other_left_out, name="scores with a class left out")
+    if ours.shape != theirs.shape:
+        raise MetricError(f"both scores must be over the same classes, got shapes {ours.shape} and {theirs.shape}")
+    return jackknife(score - other, ours - theirs, confidence=confidence)
 
 
 def class_bootstrap(
@@ -141,7 +226,16 @@ def minimum_detectable_difference(
     if n == 1:
         return None
     critical = float(stdtrit(n - 1, 1 - alpha / (2 * comparisons)))
-    return float(nctdtrinc(n - 1, 1 - power, critical)) * deviation / math.sqrt(n)
+    return float(noncentrality(n - 1, critical, power=power)) * deviation / math.sqrt(n)
+
+
+def noncentrality(freedom: ArrayLike, critical: ArrayLike, *, power: float) -> NDArray[np.float64]:
+    """The non-centrality at which a t with so many degrees of freedom, >= 1, exceeds each critical value with the given power."""
+    freedom, critical = np.asarray(freedom, dtype=np.float64), np.asarray(critical, dtype=np.float64)
+    # Far out the numerator's own noise is nothing beside c · √(χ² / ν), to 1 / c² of the result. The library's search gets slow
+    # there, and at c = 600,000 does not end.
+    far = critical * np.sqrt(2.0 * gammaincinv(freedom / 2.0, power) / freedom)
+    return np.where(critical > _FAR, far, nctdtrinc(freedom, 1.0 - power, np.minimum(critical, _FAR)))
 
 
 def _finite(values: ArrayLike, *, name: str) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from siambench.stats.comparison import PairedTests
+
+class Decided(Protocol):
+    """Tests of all pairs of K methods: `PairedTests`, `StudyTests`, or anything that can say which differences are shown."""
+
+    def signs(self, *, alpha: float = ALPHA) -> NDArray[np.int8]:
+        """+1 where the row's scores are significantly larger than the column's, -1 where smaller, else 0: int8 [K, K]."""
+        ...
 
 
 class RankInterval(NamedTuple):
@@ -25,13 +31,14 @@ class RankInterval(NamedTuple):
     high: int
 
 
-def rank_intervals(tests: PairedTests, *, higher_is_better: bool = True, alpha: float = ALPHA) -> tuple[RankInterval, ...]:
+def rank_intervals(tests: Decided, *, higher_is_better: bool = True, alpha: float = ALPHA) -> tuple[RankInterval, ...]:
     """The ranks that the tests leave open: [1 + methods significantly better, K - methods significantly worse].
 
-    With probability 1 - alpha at least, all intervals of a table contain the true ranks at once.
+    As far as the tests keep their family-wise error, all intervals of a table contain the true ranks at once with probability
+    1 - alpha at least.
 
     Args:
-        tests: all pairs of K methods, from `compare_all`.
+        tests: all pairs of K methods, from `compare_studies` or `compare_all`.
         higher_is_better: whether a larger score is the better one.
         alpha: family-wise error.
 
@@ -43,7 +50,7 @@ def rank_intervals(tests: PairedTests, *, higher_is_better: bool = True, alpha: 
     return tuple(RankInterval(1 + int(above), len(signs) - int(below)) for above, below in zip(lost, won, strict=True))
 
 
-def tie_groups(means: Sequence[float], tests: PairedTests, *, higher_is_better: bool = True, alpha: float = ALPHA) -> tuple[int, ...]:
+def tie_groups(means: Sequence[float], tests: Decided, *, higher_is_better: bool = True, alpha: float = ALPHA) -> tuple[int, ...]:
     """Cut the ordered table into groups whose members are not significantly worse than the first of the group.
 
     Going down from the best mean, a group ends before the first method that is significantly worse than the group's
@@ -134,7 +141,7 @@ def mean_ranks(
     return tuple(result)
 
 
-def _better(tests: PairedTests, *, higher_is_better: bool, alpha: float) -> NDArray[np.int8]:
+def _better(tests: Decided, *, higher_is_better: bool, alpha: float) -> NDArray[np.int8]:
     """+1 where the row is significantly better than the column, -1 where worse, int8 [K, K]."""
     signs = tests.signs(alpha=alpha)
     return signs if higher_is_better else -signs

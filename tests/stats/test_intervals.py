@@ -5,7 +5,15 @@ import pytest
 from scipy import stats
 
 from siambench.errors import MetricError
-from siambench.stats import class_bootstrap, clopper_pearson, minimum_detectable_difference, t_interval
+from siambench.stats import (
+    class_bootstrap,
+    clopper_pearson,
+    group_interval,
+    jackknife,
+    jackknife_difference,
+    minimum_detectable_difference,
+    t_interval,
+)
 
 
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
@@ -91,6 +99,17 @@ def test_detectable_difference_at_five_seeds_and_twelve_methods():
     assert 0.0 == minimum_detectable_difference(0.0, 5, 66)
 
 
+@pytest.mark.parametrize("comparisons", [1, 20, 24, 25, 66, 276, 10**6])
+def test_detectable_difference_of_two_seeds(comparisons):
+    """Two seeds need huge differences, up to critical values of 10⁷: they are found at once, and have the power promised."""
+    found = minimum_detectable_difference(1.0, 2, comparisons) * math.sqrt(2)
+
+    critical = stats.t.isf(0.05 / (2 * comparisons), 1)
+    # P(Z + d > c · |X|) for normal Z and X, by integration over X: scipy's non-central t has neither end nor digits out there.
+    x = np.linspace(0, (found + 9) / critical, 400_001)
+    assert 0.8 == pytest.approx(2 * np.trapezoid(stats.norm.sf(critical * x - found) * stats.norm.pdf(x), x), abs=1e-5)
+
+
 @pytest.mark.parametrize("arguments", [(-1.0, 5, 1), (math.inf, 5, 1), (math.nan, 5, 1), (1.0, 0, 1), (1.0, 5, 0)])
 def test_detectable_difference_refuses_impossible_plans(arguments):
     """Negative spreads and no seeds are errors."""
@@ -114,3 +133,81 @@ def test_a_share_of_nothing_is_refused(successes, trials):
     """Without trials, or with more successes than trials, there is no share."""
     with pytest.raises(MetricError, match="a share needs trials"):
         clopper_pearson(successes, trials)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+@pytest.mark.parametrize("means", [[0.2, 0.5, 0.3], [0.9, 0.1, 0.4, 0.4, 0.4, 0.7, 0.65]])
+def test_interval_over_groups_is_a_t_interval_of_their_means(means, confidence):
+    """From three groups on, mean and half-width are those of scipy over the unweighted means, with G - 1 degrees of freedom."""
+    low, high = stats.t.interval(confidence, len(means) - 1, loc=np.mean(means), scale=stats.sem(means))
+
+    mean, half_width = group_interval(means, confidence=confidence)
+
+    assert (low + high) / 2 == pytest.approx(mean, rel=1e-12)
+    assert (high - low) / 2 == pytest.approx(half_width, rel=1e-9)
+
+
+def test_two_groups_have_no_interval():
+    """One or two groups are no sample of groups; equal ones from three on have no spread; nothing, tables and NaN are errors."""
+    assert group_interval([0.3]) is None
+    assert group_interval([0.3, 0.4]) is None
+    assert (0.3, 0.0) == group_interval([0.3] * 3)
+    for means in ([], [[0.1, 0.2, 0.3]], [0.1, 0.2, math.nan]):
+        with pytest.raises(MetricError):
+            group_interval(means)
+
+
+def leave_one_out(statistic, sample):
+    return [statistic(sample[:k] + sample[k + 1 :]) for k in range(len(sample))]
+
+
+@pytest.mark.parametrize("sample", [[0.2, 0.9], [0.1, 0.1, 0.7, 0.4, 0.4], [1.0, 5.0, 2.0, 2.0, 9.0, 4.0, 3.5]])
+def test_jackknife_of_a_mean_is_its_t_interval(sample):
+    """For a mean over classes, leaving each class out gives the standard error of the mean."""
+    found = jackknife(np.mean(sample), leave_one_out(np.mean, sample), confidence=0.9)
+
+    assert t_interval(sample, confidence=0.9) == (pytest.approx(found.mean), pytest.approx(found.half_width))
+
+
+def test_jackknife_is_its_loop():
+    """Half-width is t(.975, G - 1) · √((G - 1) / G · Σ (s_g - s̄)²), around the score over all classes, also where it is no mean."""
+    sample = [0.3, 0.1, 0.9, 0.9, 0.2, 0.5]
+    left_out = leave_one_out(np.prod, sample)
+    middle = sum(left_out) / 6
+    error = math.sqrt(5 / 6 * sum((value - middle) ** 2 for value in left_out))
+
+    mean, half_width = jackknife(float(np.prod(sample)), left_out)
+
+    assert np.prod(sample) == mean
+    assert stats.t.ppf(0.975, 5) * error == pytest.approx(half_width, rel=1e-12)
+
+
+def test_jackknife_of_a_difference_counts_what_both_owe_to_a_class_once():
+    """Of two scores that share their classes' effects the difference is known better than either; of one with itself exactly."""
+    generator = np.random.default_rng(0)
+    ours = generator.beta(2, 2, size=12).tolist()
+    theirs = (np.array(ours) / 2 + generator.normal(0, 0.01, 12)).tolist()
+    left, right = leave_one_out(np.median, ours), leave_one_out(np.mean, theirs)
+
+    found = jackknife_difference(np.median(ours), left, np.mean(theirs), right)
+
+    assert jackknife(np.median(ours) - np.mean(theirs), np.subtract(left, right)) == found
+    assert (0.0, 0.0) == jackknife_difference(0.4, left, 0.4, left)
+    direct = t_interval(np.subtract(ours, theirs))
+    paired = jackknife_difference(np.mean(ours), leave_one_out(np.mean, ours), np.mean(theirs), right)
+    assert direct == (pytest.approx(paired.mean), pytest.approx(paired.half_width))
+
+
+def test_jackknife_of_one_class():
+    """One class has no half-width, and a score that no class moves one of 0."""
+    assert (0.4, None) == jackknife(0.4, [0.0])
+    assert (0.4, 0.0) == jackknife(0.4, [0.3, 0.3])
+
+
+@pytest.mark.parametrize(("score", "left_out"), [(0.5, []), (0.5, [[0.1, 0.2]]), (math.nan, [0.1, 0.2]), (0.5, [0.1, math.inf])])
+def test_jackknife_refuses_what_are_no_scores(score, left_out):
+    """No classes, tables and scores that are not finite are errors, and so are two scores over different classes."""
+    with pytest.raises(MetricError):
+        jackknife(score, left_out)
+    with pytest.raises(MetricError, match=r"the same classes, got shapes \(2,\) and \(3,\)"):
+        jackknife_difference(0.5, [0.1, 0.2], 0.4, [0.1, 0.2, 0.3])
