@@ -180,7 +180,8 @@ def test_the_help_imports_no_torch(siambench_process):
 
 def test_a_component_that_ends_its_process_is_not_silence(siambench, tmp_path):
     """`os._exit(0)` in a loss is a broken contract, exit 6 in words; it would have been no word, and success."""
-    text = "import os\nimport torch\n\n\nclass Leaves(torch.nn.Module):\n    def forward(self, embeddings, labels, indices=None):\n        os._exit(0)\n"
+    head = "import os\nimport torch\n\n\nclass Leaves(torch.nn.Module):\n"
+    text = f"{head}    def forward(self, embeddings, labels, indices=None):\n        os._exit(0)\n"
     (tmp_path / "leaves.py").write_text(text)
     done = siambench("check", "./leaves.py:Leaves", cwd=tmp_path)
     assert 6 == done.returncode, done.stderr
