@@ -176,6 +176,9 @@ def compared(before: Record, now: Record, primary: str, *, allowed: Mapping[str,
     old, new = before.outcome, now.outcome
     names = sorted({*old.scores, *new.scores})
     scores = {name: (old.scores.get(name), new.scores.get(name)) for name in names if old.scores.get(name) != new.scores.get(name)}
+    if before.former_ids:
+        # A metric that an older siambench had no value of may have one since: tar@far asks fewer impostors.
+        scores = {name: pair for name, pair in scores.items() if pair[0] is not None}
     elsewhere = _elsewhere(before, now)
     surroundings = _surroundings(before, now)
     reach = ANOTHER_PROCESSOR if widened and "cpu" in surroundings else 1.0

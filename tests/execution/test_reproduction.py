@@ -250,6 +250,10 @@ def test_what_an_older_siambench_did_not_write_is_no_difference():
     ).elsewhere
     other = record_of(now.unit, dataclasses.replace(old, curve=curve(0.2)), older, verified=False)
     assert ("curve",) == compared(other, now, "map@r", allowed={}).elsewhere
+    more = dataclasses.replace(now, outcome=dataclasses.replace(now.outcome, scores={**now.outcome.scores, "tar@1e-3": 0.1}))
+    lacking = dataclasses.replace(before, outcome=dataclasses.replace(old, scores={**old.scores, "tar@1e-3": None}))
+    assert {} == compared(lacking, more, "map@r", allowed={}).scores
+    assert {"tar@1e-3": (None, 0.1)} == compared(dataclasses.replace(lacking, telemetry=now.telemetry), more, "map@r", allowed={}).scores
     counted = record_of(now.unit, dataclasses.replace(old, class_queries=(3, 4)), older, verified=False)
     assert ("class_queries",) == compared(counted, now, "map@r", allowed={}).elsewhere
 
