@@ -5,44 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from siambench.errors import UnknownNameError, UsageError
+from siambench.records.exams import OtherExam, other_exams
 from siambench.records.record import Record
 from siambench.spec import Exam
-from siambench.tracks.exam import departures, differences
+from siambench.tracks.exam import departures
 from siambench.tracks.rules import Track
 
 _LEAST_DIGITS = 4
-
-
-@dataclass(frozen=True)
-class Other:
-    """An exam whose records lie beside those of a table.
-
-    Args:
-        exam: which.
-        methods: names of its rows that are no baselines, sorted.
-        units: how many records it has.
-        differs: the dotted keys in which it differs from the table's, sorted.
-    """
-
-    exam: Exam
-    methods: tuple[str, ...]
-    units: int
-    differs: tuple[str, ...]
-
-    @property
-    def told(self) -> str:
-        """In one sentence."""
-        rows = ", ".join(self.methods) or "baselines alone"
-        units = "1 unit" if self.units == 1 else f"{self.units} units"
-        differs = f", which differs in {', '.join(self.differs)}" if self.differs else ""
-        return f"not shown: {units} of another exam, {self.exam.short} ({rows}){differs}; --exam {self.exam.short} shows it"
-
-    def to_json(self) -> dict[str, Any]:
-        """As it stands in the documents of tables and of ``status``."""
-        return {"id": self.exam.id, "methods": list(self.methods), "units": self.units, "differs": list(self.differs)}
 
 
 @dataclass(frozen=True)
@@ -57,7 +28,7 @@ class Chosen:
 
     exam: Exam | None
     records: tuple[Record, ...]
-    others: tuple[Other, ...]
+    others: tuple[OtherExam, ...]
 
 
 def choose(track: Track, own: Sequence[Record], more: Sequence[Record] = (), *, asked: str | None = None) -> Chosen:
@@ -84,26 +55,11 @@ def choose(track: Track, own: Sequence[Record], more: Sequence[Record] = (), *, 
         following = [name for name, exam in exams.items() if not departures(track, exam)]
         chosen = max(following, key=lambda name: (at_home[name], sizes[name], newest[name], name), default=None)
     shown = None if chosen is None else exams[chosen]
-    others = [name for name, _ in sizes.most_common() if name != chosen]
     return Chosen(
         shown,
         tuple(record for record in records if record.exam.id == chosen),
-        tuple(_other(track, shown, exams[name], records) for name in others),
+        other_exams(((record.exam, record.unit.method) for record in records), shown, track),
     )
-
-
-def others_of(exam: Exam, records: Iterable[Record]) -> tuple[Other, ...]:
-    """The other exams among some records, those with most first."""
-    kept = [record for record in records if record.exam.id != exam.id]
-    exams = {record.exam.id: record.exam for record in kept}
-    return tuple(_other(None, exam, exams[name], kept) for name, _ in Counter(record.exam.id for record in kept).most_common())
-
-
-def _other(track: Track | None, shown: Exam | None, exam: Exam, records: Iterable[Record]) -> Other:
-    own = [record for record in records if record.exam.id == exam.id]
-    methods = sorted({record.unit.method.name for record in own if record.unit.method.baseline is None})
-    differs = differences(shown, exam) if shown is not None else departures(track, exam) if track is not None else []
-    return Other(exam, tuple(methods), len(own), tuple(differs))
 
 
 def _named(asked: str, exams: Iterable[str]) -> str:

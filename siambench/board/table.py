@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siambench.board.exams import Other
 from siambench.board.rows import Row
+from siambench.records.exams import OtherExam
 from siambench.spec import BASELINES, CONCATENATED, FIXED_BASELINES, Every, Exam, Listed, ScoringSpec
 from siambench.stats import compare_all, minimum_detectable_difference, rank_intervals, score_table, t_interval, tie_groups
 from siambench.tracks.rules import Track
@@ -65,7 +65,7 @@ class Setting:
     """What stands around the rows of a table; see `Table`."""
 
     exam: Exam | None = None
-    others: tuple[Other, ...] = ()
+    others: tuple[OtherExam, ...] = ()
     reference: str = ""
 
 
@@ -94,7 +94,7 @@ class Table:
     closed_set: bool
     scoring: ScoringSpec | None
     exam: Exam | None = None
-    others: tuple[Other, ...] = ()
+    others: tuple[OtherExam, ...] = ()
     reference: str = ""
 
     @property

@@ -93,9 +93,7 @@ def _troubles(one: Status) -> Iterator[str]:
     if one.newer:
         yield f"{one.newer} records of a newer layout: install the siambench that wrote them"
     for other in one.others:
-        rows = ", ".join(other.methods) or "baselines alone"
-        differs = f", which differs in {', '.join(other.differs)}" if other.differs else ""
-        yield f"not counted: {other.units} records of another exam, {other.id[:8]} ({rows}){differs}"
+        yield f"not counted: {other.units} records of {other.called}"
 
 
 def _document(one: Status) -> dict[str, Any]:
@@ -118,10 +116,7 @@ def _document(one: Status) -> dict[str, Any]:
         "track": one.name,
         "version": one.version,
         "exam": None if one.exam is None else {"id": one.exam},
-        "other_exams": [
-            {"id": other.id, "methods": [printable(name) for name in other.methods], "units": other.units, "differs": list(other.differs)}
-            for other in one.others
-        ],
+        "other_exams": [{**other.to_json(), "methods": [printable(name) for name in other.methods]} for other in one.others],
         "folder": str(one.folder),
         "owner": owner,
         "running": [

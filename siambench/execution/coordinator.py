@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from siambench.board import files
-from siambench.board.exams import others_of
 from siambench.board.rows import Row, rows_of
 from siambench.board.table import Setting, Table, build
 from siambench.errors import PluginError, left_by
 from siambench.interfaces import Lost
+from siambench.records.exams import other_exams
 from siambench.records.folder import Folder, folders_of
 from siambench.records.openings import read_openings
 from siambench.records.record import Record
@@ -104,7 +104,7 @@ def run(
             raise PluginError(f"the run was ended by code that is not siambench's: {left_by(error)}") from error
     outcome.unfinished = [s.plan.method.name for s in studies.values() if s.state not in ("done", "failed")]
     beside = [place for place in folders_of(out, prepared.track) if place.resolve() != folder.path.resolve()]
-    others = others_of(prepared.exam, (record for place in beside for record in Folder(place).read().records))
+    others = other_exams(((one.exam, one.unit.method) for place in beside for one in Folder(place).read().records), prepared.exam)
     setting = Setting(prepared.exam, others, reference_of(folder, prepared.track))
     outcome.table = build(prepared.track, _rows(outcome, folder), units=outcome.units, direction=prepared.direction, setting=setting)
     return outcome

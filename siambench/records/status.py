@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 from siambench.errors import ConfigError, DataMissingError, RecordError
+from siambench.records.exams import OtherExam, other_exams
 from siambench.records.folder import Folder, track_folders
 from siambench.records.lock import Owner, owner_of
 from siambench.records.record import Record, read_all, reason_of, row_key, schema_of
 from siambench.records.running import Running, running
 from siambench.spec import BASELINES, FIXED_BASELINES, RECORD_SCHEMA, Exam, Method
-from siambench.tracks.exam import departures, differences
+from siambench.tracks.exam import departures
 from siambench.tracks.files import load_track
 from siambench.tracks.rules import Track
 
@@ -116,23 +117,6 @@ class Status:
 
 
 @dataclass(frozen=True)
-class OtherExam:
-    """An exam whose records lie in a folder beside those of its own.
-
-    Args:
-        id: which.
-        methods: names of its rows that are no baselines, sorted.
-        units: how many records it has.
-        differs: the dotted keys in which it differs from the folder's, sorted.
-    """
-
-    id: str
-    methods: tuple[str, ...]
-    units: int
-    differs: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class _Seen:
     # What is kept of a record: ten thousand whole ones would be hundreds of megabytes.
     exam: Exam
@@ -226,13 +210,7 @@ def _exams(seen: Sequence[_Seen], track: Track | None, folder: Path) -> tuple[Ex
     shown = None if chosen is None else exams[chosen]
     if shown is not None and track is not None and departures(track, shown):
         shown = None
-    others = []
-    for name, number in sizes.most_common():
-        if shown is None or name != shown.id:
-            methods = sorted({one.method.name for one in seen if one.exam.id == name and one.method.baseline is None})
-            differs = differences(shown, exams[name]) if shown is not None else departures(track, exams[name]) if track is not None else []
-            others.append(OtherExam(name, tuple(methods), number, tuple(differs)))
-    return shown, tuple(others)
+    return shown, other_exams(((one.exam, one.method) for one in seen), shown, track)
 
 
 def _rules(folder: Folder) -> tuple[Track | None, str | None]:
