@@ -14,6 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from shared import exam_folder
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from siambench.errors import MetricError
@@ -305,7 +306,7 @@ def ran(tmp_path_factory):
     exam(folder)
     done = run(folder, "--jobs", "1", "--json")
     assert 0 == done.returncode, done.stderr
-    return folder, json.loads(done.stdout), Folder(folder / "siambench-runs" / "faces").read().records
+    return folder, json.loads(done.stdout), Folder(exam_folder(folder / "siambench-runs", "faces")).read().records
 
 
 def similarities(folder, rows):

@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from siambench.components.component import Component
+from siambench.components.component import Component, Provenance
 from siambench.errors import DataError
 from siambench.interfaces import Finished, Lost
 from siambench.plugin import BackboneEntry, DatasetEntry, EngineEntry, FormatEntry, MetricEntry, ObserverEntry, SamplerEntry
-from siambench.spec import Provenance
 from siambench.testing import synthetic_dataset
 
 HERE = Provenance("not-installed", "tests", "0")

@@ -76,7 +76,7 @@ def golden(method: Method, changes: dict[str, object], data: dict[str, object]) 
     catalogue = synthetic_catalogue(**options)
     study = synthetic_study(method, track=track, catalogue=catalogue)
     unit = study.final_unit(0, STEPS, study.defaults, 0)
-    worker._catalogue = lambda: catalogue
+    worker._catalogue = lambda _: catalogue
     worker._data.cache_clear()
     ready = worker._ready(unit, Context(), Clock())
     models, trained = _final_models(unit, ready, lambda _: None)

@@ -91,17 +91,21 @@ def _listening(component: Component, folder: Path, events: Sequence[Event], *, d
         observer = call_factory(entry.build, {"argument": argument})
         return _Deaf(observer) if deaf else observer
 
-    names = (component.name, f"{component.name}:{folder / 'told'}")
-    for name in names:
+    def error_of(observers: Observers) -> str | None:
+        # Of one observer: by what name it is told depends on where the file is.
+        (one,) = observers.to_json().values()
+        return one["error"]
+
+    for name in (component.name, f"{component.name}:{folder / 'told'}"):
         observers = Observers([(name, dataclasses.replace(entry, build=build))])
-        error = observers.to_json()[name]["error"]
+        error = error_of(observers)
         if error is None:
             break
     if error is not None:
         raise PluginError(f"it cannot be built, without an argument nor with the path of a file: {error}")
     for event in events:
         observers.tell(event)
-        error = observers.to_json()[name]["error"]
+        error = error_of(observers)
         if error is not None:
             raise PluginError(f"told of {type(event).__name__} it raises {error}")
         yield observers
