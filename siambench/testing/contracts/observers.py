@@ -94,7 +94,8 @@ def _listening(component: Component, folder: Path, events: Sequence[Event], *, d
     def error_of(observers: Observers) -> str | None:
         # Of one observer: by what name it is told depends on where the file is.
         (one,) = observers.to_json().values()
-        return one["error"]
+        error: str | None = one["error"]
+        return error
 
     for name in (component.name, f"{component.name}:{folder / 'told'}"):
         observers = Observers([(name, dataclasses.replace(entry, build=build))])
