@@ -16,7 +16,7 @@ TRAINING_REVISION = 1
 SCHEMA: Final = 1
 """The layout of TOML files and of the JSON documents that commands print."""
 
-RECORD_SCHEMA: Final = 4
+RECORD_SCHEMA: Final = 5
 """The layout of records; `siambench.records.upgrade` reads what older ones hold."""
 
 API: Final = 2
@@ -55,6 +55,9 @@ VIEWS_SAMPLER: Final = "random"
 
 RANDOM_TRIALS: Final = 4
 """Random trials of a study after the default one, before TPE begins."""
+
+ANNEALING: Final = ("cosine", "one-cycle")
+"""The schedules under which the learning rate has run out after the last epoch."""
 
 CONCATENATED: Final = "concatenated:"
 """Before the name of a metric: its score for the concatenated embeddings of the fold-models."""
@@ -206,12 +209,18 @@ class TrainingSpec(Document):
     optimiser: str
     schedule: str
     precision: str
+    validate_every: int
     early_stopping: int
     rotate_classes: bool
     sampler: str
     images_per_class: int
     normalise: bool
     augment: Mapping[str, Any]
+
+    @property
+    def is_annealed(self) -> bool:
+        """Whether the learning rate runs out with the last epoch, which is then the one that counts."""
+        return self.schedule in ANNEALING
 
     @property
     def steps(self) -> int:

@@ -203,7 +203,7 @@ def _row(track: Track, key: str, found: list[Record], opened: set[str], limit: i
     if method.baseline is not None:
         tuning, chosen = None, finals_of(track, finals, None)
         # What nothing random can move is run once; how often the others are, the track's budget says.
-        expected = 1 if method.baseline in FIXED_BASELINES else track.budget.seeds
+        expected = 1 if method.baseline in FIXED_BASELINES else track.budget.repetitions
         flags = {"short-budget"} if len(chosen) < expected else set()
     else:
         tuning = tuning_of(records, budget=track.budget.trials, limit=limit)
@@ -342,9 +342,9 @@ def _flags(track: Track, unit: Unit, finals: Sequence[Record]) -> list[str]:
     """What marks a row beyond its tuning."""
     flags = []
     done = sum(r.outcome.state == "done" for r in finals)
-    if len(finals) < track.budget.seeds:
+    if len(finals) < track.budget.repetitions:
         flags.append("short-budget")
-    if len(finals) > track.budget.seeds:
+    if len(finals) > track.budget.repetitions:
         flags.append("long-budget")
     if finals and done < len(finals):
         flags.append(f"failed-seeds:{len(finals) - done}")

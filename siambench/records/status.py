@@ -289,7 +289,7 @@ def _planned(track: Track | None, *, searched: bool) -> tuple[int | None, int | 
     if track is None:
         return None, None
     # With nothing to search every trial would be the same: one is run.
-    return (track.budget.trials if searched else 1) * track.split.folds, track.budget.seeds
+    return (track.budget.trials if searched else 1) * track.split.folds, track.budget.repetitions
 
 
 def _count(seen: Sequence[_Seen], planned: int | None) -> Count:

@@ -185,6 +185,16 @@ def _from_3(document: Mapping[str, Any], beside: Beside) -> dict[str, Any]:
     }
 
 
+def _from_4(document: Mapping[str, Any], _: Beside) -> dict[str, Any]:
+    unit, exam = dict(document["unit"]), dict(document["exam"])
+    # Every epoch was validated, under every schedule, and every trial ran all folds.
+    if unit["training"]:
+        unit["training"] = {"validate_every": 1, **unit["training"]}
+    if exam["training"]:
+        exam["training"] = {**exam["training"], "validate_every": 1, "racing": False}
+    return {**document, "schema": 5, "id": digest(unit), "unit": unit, "exam": exam}
+
+
 def _exam(unit: Mapping[str, Any], beside: Beside) -> Exam:
     """The exam that a unit was run for: what itself does not tell is taken from the rules beside it, or stays empty."""
     scoring, training, primary, track = unit["scoring"], unit["training"], unit["scoring"]["primary"], beside.track
@@ -246,7 +256,7 @@ def _components_from_2(components: Mapping[str, str]) -> dict[str, dict[str, Any
     return found
 
 
-_STEPS = {1: _from_1, 2: _from_2, 3: _from_3}
+_STEPS = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
 
 _IMAGES = set(AUGMENT_OF_FORM["images"])
 """All that older layouts knew."""

@@ -216,7 +216,7 @@ def study_plan(resolved: Resolved) -> StudyPlan:
         template=_template(resolved, space, defaults, edited),
         # With nothing left to search every trial would be the same.
         trials=(resolved.trials or track.budget.trials) if space else 1,
-        seeds=resolved.seeds or track.budget.seeds,
+        seeds=resolved.seeds or track.budget.repetitions,
         folds=track.split.folds,
         scratch=resolved.backbone.scratch,
     )
@@ -260,7 +260,7 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
         ),
         model=ModelSpec(backbone=backbone, options=dict(resolved.model_options), embedding_size=track.model.embedding_size),
         training=TrainingSpec(
-            **track.training.model_dump(mode="json"),
+            **track.training.spec,
             sampler=sampler_of(method, loss),
             images_per_class=loss.images_per_class,
             normalise=loss.normalise,

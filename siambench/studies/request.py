@@ -147,7 +147,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
                 maximise=primary.direction == "max",
                 pairs=pairs,
                 trials=request.trials or comparison.trials or budget.trials,
-                seeds=request.seeds or comparison.seeds or budget.seeds,
+                seeds=request.seeds or comparison.seeds or budget.repetitions,
                 fixed=fixed,
             )
         )

@@ -143,7 +143,7 @@ def synthetic_track(**changes: Any) -> Track:
         "split": {"rule": "class-halves", "folds": 2},
         "model": {"backbone": "mlp", "options": {"width": 16, "layers": 1}, "embedding_size": 8},
         "training": {"epochs": 2, "steps_per_epoch": 3, "batch_size": 8},
-        "budget": {"trials": 2, "seeds": 2},
+        "budget": {"studies": 1, "trials": 2, "repetitions": 2},
     }
     for section, values in changes.items():
         document[section] = {**document.get(section, {}), **values} if isinstance(values, Mapping) else values
