@@ -141,8 +141,9 @@ class Progress:
 
 def _better(branch: _Branch, folds: list[Record]) -> float | None:
     """The best validation score so far, with a trial whose folds have all ended."""
-    plan = branch.plan
-    found = best_epoch([fold.outcome for fold in folds], plan.template.scoring.primary, maximise=plan.maximise)
+    plan, unit = branch.plan, branch.plan.template
+    annealed = unit.training is not None and unit.training.is_annealed
+    found = best_epoch([fold.outcome for fold in folds], unit.scoring.primary, maximise=plan.maximise, annealed=annealed)
     values = [branch.best, None if found is None else found[1]]
     place = best_trial(values, maximise=plan.maximise)
     return None if place is None else values[place]

@@ -153,7 +153,9 @@ class Study:
     def _tell(self, trial: _Trial) -> None:
         self._told += 1
         folds = [trial.records[fold].outcome for fold in range(self.plan.folds)]
-        found = best_epoch(folds, self.plan.template.scoring.primary, maximise=self.plan.maximise)
+        unit = self.plan.template
+        annealed = unit.training is not None and unit.training.is_annealed
+        found = best_epoch(folds, unit.scoring.primary, maximise=self.plan.maximise, annealed=annealed)
         if found is None:
             self._study.tell(trial.handle, state=TrialState.FAIL)
             return
