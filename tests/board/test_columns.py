@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from made import NO_UNITS, PER_SEED, QUERIES, SHIPPED, TRACK, final, several, study, table_of, with_classes
+from made import NO_UNITS, PER_MODEL, QUERIES, SHIPPED, TRACK, final, several, studies, table_of, with_classes
 
 from siambench.board.columns import LEADING, TRAILING, Column, columns_of, has_classes, main_metrics
 from siambench.board.formats import csv as as_csv
@@ -21,9 +21,9 @@ from siambench.board.view import flat_rows, view
 @pytest.fixture
 def table():
     """A table in which every column occurs: one fresh row beside shipped ones, intervals over classes, concatenated scores."""
-    shipped = rows_of(TRACK, [*with_classes("npair", PER_SEED, QUERIES), final("raw", 0, 0.05)], shipped=True)
+    shipped = rows_of(TRACK, [*with_classes("npair", PER_MODEL, QUERIES), final("raw", 0, 0.05)], shipped=True)
     scores = {"map@r": 0.3, "recall@1": 0.5, "concatenated:map@r": 0.4}
-    fresh = rows_of(TRACK, study("triplet", [], components={"loss": SHIPPED}) + finals(scores))
+    fresh = rows_of(TRACK, studies("triplet", [], components={"loss": SHIPPED}) + finals(scores))
     return build(TRACK, [*shipped, *fresh], units=NO_UNITS)
 
 
@@ -159,7 +159,7 @@ def test_the_primary_metric_stands_first():
 
 def test_the_interval_over_classes_is_shown_where_a_row_has_one():
     """Without one its column is for machines, which find it always there."""
-    without, with_one = table_of(study("triplet", [0.3, 0.31])), table_of(with_classes("triplet", PER_SEED, QUERIES))
+    without, with_one = table_of(studies("triplet", [0.3, 0.31])), table_of(with_classes("triplet", PER_MODEL, QUERIES))
     assert (False, True) == (has_classes(without), has_classes(with_one))
     for one, audience in ((without, "machines"), (with_one, "all")):
         assert [audience] == [column.audience for column in columns_of(one) if column.name == "map@r_classes"]
@@ -183,10 +183,10 @@ def test_components_of_others_are_named_for_people():
     """Where a row has a component of another distribution, people are shown which; where all come with siambench, no column is."""
     from siambench.spec import Source
 
-    own = table_of(study("triplet", [0.4, 0.5]))
+    own = table_of(studies("triplet", [0.4, 0.5]))
     assert "from" not in [column.name for column in columns_of(own)]
     foreign = {"loss": Source("soft", "siambench-soft", "1" * 64), "sampler": Source("siambench", "siambench", "2" * 64)}
-    mixed = table_of([*study("triplet", [0.4, 0.5]), *study("soft", [0.3, 0.2], components=foreign)])
+    mixed = table_of([*studies("triplet", [0.4, 0.5]), *studies("soft", [0.3, 0.2], components=foreign)])
     column = next(column for column in columns_of(mixed) if column.name == "from")
     assert [("siambench-soft 0.1.0",) if line.row.name == "soft" else () for line in mixed.lines] == [
         column.value(mixed, line) for line in mixed.lines

@@ -7,7 +7,7 @@ import dataclasses
 import io
 
 import pytest
-from made import LOCAL, TRACK, final, study, table_of, timed, trials, tuned
+from made import LOCAL, TRACK, final, studies, table_of, timed, trials, tuned
 
 from siambench.board import costs, files
 from siambench.errors import DataMissingError, DifferenceError, UnknownNameError, UsageError
@@ -27,13 +27,13 @@ def leave(folder, records, *, rules=True):
 
 def local(score=0.7):
     """A row that nobody else could make again."""
-    return study("./mine.py:Loss", [score, score + 0.01, score + 0.02], components={"loss": LOCAL})
+    return studies("./mine.py:Loss", [score, score + 0.01, score + 0.02], components={"loss": LOCAL})
 
 
 @pytest.fixture
 def folder(tmp_path):
     """The folder of a track with two rows, one of them local, and a baseline."""
-    return leave(tmp_path / "made", timed([*study("triplet", [0.5, 0.51, 0.52]), *local(), final("raw", 0, 0.1)]))
+    return leave(tmp_path / "made", timed([*studies("triplet", [0.5, 0.51, 0.52]), *local(), final("raw", 0, 0.1)]))
 
 
 def table_in(folder, more=()):
@@ -52,7 +52,7 @@ def test_the_table_of_a_folder_is_that_of_its_records(folder):
 
 def test_records_of_further_folders_join(folder, tmp_path):
     """What several folders hold of one row is one row, and a record that two of them hold counts once."""
-    whole = study("npair", [0.2, 0.21, 0.22])
+    whole = studies("npair", [0.2, 0.21, 0.22])
     one = leave(tmp_path / "one" / "made", whole[:5], rules=False)
     two = leave(tmp_path / "two" / "made", whole[4:], rules=False)
     append_opening(one / "test-openings.jsonl", {"unit": "gone", "method": "npair"})
@@ -93,14 +93,14 @@ def test_shipped_rows_stand_beside_another_reported_metric():
 
 def test_a_direction_is_what_the_records_say():
     """The first record that names a metric says which way it is better; of one that none names more is."""
-    records = [*study("npair", [0.1]), final("triplet", 0, 0.3, outcome={"directions": {"odd": "min"}})]
+    records = [*studies("npair", [0.1]), final("triplet", 0, 0.3, outcome={"directions": {"odd": "min"}})]
     assert ["max", "min", "min", "max"] == [files.direction_of(records, name) for name in ("map@r", "eer", "odd", "unheard")]
     assert "max" == files.direction_of([], "eer")
 
 
 def test_failed_records_are_counted():
     """The units behind a table that was made from records are done or failed."""
-    records = [*study("triplet", [0.5]), final("triplet", 1, 0, state="failed", trial=1)]
+    records = [*studies("triplet", [0.5]), final("triplet", 1, 0, state="failed", trial=1)]
     assert {"planned": 6, "done": 5, "cached": 0, "failed": 1, "lost": 0} == files.counts(records)
 
 
@@ -156,7 +156,7 @@ def test_costs_are_never_compared(folder):
 
 def test_what_is_compared_does_not_depend_on_costs():
     """Records that took another time give other costs, and byte for byte the same page and table."""
-    slow, fast = (table_of(timed(study("triplet", [0.5, 0.51, 0.52]), seed=seed)) for seed in (1, 2))
+    slow, fast = (table_of(timed(studies("triplet", [0.5, 0.51, 0.52]), seed=seed)) for seed in (1, 2))
     assert files.costs_csv(slow) != files.costs_csv(fast)
     assert files.generated(slow) == files.generated(fast)
     assert files.COSTS not in files.generated(slow)
@@ -164,15 +164,15 @@ def test_what_is_compared_does_not_depend_on_costs():
 
 def test_what_is_generated_does_not_depend_on_the_order_of_records():
     """Any permutation of the records gives the same page and table, byte for byte."""
-    records = study("triplet", [0.3, 0.31, 0.32]) + study("npair", [0.1, 0.12, 0.11]) + [final("raw", 0, 0.05)]
+    records = studies("triplet", [0.3, 0.31, 0.32]) + studies("npair", [0.1, 0.12, 0.11]) + [final("raw", 0, 0.05)]
     first, *others = [files.generated(table_of(chosen)) for chosen in (records, records[::-1], records[5:] + records[:5])]
     assert [first, first] == others
 
 
 def test_adopted_are_records_that_anybody_can_make(folder, tmp_path):
     """New records of the exam are copied, local ones and others are not; their lines of the log of openings follow, each once."""
-    other = leave(tmp_path / "run" / "made", [*study("npair", [0.2, 0.21, 0.22]), *local(0.6)], rules=False)
-    leave(other, [*study("supcon", [0.3], track_version="9.0"), *study("triplet", [0.5])], rules=False)
+    other = leave(tmp_path / "run" / "made", [*studies("npair", [0.2, 0.21, 0.22]), *local(0.6)], rules=False)
+    leave(other, [*studies("supcon", [0.3], track_version="9.0"), *studies("triplet", [0.5])], rules=False)
     (other / "records" / "broken.json").write_text("{")
     adopted = {"unit": final("npair", 0, 0.2, trial=1).id, "method": "npair"}
     for line in (adopted, {"unit": "of another exam", "method": "npair"}):
@@ -187,7 +187,7 @@ def test_adopted_are_records_that_anybody_can_make(folder, tmp_path):
 
 def test_rows_are_found_by_their_names(folder, tmp_path):
     """Rows of one name stand in order of their keys, each with its own records, a record of two folders once."""
-    more = leave(tmp_path / "run" / "made", [*study("triplet", [0.4], row="another"), *study("triplet", [0.5])], rules=False)
+    more = leave(tmp_path / "run" / "made", [*studies("triplet", [0.4], row="another"), *studies("triplet", [0.5])], rules=False)
     found = files.rows_by_name(files.found_in(str(folder), [more]).chosen.records)
     assert {"triplet", "./mine.py:Loss", "raw"} == set(found)
     assert [("another", 5), ("row-triplet", 7)] == [(records[0].unit.row, len(records)) for records in found["triplet"]]

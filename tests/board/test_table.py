@@ -7,7 +7,7 @@ import itertools
 import statistics
 
 import pytest
-from made import NO_UNITS, SCORES, TRACK, final, several, study, table_of
+from made import NO_UNITS, SCORES, TRACK, final, several, studies, table_of, untrained
 
 from siambench.board.rows import rows_of
 from siambench.board.table import build, pairs_text
@@ -18,7 +18,7 @@ from siambench.stats import minimum_detectable_difference
 
 def test_the_order_of_records_does_not_matter():
     """Any permutation of the records gives the same table."""
-    records = study("triplet", [0.3, 0.31, 0.32]) + study("npair", [0.1, 0.12, 0.11]) + [final("raw", 0, 0.05)]
+    records = studies("triplet", [0.3, 0.31, 0.32]) + studies("npair", [0.1, 0.12, 0.11]) + [final("raw", 0, 0.05)]
     first, *others = [table_of(chosen) for chosen in (records, records[::-1], records[5:] + records[:5])]
     assert [first, first] == others
 
@@ -26,10 +26,10 @@ def test_the_order_of_records_does_not_matter():
 def test_ranks_are_intervals_and_baselines_are_not_ranked():
     """Clearly separated methods get ranks of their own; equal ones share an interval; baselines come last without a rank."""
     records = (
-        study("triplet", [0.500, 0.510, 0.520])
-        + study("npair", [0.100, 0.111, 0.119])
-        + study("supcon", [0.501, 0.508, 0.522])
-        + [final("raw", 0, 0.9), *(final("untrained", i, 0.04 + i / 100) for i in range(3))]
+        studies("triplet", [0.500, 0.510, 0.520])
+        + studies("npair", [0.100, 0.111, 0.119])
+        + studies("supcon", [0.501, 0.508, 0.522])
+        + [final("raw", 0, 0.9), *untrained([0.04, 0.05, 0.06])]
     )
     table = table_of(records)
     assert ["supcon", "triplet", "npair", "raw", "untrained"] == [line.row.name for line in table.lines]
@@ -46,8 +46,8 @@ def test_baselines_stand_in_their_order():
 
 def test_a_fresh_row_replaces_its_shipped_twin():
     """The fresh row of a method stands in the table, its shipped twin does not."""
-    shipped = rows_of(TRACK, study("triplet", [0.3, 0.31, 0.32]) + study("npair", [0.1, 0.12, 0.11]), shipped=True)
-    fresh = rows_of(TRACK, study("triplet", [0.4, 0.41, 0.42]))
+    shipped = rows_of(TRACK, studies("triplet", [0.3, 0.31, 0.32]) + studies("npair", [0.1, 0.12, 0.11]), shipped=True)
+    fresh = rows_of(TRACK, studies("triplet", [0.4, 0.41, 0.42]))
     table = build(TRACK, [*shipped, *fresh], units={})
     assert [("triplet", False), ("npair", True)] == [(line.row.name, line.row.shipped) for line in table.lines]
     mean, half = table.lines[1].difference
@@ -59,7 +59,7 @@ def test_a_fresh_row_replaces_its_shipped_twin():
 def test_a_metric_where_lower_is_better_orders_upwards():
     """With an error as the primary metric the smallest mean comes first and gets rank 1."""
     track = TRACK.model_copy(update={"metrics": TRACK.metrics.model_copy(update={"primary": "recall@1"})})
-    table = table_of(study("triplet", [0.5, 0.51, 0.52]) + study("npair", [0.1, 0.111, 0.119]), track=track, direction="min")
+    table = table_of(studies("triplet", [0.5, 0.51, 0.52]) + studies("npair", [0.1, 0.111, 0.119]), track=track, direction="min")
     assert ["npair", "triplet"] == [line.row.name for line in table.lines]
     assert [(1, 1), (2, 2)] == [line.rank for line in table.lines]
 
@@ -73,7 +73,7 @@ def test_verification_pairs_are_named_for_people():
 
 def test_two_rows_of_one_name_are_told_apart():
     """Two rows of one name are flagged with the beginning of their key; a name that stands once is not."""
-    rows = [*rows_of(TRACK, study("triplet", [0.3, 0.31, 0.32])), *rows_of(TRACK, study("supcon", [0.4, 0.41, 0.42]))]
+    rows = [*rows_of(TRACK, studies("triplet", [0.3, 0.31, 0.32])), *rows_of(TRACK, studies("supcon", [0.4, 0.41, 0.42]))]
     other = dataclasses.replace(rows[0], key="another0key")
     table = build(TRACK, [*rows, other], units={})
     flags = {(line.row.name, line.row.key): [f for f in line.row.flags if f.startswith("row:")] for line in table.lines}
@@ -96,10 +96,10 @@ def test_the_detectable_difference_is_that_of_a_typical_pair():
 @pytest.mark.parametrize(
     "records",
     [
-        study("triplet", [0.3, 0.31, 0.32]),
-        study("triplet", [0.3]) + study("npair", [0.1]),
-        study("triplet", [0.25, 0.5, 0.75]) + study("npair", [0.5, 0.75, 1.0]),
-        [final("raw", 0, 0.1), *(final("untrained", i, 0.04 + i / 100) for i in range(3))],
+        studies("triplet", [0.3, 0.31, 0.32]),
+        studies("triplet", [0.3]) + studies("npair", [0.1]),
+        studies("triplet", [0.25, 0.5, 0.75]) + studies("npair", [0.5, 0.75, 1.0]),
+        [final("raw", 0, 0.1), *untrained([0.04, 0.05, 0.06])],
     ],
 )
 def test_without_pairs_seeds_or_spread_nothing_is_said_to_be_detectable(records):
@@ -131,4 +131,4 @@ def test_concatenated_scores_are_metrics_where_they_occur():
     """The table's metrics are those reported, and behind them the concatenated ones that a row has."""
     assert ("map@r", "recall@1", "eer") == table_of(several()).metrics
     scores = {"map@r": 0.3, "concatenated:recall@1": 0.5}
-    assert ("map@r", "recall@1", "eer", "concatenated:recall@1") == table_of(study("triplet", [0.3], outcome={"scores": scores})).metrics
+    assert ("map@r", "recall@1", "eer", "concatenated:recall@1") == table_of(studies("triplet", [0.3], outcome={"scores": scores})).metrics

@@ -8,7 +8,7 @@ import json
 import sys
 
 import pytest
-from made import LOCAL, final, study, tuned
+from made import LOCAL, final, studies, tuned
 
 
 def test_two_tracks_give_mean_ranks_in_every_format(siambench, both):
@@ -41,13 +41,13 @@ def test_one_track_is_shown_in_every_format(siambench, both):
 
 def test_the_flags_that_occur_are_explained(siambench, folder):
     """Below the table, on stderr, stands a sentence for each flag in it."""
-    done = siambench("leaderboard", folder("one", study("triplet", [0.5], track="one")))
+    done = siambench("leaderboard", folder("one", studies("triplet", [0.5], track="one")))
     assert "short-budget: fewer trials or seeds than the track's budget: not ranked" in done.stderr.splitlines()
 
 
 def test_folders_join_the_tracks_they_hold(siambench, folder, both, tmp_path):
     """A folder of `--from` need hold records of one of the tracks only; one that holds none is an error."""
-    folder("two", study("npair", [0.1, 0.12, 0.11], track="two"), within="runs", rules=False)
+    folder("two", studies("npair", [0.1, 0.12, 0.11], track="two"), within="runs", rules=False)
     document = json.loads(siambench("leaderboard", *both, "--from", tmp_path / "runs", "--format", "json").stdout)
     assert ["triplet", "npair"] == [method["method"] for method in document["methods"]]
     done = siambench("leaderboard", *both, "--from", tmp_path / "nowhere")
@@ -118,8 +118,8 @@ def test_the_python_interface_takes_several_tracks(both):
 
 def test_writing_leaves_local_rows_out_and_checks(siambench, folder):
     """The written page and table are those of the rows that anybody can make again, and `--check` accepts them until a byte differs."""
-    local = study("./mine.py:Loss", [0.7, 0.71, 0.72], track="one", components={"loss": LOCAL})
-    one = folder("one", study("triplet", [0.5, 0.51, 0.52], track="one") + local)
+    local = studies("./mine.py:Loss", [0.7, 0.71, 0.72], track="one", components={"loss": LOCAL})
+    one = folder("one", studies("triplet", [0.5, 0.51, 0.52], track="one") + local)
     done = siambench("leaderboard", one, "--write")
     assert 0 == done.returncode
     assert [f"wrote {one / name}" for name in ("README.md", "table.csv", "costs.csv")] == done.stderr.splitlines()
@@ -138,7 +138,7 @@ def test_writing_leaves_local_rows_out_and_checks(siambench, folder):
 def test_writing_adopts_the_records_of_other_folders(siambench, folder, both, tmp_path):
     """`--write --from` copies what is new into the track's own folder, and says how many records that were."""
     one, _ = both
-    folder("one", study("supcon", [0.3, 0.31, 0.32], track="one"), within="runs", rules=False)
+    folder("one", studies("supcon", [0.3, 0.31, 0.32], track="one"), within="runs", rules=False)
     for adopted in (7, 0):
         done = siambench("leaderboard", one, "--from", tmp_path / "runs", "--write")
         assert f"{adopted} records adopted" == done.stderr.splitlines()[0]

@@ -7,7 +7,7 @@ import json
 import re
 
 import pytest
-from made import CURVES, final, study, trials, tuned
+from made import CURVES, final, studies, trials, tuned
 
 from siambench.board.tuning import tuning_of
 from siambench.commands.show import describe, tuning_summary, tuning_table
@@ -78,7 +78,7 @@ def test_of_several_rows_the_longest_tuning_is_shown(siambench, folder, both, tm
 )
 def test_show_says_what_is_wrong(siambench, folder, arguments, words):
     """An unknown row, a baseline, an unknown component, and arguments that do not fit exit 4 with one sentence."""
-    one = folder("one", [*study("triplet", [0.5, 0.51, 0.52], track="one"), final("raw", 0, 0.1, track="one")])
+    one = folder("one", [*studies("triplet", [0.5, 0.51, 0.52], track="one"), final("raw", 0, 0.1, track="one")])
     done = siambench("show", *[one if argument == "one" else argument for argument in arguments])
     assert (4, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
     for word in words:

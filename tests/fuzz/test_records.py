@@ -8,7 +8,7 @@ import resource
 from pathlib import Path
 
 import pytest
-from made import TRACK, study, with_classes
+from made import TRACK, studies, with_classes
 
 from siambench.errors import RecordError, UsageError
 from siambench.identity import canonical, to_json
@@ -27,7 +27,7 @@ PIECES = (
 def records() -> list[Record]:
     """Of two rows, one with scores of classes: tuned and final, all with a digest of their outcome."""
     per_seed, queries = [[0.1, 0.9, 0.4], [0.2, 0.8, 0.4], [0.3, 0.7, 0.4]], [5, 20, 3]
-    return [*study("npair", [0.1, 0.12, 0.11]), *with_classes("triplet", per_seed, queries)]
+    return [*studies("npair", [0.1, 0.12, 0.11]), *with_classes("triplet", per_seed, queries)]
 
 
 def bent(text: bytes, chance: random.Random) -> bytes:

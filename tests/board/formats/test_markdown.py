@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from made import CLOSED, PER_SEED, QUERIES, SCORING, TRACK, final, several, study, table_of, trials, tuned, with_classes
+from made import CLOSED, PER_MODEL, QUERIES, SCORING, TRACK, final, several, studies, table_of, trials, tuned, with_classes
 
 from siambench.board.formats import markdown
 from siambench.board.formats.markdown import grid
@@ -42,13 +42,13 @@ def test_a_page_without_notes_or_records_is_whole():
 
 def test_the_same_records_give_the_same_bytes():
     """Any permutation of the records gives the same page, byte for byte."""
-    records = study("triplet", [0.3, 0.31, 0.32]) + study("npair", [0.1, 0.12, 0.11]) + [final("raw", 0, 0.05)]
+    records = studies("triplet", [0.3, 0.31, 0.32]) + studies("npair", [0.1, 0.12, 0.11]) + [final("raw", 0, 0.05)]
     assert 1 == len({page_of(chosen) for chosen in (records, records[::-1], records[5:] + records[:5])})
 
 
 def test_what_would_break_the_table_is_escaped():
     """A bar in a name is escaped, a line break of any kind becomes a space."""
-    page = page_of([*study("tri|plet", [0.3, 0.31, 0.32]), *study("two\r\nlines\u2028more", [0.1, 0.12, 0.11])])
+    page = page_of([*studies("tri|plet", [0.3, 0.31, 0.32]), *studies("two\r\nlines\u2028more", [0.1, 0.12, 0.11])])
     assert "| 1 | 1 | `tri\\|plet` | 0.310 ± 0.025 |" in page
     assert "`two lines more`" in page
     table = [line for line in page.splitlines() if line.startswith("| ")]
@@ -67,7 +67,7 @@ def test_the_cells_of_a_grid_are_those_of_its_head():
 
 def test_a_reason_stays_in_its_line():
     """A reason that an older writer left with line breaks, or a title with one, stays a single line of the page."""
-    seen = view(table_of(study("triplet", [0.3, 0.31])))
+    seen = view(table_of(studies("triplet", [0.3, 0.31])))
     section = SectionView("Missing cells", "", (), (), ("triplet: it raised\n\n# not a heading",))
     page = markdown.render(dataclasses.replace(seen, title="two\nlines", sections=(section,)))
     assert "# two lines" == page.splitlines()[0]
@@ -99,7 +99,7 @@ def test_the_tuning_is_shown():
 
 def test_a_baselines_budget_is_hidden():
     """People are not shown trials, seeds and number of parameters of what nothing is tuned for."""
-    page = page_of([*study("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)])
+    page = page_of([*studies("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)])
     assert "| 1 | 1 | `triplet` | 0.310 ± 0.025 | 0.155 ± 0.012 | 2 | 3 | 1 | 3 |  |" in page
     assert "|  |  | `raw` | 0.100 | 0.050 |  |  |  | 1 |  |" in page
 
@@ -113,21 +113,21 @@ def test_a_missing_score_is_a_dash():
 
 def test_the_interval_over_classes_has_a_column_of_its_own():
     """It is labelled apart from the t-interval, stands where a row has one, and else is nowhere."""
-    table = table_of([*with_classes("triplet", PER_SEED, QUERIES), final("raw", 0, 0.1)])
+    table = table_of([*with_classes("triplet", PER_MODEL, QUERIES), final("raw", 0, 0.1)])
     low, high = table.lines[0].row.scores["map@r"].classes95
     lines = markdown.render(view(table)).splitlines()
     head = next(line for line in lines if line.startswith("| group |")).split(" | ")
     cells = next(line for line in lines if "`triplet`" in line).split(" | ")
     assert f"[{low:.3f}, {high:.3f}]" == cells[head.index("map@r, 95 % over classes")]
-    assert "over classes" not in page_of(with_classes("triplet", PER_SEED, None))
+    assert "over classes" not in page_of(with_classes("triplet", PER_MODEL, None))
 
 
 def test_what_is_not_there_is_not_spoken_of():
     """A class-disjoint page says nothing of closed sets, one of a single seed nothing of detectable differences or of proofs."""
-    page = page_of([*study("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)])
+    page = page_of([*studies("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)])
     for words in ("closed-set", "true difference", "what is proven", "concatenated", "distance"):
         assert words not in page.lower()
-    closed = page_of(study("triplet", [0.3, 0.31, 0.32], data=CLOSED))
+    closed = page_of(studies("triplet", [0.3, 0.31, 0.32], data=CLOSED))
     assert closed.startswith("# made (closed-set)\n")
 
 
@@ -136,7 +136,7 @@ def test_concatenated_scores_stand_with_the_other_metrics(metric):
     """Under the Reality Check's protocol they have columns behind the other metrics, with dashes for who has none."""
     rules = {"scoring": dataclasses.replace(SCORING, protocol="reality-check")}
     scores = {"map@r": 0.3, "recall@1": 0.5, metric: 0.4}
-    page = page_of([*study("triplet", [0.3], outcome={"scores": scores}, **rules), final("raw", 0, 0.1)])
+    page = page_of([*studies("triplet", [0.3], outcome={"scores": scores}, **rules), final("raw", 0, 0.1)])
     section = page.split("## Other metrics")[1].split("##")[0]
     assert f"| method | eer | {metric} |" in section
     assert "| `triplet` | — | 0.400 |" in section
