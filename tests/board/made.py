@@ -33,11 +33,14 @@ TRACK = Track.model_validate(
         "version": "1.0",
         "dataset": {"name": "digits"},
         "model": {"backbone": "conv4", "embedding_size": 8},
-        "training": {"epochs": 2, "steps_per_epoch": 3, "batch_size": 16},
+        "training": {"epochs": 2, "steps_per_epoch": 3, "batch_size": 16, "schedule": "constant", "validate_every": 1, "racing": False},
         "budget": {"studies": 3, "trials": 2, "repetitions": 1},
         "metrics": {"primary": "map@r", "report": ["map@r", "recall@1", "eer"]},
     }
 )
+BY_SCRIPT = TRACK.model_copy(update={"split": SplitRules(folds=2, group="script")})
+"""The same with folds that follow the attribute ``script``."""
+
 ONE_STUDY = TRACK.model_copy(update={"budget": BudgetRules(studies=1, trials=2, repetitions=3)})
 """The same with one study of three final models."""
 
@@ -56,9 +59,9 @@ TRAINING = TrainingSpec(
     steps_per_epoch=3,
     batch_size=16,
     optimiser="adam",
-    schedule="one-cycle",
+    schedule="constant",
     precision="fp32",
-    validate_every=2,
+    validate_every=1,
     early_stopping=0,
     rotate_classes=False,
     sampler="m-per-class",
@@ -190,7 +193,7 @@ def trials(numbers=tuple(CURVES), method="triplet", **changes):
     return found
 
 
-def with_classes(method, per_model, queries, **changes):
+def with_classes(method, per_model, queries, attributes=None, **changes):
     """As many studies as models, each with a final model of these per-class scores of the primary metric."""
     records = []
     for number, scores in enumerate(per_model):
@@ -198,6 +201,7 @@ def with_classes(method, per_model, queries, **changes):
         known = [(s, q) for s, q in zip(scores, queries or [1] * len(scores), strict=True) if s is not None]
         mean = sum(s * q for s, q in known) / sum(q for _, q in known)
         outcome = {"per_class": {"map@r": tuple(scores)}, "class_queries": None if queries is None else tuple(queries)}
+        outcome["class_attributes"] = attributes or {}
         records.append(final(method, 0, mean, trial=1, outcome=outcome, study=number, **changes))
     return records
 

@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 import pytest
-from made import CLOSED, TRACK, final, studies, table_of
+from made import CLOSED, TRACK, final, studies, study, table_of
 from scipy import stats
 
 from siambench.board import across
@@ -49,7 +49,7 @@ def test_a_direction_counts_for_its_own_track():
 
 def test_a_row_without_a_score_is_left_out_with_its_reason():
     """A method whose final models failed on one track is not ranked, and neither it nor a baseline changes the others' ranks."""
-    failed = [*studies("arcface", [], track="two")[:4], final("arcface", 0, 0, state="failed", trial=1, track="two")]
+    failed = [*study("arcface", [], track="two"), final("arcface", 0, 0, state="failed", trial=1, track="two")]
     baselines = [final("raw", 0, 0.9, track="two")]
     found = across.build([track_table("one", ONE), track_table("two", TWO, [*failed, *baselines])])
     assert {"arcface": "no score on two (every final model failed: it raised)"} == found.left_out
@@ -137,7 +137,7 @@ def test_the_captions_explain_the_flags_that_occur(found):
     """What the figures mean, each flag that occurs, and who is left out, stand in the captions."""
     captions = across.view(found).captions
     assert across.CAPTION == captions[0]
-    assert "short-budget: fewer trials or seeds than the track's budget: not ranked." in captions
+    assert "short-budget: fewer studies, trials or repetitions than the track's budget: not ranked." in captions
     assert "Left out, no row on two: arcface." in captions
     assert 3 == len(captions)
 

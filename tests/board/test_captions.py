@@ -5,20 +5,54 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from made import CLOSED, PER_MODEL, QUERIES, SCORING, TRACK, final, several, studies, table_of, untrained, with_classes
+from made import BY_SCRIPT, CLOSED, PER_MODEL, QUERIES, SCORING, TRACK, final, several, studies, study, table_of, untrained, with_classes
 
 from siambench.board import captions
-from siambench.board.rows import DRAWS
+from siambench.board.scores import DRAWS
 from siambench.spec import BASELINES, Every, Listed
 
 
 def test_the_caption_tells_the_intervals_apart():
-    """The caption says what each interval is about, and that neither is about tuning; without classes it says what is missing."""
+    """The caption says what each interval is over and about; without classes it says what is missing."""
     both = " ".join(captions.captions(table_of(with_classes("triplet", PER_MODEL, QUERIES)), classes=True))
-    for words in ("randomness of training", "choice of test classes", "gallery as it was", "Neither is about tuning", f"{DRAWS:,} draws"):
+    for words in (
+        "over studies",
+        "what tuning and training leave to chance",
+        "choice of test classes",
+        "gallery as it was",
+        f"{DRAWS:,} draws",
+    ):
         assert words in both
     one = " ".join(captions.captions(table_of(studies("triplet", [0.3, 0.31, 0.32])), classes=False))
-    assert "not about tuning, and not about the choice of test classes" in one
+    assert "It is not about the choice of test classes." in one
+
+
+def test_a_row_of_one_study_is_captioned_as_of_this_tuning():
+    """Where a row has one study its interval is said to be over repetitions, of this tuning; beside rows of several both are told."""
+    one = captions.captions(table_of(study("triplet", [0.3, 0.31, 0.32])), classes=False)[0]
+    assert "Mean ± half-width of the 95 % t-interval over repetitions: of this tuning, and it says nothing of the next." in one
+    assert "over studies, independent" not in one
+    both = captions.captions(table_of([*study("triplet", [0.3, 0.31]), *studies("npair", [0.1, 0.12, 0.11])]), classes=False)[0]
+    assert "over studies, independent" in both
+    assert "Of a row with one study: mean ± half-width of the 95 % t-interval over repetitions: of this tuning" in both
+    assert "repetitions" not in captions.captions(table_of(several()), classes=False)[0]
+
+
+def test_groups_of_classes_are_captioned_with_what_they_are():
+    """Where classes come in groups the caption names the attribute, the number of groups, and says nothing of single classes."""
+    records = with_classes("triplet", PER_MODEL, QUERIES, attributes={"script": tuple("aabbccdd")})
+    told = captions.captions(table_of(records, track=BY_SCRIPT), classes=True)[0]
+    assert "map@r, mean over each script: the 4 groups of test classes count equally" in told
+    assert "bootstrap" not in told
+
+
+def test_the_spread_is_told_and_decides_nothing():
+    """The standard deviation of all rows together and the p-value of equal spreads stand in a sentence; without studies there is none."""
+    table = table_of(several())
+    told = captions.spread_text(table)
+    assert f"of all ranked rows together: {table.spread.sd:.4f}. Brown–Forsythe's test of equal spreads: p = " in told
+    assert told in captions.captions(table, classes=False)
+    assert "" == captions.spread_text(table_of(studies("triplet", [0.3, 0.31, 0.32])))
 
 
 def test_a_closed_set_table_says_so():
@@ -34,14 +68,15 @@ def test_a_closed_set_table_says_so():
 
 
 def test_the_detectable_difference_is_a_sentence():
-    """Seeds, pairs, difference and probability stand in it; a single pair is one; where nothing is detectable there is none."""
+    """Studies, pairs, difference and probability stand in it; a single pair is one; where nothing is detectable there is none."""
     table = table_of(several())
     sentence = captions.detectable_text(table)
-    assert "With 3 seeds and 6 pairs, between two methods whose differences spread over seeds as those of the median pair do" in sentence
-    assert f"a true difference of {table.detectable.difference:.3f} in map@r is found with probability 80 %" in sentence
+    assert "With 3 studies and 6 pairs, a true difference of " in sentence
+    assert "between two methods that spread over studies as the median pair does" in sentence
+    assert f"a true difference of {table.detectable.difference:.3f} in map@r between" in sentence
     assert sentence in captions.captions(table, classes=False)
     two = table_of(studies("triplet", [0.50, 0.51, 0.53]) + studies("npair", [0.10, 0.12, 0.11]))
-    assert captions.detectable_text(two).startswith("With 3 seeds and 1 pair, ")
+    assert captions.detectable_text(two).startswith("With 3 studies and 1 pair, ")
     assert "" == captions.detectable_text(table_of(studies("triplet", [0.3, 0.31, 0.32])))
 
 
@@ -94,7 +129,8 @@ def test_the_legend_explains_the_flags_that_occur():
         ("local", "local"),
         ("revision-3", "revision"),
         ("on-bound:loss.margin", "on-bound"),
-        ("failed-seeds:2", "failed-seeds"),
+        ("failed-repetitions:2", "failed-repetitions"),
+        ("test-below-validation", "test-below-validation"),
         ("row:0123abcd", "row"),
         ("short-budget", "short-budget"),
     ],

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from made import CLOSED, SCORING, TRACK, final, studies, table_of
+from made import CLOSED, SCORING, TRACK, final, studies, study, table_of
 
+from siambench.board.captions import captions
 from siambench.board.exams import choose
 from siambench.board.files import found_in, leaderboard
 from siambench.board.rows import rows_of
@@ -35,9 +36,9 @@ def test_the_exam_that_follows_the_rules_is_shown_and_the_others_are_named():
     found = choose(TRACK, [*OWN, *LONGER])
     assert {record.id for record in OWN} == {record.id for record in found.records}
     (other,) = found.others
-    assert (("supcon",), 8, ("training.epochs",)) == (other.methods, other.units, other.differs)
-    assert f"not shown: 8 units of another exam, {other.exam.short} (supcon), which differs in training.epochs" in other.told
-    assert {"id": other.exam.id, "methods": ["supcon"], "units": 8, "differs": ["training.epochs"]} == other.to_json()
+    assert (("supcon",), 16, ("training.epochs",)) == (other.methods, other.units, other.differs)
+    assert f"not shown: 16 units of another exam, {other.exam.short} (supcon), which differs in training.epochs" in other.told
+    assert {"id": other.exam.id, "methods": ["supcon"], "units": 16, "differs": ["training.epochs"]} == other.to_json()
 
 
 def test_another_exam_is_asked_for_by_the_first_digits_of_its_id():
@@ -101,7 +102,7 @@ def leave(folder, records):
 
 def test_a_table_of_two_folders_keeps_to_one_exam(tmp_path):
     """`--from` a folder that holds two exams joins the rows of one; a folder given twice, or as itself, doubles no row."""
-    home = leave(tmp_path / "made", OWN[:7])
+    home = leave(tmp_path / "made", OWN[:15])
     leave(tmp_path / "out" / "made-00000000", OWN)
     leave(tmp_path / "out" / "made-11111111", LONGER)
     table, found = leaderboard(str(home), [tmp_path / "out", tmp_path / "out" / "made-00000000", home])
@@ -128,13 +129,15 @@ def test_an_ad_hoc_track_is_known_by_its_path_and_by_its_name(tmp_path, monkeypa
 
 
 def test_a_row_that_is_not_full_moves_no_rank():
-    """A row with fewer or more trials or repetitions than the track's, or a failed one, is shown, flagged and not ranked."""
+    """A row with fewer or more studies than the track's, or a failure that nothing stands for, is shown, flagged and not ranked."""
     full = [*studies("triplet", [0.30, 0.31, 0.33]), *studies("npair", [0.10, 0.12, 0.11]), *studies("supcon", [0.5, 0.51, 0.49])]
     before = {line.row.name: line.rank for line in table_of(full).lines}
+    tuned_well = [record for record in study("failed", [], study=2) if record.unit.kind == "tune"]
+    failed = [*tuned_well, final("failed", 0, 0, state="failed", trial=1, study=2)]
     odd = {
         "short": studies("short", [0.4]),
         "long": studies("long", [0.4, 0.41, 0.42, 0.43]),
-        "failed": [*studies("failed", [0.4, 0.41]), final("failed", 2, 0, state="failed", trial=1)],
+        "failed": [*studies("failed", [0.4, 0.41]), *failed],
     }
     for name, records in odd.items():
         table = table_of([*full, *records])
@@ -157,7 +160,12 @@ def test_the_full_twin_of_a_row_that_is_not_full_stays_in_the_family_of_tests():
     assert [("triplet", False, None)] == [
         (line.row.name, line.row.shipped, line.rank) for line in after.lines if line.row.name == "triplet"
     ]
-    assert before.detectable == after.detectable
+    assert (before.detectable, before.spread) == (after.detectable, after.spread)
+    assert ((), ("triplet",)) == (before.unseen, after.unseen)
+    told = (
+        "Of `triplet` your own results are shown, which are not full and so not ranked; what ships with siambench stays in the tests unseen"
+    )
+    assert [False, True] == [told in " ".join(captions(table, classes=False)) for table in (before, after)]
 
 
 # ---- versions of libraries

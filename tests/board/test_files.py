@@ -197,14 +197,14 @@ def test_of_several_rows_of_a_name_the_longest_tuning_is_told(folder, tmp_path):
     """The one with most trials is told, with how many bear the name; a baseline and an unknown row are errors."""
     newer = [tuned("triplet", trial, fold, [0.4], row="newer") for trial in range(3) for fold in range(2)]
     leave(tmp_path / "run" / "made", newer, rules=False)
-    found, rows, _ = files.tuning(str(folder), "triplet")
+    (found, *_), rows, _ = files.tunings(str(folder), "triplet")
     assert ("row-triplet", 2, 1) == (found.row, len(found.trials), rows)
-    found, rows, _ = files.tuning(str(folder), "triplet", [tmp_path / "run"])
+    (found,), rows, _ = files.tunings(str(folder), "triplet", [tmp_path / "run"])
     assert ("newer", 3, 2) == (found.row, len(found.trials), rows)
     with pytest.raises(UsageError, match="raw is a baseline of made: nothing is tuned for it"):
-        files.tuning(str(folder), "raw")
+        files.tunings(str(folder), "raw")
     with pytest.raises(UnknownNameError, match="unknown row 'tripet', did you mean 'triplet'"):
-        files.tuning(str(folder), "tripet")
+        files.tunings(str(folder), "tripet")
 
 
 def test_an_estimate_needs_shipped_records(monkeypatch, tmp_path):

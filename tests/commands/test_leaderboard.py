@@ -154,7 +154,7 @@ def test_tables_need_neither_torch_nor_optuna(both):
         "from siambench.board.formats import shipped_formats\n"
         "seen = [view.view(files.leaderboard(sys.argv[1])[0]), across.view(files.leaderboards(sys.argv[1:])[0])]\n"
         "for one in shipped_formats().values(): [one.render(table) for table in seen]\n"
-        "tuning.to_json(files.tuning(sys.argv[1], 'triplet')[0])\n"
+        "tuning.to_json(files.tunings(sys.argv[1], 'triplet')[0])\n"
         "print({'torch', 'pluggy', 'optuna'} & set(sys.modules))\n"
     )
     done = subprocess.run([sys.executable, "-c", code, *map(str, both)], capture_output=True, text=True, check=True)

@@ -113,7 +113,7 @@ def test_damaged_folders_give_tables_of_what_is_left(tmp_path):
     for record in known:
         write(home / "records", record)
     (home / "track.json").write_text(TRACK.model_dump_json(by_alias=True))
-    whole = {line.row.name: line.row.by_seed for line in files.leaderboard(str(home))[0].lines}
+    whole = {line.row.name: line.row.by_study for line in files.leaderboard(str(home))[0].lines}
     for number in range(FOLDERS):
         folder = tmp_path / f"bent-{number}"
         victims = set(chance.sample(range(len(known)), chance.randrange(1, 5)))
@@ -128,10 +128,10 @@ def test_damaged_folders_give_tables_of_what_is_left(tmp_path):
         table, found = files.leaderboard(str(folder))
         assert set(found.damaged) <= {folder / "records" / f"{known[place].id}.json" for place in victims}
         for line in table.lines:
-            for metric, values in line.row.by_seed.items():
-                assert all(whole[line.row.name][metric][seed] == value for seed, value in values.items())
+            for metric, values in line.row.by_study.items():
+                assert all(whole[line.row.name][metric][study] == value for study, value in values.items())
         joined, _ = files.leaderboard(str(home), [folder])
-        assert whole == {line.row.name: line.row.by_seed for line in joined.lines}
+        assert whole == {line.row.name: line.row.by_study for line in joined.lines}
         _bend_the_rules(folder, rules, chance)
 
 

@@ -7,7 +7,7 @@ import json
 import os
 
 import pytest
-from made import TRACK, done, final, studies, with_classes
+from made import TRACK, done, final, study, with_classes
 
 from siambench.errors import RecordError
 from siambench.identity import canonical, digest
@@ -62,7 +62,7 @@ ODD = {
 def folder(tmp_path):
     """A track's folder with a row, and beside its records everything that is none."""
     path = tmp_path / "made"
-    for record in studies("triplet", [0.5, 0.51, 0.52]):
+    for record in study("triplet", [0.5, 0.51, 0.52]):
         write(path / "records", record)
     (path / "track.json").write_text(TRACK.model_dump_json(by_alias=True))
     for name, (make, _) in ODD.items():
@@ -264,7 +264,7 @@ def test_damage_makes_check_fail_and_write_refuse(folder, siambench):
 
 def test_a_record_without_a_digest_is_marked(tmp_path):
     """A row with such a record is flagged `unverified`; what can be checked of it is."""
-    records = [dataclasses.replace(record, verified=False) for record in studies("triplet", [0.5, 0.51, 0.52])]
+    records = [dataclasses.replace(record, verified=False) for record in study("triplet", [0.5, 0.51, 0.52])]
     path = tmp_path / "made"
     for record in records:
         write(path / "records", record)

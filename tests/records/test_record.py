@@ -28,7 +28,7 @@ from siambench.tracks.files import shipped
 
 
 @pytest.fixture(scope="module")
-def studies():
+def study():
     """A study of the tiny exam."""
     return synthetic_study(Method("contrastive"), catalogue=synthetic_catalogue())
 

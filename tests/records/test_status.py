@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from made import TRACK, final, studies, tuned
+from made import TRACK, final, study, tuned
 from shared import TINY_TRACK, exam_folder
 
 from siambench.interfaces import Failed
@@ -239,7 +239,7 @@ def test_older_records_are_told_with_the_command(siambench, tmp_path):
 def test_several_tracks_stand_below_one_another(tmp_path):
     """An output folder has one folder per track, in order of name; what holds no records is passed over."""
     for name in ("two", "one"):
-        fill(tmp_path / name, studies("triplet", [0.5, 0.6, 0.7]))
+        fill(tmp_path / name, study("triplet", [0.5, 0.6, 0.7]))
     (tmp_path / "notes").mkdir()
     assert [tmp_path / "one", tmp_path / "two"] == folders(tmp_path)
     assert [tmp_path / "one"] == folders(tmp_path / "one")
@@ -247,7 +247,7 @@ def test_several_tracks_stand_below_one_another(tmp_path):
 
 def test_a_row_goes_from_tuning_over_final_to_done(tmp_path):
     """Its state follows its records: trials missing, final models missing, nothing missing."""
-    records = studies("triplet", [0.5, 0.51, 0.52])
+    records = study("triplet", [0.5, 0.51, 0.52])
     assert {"triplet": ("tuning", 3, 4, 0, 3)} == states(fill(tmp_path / "a", records[:3]))
     assert {"triplet": ("final", 4, 4, 0, 3)} == states(fill(tmp_path / "b", records[:4]))
     assert {"triplet": ("final", 4, 4, 2, 3)} == states(fill(tmp_path / "c", records[:6]))
@@ -311,7 +311,7 @@ def test_baselines_have_no_tuning(tmp_path):
 @pytest.mark.parametrize("rules", [None, "{", '{"name": "made"}'])
 def test_without_rules_the_plan_is_unknown(siambench, tmp_path, rules):
     """Without `track.json`, or with one that does not hold, records are counted, what is planned is `?`, and the reason is told."""
-    fill(tmp_path / "made", studies("triplet", [0.5]), track=None)
+    fill(tmp_path / "made", study("triplet", [0.5]), track=None)
     if rules is not None:
         (tmp_path / "made" / "track.json").write_text(rules)
     found = document(siambench("status", "made", "--json"))
@@ -323,13 +323,13 @@ def test_without_rules_the_plan_is_unknown(siambench, tmp_path, rules):
 
 def test_records_of_another_version_are_set_apart(tmp_path):
     """Records of another version of the track join no row, and are counted by themselves."""
-    found = look(fill(tmp_path, [*studies("triplet", [0.5]), *studies("npair", [0.5], track_version="0.9")]))
+    found = look(fill(tmp_path, [*study("triplet", [0.5]), *study("npair", [0.5], track_version="0.9")]))
     assert (["triplet"], 5, 5) == ([one.method for one in found.begun], found.records, found.others[0].units)
 
 
 def test_records_of_a_newer_layout_are_not_damaged(tmp_path):
     """A record with a higher schema is counted as newer."""
-    fill(tmp_path, studies("triplet", [0.5]))
+    fill(tmp_path, study("triplet", [0.5]))
     one = final("triplet", 7, 0.5)
     (tmp_path / "records" / f"{one.id}.json").write_text(json.dumps({**one.to_json(), "schema": RECORD_SCHEMA + 1}))
     assert (1, 0, {}) == (look(tmp_path).newer, look(tmp_path).older, look(tmp_path).damaged)
@@ -349,7 +349,7 @@ def test_the_pace_is_that_of_the_last_records_of_the_last_run(tmp_path):
 
 def test_status_imports_nothing_heavy(tmp_path):
     """A run's standing is told without torch, Optuna, pandas, scipy or the plugins."""
-    fill(tmp_path / "made", studies("triplet", [0.5]))
+    fill(tmp_path / "made", study("triplet", [0.5]))
     code = (
         "import sys; from siambench.cli import main\n"
         "try: main(['status', sys.argv[1], '--json'])\n"

@@ -36,9 +36,10 @@ def test_line_ends_are_plain():
 
 def test_numbers_have_twelve_digits():
     """The last digits of a double are left out, and whole numbers stay whole."""
-    table = table_of([*with_classes("triplet", PER_MODEL, QUERIES), final("raw", 0, 1 / 3)])
+    records = [*with_classes("triplet", PER_MODEL, QUERIES), *studies("npair", [0.01, 0.02, 0.03]), final("raw", 0, 1 / 3)]
+    table = table_of(records)
     low, high = table.lines[0].row.scores["map@r"].classes95
-    first, second = rows_of(table)
+    first, _, second = rows_of(table)
     assert [f"{low:.12g}", f"{high:.12g}"] == [first["map@r_classes_low"], first["map@r_classes_high"]]
     assert ("0.333333333333", "", "1") == (second["map@r"], second["map@r_ci95"], second["map@r_n"])
     assert ("1", "1", "1", "3") == (first["group"], first["rank_low"], first["rank_high"], first["seeds"])

@@ -29,15 +29,15 @@ def test_rows_stand_in_their_order():
     text = shown(table_of([*studies("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)]))
     assert "made 1.0" == text.splitlines()[0].strip()
     assert [
-        ["1", "triplet", "0.310 ± 0.025", "0.155 ± 0.012", "2", "3", ""],
+        ["", "triplet", "0.310 ± 0.025", "0.155 ± 0.012", "3", "2", ""],
         ["", "raw", "0.100", "0.050", "", "", ""],
     ] == cells(text)
 
 
 def test_what_is_too_wide_is_left_to_the_page():
-    """Groups, number of parameters, openings and intervals over classes are not among a terminal's columns."""
+    """Groups, repetitions, spread over studies, number of parameters, openings and intervals over classes or groups of them are not among a terminal's columns."""
     head = next(line for line in shown(table_of(several())).splitlines() if line.startswith("┃"))
-    assert ["rank", "method", "map@r", "recall@1", "trials", "seeds", "flags"] == [cell.strip() for cell in head.strip("┃").split("┃")]
+    assert ["rank", "method", "map@r", "recall@1", "studies", "trials", "flags"] == [cell.strip() for cell in head.strip("┃").split("┃")]
 
 
 def test_rules_part_the_tie_groups():
@@ -65,8 +65,8 @@ def test_the_difference_to_the_fresh_row_is_shown():
     shipped = rows_of(TRACK, studies("npair", [0.1, 0.12, 0.11]), shipped=True)
     table = build(TRACK, [*shipped, *rows_of(TRACK, studies("triplet", [0.3, 0.31, 0.33]))], units=NO_UNITS)
     text = shown(table)
-    assert "Δ map@r" in text
-    assert ["", "-0.203 ± 0.038"] == [line[3] for line in cells(text)]
+    assert "Δ map@r to triplet" in text
+    assert ["", "-0.203 ± 0.031"] == [line[3] for line in cells(text)]
 
 
 def test_control_characters_are_spelt_out():
@@ -88,12 +88,12 @@ def test_control_characters_of_a_title_are_spelt_out():
 
 def test_flags_fold_and_scores_do_not(monkeypatch):
     """On a narrow terminal flags take several lines, and no score is cut."""
-    monkeypatch.setattr(terminal, "_FILE_WIDTH", 90)
-    flags = ("closed-set", "edited-space", "failed-seeds:12", "local", "on-bound:loss.margin", "short-budget")
+    monkeypatch.setattr(terminal, "_FILE_WIDTH", 100)
+    flags = ("closed-set", "edited-space", "failed-repetitions:12", "local", "on-bound:loss.margin", "short-budget")
     table = table_of(studies("triplet", [0.3, 0.31, 0.32]))
     line = dataclasses.replace(table.lines[0], row=dataclasses.replace(table.lines[0].row, flags=flags))
     text = shown(dataclasses.replace(table, lines=(line,)))
-    assert max(map(len, text.splitlines())) <= 90
+    assert max(map(len, text.splitlines())) <= 100
     assert 2 <= len(cells(text))
     assert "0.310 ± 0.025" in text
     assert all(flag in " ".join(row[-1] for row in cells(text)) for flag in flags)
