@@ -75,7 +75,7 @@ def tuning_table(tuning: Tuning) -> RichTable:
 
     from siambench.board.values import MISSING, number, parameter
 
-    title = f"{tuning.method.name} on {tuning.track} {tuning.version}, study {tuning.study}, row {tuning.row}"
+    title = f"{tuning.method.name} on {tuning.track} {tuning.version}, row {tuning.row}, study {tuning.study}"
     shown = RichTable(title=Text(printable(title)), title_justify="left")
     for name in ("trial", "kind", tuning.primary, "epoch", "folds", "best"):
         shown.add_column(Text(printable(name)), justify="left" if name == "kind" else "right", no_wrap=True)

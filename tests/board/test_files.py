@@ -45,7 +45,7 @@ def test_the_table_of_a_folder_is_that_of_its_records(folder):
     (folder / "records" / "broken.json").write_text("{")
     table, found = files.leaderboard(str(folder))
     assert ["./mine.py:Loss", "triplet", "raw"] == [line.row.name for line in table.lines]
-    assert {"planned": 15, "done": 15, "cached": 0, "failed": 0, "lost": 0} == dict(table.units)
+    assert {"planned": 31, "done": 31, "cached": 0, "failed": 0, "lost": 0} == dict(table.units)
     assert [folder / "records" / "broken.json"] == list(found.damaged)
     assert "invalid JSON" in found.damaged[folder / "records" / "broken.json"]
 
@@ -59,7 +59,7 @@ def test_records_of_further_folders_join(folder, tmp_path):
     table = table_in(folder, [tmp_path / "one", two])
     (row,) = (line.row for line in table.lines if line.row.name == "npair")
     assert (3, 4) == (row.seeds, row.opened)
-    assert 15 + len(whole) == table.units["planned"]
+    assert 31 + len(whole) == table.units["planned"]
 
 
 def test_a_folder_without_records_of_the_track_is_an_error(tmp_path, folder):
@@ -111,7 +111,7 @@ def test_written_files_are_what_the_records_give(folder):
     page = (folder / "README.md").read_text()
     assert "## Tuning" in page
     assert "mine.py" not in page
-    assert [("triplet", "1"), ("raw", "")] == [
+    assert [("triplet", ""), ("raw", "")] == [
         (row["method"], row["rank_low"]) for row in csv.DictReader(io.StringIO((folder / "table.csv").read_text()))
     ]
     files.check(folder, table_in(folder))
@@ -127,7 +127,7 @@ def test_costs_stand_beside_the_table(folder):
     found = dict(zip(head, lines[0], strict=True))
     assert row.costs.tuning.seconds == float(found["tuning_seconds"])
     assert row.costs.final.phases["train"] == float(found["final_train_seconds"])
-    assert ("", "cpu", "4", "3") == tuple(found[name] for name in ("final_embed_seconds", "device", "tuning_units", "final_units"))
+    assert ("", "cpu", "12", "3") == tuple(found[name] for name in ("final_embed_seconds", "device", "tuning_units", "final_units"))
 
 
 def test_the_first_difference_is_named(folder):
@@ -178,9 +178,9 @@ def test_adopted_are_records_that_anybody_can_make(folder, tmp_path):
     for line in (adopted, {"unit": "of another exam", "method": "npair"}):
         append_opening(other / "test-openings.jsonl", line)
     before = len(list((folder / "records").glob("*.json")))
-    assert (7, 0) == files.adopt(folder, files.found_in(str(folder), [tmp_path / "run"]))
+    assert (15, 0) == files.adopt(folder, files.found_in(str(folder), [tmp_path / "run"]))
     assert (0, 0) == files.adopt(folder, files.found_in(str(folder), [tmp_path / "run"]))
-    assert before + 7 == len(list((folder / "records").glob("*.json")))
+    assert before + 15 == len(list((folder / "records").glob("*.json")))
     assert [adopted] == read_openings(folder / "test-openings.jsonl")
     assert ["./mine.py:Loss", "triplet", "npair", "raw"] == [line.row.name for line in table_in(folder).lines]
 
@@ -190,17 +190,17 @@ def test_rows_are_found_by_their_names(folder, tmp_path):
     more = leave(tmp_path / "run" / "made", [*studies("triplet", [0.4], row="another"), *studies("triplet", [0.5])], rules=False)
     found = files.rows_by_name(files.found_in(str(folder), [more]).chosen.records)
     assert {"triplet", "./mine.py:Loss", "raw"} == set(found)
-    assert [("another", 5), ("row-triplet", 7)] == [(records[0].unit.row, len(records)) for records in found["triplet"]]
+    assert [("another", 5), ("row-triplet", 15)] == [(records[0].unit.row, len(records)) for records in found["triplet"]]
 
 
 def test_of_several_rows_of_a_name_the_longest_tuning_is_told(folder, tmp_path):
     """The one with most trials is told, with how many bear the name; a baseline and an unknown row are errors."""
-    newer = [tuned("triplet", trial, fold, [0.4], row="newer") for trial in range(3) for fold in range(2)]
+    newer = [tuned("triplet", trial, fold, [0.4], row="newer") for trial in range(7) for fold in range(2)]
     leave(tmp_path / "run" / "made", newer, rules=False)
     (found, *_), rows, _ = files.tunings(str(folder), "triplet")
     assert ("row-triplet", 2, 1) == (found.row, len(found.trials), rows)
     (found,), rows, _ = files.tunings(str(folder), "triplet", [tmp_path / "run"])
-    assert ("newer", 3, 2) == (found.row, len(found.trials), rows)
+    assert ("newer", 7, 2) == (found.row, len(found.trials), rows)
     with pytest.raises(UsageError, match="raw is a baseline of made: nothing is tuned for it"):
         files.tunings(str(folder), "raw")
     with pytest.raises(UnknownNameError, match="unknown row 'tripet', did you mean 'triplet'"):

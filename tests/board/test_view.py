@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 
 import pytest
-from made import LOCAL, PER_MODEL, QUERIES, SCORING, TRACK, final, several, studies, table_of, trials, tuned, with_classes
+from made import BY_SCRIPT, LOCAL, PER_MODEL, QUERIES, SCORING, TRACK, final, several, studies, study, table_of, trials, tuned, with_classes
 
-from siambench.board.captions import PROVEN
+from siambench.board.captions import proven
 from siambench.board.columns import columns_of
 from siambench.board.view import flat_rows, places_text, steps, to_json, view
 from siambench.interfaces import RowView
@@ -93,19 +93,36 @@ def test_a_track_without_records_has_an_empty_view():
 def test_json_has_the_documented_form():
     """The document has the documented keys, the direction of each metric, and finite numbers only."""
     document = to_json(table_of([*studies("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)]))
-    assert {"schema", "track", "exam", "other_exams", "primary", "metrics", "rows", "units", "minimum_detectable_difference"} == set(
-        document
-    )
+    keys = {"schema", "track", "exam", "other_exams", "primary", "metrics", "rows", "units"}
+    assert keys | {"minimum_detectable_difference", "spread_over_studies", "unseen"} == set(document)
     assert ({"name": "made", "version": "1.0"}, "map@r") == (document["track"], document["primary"])
     directions = {"map@r": "max", "recall@1": "max", "eer": "min"}
     assert [{"name": name, "direction": direction} for name, direction in directions.items()] == document["metrics"]
     expected = {
-        *("method", "loss", "miner", "feed", "backbone", "distribution", "rank", "group", "better_than"),
-        *("scores", "params", "trials", "seeds", "dimension", "test_opened", "flags", "also_made_with", "shipped", "reason", "costs"),
+        *("method", "loss", "miner", "feed", "backbone", "distribution", "rank", "group", "better_than", "difference"),
+        *(
+            "scores",
+            "params",
+            "studies",
+            "trials",
+            "repetitions",
+            "seeds",
+            "sd_over_studies",
+            "dimension",
+            "test_opened",
+            "flags",
+            "also_made_with",
+            "shipped",
+            "reason",
+            "costs",
+        ),
     }
     assert expected == set(document["rows"][0])
-    assert [1, 1] == document["rows"][0]["rank"]
-    assert {"mean": 0.1, "ci95": None, "n": 1, "classes95": None} == document["rows"][1]["scores"]["map@r"]
+    assert document["rows"][0]["rank"] is None
+    assert [1, 1] == to_json(table_of(several()[:15] + several()[15:30]))["rows"][0]["rank"]
+    assert {"mean": 0.1, "ci95": None, "n": 1, "over": "repetitions", "classes95": None, "groups95": None} == document["rows"][1]["scores"][
+        "map@r"
+    ]
     assert json.dumps(document, allow_nan=False)
 
 
@@ -113,11 +130,17 @@ def test_the_documented_example_is_a_row():
     """The example of leaderboards/README.md has the keys of the document, of a row, of a score and of the detectable difference."""
     page = Path(__file__).parents[2] / "leaderboards" / "README.md"
     example = json.loads(re.search(r"```json\n(.*?)```", page.read_text(), re.DOTALL).group(1))
-    document = to_json(table_of(studies("triplet", [0.3, 0.31, 0.35]) + studies("npair", [0.1, 0.12, 0.11])))
+    records = [*with_classes("triplet", PER_MODEL, QUERIES, attributes={"script": tuple("aabbccdd")}), *studies("npair", [0.1, 0.12, 0.11])]
+    document = to_json(table_of([*records, *studies("lifted", [0.05])], track=BY_SCRIPT))
+    partial = next(row for row in document["rows"] if row["method"] == "lifted")
+    assert set(partial["difference"]) == set(example["rows"][1]["difference"])
+    groups = example["rows"][0]["scores"]["map@r"]["groups95"]
+    assert set(document["rows"][0]["scores"]["map@r"]["groups95"]) == set(groups)
     assert set(document) == set(example)
     assert set(document["rows"][0]) == set(example["rows"][0])
     assert set(document["rows"][0]["scores"]["map@r"]) == set(example["rows"][0]["scores"]["map@r"])
-    assert set(document["minimum_detectable_difference"]) == set(example["minimum_detectable_difference"])
+    for key in ("minimum_detectable_difference", "spread_over_studies"):
+        assert set(document[key]) == set(example[key])
 
 
 def test_the_primary_metric_goes_by_the_tables_direction():
@@ -127,9 +150,9 @@ def test_the_primary_metric_goes_by_the_tables_direction():
 
 
 def test_baselines_have_a_budget_for_machines_alone():
-    """People are not shown trials and seeds of a baseline, for which nothing is tuned; machines are."""
+    """People are not shown studies, trials and repetitions of a baseline, for which nothing is tuned; machines are."""
     table = table_of([*studies("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)])
-    for name, values in (("trials", (2, 0)), ("seeds", (3, 1)), ("dimension", (1, 0))):
+    for name, values in (("studies", (3, 1)), ("trials", (2, 0)), ("repetitions", (1, 1)), ("dimension", (1, 0))):
         column = column_of(table, name)
         assert values == column.values
         assert (str(values[0]), "") == column.texts
@@ -164,7 +187,9 @@ def test_what_is_proven_is_listed():
         ("2", "npair", "—", "arcface"),
         ("2", "arcface", "—", "npair"),
     ) == section.rows
-    assert PROVEN.format(primary="map@r") == section.text
+    assert proven(table_of(several())) == section.text
+    assert "over 3 independent studies, on these test classes: " in section.text
+    assert "these test classes and groups of them (by script)" in section_of(table_of(several(), track=BY_SCRIPT), "What is proven").text
     assert section_of(table_of(studies("triplet", [0.3, 0.31, 0.32])), "What is proven") is None
 
 
@@ -195,10 +220,10 @@ def test_concatenated_scores_stand_with_the_other_metrics():
     from siambench.api import frame
 
     rules = {"scoring": dataclasses.replace(SCORING, protocol="reality-check")}
-    records = studies("triplet", [], **rules)
+    records = []
     for i in range(3):
         scores = {"map@r": 0.3 + i / 100, "recall@1": 0.5, "concatenated:map@r": 0.4 + i / 100, "concatenated:recall@1": 0.6}
-        records.append(final("triplet", i, 0, trial=1, outcome={"scores": scores}, **rules))
+        records += study("triplet", [0], {"scores": scores}, study=i, **rules)
     table = table_of([*records, final("raw", 0, 0.1)])
     section = section_of(table, "Other metrics")
     assert ("method", "eer", "concatenated:map@r", "concatenated:recall@1") == section.head
@@ -251,14 +276,17 @@ def test_nothing_is_missing_in_a_column_that_is_not_there():
 
 
 def test_the_best_by_trial_is_listed():
-    """One row per method: the best after 1, 2, 4 … trials, a dash where so many are not counted, and the selected trial."""
-    chosen = [final("triplet", i, 0.3, trial=6) for i in range(3)]
+    """A line per study: the best after 1, 2, 4 … trials, a dash where so many are not counted, and of the selected trial both scores."""
+    chosen = [final("triplet", i, 0.3 + i / 10, trial=6) for i in range(3)]
     other = trials([0, 1], method="npair") + [final("npair", i, 0.1, trial=0) for i in range(3)]
-    section = section_of(table_of([*trials(), *chosen, *other]), "Tuning")
-    assert ("method", "after 1", "after 2", "after 4", "after 7", "trial", "epoch", "selected parameters") == section.head
+    second = trials([0, 1], method="npair", study=1)
+    section = section_of(table_of([*trials(), *chosen, *second, *other]), "Tuning")
+    marks = ("after 1", "after 2", "after 4", "after 7")
+    assert ("method", "study", *marks, "validation", "test", "trial", "epoch", "selected parameters") == section.head
     assert (
-        ("npair", "0.250", "0.250", "—", "—", "0", "2", "loss.margin = 0.3"),
-        ("triplet", "0.250", "0.250", "0.450", "0.550", "6", "2", "loss.margin = 0.9"),
+        ("npair", "0", "0.250", "0.250", "—", "—", "0.250", "0.100", "0", "2", "loss.margin = 0.3"),
+        ("npair", "1", "0.250", "0.250", "—", "—", "0.250", "—", "0", "2", "loss.margin = 0.3"),
+        ("triplet", "0", "0.250", "0.250", "0.450", "0.550", "0.550", "0.400", "6", "2", "loss.margin = 0.9"),
     ) == section.rows
     assert "siambench show study made METHOD" in section.text
 
@@ -267,7 +295,7 @@ def test_a_tuning_that_selected_nothing_is_listed_with_dashes():
     """Where each trial failed there is neither a best, nor a trial, nor parameters; baselines are not listed."""
     failed = [tuned("triplet", t, f, [], state="failed") for t in range(2) for f in range(2)]
     section = section_of(table_of([*failed, final("raw", 0, 0.1)]), "Tuning")
-    assert (("triplet", "—", "—", "—", "—", ""),) == section.rows
+    assert (("triplet", "0", *("—",) * 6, ""),) == section.rows
     assert section_of(table_of([final("raw", 0, 0.1)]), "Tuning") is None
 
 

@@ -31,7 +31,9 @@ def test_one_track_is_shown_in_every_format(siambench, both):
     assert "t-interval" in done.stderr
     rows = {
         "md": [
-            line.split("`")[1] for line in siambench("leaderboard", one, "--format", "md").stdout.splitlines() if "| 2 | 3 | 1 |" in line
+            line.split("`")[1]
+            for line in siambench("leaderboard", one, "--format", "md").stdout.splitlines()
+            if "| 3 | 2 | 1 | 1 |" in line
         ],
         "csv": [row["method"] for row in csv.DictReader(io.StringIO(siambench("leaderboard", one, "--format", "csv").stdout))],
         "json": [row["method"] for row in json.loads(siambench("leaderboard", one, "--format", "json").stdout)["rows"]],
@@ -42,7 +44,7 @@ def test_one_track_is_shown_in_every_format(siambench, both):
 def test_the_flags_that_occur_are_explained(siambench, folder):
     """Below the table, on stderr, stands a sentence for each flag in it."""
     done = siambench("leaderboard", folder("one", studies("triplet", [0.5], track="one")))
-    assert "short-budget: fewer trials or seeds than the track's budget: not ranked" in done.stderr.splitlines()
+    assert "short-budget: fewer studies, trials or repetitions than the track's budget: not ranked" in done.stderr.splitlines()
 
 
 def test_folders_join_the_tracks_they_hold(siambench, folder, both, tmp_path):
@@ -128,7 +130,7 @@ def test_writing_leaves_local_rows_out_and_checks(siambench, folder):
     assert "mine.py" not in page
     done = siambench("leaderboard", one, "--check")
     assert (0, "") == (done.returncode, done.stdout)
-    assert f"{one}: the generated files are what 14 records give" in done.stderr
+    assert f"{one}: the generated files are what 30 records give" in done.stderr
     (one / "table.csv").write_text("anything\n")
     done = siambench("leaderboard", one, "--check")
     assert (6, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
@@ -139,7 +141,7 @@ def test_writing_adopts_the_records_of_other_folders(siambench, folder, both, tm
     """`--write --from` copies what is new into the track's own folder, and says how many records that were."""
     one, _ = both
     folder("one", studies("supcon", [0.3, 0.31, 0.32], track="one"), within="runs", rules=False)
-    for adopted in (7, 0):
+    for adopted in (15, 0):
         done = siambench("leaderboard", one, "--from", tmp_path / "runs", "--write")
         assert f"{adopted} records adopted" == done.stderr.splitlines()[0]
     assert "`supcon`" in (one / "README.md").read_text()
