@@ -271,7 +271,10 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
 
         def evaluate(model: torch.nn.Module) -> Scores:
             seed = seed_of(unit.data.fingerprint, "pairs", "test")
-            return evaluate_items(model, test, metrics, seed=seed, device=device(), distance=scoring.distance, pairs=pairs, clock=clock)
+            primary = scoring.primary
+            return evaluate_items(
+                model, test, metrics, seed=seed, device=device(), distance=scoring.distance, pairs=pairs, clock=clock, jackknifed=primary
+            )
 
         found = separated([evaluate(model) for model in models])
         if scoring.protocol == "reality-check":
@@ -371,6 +374,8 @@ def _outcome(metrics: Mapping[str, MetricEntry], trained: Sequence[Trained], fou
         directions={name: entry.direction for name, entry in metrics.items()},
         ranges={name: (entry.low, entry.high) for name, entry in metrics.items()},
         over_pairs=tuple(name for name, entry in metrics.items() if entry.over_pairs),
+        class_attributes={} if found is None else dict(found.class_attributes),
+        jackknife={} if found is None else dict(found.jackknife),
     )
 
 
