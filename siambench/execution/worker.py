@@ -34,6 +34,7 @@ from siambench.records.running import RunningNote
 from siambench.spec import CONCATENATED, CONTENT, NO_MINER, Context, DataSpec, Every, Listed, SplitSpec, Unit
 from siambench.tracks.parts import Items, Parts
 from siambench.tracks.split import Split, cut
+from siambench.tracks.steps import scaled_steps
 from siambench.training.components import Entries
 from siambench.training.loop import Trained, Validate, train
 from siambench.training.model import EmbeddingModel, build_model, pretrained_features
@@ -291,16 +292,28 @@ def _final_models(unit: Unit, ready: _Ready, ended: Callable[[Epoch], None]) -> 
         return [raw_model(parts.training()).to(device())], []
     if ready.entries is None:
         build = pretrained_features if unit.method.baseline == "pretrained" else build_model
-        return [build(unit, ready.backbone, ready.dataset).to(device())], []
+        models = [unit] if unit.scoring.protocol == "retrain" else [_of_fold(unit, fold) for fold in range(parts.folds)]
+        return [build(one, ready.backbone, ready.dataset).to(device()) for one in models], []
     if unit.scoring.protocol == "retrain":
         trained = [_train(unit, ready, parts.training(), ended, None)]
     else:
-        trained = [_train(_of_fold(unit, fold), ready, parts.fold_training(fold), ended, None) for fold in range(parts.folds)]
+        folds = [parts.fold_training(fold) for fold in range(parts.folds)]
+        of_folds = [len(items) for items in folds]
+        trained = [
+            _train(_with_steps(_of_fold(unit, fold), len(items), of_folds), ready, items, ended, None) for fold, items in enumerate(folds)
+        ]
     return [one.model for one in trained], trained
 
 
 def _of_fold(unit: Unit, fold: int) -> Unit:
     return dataclasses.replace(unit, seeds={stream: seed_of(seed, "fold", fold) for stream, seed in unit.seeds.items()})
+
+
+def _with_steps(unit: Unit, images: int, of_folds: Sequence[int]) -> Unit:
+    """A unit of the Reality Check, which holds the steps of a trial, with those of a fold-model."""
+    assert unit.training is not None
+    steps = scaled_steps(unit.training.steps_per_epoch, images=images, of_folds=of_folds)
+    return dataclasses.replace(unit, training=dataclasses.replace(unit.training, steps_per_epoch=steps))
 
 
 def _roles(unit: Unit, context: Context) -> dict[str, tuple[str, str]]:

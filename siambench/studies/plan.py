@@ -10,6 +10,7 @@ from typing import Any
 from siambench.errors import ConfigError, suggestion
 from siambench.identity import digest, seed_of
 from siambench.plugin import WARMUP, BackboneEntry, LossEntry, MinerEntry
+from siambench.records.selection import BATCH
 from siambench.spaces import Dimension, Float, Params, Value, dimension_to_json, fits, kind_of
 from siambench.spec import (
     API,
@@ -33,7 +34,8 @@ from siambench.spec import (
     VerificationPairs,
 )
 from siambench.tracks.exam import base_name
-from siambench.tracks.rules import MethodRules, Track
+from siambench.tracks.rules import BudgetRules, MethodRules, Track
+from siambench.tracks.steps import scaled_steps
 
 STREAMS = ("weights", "order", "augmentation", "loss")
 """Separate sources of randomness, so that a change in one leaves the others as they are."""
@@ -70,8 +72,10 @@ class Resolved:
         augment: the rules of augmentation for the form of the items.
         maximise: whether a higher primary metric is better.
         pairs: the verification pairs of the test part.
-        trials: budget that replaces the track's, or None.
-        seeds: final models that replace the track's number, or None.
+        budget: how many trials each study has, and how many final models; of the studies those that are asked for.
+        images: how many images final models are trained on, then for each fold how many trials are.
+        space_name: what the space of the entries is called; ``""``: their own.
+        over: the attribute of classes whose groups intervals are taken over, or None.
         fixed: parameters fixed by the user, those of other methods included.
     """
 
@@ -87,42 +91,69 @@ class Resolved:
     model_options: Params
     augment: Mapping[str, Any]
     maximise: bool
+    budget: BudgetRules
+    images: tuple[int, tuple[int, ...]]
     pairs: VerificationPairs = field(default_factory=Drawn)
-    trials: int | None = None
-    seeds: int | None = None
+    space_name: str = ""
+    over: str | None = None
     fixed: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """The tuning and the final models of one method on one track.
+    """One independent tuning of one method on one track, and its final models.
 
     Args:
         method: what is tuned.
+        study: its number, from 0.
         space: what is searched, by flat names such as ``loss.margin``.
         defaults: a value for every parameter: trial 0, and what is not searched.
         edited: parameters fixed by the user, whose row is marked.
-        template: a unit from which all others are made.
+        template: a final unit from which all others are made.
+        steps: per epoch, of a trial.
         trials: budget.
-        seeds: number of final models.
+        repetitions: number of final models.
         folds: folds of a trial.
+        racing: whether in each batch of trials only the best on fold 0 run the others.
         scratch: options under which the backbone starts from random weights, where it can start from others.
     """
 
     method: Method
+    study: int
     space: Mapping[str, Dimension]
     defaults: Params
     edited: tuple[str, ...]
     template: Unit
+    steps: int
     trials: int
-    seeds: int
+    repetitions: int
     folds: int
+    racing: bool
     scratch: Params
 
     @property
     def row(self) -> str:
-        """The identity of its row: rules, method, space, components and data, without the budget."""
+        """The identity of its row: rules, method, space, components and data, without the budget and the study."""
         return self.template.row
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from the other studies of a run."""
+        return self.row, self.study
+
+    @property
+    def races(self) -> bool:
+        """Whether trials may end after fold 0."""
+        return self.racing and self.folds > 1
+
+    @property
+    def tune_units(self) -> int:
+        """How many tune units it comes to, at the most."""
+        if not self.races:
+            return self.trials * self.folds
+        batches = (min(BATCH, self.trials - first) for first in range(0, self.trials, BATCH))
+        # Beside the best two of a batch, the default: it is of the first one.
+        return sum(size + min(size, 2 + (not number)) * (self.folds - 1) for number, size in enumerate(batches))
 
     @property
     def maximise(self) -> bool:
@@ -131,6 +162,7 @@ class StudyPlan:
 
     def tune_unit(self, trial: int, fold: int, params: Params) -> Unit:
         """One fold of one trial."""
+        assert self.template.training is not None
         return dataclasses.replace(
             _tuned_by_primary(self.template),
             kind="tune",
@@ -138,6 +170,7 @@ class StudyPlan:
             fold=fold,
             repetition=0,
             stop_epoch=None,
+            training=dataclasses.replace(self.template.training, steps_per_epoch=self.steps),
             params=dict(sorted(params.items())),
             seeds=_seeds(self.template, "tune", fold, 0),
         )
@@ -156,7 +189,7 @@ class StudyPlan:
 
 def _seeds(template: Unit, kind: str, fold: int | None, repetition: int) -> dict[str, int]:
     # The method is not among the names: methods meet the same weights and, in one batch layout, the same order.
-    names = (base_name(template.track), template.data.fingerprint, kind, fold, repetition)
+    names = (base_name(template.track), template.data.fingerprint, kind, template.study, fold, repetition)
     return {stream: seed_of(*names, stream) for stream in STREAMS}
 
 
@@ -188,8 +221,8 @@ def refusal(method: Method, loss: LossEntry) -> str | None:
     return None
 
 
-def study_plan(resolved: Resolved) -> StudyPlan:
-    """The study of one method on one track.
+def study_plans(resolved: Resolved) -> list[StudyPlan]:
+    """The studies of one method on one track, as many as its budget says.
 
     Raises:
         ConfigError: if a fixed value lies outside its space.
@@ -208,18 +241,25 @@ def study_plan(resolved: Resolved) -> StudyPlan:
         # 1 and 1.0 are one number: they make one row.
         is_real = isinstance(space.pop(name, None), Float) or isinstance(defaults[name], float)
         defaults[name] = float(fixed[name]) if is_real else fixed[name]
-    return StudyPlan(
-        method=resolved.method,
-        space=space,
-        defaults=defaults,
-        edited=edited,
-        template=_template(resolved, space, defaults, edited),
-        # With nothing left to search every trial would be the same.
-        trials=(resolved.trials or track.budget.trials) if space else 1,
-        seeds=resolved.seeds or track.budget.repetitions,
-        folds=track.split.folds,
-        scratch=resolved.backbone.scratch,
-    )
+    template = _template(resolved, space, defaults, edited)
+    return [
+        StudyPlan(
+            method=resolved.method,
+            study=study,
+            space=space,
+            defaults=defaults,
+            edited=edited,
+            template=dataclasses.replace(template, study=study),
+            steps=track.training.steps_per_epoch,
+            # With nothing left to search every trial would be the same.
+            trials=resolved.budget.trials if space else 1,
+            repetitions=resolved.budget.repetitions,
+            folds=track.split.folds,
+            racing=track.training.racing,
+            scratch=resolved.backbone.scratch,
+        )
+        for study in range(resolved.budget.studies)
+    ]
 
 
 def _space(resolved: Resolved) -> tuple[dict[str, Dimension], dict[str, Value]]:
@@ -260,7 +300,7 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
         ),
         model=ModelSpec(backbone=backbone, options=dict(resolved.model_options), embedding_size=track.model.embedding_size),
         training=TrainingSpec(
-            **track.training.spec,
+            **{**track.training.spec, "steps_per_epoch": _final_steps(resolved)},
             sampler=sampler_of(method, loss),
             images_per_class=loss.images_per_class,
             normalise=loss.normalise,
@@ -273,9 +313,11 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
             distance=track.evaluation.distance,
             protocol=track.evaluation.protocol,
             pairs=resolved.pairs,
+            over=resolved.over,
         ),
         params={},
         space={name: dimension_to_json(dimension) for name, dimension in sorted(space.items())},
+        space_name=resolved.space_name,
         space_versions=_space_versions(resolved),
         edited=edited,
         components=dict(sorted(resolved.components.items())),
@@ -293,7 +335,17 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
 def _tuned_by_primary(unit: Unit) -> Unit:
     """The same without what is reported beside the primary metric: one more of those leaves all tuning as it is."""
     components = {role: where for role, where in unit.components.items() if not role.startswith(REPORTED)}
-    return dataclasses.replace(unit, scoring=dataclasses.replace(unit.scoring, metrics=(unit.scoring.primary,)), components=components)
+    scoring = dataclasses.replace(unit.scoring, metrics=(unit.scoring.primary,), over=None)
+    return dataclasses.replace(unit, scoring=scoring, components=components)
+
+
+def _final_steps(resolved: Resolved) -> int:
+    """Of the fold-models of the Reality Check each has its own number, which the worker takes from the track's."""
+    steps = resolved.track.training.steps_per_epoch
+    if resolved.track.evaluation.protocol == "reality-check":
+        return steps
+    images, of_folds = resolved.images
+    return scaled_steps(steps, images=images, of_folds=of_folds)
 
 
 def _space_versions(resolved: Resolved) -> dict[str, int]:
@@ -314,19 +366,19 @@ def check_fixed(fixed: Mapping[str, Value], plans: Sequence[StudyPlan]) -> None:
 
 
 def baseline_units(plan: StudyPlan) -> list[Unit]:
-    """The units of the rows that nothing is trained for: ``untrained`` for every repetition, the others once.
+    """The units of the rows that nothing is trained for: ``untrained`` for every repetition of a study, the others once.
 
     ``pretrained`` is there where training starts from pretrained weights: the features of those, without a head.
 
     Args:
-        plan: any study of the track.
+        plan: any method's study of the track.
     """
     model = plan.template.model
     assert model is not None
     starts_pretrained = any(model.options[name] != value for name, value in plan.scratch.items())
     units = []
     for baseline in BASELINES:
-        if baseline == "pretrained" and not starts_pretrained:
+        if (baseline == "pretrained" and not starts_pretrained) or (baseline in FIXED_BASELINES and plan.study):
             continue
         # The baseline is a property of the track: nothing of the method it was made beside may reach its identity.
         roles = ("dataset", "primary", *(() if baseline == "raw" else ("backbone",)))
@@ -338,14 +390,18 @@ def baseline_units(plan: StudyPlan) -> list[Unit]:
             row=f"baseline-{baseline}",
             training=None,
             space={},
+            space_name="",
             space_versions={},
             edited=(),
             model=None if baseline == "raw" else dataclasses.replace(model, options={**model.options, **scratch}),
             components=own,
-            scoring=dataclasses.replace(plan.template.scoring, protocol="retrain"),
+            # What has no weights to draw is one model under every protocol; an untrained network stands for every model that fails.
+            scoring=dataclasses.replace(
+                plan.template.scoring, protocol="retrain" if baseline in FIXED_BASELINES else plan.template.scoring.protocol
+            ),
         )
         units += [
             dataclasses.replace(template, repetition=repetition, seeds=_seeds(template, "final", None, repetition))
-            for repetition in range(1 if baseline in FIXED_BASELINES else plan.seeds)
+            for repetition in range(1 if baseline in FIXED_BASELINES else plan.repetitions)
         ]
     return units

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from siambench.components.catalogue import Catalogue, check_options
 from siambench.components.component import Component
 from siambench.data.locate import find
 from siambench.data.names import as_path, as_text
 from siambench.data.summary import Summary, summary
-from siambench.errors import CombinationError, ConfigError, EmptyPlanError, SiambenchError, UsageError
+from siambench.errors import CombinationError, ConfigError, EmptyPlanError, SiambenchError, UsageError, suggestion
 from siambench.machine import libraries
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry
 from siambench.spaces import Params, Value
@@ -25,12 +26,14 @@ from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.exam import exam_of, groups_digest, with_content
 from siambench.tracks.files import edit_track, load_comparison, load_track, track_folder
 from siambench.tracks.parts import Parts
-from siambench.tracks.rules import AUGMENT_OF_FORM, AugmentRules, Comparison, MethodRules, Track
+from siambench.tracks.rules import AUGMENT_OF_FORM, AugmentRules, BudgetRules, Comparison, MethodRules, Track
 from siambench.tracks.split import Split, cut
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
     from siambench.plugin import MetricEntry
+
+log = logging.getLogger("siambench")
 
 _MODEL_OPTIONS = "model.options."
 
@@ -49,15 +52,49 @@ class Request:
     backbone: str | None = None
     dataset: str | None = None
     feed: Feed = "classes"
+    studies: int | Literal["all"] | None = None
     trials: int | None = None
-    seeds: int | None = None
+    repetitions: int | None = None
+    space: str | None = None
     changes: Mapping[str, Value] = field(default_factory=dict)
     observers: tuple[str, ...] = ()
 
 
+def repetitions_of(repetitions: int | None, seeds: int | None, *, said: str) -> int | None:
+    """What is asked for, where ``seeds``, the older word, is still understood.
+
+    Args:
+        repetitions: final models of each study, or None.
+        seeds: the same by its older name, or None.
+        said: how that was given.
+
+    Raises:
+        UsageError: if both are.
+    """
+    if seeds is None:
+        return repetitions
+    if repetitions is not None:
+        raise UsageError(f"{said} is the older word for repetitions: give one of the two")
+    log.warning("%s is read as repetitions; the next version will not know it", said)
+    return seeds
+
+
 @dataclass(frozen=True)
 class Prepared:
-    """A request resolved: nothing has run, and all that can be wrong with a request has been found."""
+    """A request resolved: nothing has run, and all that can be wrong with a request has been found.
+
+    Args:
+        track: the rules.
+        exam: what they are with the data.
+        studies: of all methods, those of one number beside each other, so that a table stands after the first round.
+        baselines: what nothing is trained for.
+        refused: combinations that make no sense.
+        local: paths behind what stands for files and folders.
+        direction: of the primary metric.
+        observers: that are told of what happens.
+        data: what the data set holds.
+        distributions: that the observers come from.
+    """
 
     track: Track
     exam: Exam
@@ -72,8 +109,8 @@ class Prepared:
 
     @property
     def planned(self) -> int:
-        """Number of units, if every study comes to its final models."""
-        return len(self.baselines) + sum(s.trials * s.folds + s.seeds for s in self.studies)
+        """Number of units at the most: if every study comes to its final models, and races spare what they must."""
+        return len(self.baselines) + sum(plan.tune_units + plan.repetitions for plan in self.studies)
 
 
 @dataclass(frozen=True)
@@ -99,7 +136,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     changes = {**comparison.set, **request.changes}
     # The budget that rows are judged by stays the track's: another one is a request, and marks the row.
     other_budget = {key: changes.pop(key) for key in [key for key in changes if key.startswith("budget.")]}
-    budget = edit_track(track, other_budget)[0].budget
+    budget = _budget(request, comparison, edit_track(track, other_budget)[0].budget, is_asked="budget.studies" in other_budget)
     track, fixed = edit_track(track, changes)
     # Names first: a typo should not have to wait for data.
     dataset_component = catalogue.get("datasets", track.dataset.name)
@@ -110,7 +147,8 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     dataset_name, local = _dataset_name(track.dataset.name)
     named = planning.methods_of(comparison.methods)
     _check_model_options(changes, named, track)
-    chosen, refused = _methods(named, track, catalogue, local)
+    space = request.space or comparison.space or ""
+    chosen, refused = _methods(named, track, catalogue, local, space=space)
     if not chosen:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
 
@@ -130,8 +168,10 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     _check_primary(track, primary, dataset, split)
     data = split.fingerprint, groups_digest(dataset, split, track.split.group)
     exam = exam_of(_with_content(track, catalogue, chosen), data=data, augment=augment, direction=primary.direction, pairs=pairs)
+    images = len(split.trainval), tuple(len(training) for training, _ in split.folds)
+    over = _over(track, dataset)
     studies = [
-        planning.study_plan(
+        planning.study_plans(
             planning.Resolved(
                 method=one.method,
                 loss=one.loss,
@@ -145,21 +185,24 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
                 dataset_options={**dataset_component.entry.defaults, **track.dataset.options},
                 augment=augment,
                 maximise=primary.direction == "max",
+                budget=budget,
+                images=images,
                 pairs=pairs,
-                trials=request.trials or comparison.trials or budget.trials,
-                seeds=request.seeds or comparison.seeds or budget.repetitions,
+                space_name=space,
+                over=over,
                 fixed=fixed,
             )
         )
         for one in chosen
     ]
-    planning.check_fixed(fixed, studies)
-    baselines = _baselines(studies)
+    rounds = [plan for round_ in zip(*studies, strict=True) for plan in round_]
+    planning.check_fixed(fixed, rounds)
+    baselines = _baselines(rounds)
     watching = tuple(sorted({where.distribution for where in observers if where.plugin != "siambench"}))
     return Prepared(
         track=track,
         exam=exam,
-        studies=tuple(studies),
+        studies=tuple(rounds),
         baselines=baselines,
         refused=tuple(refused),
         local=local,
@@ -170,8 +213,33 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     )
 
 
+def _budget(request: Request, comparison: Comparison, track: BudgetRules, *, is_asked: bool) -> BudgetRules:
+    """What is run: of the studies one, unless more are asked for, else what is asked, else the track's."""
+    asked: int | Literal["all"] = request.studies or comparison.studies or ("all" if is_asked else 1)
+    return BudgetRules(
+        studies=track.studies if asked == "all" else asked,
+        trials=request.trials or comparison.trials or track.trials,
+        repetitions=request.repetitions or comparison.repetitions or track.repetitions,
+    )
+
+
+def _over(track: Track, dataset: Dataset) -> str | None:
+    """The attribute of classes whose groups intervals are taken over: the track's, else the split's group, where classes have it.
+
+    Raises:
+        ConfigError: if the track names one that the data set does not have.
+    """
+    asked, known = track.metrics.over, dataset.class_attributes
+    if asked is not None and asked not in known:
+        name = track.dataset.name
+        raise ConfigError(
+            f"metrics.over: data set {name} has no attribute {asked!r} of classes{suggestion(asked, known)}; it has {', '.join(known) or 'none'}"
+        )
+    return asked or (track.split.group if track.split.group in known else None)
+
+
 def _methods(
-    named: Sequence[Method], track: Track, catalogue: Catalogue, local: dict[str, str]
+    named: Sequence[Method], track: Track, catalogue: Catalogue, local: dict[str, str], *, space: str
 ) -> tuple[list[_Chosen], list[planning.Refused]]:
     """The methods that make sense, and those that do not; paths of files are added to ``local``."""
     chosen, refused = [], []
@@ -182,6 +250,8 @@ def _methods(
                 raise UsageError(f"two files give the name {name!r}: rename one of {local[name]} and {path}")
         local |= one.paths
         reason = planning.refusal(one.method, one.loss)
+        if reason is None and space:
+            one, reason = _in_space(one, space)
         if reason is None:
             chosen.append(one)
         elif len(named) == 1:
@@ -189,6 +259,15 @@ def _methods(
         else:
             refused.append(planning.Refused(one.method, reason))
     return chosen, refused
+
+
+def _in_space(one: _Chosen, space: str) -> tuple[_Chosen, str | None]:
+    """A method whose components are tuned in another of their spaces; and why not, where they have none of that name."""
+    if space not in one.loss.spaces:
+        return one, f"the loss {one.method.loss} has no space {space!r}; it has {', '.join(one.loss.spaces) or 'none beside its own'}"
+    # A miner that has no such space has its own, as it has none to tune where there is nothing to choose.
+    miner = one.miner.in_space(space) if space in one.miner.spaces else one.miner
+    return dataclasses.replace(one, loss=one.loss.in_space(space), miner=miner), None
 
 
 def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Track]:
