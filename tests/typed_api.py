@@ -107,9 +107,8 @@ def tuned(records: list[Record], budget: int) -> tuple[float | None, dict[str, V
     if chosen is None:
         return None, {}
     assert_type(chosen.epoch, int | None)
-    found = best_epoch(
-        [record.outcome for record in records if record.unit.trial == chosen.number], tuning.primary, maximise=tuning.maximise
-    )
+    outcomes = [record.outcome for record in records if record.unit.trial == chosen.number]
+    found = best_epoch(outcomes, tuning.primary, maximise=tuning.maximise, annealed=True)
     assert_type(found, tuple[int, float] | None)
     return chosen.value, dict(chosen.params)
 

@@ -160,7 +160,9 @@ def _complete(records: Sequence[Record]) -> tuple[list[list[Record]], int]:
 
 def _trial(number: int, folds: Sequence[Record], before: Sequence[float | None]) -> Trial:
     scoring = folds[0].unit.scoring
-    found = best_epoch([record.outcome for record in folds], scoring.primary, maximise=scoring.maximise)
+    training = folds[0].unit.training
+    annealed = training is not None and training.is_annealed
+    found = best_epoch([record.outcome for record in folds], scoring.primary, maximise=scoring.maximise, annealed=annealed)
     epoch, value = found if found is not None else (None, None)
     values = [*before, value]
     leader = best_trial(values, maximise=scoring.maximise)

@@ -34,7 +34,7 @@ TRACK = Track.model_validate(
         "dataset": {"name": "digits"},
         "model": {"backbone": "conv4", "embedding_size": 8},
         "training": {"epochs": 2, "steps_per_epoch": 3, "batch_size": 16},
-        "budget": {"trials": 2, "seeds": 3},
+        "budget": {"studies": 1, "trials": 2, "repetitions": 3},
         "metrics": {"primary": "map@r", "report": ["map@r", "recall@1", "eer"]},
     }
 )
@@ -55,6 +55,7 @@ TRAINING = TrainingSpec(
     optimiser="adam",
     schedule="one-cycle",
     precision="fp32",
+    validate_every=2,
     early_stopping=0,
     rotate_classes=False,
     sampler="m-per-class",
