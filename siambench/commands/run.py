@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("siambench")
 
 
-class Studies(click.ParamType):
+class Studies(click.ParamType[Any]):
     """A number of studies, or ``all``."""
 
     name = "studies"
@@ -39,7 +39,7 @@ class Studies(click.ParamType):
         if value == "all":
             return "all"
         try:
-            return click.IntRange(min=1, max=MOST_STUDIES).convert(value, param, ctx)  # type: ignore[no-any-return]
+            return click.IntRange(min=1, max=MOST_STUDIES).convert(value, param, ctx)
         except click.BadParameter as error:
             raise click.BadParameter(f"{value!r} is neither all nor a whole number from 1 to {MOST_STUDIES}", ctx, param) from error
 
@@ -179,10 +179,10 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
         return
     click.echo(printable(f"track {prepared.track.name} {prepared.track.version}, exam {prepared.exam.short}, records in {folder}"))
     for plan, number in rows:
-        studies = f"{number} stud{'y' if number == 1 else 'ies'}"
+        times = f"{number} stud{'y' if number == 1 else 'ies'}"
         raced = ", the best 2 of 4 beyond the first fold" if plan.races else ""
         budget = f"{plan.trials} trials × {plan.folds} folds{raced} + {plan.repetitions} repetitions, {len(plan.space)} parameters"
-        click.echo(printable(f"  {plan.method.name}: {studies} of {budget}"))
+        click.echo(printable(f"  {plan.method.name}: {times} of {budget}"))
     click.echo(f"  baselines: {len(prepared.baselines)} units")
     guess = "no estimate: no unit of this track was timed yet" if wall is None else f"about {duration(wall)} with {workers} workers"
     at_most = "at most " if any(plan.races for plan in prepared.studies) else ""
@@ -250,7 +250,8 @@ def _rest(prepared: Prepared, outcome: Run) -> str:
     took = [record.seconds for record in outcome.records if record.unit.row in rows and record.seconds is not None]
     cost = duration(sum(took) / ran * left / max(1, outcome.jobs)) if took else "as long again each"
     number = "study" if left == 1 else "studies"
-    return f"{ran} of {ran + left} studies: not ranked yet; the other {left} {number} would take about {cost}: the same command with --studies all"
+    asked = "the same command with --studies all"
+    return f"{ran} of {ran + left} studies, so not ranked yet; the other {left} {number} would take about {cost}: {asked}"
 
 
 @contextlib.contextmanager

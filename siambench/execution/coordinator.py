@@ -18,7 +18,7 @@ from siambench.board.table import Setting, Table, build
 from siambench.errors import PluginError, left_by
 from siambench.interfaces import Lost
 from siambench.records.exams import other_exams
-from siambench.records.folder import Folder, folders_of
+from siambench.records.folder import Budget, Folder, folders_of
 from siambench.records.openings import read_openings
 from siambench.records.record import Record
 from siambench.records.running import forget
@@ -96,7 +96,6 @@ def run(
     outcome = Run(prepared, units={"planned": prepared.planned, "done": 0, "cached": 0, "failed": 0, "lost": 0})
     studies = {plan.key: Study(plan) for plan in prepared.studies}
     asked = _asked(prepared)
-    asked |= {row: (0, number) for row, number in Counter(unit.row for unit in prepared.baselines).items()}
     with folder.held(prepared.track, asked), _Drain() as drain:
         try:
             _Coordinator(folder, prepared, studies, outcome, engine, notify, drain).run()
@@ -114,12 +113,14 @@ def run(
     return outcome
 
 
-def _asked(prepared: Prepared) -> dict[str, tuple[int, int]]:
-    """Row → how many tune and final units are asked of it, over all its studies."""
-    asked: dict[str, tuple[int, int]] = {}
-    for plan in prepared.studies:
-        tune, final = asked.get(plan.row, (0, 0))
-        asked[plan.row] = tune + plan.tune_units, final + plan.repetitions
+def _asked(prepared: Prepared) -> dict[str, Budget]:
+    """Row → what is asked of it."""
+    studies = Counter(plan.row for plan in prepared.studies)
+    asked = {plan.row: Budget(studies[plan.row], plan.trials, plan.repetitions) for plan in prepared.studies}
+    baselines = {(unit.row, unit.study, unit.repetition) for unit in prepared.baselines}
+    for row in {row for row, _, _ in baselines}:
+        own = [(study, repetition) for name, study, repetition in baselines if name == row]
+        asked[row] = Budget(1 + max(study for study, _ in own), 0, 1 + max(repetition for _, repetition in own))
     return asked
 
 

@@ -10,12 +10,10 @@ from typing import Any
 from siambench.errors import ConfigError, suggestion
 from siambench.identity import digest, seed_of
 from siambench.plugin import WARMUP, BackboneEntry, LossEntry, MinerEntry
-from siambench.records.selection import BATCH
+from siambench.records.selection import most_tune_units
 from siambench.spaces import Dimension, Float, Params, Value, dimension_to_json, fits, kind_of
 from siambench.spec import (
     API,
-    BASELINES,
-    FIXED_BASELINES,
     NO_MINER,
     PAIRS_SAMPLER,
     TRAINING_REVISION,
@@ -149,11 +147,7 @@ class StudyPlan:
     @property
     def tune_units(self) -> int:
         """How many tune units it comes to, at the most."""
-        if not self.races:
-            return self.trials * self.folds
-        batches = (min(BATCH, self.trials - first) for first in range(0, self.trials, BATCH))
-        # Beside the best two of a batch, the default: it is of the first one.
-        return sum(size + min(size, 2 + (not number)) * (self.folds - 1) for number, size in enumerate(batches))
+        return most_tune_units(self.trials, self.folds, racing=self.racing)
 
     @property
     def maximise(self) -> bool:
@@ -172,7 +166,7 @@ class StudyPlan:
             stop_epoch=None,
             training=dataclasses.replace(self.template.training, steps_per_epoch=self.steps),
             params=dict(sorted(params.items())),
-            seeds=_seeds(self.template, "tune", fold, 0),
+            seeds=seeds_of(self.template, "tune", fold, 0),
         )
 
     def final_unit(self, trial: int | None, epoch: int | None, params: Params, repetition: int) -> Unit:
@@ -183,11 +177,12 @@ class StudyPlan:
             stop_epoch=epoch,
             repetition=repetition,
             params=dict(sorted(params.items())),
-            seeds=_seeds(self.template, "final", None, repetition),
+            seeds=seeds_of(self.template, "final", None, repetition),
         )
 
 
-def _seeds(template: Unit, kind: str, fold: int | None, repetition: int) -> dict[str, int]:
+def seeds_of(template: Unit, kind: str, fold: int | None, repetition: int) -> dict[str, int]:
+    """The seeds of a unit by their streams: hashes of names, of which the study is one."""
     # The method is not among the names: methods meet the same weights and, in one batch layout, the same order.
     names = (base_name(template.track), template.data.fingerprint, kind, template.study, fold, repetition)
     return {stream: seed_of(*names, stream) for stream in STREAMS}
@@ -363,45 +358,3 @@ def check_fixed(fixed: Mapping[str, Value], plans: Sequence[StudyPlan]) -> None:
     for name in fixed:
         if name not in known:
             raise ConfigError(f"--set: no method here has a parameter {name!r}{suggestion(name, known)}; parameters: {', '.join(known)}")
-
-
-def baseline_units(plan: StudyPlan) -> list[Unit]:
-    """The units of the rows that nothing is trained for: ``untrained`` for every repetition of a study, the others once.
-
-    ``pretrained`` is there where training starts from pretrained weights: the features of those, without a head.
-
-    Args:
-        plan: any method's study of the track.
-    """
-    model = plan.template.model
-    assert model is not None
-    starts_pretrained = any(model.options[name] != value for name, value in plan.scratch.items())
-    units = []
-    for baseline in BASELINES:
-        if (baseline == "pretrained" and not starts_pretrained) or (baseline in FIXED_BASELINES and plan.study):
-            continue
-        # The baseline is a property of the track: nothing of the method it was made beside may reach its identity.
-        roles = ("dataset", "primary", *(() if baseline == "raw" else ("backbone",)))
-        own = {role: where for role, where in plan.template.components.items() if role in roles or role.startswith(REPORTED)}
-        scratch = plan.scratch if baseline == "untrained" else {}
-        template = dataclasses.replace(
-            plan.template,
-            method=Method(baseline, backbone=None if baseline == "raw" else plan.method.backbone),
-            row=f"baseline-{baseline}",
-            training=None,
-            space={},
-            space_name="",
-            space_versions={},
-            edited=(),
-            model=None if baseline == "raw" else dataclasses.replace(model, options={**model.options, **scratch}),
-            components=own,
-            # What has no weights to draw is one model under every protocol; an untrained network stands for every model that fails.
-            scoring=dataclasses.replace(
-                plan.template.scoring, protocol="retrain" if baseline in FIXED_BASELINES else plan.template.scoring.protocol
-            ),
-        )
-        units += [
-            dataclasses.replace(template, repetition=repetition, seeds=_seeds(template, "final", None, repetition))
-            for repetition in range(1 if baseline in FIXED_BASELINES else plan.repetitions)
-        ]
-    return units

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from siambench.components.catalogue import Catalogue, check_options
 from siambench.components.component import Component
 from siambench.data.locate import find
-from siambench.data.names import as_path, as_text
 from siambench.data.summary import Summary, summary
-from siambench.errors import CombinationError, ConfigError, EmptyPlanError, SiambenchError, UsageError, suggestion
+from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError, suggestion
 from siambench.machine import libraries
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry
 from siambench.spaces import Params, Value
-from siambench.spec import NO_MINER, Drawn, Every, Exam, Feed, Form, Listed, Method, Source, SplitSpec, Unit, VerificationPairs
+from siambench.spec import NO_MINER, Drawn, Every, Exam, Feed, Form, Listed, Method, Source, Unit, VerificationPairs
 from siambench.studies import plan as planning
+from siambench.studies.baselines import baselines_of
+from siambench.studies.contents import dataset_name, exam_track, files_among
 from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.exam import exam_of, groups_digest, with_content
 from siambench.tracks.files import edit_track, load_comparison, load_track, track_folder
@@ -144,7 +143,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     observers = [catalogue.get("observers", observer.partition(":")[0]).provenance for observer in request.observers]
     shared = {"dataset": dataset_component.source, "primary": metrics[track.metrics.primary].source}
     shared |= {f"{planning.REPORTED}{name}": component.source for name, component in metrics.items()}
-    dataset_name, local = _dataset_name(track.dataset.name)
+    short, local = dataset_name(track.dataset.name)
     named = planning.methods_of(comparison.methods)
     _check_model_options(changes, named, track)
     space = request.space or comparison.space or ""
@@ -160,14 +159,15 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     pairs, pairs_path = _pairs(request, comparison, track, dataset, split)
     local |= pairs_path
     augment = _augment(track, dataset_component, dataset)
-    track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": dataset_name})})
+    track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": short})})
     for name, component in metrics.items():
         if component.entry.needs is not None and component.entry.needs not in dataset.episodes:
             raise ConfigError(f"the metric {name} needs {component.entry.needs!r}, which data set {track.dataset.name} does not bring")
     primary = metrics[track.metrics.primary].entry
     _check_primary(track, primary, dataset, split)
     data = split.fingerprint, groups_digest(dataset, split, track.split.group)
-    exam = exam_of(_with_content(track, catalogue, chosen), data=data, augment=augment, direction=primary.direction, pairs=pairs)
+    used = next((one.options for one in chosen if one.method.backbone in (None, track.model.backbone)), None)
+    exam = exam_of(exam_track(track, catalogue, used), data=data, augment=augment, direction=primary.direction, pairs=pairs)
     images = len(split.trainval), tuple(len(training) for training, _ in split.folds)
     over = _over(track, dataset)
     studies = [
@@ -197,7 +197,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     ]
     rounds = [plan for round_ in zip(*studies, strict=True) for plan in round_]
     planning.check_fixed(fixed, rounds)
-    baselines = _baselines(rounds)
+    baselines = baselines_of(rounds)
     watching = tuple(sorted({where.distribution for where in observers if where.plugin != "siambench"}))
     return Prepared(
         track=track,
@@ -231,10 +231,8 @@ def _over(track: Track, dataset: Dataset) -> str | None:
     """
     asked, known = track.metrics.over, dataset.class_attributes
     if asked is not None and asked not in known:
-        name = track.dataset.name
-        raise ConfigError(
-            f"metrics.over: data set {name} has no attribute {asked!r} of classes{suggestion(asked, known)}; it has {', '.join(known) or 'none'}"
-        )
+        has = f"the classes of data set {track.dataset.name} have {', '.join(known) or 'no attribute'}"
+        raise ConfigError(f"metrics.over: no attribute {asked!r}{suggestion(asked, known)}; {has}")
     return asked or (track.split.group if track.split.group in known else None)
 
 
@@ -378,16 +376,6 @@ def _check_model_options(changes: Mapping[str, Value], methods: Sequence[Method]
             raise ConfigError(f"--set {key} is for the track's backbone {track.model.backbone!r}, which no method here uses")
 
 
-def _dataset_name(name: str) -> tuple[str, dict[str, str]]:
-    # A path is a fact of this machine: units carry the folder's name, the context of a run says where it is.
-    kind, found, path = name.partition(":")
-    if not found:
-        return name, {}
-    place = as_path(path).resolve()
-    short = f"{kind}:{as_text(place.name)}"
-    return short, {short: f"{kind}:{as_text(place)}"}
-
-
 def _looked_up(method: Method, track: Track, catalogue: Catalogue) -> _Chosen:
     loss = catalogue.get("losses", method.loss)
     miner = catalogue.get("miners", method.miner)
@@ -400,60 +388,9 @@ def _looked_up(method: Method, track: Track, catalogue: Catalogue) -> _Chosen:
         components["miner"] = miner
     sources = {role: component.source for role, component in components.items()}
     given = track.model.options if backbone.name == track.model.backbone else {}
-    files = _files_among(given, backbone)
+    files = files_among(given, backbone)
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     options = {**backbone.entry.defaults, **with_content(given, digests)}
     paths = {f"{_MODEL_OPTIONS}{name}": str(path) for name, path in files.items()}
     paths |= {loss.name: f"{loss.path}:{loss.name.rpartition(':')[2]}"} if loss.path else {}
     return _Chosen(dataclasses.replace(method, loss=loss.name), loss.entry, miner.entry, backbone.entry, sources, options, paths)
-
-
-def _files_among(options: Mapping[str, Value], backbone: Component) -> dict[str, Path]:
-    """The options of a backbone that name a file of weights, and where it is."""
-    found = {}
-    for name, value in options.items():
-        entry = backbone.entry
-        if isinstance(value, str) and value not in (entry.defaults.get(name), entry.scratch.get(name)):
-            path = Path(value).expanduser()
-            # What else might bear the name of a file that happens to lie here says that it does: by a folder, or by a suffix.
-            if path.is_file() and (name in entry.scratch or len(path.parts) > 1 or path.suffix):
-                found[name] = path.resolve()
-    return found
-
-
-def _with_content(track: Track, catalogue: Catalogue, chosen: Sequence[_Chosen]) -> Track:
-    """The track with the content of files of weights in place of their paths, as the exam knows them."""
-    used = next((one.options for one in chosen if one.method.backbone in (None, track.model.backbone)), None)
-    if used is None:
-        files = _files_among(track.model.options, catalogue.get("backbones", track.model.backbone))
-        used = with_content(track.model.options, {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()})
-    options = {name: used[name] for name in track.model.options}
-    return track.model_copy(update={"model": track.model.model_copy(update={"options": options})})
-
-
-def groups_of() -> Callable[[Mapping[str, Any]], str | None]:
-    """What gives the digest of the groups of the classes that a unit's data has, from that data: None where it is not to be had here.
-
-    For records of layouts that did not keep it.
-    """
-    known: dict[str, str | None] = {}
-
-    def groups(data: Mapping[str, Any]) -> str | None:
-        fingerprint, rules = str(data["fingerprint"]), data["split"]
-        if rules["group"] is not None and fingerprint not in known:
-            known[fingerprint] = None
-            with contextlib.suppress(SiambenchError):
-                dataset = Catalogue.load().dataset(data["dataset"], data["options"])
-                split = cut(dataset, SplitSpec(**rules))
-                if split.fingerprint == fingerprint:
-                    known[fingerprint] = groups_digest(dataset, split, rules["group"])
-        return known.get(fingerprint)
-
-    return groups
-
-
-def _baselines(studies: Sequence[planning.StudyPlan]) -> tuple[Unit, ...]:
-    units: dict[str, Unit] = {}
-    for study in studies:
-        units |= {unit.id: unit for unit in planning.baseline_units(study)}
-    return tuple(units.values())

@@ -235,12 +235,12 @@ def quasi_random(space: Mapping[str, Dimension], number: int, *, seed: int) -> d
         Sobol, On the distribution of points in a cube and the approximate evaluation of integrals, USSR Computational Mathematics and
         Mathematical Physics 1967; scrambled after Owen, Journal of Complexity 1998.
     """
-    ordered = [name for name, dimension in sorted(space.items()) if not isinstance(dimension, Choice)]
+    ordered = [(name, dimension) for name, dimension in sorted(space.items()) if not isinstance(dimension, Choice)]
     found: dict[str, Value] = {}
     if ordered:
         # A power of two of points, as the sequence is made for.
         points = qmc.Sobol(len(ordered), scramble=True, rng=np.random.default_rng(seed)).random_base2(max(1, number.bit_length()))
-        found |= {name: _at(space[name], float(share)) for name, share in zip(ordered, points[number - 1], strict=True)}
+        found |= {name: _at(dimension, float(share)) for (name, dimension), share in zip(ordered, points[number - 1], strict=True)}
     for name, dimension in space.items():
         if isinstance(dimension, Choice):
             found[name] = dimension.options[seed_of(seed, name, number) % len(dimension.options)]
