@@ -54,7 +54,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Resolved:
-    """One method on one track, everything looked up: what `study_plan` makes a study of.
+    """One method on one track, everything looked up: what `study_plans` makes its studies of.
 
     Args:
         method: what is compared.

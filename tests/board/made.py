@@ -46,7 +46,7 @@ VERSIONS = {"siambench": "0.1.0", "siambench-soft": "0.1.0", "siambench-timm": "
 DATA = DataSpec(dataset="digits", options={}, split=SplitRules(folds=2).spec, fingerprint="f", groups=None)
 CLOSED = DataSpec(dataset="digits", options={}, split=SplitRules(folds=2, rule="closed-set").spec, fingerprint="f", groups=None)
 SCORING = ScoringSpec(
-    primary="map@r", maximise=True, metrics=("map@r", "recall@1", "eer"), distance="cosine", protocol="retrain", pairs=Drawn()
+    primary="map@r", maximise=True, metrics=("map@r", "recall@1", "eer"), distance="cosine", protocol="retrain", pairs=Drawn(), over=None
 )
 TRAINING = TrainingSpec(
     epochs=2,
@@ -96,6 +96,7 @@ def unit(method="triplet", kind="final", trial=0, fold=None, repetition=0, **cha
         "scoring": SCORING,
         "params": {} if baseline else {"loss.margin": 0.3 + 0.1 * trial},
         "space": {} if baseline else SPACE,
+        "space_name": "",
         "space_versions": {},
         "edited": (),
         "components": {"loss": SHIPPED},

@@ -34,7 +34,7 @@ from siambench.records.openings import read_openings
 from siambench.records.record import read
 from siambench.records.running import running
 from siambench.spec import FEEDS, FORMS, Context, Listed, Method, Source
-from siambench.studies.plan import baseline_units
+from siambench.studies.baselines import baselines_of
 from siambench.testing import synthetic_catalogue, synthetic_dataset, synthetic_study, synthetic_track
 from siambench.tracks.parts import Items
 from siambench.training import loop as training
@@ -246,7 +246,7 @@ def test_each_opening_of_the_test_set_is_logged(catalogue, tmp_path):
         run(unit, context)
     broken = final(study_of(catalogue, metrics={"primary": "nan", "report": ["map@r", "nan"]}))
     run(broken, context)
-    raw = baseline_units(study)[0]
+    raw = baselines_of([study])[0]
     run(raw, context)
 
     lines = read_openings(log)
