@@ -20,6 +20,7 @@ from siambench.records.folder import BUDGETS, Budget, Folder, track_folders
 from siambench.records.openings import read_openings
 from siambench.records.record import write
 from siambench.spec import Method
+from siambench.studies.baselines import baselines_of
 from siambench.testing import synthetic_study
 from siambench.tracks.files import load_track
 from siambench.tracks.rules import Track
