@@ -273,7 +273,6 @@ class ScoringSpec(Document):
         distance: ``"cosine"`` or ``"euclidean"``: what near means.
         protocol: ``"retrain"`` or ``"reality-check"``: how final models are made.
         pairs: the verification pairs of the test part.
-        over: the attribute of classes whose groups intervals are taken over; None: over classes alone. Nothing of it is trained or tuned.
     """
 
     primary: str
@@ -282,7 +281,6 @@ class ScoringSpec(Document):
     distance: Literal["cosine", "euclidean"]
     protocol: Literal["retrain", "reality-check"]
     pairs: VerificationPairs
-    over: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

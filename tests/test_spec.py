@@ -52,7 +52,7 @@ TRAINING = TrainingSpec(
     normalise=True,
     augment={"scale": [0.9, 1.1]},
 )
-SCORING = ScoringSpec(primary="map@r", maximise=True, metrics=("map@r",), distance="cosine", protocol="retrain", pairs=Drawn(), over=None)
+SCORING = ScoringSpec(primary="map@r", maximise=True, metrics=("map@r",), distance="cosine", protocol="retrain", pairs=Drawn())
 
 
 def tiny_unit(**changes):

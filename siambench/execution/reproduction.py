@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from siambench.board import files
 from siambench.board.rows import finals_of
-from siambench.board.tuning import tuning_of
+from siambench.board.tuning import tunings_of
 from siambench.errors import UnfinishedError, UnknownNameError, UsageError
 from siambench.identity import canonical, to_json
 from siambench.interfaces import Lost
@@ -84,7 +84,7 @@ def final_records(name: str, row: str, directories: Sequence[Path] = (), *, exam
 
 def _selected(track: Track, members: list[Record]) -> list[Record]:
     is_baseline = members[0].unit.method.baseline is not None
-    return finals_of(track, members, None if is_baseline else tuning_of(members, budget=track.budget.trials))
+    return finals_of(track, members, None if is_baseline else tunings_of(members, budget=track.budget.trials))
 
 
 def rerun(

@@ -192,7 +192,7 @@ def _from_4(document: Mapping[str, Any], _: Beside) -> dict[str, Any]:
         unit["training"] = {"validate_every": 1, **unit["training"]}
     if exam["training"]:
         exam["training"] = {**exam["training"], "validate_every": 1, "racing": False}
-    unit = {"space_name": "", **unit, "scoring": {"over": None, **unit["scoring"]}}
+    unit = {"space_name": "", **unit}
     return {**document, "schema": 5, "id": digest(unit), "unit": unit, "exam": exam}
 
 

@@ -73,7 +73,6 @@ class Resolved:
         budget: how many trials each study has, and how many final models; of the studies those that are asked for.
         images: how many images final models are trained on, then for each fold how many trials are.
         space_name: what the space of the entries is called; ``""``: their own.
-        over: the attribute of classes whose groups intervals are taken over, or None.
         fixed: parameters fixed by the user, those of other methods included.
     """
 
@@ -93,7 +92,6 @@ class Resolved:
     images: tuple[int, tuple[int, ...]]
     pairs: VerificationPairs = field(default_factory=Drawn)
     space_name: str = ""
-    over: str | None = None
     fixed: Mapping[str, Value] = field(default_factory=dict)
 
 
@@ -308,7 +306,6 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
             distance=track.evaluation.distance,
             protocol=track.evaluation.protocol,
             pairs=resolved.pairs,
-            over=resolved.over,
         ),
         params={},
         space={name: dimension_to_json(dimension) for name, dimension in sorted(space.items())},
@@ -330,7 +327,7 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
 def _tuned_by_primary(unit: Unit) -> Unit:
     """The same without what is reported beside the primary metric: one more of those leaves all tuning as it is."""
     components = {role: where for role, where in unit.components.items() if not role.startswith(REPORTED)}
-    scoring = dataclasses.replace(unit.scoring, metrics=(unit.scoring.primary,), over=None)
+    scoring = dataclasses.replace(unit.scoring, metrics=(unit.scoring.primary,))
     return dataclasses.replace(unit, scoring=scoring, components=components)
 
 

@@ -169,7 +169,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     used = next((one.options for one in chosen if one.method.backbone in (None, track.model.backbone)), None)
     exam = exam_of(exam_track(track, catalogue, used), data=data, augment=augment, direction=primary.direction, pairs=pairs)
     images = len(split.trainval), tuple(len(training) for training, _ in split.folds)
-    over = _over(track, dataset)
+    _check_over(track, dataset)
     studies = [
         planning.study_plans(
             planning.Resolved(
@@ -189,7 +189,6 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
                 images=images,
                 pairs=pairs,
                 space_name=space,
-                over=over,
                 fixed=fixed,
             )
         )
@@ -223,17 +222,16 @@ def _budget(request: Request, comparison: Comparison, track: BudgetRules, *, is_
     )
 
 
-def _over(track: Track, dataset: Dataset) -> str | None:
-    """The attribute of classes whose groups intervals are taken over: the track's, else the split's group, where classes have it.
+def _check_over(track: Track, dataset: Dataset) -> None:
+    """See that classes have the attribute whose groups intervals are to be taken over.
 
     Raises:
-        ConfigError: if the track names one that the data set does not have.
+        ConfigError: if they do not.
     """
     asked, known = track.metrics.over, dataset.class_attributes
     if asked is not None and asked not in known:
         has = f"the classes of data set {track.dataset.name} have {', '.join(known) or 'no attribute'}"
         raise ConfigError(f"metrics.over: no attribute {asked!r}{suggestion(asked, known)}; {has}")
-    return asked or (track.split.group if track.split.group in known else None)
 
 
 def _methods(
