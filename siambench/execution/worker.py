@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import itertools
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 
 from siambench.clock import Clock
@@ -22,10 +22,11 @@ from siambench.errors import DataMissingError, LostError, SiambenchError, named,
 from siambench.evaluation.embedding import Concatenated, raw_model
 from siambench.evaluation.scoring import Scores, evaluate_items, pairs_of, separated
 from siambench.execution.failures import failure, is_ours, trace_of
+from siambench.execution.listeners import Listeners
 from siambench.execution.places import EVERY, OWN, foreign
 from siambench.execution.telemetry import told
 from siambench.identity import seed_of
-from siambench.interfaces import Done, Epoch, EpochEnded, Outcome, UnitEnded, UnitStarted
+from siambench.interfaces import Done, Epoch, Outcome
 from siambench.machine import keep_freed_memory, libraries, no_bf16
 from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.records.openings import append_opening, opening
@@ -64,7 +65,7 @@ def execute(unit: Unit, context: Context) -> Record:
         except BaseException as error:
             # Nothing of the method has run yet: what is wrong is the data, the installation or a file that is gone.
             raise LostError(text_of(error) if isinstance(error, SiambenchError) else named(error)) from error
-        listeners = _Told(unit, ready, clock)
+        listeners = Listeners(unit, ready.observers, clock, folds=ready.parts.folds)
         try:
             with RunningNote(context.running, unit, epochs=listeners.epochs) as note:
                 outcome: Outcome = _run(_with_paths(unit, ready), ready, clock, listeners.by(note))
@@ -90,55 +91,6 @@ def execute(unit: Unit, context: Context) -> Record:
         with contextlib.suppress(OSError):
             write(Path(context.records), record)
     return record
-
-
-class _Told:
-    """What is told of a unit while it runs: to its running note, and to observers."""
-
-    def __init__(self, unit: Unit, ready: _Ready, clock: Clock) -> None:
-        self._unit, self._observers, self._clock = unit, ready.observers, clock
-        self.epochs = 0
-        if unit.training is not None:
-            models = ready.parts.folds if unit.scoring.protocol == "reality-check" and unit.kind == "final" else 1
-            self.epochs = (unit.stop_epoch or unit.training.epochs) * models
-        self._observers.tell(
-            UnitStarted(
-                unit=unit.id,
-                label=unit.label,
-                track=unit.track,
-                method=unit.method.name,
-                kind=unit.kind,
-                trial=unit.trial,
-                fold=unit.fold,
-                repetition=unit.repetition,
-                params=dict(unit.params),
-                epochs=self.epochs,
-            )
-        )
-
-    def by(self, note: RunningNote) -> Callable[[Epoch], None]:
-        """What training calls after each epoch."""
-        number = itertools.count(1)
-
-        def ended(figures: Epoch) -> None:
-            note.epoch()
-            seconds = self._clock.total
-            self._observers.tell(
-                EpochEnded(
-                    unit=self._unit.id,
-                    label=self._unit.label,
-                    # Of several fold-models one after the other, counted through, as `epochs` is.
-                    epoch=next(number),
-                    epochs=self.epochs,
-                    figures=figures,
-                    seconds=seconds,
-                )
-            )
-
-        return ended
-
-    def ended(self, outcome: Outcome) -> None:
-        self._observers.tell(UnitEnded(unit=self._unit.id, label=self._unit.label, outcome=outcome, seconds=self._clock.total))
 
 
 @lru_cache(maxsize=2)
@@ -260,7 +212,7 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
 
         with clock.phase("train"):
             tuned = _train(unit, ready, parts.training(), ended, validate)
-        return _outcome(metrics, [tuned], None)
+        return _outcome(metrics, [tuned], None, {})
 
     with contextlib.nullcontext() if unit.training is None else clock.phase("train"):
         models, trained = _final_models(unit, ready, ended)
@@ -282,7 +234,13 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
             found = dataclasses.replace(found, scores={**found.scores, **joined}, notes={**found.notes, **faults})
         # Without the score that it is ranked by, a unit has failed; one without another score has not.
         found.score_of(scoring.primary)
-    return _outcome(metrics, trained, found)
+    return _outcome(metrics, trained, found, _attributes(ready.dataset, test))
+
+
+def _attributes(dataset: Dataset, test: Items) -> dict[str, tuple[str, ...]]:
+    """What groups the test classes: by attribute the value of each, in the order of the scores of classes."""
+    classes = np.unique(dataset.labels[test.indices])
+    return {name: tuple(str(values[number]) for number in classes) for name, values in dataset.class_attributes.items()}
 
 
 def _final_models(unit: Unit, ready: _Ready, ended: Callable[[Epoch], None]) -> tuple[list[torch.nn.Module], list[Trained]]:
@@ -371,7 +329,9 @@ def _train(unit: Unit, ready: _Ready, items: Items, ended: Callable[[Epoch], Non
     return train(unit, ready.entries, items, validate, ended=ended)
 
 
-def _outcome(metrics: Mapping[str, MetricEntry], trained: Sequence[Trained], found: Scores | None) -> Done:
+def _outcome(
+    metrics: Mapping[str, MetricEntry], trained: Sequence[Trained], found: Scores | None, attributes: Mapping[str, tuple[str, ...]]
+) -> Done:
     rates = [one.repeat_rate for one in trained if one.repeat_rate is not None]
     return Done(
         scores={} if found is None else dict(found.scores),
@@ -384,6 +344,7 @@ def _outcome(metrics: Mapping[str, MetricEntry], trained: Sequence[Trained], fou
         directions={name: entry.direction for name, entry in metrics.items()},
         ranges={name: (entry.low, entry.high) for name, entry in metrics.items()},
         over_pairs=tuple(name for name, entry in metrics.items() if entry.over_pairs),
+        class_attributes=attributes,
     )
 
 
