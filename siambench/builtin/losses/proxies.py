@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 def proxy_anchor(margin: float, alpha: float, num_classes: int, embedding_size: int) -> nn.Module:
     """Each class's proxy is an anchor for the whole batch."""
-    from pytorch_metric_learning.losses import ProxyAnchorLoss
+    from siambench.builtin.losses.forms_proxies import ProxyAnchor
 
-    return ProxyAnchorLoss(num_classes, embedding_size, margin=margin, alpha=alpha)
+    return ProxyAnchor(num_classes=num_classes, embedding_size=embedding_size, margin=margin, alpha=alpha)
 
 
 def arcface(margin: float, scale: float, num_classes: int, embedding_size: int) -> nn.Module:
     """Softmax over classes with ``margin`` degrees added to the angle of the true one."""
-    from pytorch_metric_learning.losses import ArcFaceLoss
+    from siambench.builtin.losses.forms_proxies import ArcFace
 
-    return ArcFaceLoss(num_classes, embedding_size, margin=margin, scale=scale)
+    return ArcFace(num_classes=num_classes, embedding_size=embedding_size, margin=margin, scale=scale)
 
 
 ENTRIES = {

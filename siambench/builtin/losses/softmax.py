@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
 def ntxent(temperature: float) -> nn.Module:
     """Softmax cross-entropy of each positive pair against the anchor's negatives."""
-    from pytorch_metric_learning.losses import NTXentLoss
+    from siambench.builtin.losses.forms_softmax import NTXent
 
-    return NTXentLoss(temperature=temperature)
+    return NTXent(temperature=temperature)
 
 
 def supcon(temperature: float) -> nn.Module:
     """As ntxent, with every positive in the denominator and the mean over positives outside the logarithm."""
-    from pytorch_metric_learning.losses import SupConLoss
+    from siambench.builtin.losses.forms_softmax import SupCon
 
-    return SupConLoss(temperature=temperature)
+    return SupCon(temperature=temperature)
 
 
 def multi_similarity(alpha: float, beta: float, base: float) -> nn.Module:
     """Soft-weighted positives (``alpha``) and negatives (``beta``) around the similarity ``base``."""
-    from pytorch_metric_learning.losses import MultiSimilarityLoss
+    from siambench.builtin.losses.forms_softmax import MultiSimilarity
 
-    return MultiSimilarityLoss(alpha=alpha, beta=beta, base=base)
+    return MultiSimilarity(alpha=alpha, beta=beta, base=base)
 
 
 ENTRIES = {

@@ -12,36 +12,30 @@ if TYPE_CHECKING:
 
 def contrastive(pos_margin: float, neg_margin: float) -> nn.Module:
     """Positive distances above ``pos_margin`` and negative ones below ``neg_margin`` cost."""
-    from pytorch_metric_learning.losses import ContrastiveLoss
+    from siambench.builtin.losses.forms_tuples import Contrastive
 
-    return ContrastiveLoss(pos_margin=pos_margin, neg_margin=neg_margin)
+    return Contrastive(pos_margin=pos_margin, neg_margin=neg_margin)
 
 
 def triplet(margin: float) -> nn.Module:
     """Hinge on d(anchor, positive) - d(anchor, negative) + margin, mean over the triplets that violate it."""
-    from pytorch_metric_learning.losses import TripletMarginLoss
+    from siambench.builtin.losses.forms_tuples import Triplet
 
-    return TripletMarginLoss(margin=margin)
+    return Triplet(margin=margin)
 
 
 def npair(l2_weight: float) -> nn.Module:
     """One pair of each class; inner products of embeddings that are not normalised, their norms held by a penalty."""
-    from pytorch_metric_learning.distances import DotProductSimilarity
-    from pytorch_metric_learning.losses import NPairsLoss
-    from pytorch_metric_learning.regularizers import LpRegularizer
+    from siambench.builtin.losses.forms_tuples import NPair
 
-    return NPairsLoss(
-        distance=DotProductSimilarity(normalize_embeddings=False),
-        embedding_regularizer=LpRegularizer(p=2, power=2),
-        embedding_reg_weight=l2_weight,
-    )
+    return NPair(l2_weight=l2_weight)
 
 
 def angular(alpha: float) -> nn.Module:
     """The angle at the negative of each triangle is bounded by ``alpha`` degrees."""
-    from pytorch_metric_learning.losses import AngularLoss
+    from siambench.builtin.losses.forms_tuples import Angular
 
-    return AngularLoss(alpha=alpha)
+    return Angular(alpha=alpha)
 
 
 ENTRIES = {

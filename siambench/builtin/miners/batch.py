@@ -16,37 +16,37 @@ def none() -> None:
 
 def hard() -> nn.Module:
     """For each anchor its furthest positive and its nearest negative."""
-    from pytorch_metric_learning.miners import BatchHardMiner
+    from siambench.builtin.miners.choosing import Hard
 
-    return BatchHardMiner()
+    return Hard()
 
 
 def semihard(margin: float) -> nn.Module:
     """Triplets whose negative is further than the positive, by less than ``margin``."""
-    from pytorch_metric_learning.miners import TripletMarginMiner
+    from siambench.builtin.miners.choosing import Semihard
 
-    return TripletMarginMiner(margin=margin, type_of_triplets="semihard")
+    return Semihard(margin=margin)
 
 
 def easy_positive_hard_negative() -> nn.Module:
     """For each anchor its nearest positive and its nearest negative."""
-    from pytorch_metric_learning.miners import BatchEasyHardMiner
+    from siambench.builtin.miners.choosing import EasyPositiveHardNegative
 
-    return BatchEasyHardMiner(pos_strategy=BatchEasyHardMiner.EASY, neg_strategy=BatchEasyHardMiner.HARD)
+    return EasyPositiveHardNegative()
 
 
 def multi_similarity(epsilon: float) -> nn.Module:
     """Negatives more similar than the least similar positive less ``epsilon``; positives likewise."""
-    from pytorch_metric_learning.miners import MultiSimilarityMiner
+    from siambench.builtin.miners.choosing import MultiSimilarity
 
-    return MultiSimilarityMiner(epsilon=epsilon)
+    return MultiSimilarity(epsilon=epsilon)
 
 
 def distance_weighted(cutoff: float, nonzero_loss_cutoff: float) -> nn.Module:
     """Negatives drawn with weights inverse to the density of their distance on the sphere."""
-    from pytorch_metric_learning.miners import DistanceWeightedMiner
+    from siambench.builtin.miners.choosing import DistanceWeighted
 
-    return DistanceWeightedMiner(cutoff=cutoff, nonzero_loss_cutoff=nonzero_loss_cutoff)
+    return DistanceWeighted(cutoff=cutoff, nonzero_loss_cutoff=nonzero_loss_cutoff)
 
 
 ENTRIES = {
