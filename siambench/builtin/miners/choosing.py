@@ -72,9 +72,10 @@ class Semihard(nn.Module):
         positive, negative = all_pairs(labels)
         matrix = distances(embeddings).matrix
         values, order = sort_negatives(matrix, negative)
-        start = torch.searchsorted(values, matrix, right=True)
-        stop = torch.searchsorted(values, matrix + self.margin, right=True)
-        return SortedTriplets(order=order, distances=values, start=start, stop=torch.where(positive, stop, start))
+        near = matrix.masked_fill(~positive, -math.inf)
+        start = torch.searchsorted(values, near, right=True)
+        stop = torch.searchsorted(values, near + self.margin, right=True)
+        return SortedTriplets(order=order, distances=values, start=start, stop=stop)
 
 
 class MultiSimilarity(nn.Module):
