@@ -38,7 +38,7 @@ def known(value: Tensor, *of: tuple[Tensor, Tensor]) -> Tensor:
         value: a scalar without a graph.
         of: what it was computed from, each with the gradient of the value by it, of one shape.
     """
-    made: Tensor = _Known.apply(value, *(tensor for tensor, _ in of), *(gradient for _, gradient in of))  # type: ignore[no-untyped-call]
+    made: Tensor = _Known.apply(value, *(tensor for tensor, _ in of), *(gradient for _, gradient in of))
     return made
 
 

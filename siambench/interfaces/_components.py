@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ReadItems = Callable[["NDArray[np.int64]"], "NDArray[Any]"]
 Indices = tuple["Tensor", ...]
-"""Three index tensors int64 [T] are triplets, four are pairs; in what siambench's own miners and feeds give, -1 marks a place without one."""
+"""Three index tensors int64 [T] are triplets, four are pairs; in what siambench's own miners and feeds give, -1 marks an empty place."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,18 @@ from torch import Tensor
 from siambench.data.transforms import augmented, prepared
 from siambench.errors import DivergedError
 from siambench.tracks.parts import Items, turned, unlabelled
-from siambench.training.components import Entries, Layout, LossCall, as_seen, build_batches, build_loss, build_miner, fed_indices, mine, number_of
+from siambench.training.components import (
+    Entries,
+    Layout,
+    LossCall,
+    as_seen,
+    build_batches,
+    build_loss,
+    build_miner,
+    fed_indices,
+    mine,
+    number_of,
+)
 from siambench.training.model import EmbeddingModel, build_model
 from siambench.training.optimiser import build_optimiser, build_schedules
 from siambench.training.state import device, seed_globals

@@ -49,7 +49,7 @@ class NTXent(TupleLoss):
 
 
 def _powers(products: Tensor, often: Tensor) -> tuple[Tensor, Tensor]:
-    """exp of each row less its largest, as often as it counts, fp [B, B], and that largest, fp [B, 1], finite in any case."""
+    """Exp of each row less its largest, as often as it counts, fp [B, B], and that largest, fp [B, 1], finite in any case."""
     most = products.masked_fill(often == 0, -math.inf).amax(dim=1, keepdim=True).clamp(min=torch.finfo(products.dtype).min)
     # Elsewhere a power could be infinite, which nought times would not be nought.
     return often * torch.minimum(products - most, products.new_zeros(())).exp(), most

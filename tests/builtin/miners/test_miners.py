@@ -7,9 +7,8 @@ from torch.nn import functional
 
 from siambench.builtin.losses import siambench_losses
 from siambench.builtin.miners import siambench_miners
-from siambench.interfaces import SortedTriplets
 from siambench.plugin import call_factory
-from siambench.training.components import number_of, plain
+from siambench.training.components import plain
 
 ENTRIES = siambench_miners()
 MINERS = sorted(set(ENTRIES) - {"none"})
