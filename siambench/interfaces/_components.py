@@ -15,6 +15,30 @@ if TYPE_CHECKING:
 
 ReadItems = Callable[["NDArray[np.int64]"], "NDArray[Any]"]
 Indices = tuple["Tensor", ...]
+"""Three index tensors int64 [T] are triplets, four are pairs; in what siambench's own miners and feeds give, -1 marks an empty place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SortedTriplets:
+    """Triplets by anchor and positive: their negatives are neighbours among the anchor's negatives in order of distance.
+
+    As many as B³ / 4 triplets in matrices [B, B], whatever their number is. A third-party loss is given them as three index tensors.
+
+    Args:
+        order: for each anchor the items by rising distance, its negatives first, int64 [B, B].
+        distances: those distances, fp [B, B]; infinite for what is no negative.
+        start: where the negatives of anchor and positive begin in the anchor's order, int64 [B, B].
+        stop: where they end, int64 [B, B]; not above ``start`` where there are none.
+    """
+
+    order: Tensor
+    distances: Tensor
+    start: Tensor
+    stop: Tensor
+
+
+Mined = Indices | SortedTriplets
+"""What a miner may give."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +104,7 @@ class Loss(Protocol):
 class Miner(Protocol):
     """A choice among the tuples of a batch."""
 
-    def __call__(self, embeddings: Tensor, labels: Tensor) -> Indices:
+    def __call__(self, embeddings: Tensor, labels: Tensor) -> Mined:
         """From embeddings [B, D] and labels int64 [B] to three (triplets) or four (pairs) index tensors int64 [T]."""
 
 

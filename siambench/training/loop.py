@@ -14,14 +14,25 @@ from torch import Tensor
 from siambench.data.transforms import augmented, prepared
 from siambench.errors import DivergedError
 from siambench.tracks.parts import Items, turned, unlabelled
-from siambench.training.components import Entries, Layout, LossCall, as_seen, build_batches, build_loss, build_miner, fed_indices, mine
+from siambench.training.components import (
+    Entries,
+    Layout,
+    LossCall,
+    as_seen,
+    build_batches,
+    build_loss,
+    build_miner,
+    fed_indices,
+    mine,
+    number_of,
+)
 from siambench.training.model import EmbeddingModel, build_model
 from siambench.training.optimiser import build_optimiser, build_schedules
 from siambench.training.state import device, seed_globals
 from siambench.training.watch import Watcher
 
 if TYPE_CHECKING:
-    from siambench.interfaces import Epoch, Indices
+    from siambench.interfaces import Epoch, Mined
     from siambench.spec import Feed, Unit
 
 Validate = Callable[[EmbeddingModel], Mapping[str, float | None]]
@@ -107,11 +118,11 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
                 embeddings = model(inputs)
             embeddings = as_seen(embeddings, normalise=rules.normalise)
             with _divergence_recognised(embeddings, step):
-                indices: Indices | None = fed_indices(feed, batch_labels)
+                indices: Mined | None = fed_indices(feed, batch_labels)
                 tuples = None
                 if miner is not None and step >= mined_from:
                     indices = mine(miner, embeddings, batch_labels, name=unit.method.miner)
-                    tuples = len(indices[0])
+                    tuples = number_of(indices)
                 value = loss(embeddings, batch_labels, indices, progress=step / rules.steps, groups=batch_groups)
             optimiser.zero_grad(set_to_none=True)
             value.backward()  # type: ignore[no-untyped-call]
