@@ -128,7 +128,7 @@ def _files() -> list[Path]:
             raise
         first = f"{missing[0].folder}/{missing[0].name}"
         raise DataMissingError(
-            f"{len(missing)} of the {len(needed)} images of signatures are missing, among them {first}: {error}"
+            f"{len(missing)} of the {len(needed)} images of signatures are missing, the first is {first}: {error}"
         ) from error
 
 
