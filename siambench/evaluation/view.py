@@ -106,7 +106,7 @@ class Evaluated:
         if isinstance(self._pairs, metrics.Pairs):
             return self._pairs
         try:
-            return metrics.draw_pairs(self.labels.cpu(), seed=self.seed("pairs"))
+            return metrics.draw_pairs(self.labels.cpu(), seed=self.seed("pairs"), queries=self.queries if self.has_gallery else None)
         except MetricError as error:
             self.note("verification", str(error))
             return None
@@ -117,7 +117,7 @@ class Evaluated:
         if self._pairs != "every":
             return None
         try:
-            return metrics.all_pairs_verification(self._given, self.labels)
+            return metrics.all_pairs_verification(self._given, self.labels, queries=self.queries if self.has_gallery else None)
         except MetricError as error:
             self.pairs = None  # nor are there any to draw
             self.note("verification", str(error))

@@ -200,13 +200,17 @@ def _with_paths(unit: Unit, ready: _Ready) -> Unit:
 
 def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]) -> Done:
     parts, metrics, scoring = ready.parts, ready.metrics, unit.scoring
+    every: Literal["every"] | None = "every" if isinstance(scoring.pairs, Every) else None
     if unit.kind == "tune":
         validation = parts.validation()
         seed = seed_of(unit.data.fingerprint, "pairs", unit.fold)
 
         def validate(model: EmbeddingModel) -> Mapping[str, float | None]:
             with clock.phase("evaluate"):
-                found = evaluate_items(model, validation, metrics, seed=seed, device=device(), distance=scoring.distance, clock=clock)
+                # A listed file names items of the test part; every pair there is in validation too.
+                found = evaluate_items(
+                    model, validation, metrics, seed=seed, device=device(), distance=scoring.distance, pairs=every, clock=clock
+                )
                 found.score_of(scoring.primary)
                 return found.scores
 
@@ -218,9 +222,7 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
         models, trained = _final_models(unit, ready, ended)
     with clock.phase("evaluate"):
         test = parts.test()
-        pairs: Pairs | Literal["every"] | None = pairs_of(ready.files["pairs"], test) if "pairs" in ready.files else None
-        if isinstance(scoring.pairs, Every):
-            pairs = "every"
+        pairs: Pairs | Literal["every"] | None = pairs_of(ready.files["pairs"], test) if "pairs" in ready.files else every
 
         def evaluate(model: torch.nn.Module) -> Scores:
             seed = seed_of(unit.data.fingerprint, "pairs", "test")

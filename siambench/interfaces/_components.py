@@ -70,7 +70,8 @@ class Dataset:
         vocabulary: of tokens, one more than the largest id there can be; the id of a token depends on no other item.
         class_attributes: further facts about each class, e.g. ``{"alphabet": (…)}``, K values each; folds and splits may follow one.
         parts: the official split, where there is one: part name (``"trainval"``, ``"test"``) → indices int64. Where queries
-            are compared with a gallery of its own, ``"query"`` and ``"gallery"`` stand in the place of ``"test"``.
+            are compared with a gallery of its own, ``"query"`` and ``"gallery"`` stand in the place of ``"test"``, and
+            ``"trainval-gallery"`` may say which of trainval are compared with in validation.
         digests: SHA-256 of the content of each item, 32 bytes each, N of them; None: of what `read` gives.
         item_names: one per item, distinct, by which a file of verification pairs names them; None: they have none.
         episodes: evaluations with items of their own, by name; read only when a final model is evaluated.
