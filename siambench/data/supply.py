@@ -97,7 +97,7 @@ class _Resident:
     def __init__(self, read: Read, size: int, form: Form, device: torch.device) -> None:
         self._form, self._device = form, device
         streamed = _Streamed(read, form, device)
-        blocks = torch.arange(size).split(_BLOCK)
+        blocks = torch.split(torch.arange(size), _BLOCK)
         self._items: Tensor | None = None
         for block, items in zip(blocks, streamed.raw(blocks), strict=True):
             if self._items is None:
@@ -109,7 +109,7 @@ class _Resident:
             return
         assert self._items is not None
         # One copy of all places, instead of one for each batch.
-        chosen = torch.cat(list(places)).to(self._device).split([len(each) for each in places])
+        chosen = torch.split(torch.cat(list(places)).to(self._device), [len(each) for each in places])
         for each in chosen:
             yield _as_taken(self._items[each], self._form)
 
@@ -119,7 +119,7 @@ class _Streamed:
 
     def __init__(self, read: Read, form: Form, device: torch.device) -> None:
         self._read, self._form, self._device = read, form, device
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
     def batches(self, places: Sequence[Tensor]) -> Iterator[Tensor]:
         for items in self.raw(places):
