@@ -112,7 +112,7 @@ class Evaluated:
         try:
             labels, seed = self.labels.cpu(), self.seed("pairs")
             queries = self.queries if self.has_gallery else None
-            drawn_from = [labels] if queries is None else [labels, queries]
+            drawn_from = [labels, None if queries is None else torch.tensor([queries])]
             return _PAIRS.of(drawn_from, seed, lambda: metrics.draw_pairs(labels, seed=seed, queries=queries))
         except MetricError as error:
             self.note("verification", str(error))

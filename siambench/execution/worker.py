@@ -13,7 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 
 from siambench.clock import Clock
@@ -236,13 +235,7 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
             found = dataclasses.replace(found, scores={**found.scores, **joined}, notes={**found.notes, **faults})
         # Without the score that it is ranked by, a unit has failed; one without another score has not.
         found.score_of(scoring.primary)
-    return _outcome(metrics, trained, found, _attributes(ready.dataset, test))
-
-
-def _attributes(dataset: Dataset, test: Items) -> dict[str, tuple[str, ...]]:
-    """What groups the test classes: by attribute the value of each, in the order of the scores of classes."""
-    classes = np.unique(dataset.labels[test.indices])
-    return {name: tuple(str(values[number]) for number in classes) for name, values in dataset.class_attributes.items()}
+    return _outcome(metrics, trained, found, test.class_attributes)
 
 
 def _final_models(unit: Unit, ready: _Ready, ended: Callable[[Epoch], None]) -> tuple[list[torch.nn.Module], list[Trained]]:

@@ -38,6 +38,12 @@ class Items:
     groups: NDArray[np.int64] | None = None
     is_gallery: NDArray[np.bool_] | None = None
 
+    @property
+    def class_attributes(self) -> dict[str, tuple[str, ...]]:
+        """What groups the classes, such as their script: by attribute the value of each class, K values."""
+        classes = np.unique(self.dataset.labels[self.indices])
+        return {name: tuple(str(values[number]) for number in classes) for name, values in self.dataset.class_attributes.items()}
+
     def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         """Items by their position in this part, in the form of the data set.
 
