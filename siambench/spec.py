@@ -59,6 +59,11 @@ RANDOM_TRIALS: Final = 4
 ANNEALING: Final = ("cosine", "one-cycle")
 """The schedules under which the learning rate has run out after the last epoch."""
 
+MOST_TRIALS: Final = 100_000
+MOST_REPETITIONS: Final = 10_000
+MOST_STUDIES: Final = 1_000
+"""Of one method; what is larger is a slip, not a plan."""
+
 CONCATENATED: Final = "concatenated:"
 """Before the name of a metric: its score for the concatenated embeddings of the fold-models."""
 
@@ -290,7 +295,7 @@ class Unit(Document):
         track_version: its version.
         method: what is compared.
         row: what the units of one row share, 32 hexadecimal digits: rules, method, space, components and data, without the
-            budget and the versions of libraries. Of a baseline ``baseline-`` and its name.
+            budget, the study and the versions of libraries. Of a baseline ``baseline-`` and its name.
         study: number of the independent tuning it belongs to.
         trial: number of the trial; None for a final unit of a method that has nothing to tune, and for a baseline.
         fold: of a tune unit; None for a final one.
@@ -302,6 +307,7 @@ class Unit(Document):
         scoring: how it is scored.
         params: all hyperparameters by flat names such as ``loss.margin``.
         space: what is searched, in the form of `siambench.spaces.dimension_to_json`.
+        space_name: what the space is called; ``""`` for that of the entries themselves.
         space_versions: of the loss and the miner.
         edited: parameters that the user fixed.
         components: the code of each, by its role.
@@ -327,6 +333,7 @@ class Unit(Document):
     scoring: ScoringSpec
     params: Params
     space: Mapping[str, Mapping[str, Any]]
+    space_name: str
     space_versions: Mapping[str, int]
     edited: tuple[str, ...]
     components: Mapping[str, Source]

@@ -282,7 +282,7 @@ def test_python_and_command_line_agree(ran):
 def test_fixing_a_parameter_marks_the_row(siambench, tiny_track):
     """`--set loss.margin` takes the parameter out of the space and flags the row."""
     done = siambench(
-        "run", "--track", tiny_track, "--loss", "triplet", "--trials", "1", "--seeds", "1", "--set", "loss.margin=0.3", "--json"
+        "run", "--track", tiny_track, "--loss", "triplet", "--trials", "1", "--repetitions", "1", "--set", "loss.margin=0.3", "--json"
     )
     row = json.loads(done.stdout)["rows"][0]
     assert 0.3 == row["params"]["loss.margin"]
@@ -324,7 +324,7 @@ def test_list_show_tracks_plugins_as_json(siambench):
     assert "FaceNet" in triplet["source"]
     assert "margin" in siambench("show", "losses", "triplet").stdout
     names = {track["name"] for track in json.loads(siambench("tracks", "--json").stdout)}
-    assert {"glyphs", "omniglot-minimal", "omniglot-one-shot"} == names
+    assert {"glyphs", "omniglot-minimal", "omniglot-one-shot", "signatures", "signatures-paper"} <= names
     plugins = json.loads(siambench("plugins", "--json").stdout)
     assert {"plugin", "distribution", "version", "status", "error", "components"} == set(plugins[0])
     assert "ok" == plugins[0]["status"]
@@ -343,11 +343,11 @@ def test_an_ad_hoc_track_from_a_folder(siambench, tmp_path):
             picture = np.clip(base + random.normal(0, 20, base.shape), 0, 255).astype("uint8")
             Image.fromarray(picture).save(tmp_path / "birds" / f"kind{number}" / f"{item}.png")
     tiny = ["--set", "dataset.size=16"]
-    done = siambench("run", "--loss", "contrastive", "--dataset", "folder:birds", "--trials", "1", "--seeds", "1", *tiny)
+    done = siambench("run", "--loss", "contrastive", "--dataset", "folder:birds", "--trials", "1", "--repetitions", "1", *tiny)
     assert done.returncode == 4
     assert "dataset.options" in done.stderr
     small = [f"--set={x}" for x in ("dataset.options.size=16", "training.epochs=1", "training.steps_per_epoch=2", "training.batch_size=16")]
-    done = siambench("run", "--loss", "contrastive", "--dataset", "folder:birds", "--trials", "1", "--seeds", "1", *small, "--json")
+    done = siambench("run", "--loss", "contrastive", "--dataset", "folder:birds", "--trials", "1", "--repetitions", "1", *small, "--json")
     assert done.returncode == 0, done.stderr
     assert "contrastive" == json.loads(done.stdout)["rows"][0]["method"]
     assert str(tmp_path) not in "".join(path.read_text() for path in (tmp_path / "siambench-runs").rglob("records/*.json"))
@@ -433,7 +433,7 @@ def sit(siambench, folder, *arguments):
     small = ("--set", "training.epochs=1", "--set", "training.steps_per_epoch=1", "--set", "training.batch_size=4", "--jobs", "1")
     size = ("--set", "dataset.options.size=8", "--set", "model.options.width=4", "--set", "model.options.blocks=1")
     return siambench(
-        "run", "--dataset", f"folder:{folder}", "--loss", "contrastive", "--trials", "1", "--seeds", "1", *size, *small, *arguments
+        "run", "--dataset", f"folder:{folder}", "--loss", "contrastive", "--trials", "1", "--repetitions", "1", *size, *small, *arguments
     )
 
 
@@ -495,7 +495,7 @@ def test_a_primary_metric_that_no_fold_can_have_is_refused(siambench):
 def test_all_pairs_may_be_the_tracks(siambench, tiny_track, tmp_path):
     """With `evaluation.pairs=all` final models are scored on every pair of the test part, with bounds in the notes."""
     done = siambench(
-        *("run", "--track", tiny_track, "--loss", "contrastive", "--trials", "1", "--seeds", "1", "--out", tmp_path / "out"),
+        *("run", "--track", tiny_track, "--loss", "contrastive", "--trials", "1", "--repetitions", "1", "--out", tmp_path / "out"),
         *("--set", "evaluation.pairs=all", "--json"),
     )
     assert 0 == done.returncode, done.stderr

@@ -32,13 +32,13 @@ from siambench.spec import (
     TrainingSpec,
     Unit,
 )
-from siambench.studies.plan import Resolved, StudyPlan, study_plan
+from siambench.studies.plan import Resolved, StudyPlan, study_plans
 from siambench.tracks.rules import Track
 
 
 def planned(resolved: Resolved) -> tuple[Unit, Unit]:
     """The first unit of a study, and a final one."""
-    study: StudyPlan = study_plan(resolved)
+    study: StudyPlan = study_plans(resolved)[0]
     assert_type(study.space, Mapping[str, Dimension])
     assert_type(study.maximise, bool)
     parameters: Params = study.defaults

@@ -145,6 +145,12 @@ def _rules_of(exam: Exam | None, track: Track, folders: Iterable[Path]) -> Track
     return next((found for found in rules if found is not None and not departures(found, exam)), track)
 
 
+def shipped_folder(track: Track) -> Folder | None:
+    """Where the records of a track lie that came with siambench; None for a track that did not."""
+    name = base_name(track.name)
+    return Folder(track_folder(name)) if name in track_names() else None
+
+
 def shipped_rows(track: Track, exam: Exam) -> list[Row]:
     """The rows that ship with siambench for exactly this exam."""
     name = base_name(track.name)

@@ -146,7 +146,12 @@ def _show_component(kind: str, name: str, *, as_json: bool) -> None:
         print_json(facts)
         return
     for key, value in facts.items():
-        if isinstance(value, dict):
+        if key == "spaces" and isinstance(value, dict):
+            for named, space in value.items():
+                click.echo(printable(f"space {named}:"))
+                for parameter, form in space.items():
+                    click.echo(printable(f"  {parameter}: " + "  ".join(f"{k}={v}" for k, v in form.items())))
+        elif isinstance(value, dict):
             click.echo(f"{key}:" + ("" if value else " none"))
             for inner, content in value.items():
                 shown = content if not isinstance(content, dict) else "  ".join(f"{k}={v}" for k, v in content.items())
@@ -183,6 +188,8 @@ def _plain(name: str, value: object) -> object:
 
     if name == "space" and isinstance(value, Mapping):
         return {parameter: dimension_to_json(dimension) for parameter, dimension in value.items()}
+    if name == "spaces" and isinstance(value, Mapping):
+        return {named: _plain("space", space) for named, space in value.items()}
     if name == "files" and callable(value):
         return [remote.name for remote in value()]
     if isinstance(value, Mapping):

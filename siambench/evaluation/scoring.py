@@ -45,7 +45,6 @@ class Scores:
         notes: what a reader must know: queries without a positive, reduced precision, standard errors.
         faults: why a metric that broke or gave no score has none, by metric; the notes say it too.
         jackknife: of a metric over pairs, its score with each class left out, in order of the classes; see `left_out`.
-        class_attributes: by attribute that groups the classes the value of each.
     """
 
     scores: Mapping[str, float | None]
@@ -54,7 +53,6 @@ class Scores:
     notes: Mapping[str, float | int | str]
     faults: Mapping[str, str] = field(default_factory=dict)
     jackknife: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
-    class_attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def score_of(self, primary: str) -> float | None:
         """The score that a unit cannot do without.
@@ -126,17 +124,7 @@ def evaluate_items(
     classes = len(items.class_names)
     found = score(evaluated, named, classes=classes)
     scores = {} if jackknifed is None else left_out(jackknifed, named[jackknifed], evaluated, classes=classes)
-    return dataclasses.replace(found, jackknife=scores, class_attributes=class_attributes(items))
-
-
-def class_attributes(items: Items) -> dict[str, tuple[str, ...]]:
-    """What groups the classes of a part: by attribute of the data set the value of each, in order of the classes.
-
-    An attribute in which all classes agree, or no two do, groups none.
-    """
-    numbers = np.unique(items.dataset.labels[items.indices])
-    known = {name: tuple(str(values[number]) for number in numbers) for name, values in items.dataset.class_attributes.items()}
-    return {name: values for name, values in sorted(known.items()) if 1 < len(set(values)) < len(values)}
+    return dataclasses.replace(found, jackknife=scores)
 
 
 def left_out(name: str, entry: MetricEntry, evaluated: Evaluated, *, classes: int) -> dict[str, tuple[float | None, ...]]:
@@ -321,7 +309,7 @@ def separated(parts: Sequence[Scores]) -> Scores:
     jackknife = {
         name: tuple(_mean(values) for values in zip(*(part.jackknife[name] for part in parts), strict=True)) for name in parts[0].jackknife
     }
-    return Scores(scores, per_class, parts[0].class_queries, {**notes, **faults}, faults, jackknife, parts[0].class_attributes)
+    return Scores(scores, per_class, parts[0].class_queries, {**notes, **faults}, faults, jackknife)
 
 
 def _mean(values: Sequence[float | None], digits: int | None = None) -> float | None:

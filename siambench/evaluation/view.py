@@ -14,6 +14,7 @@ from siambench import metrics
 from siambench.errors import DivergedError, MetricError
 from siambench.identity import seed_of
 from siambench.metrics.checks import unit_length
+from siambench.metrics.kept import Kept
 
 if TYPE_CHECKING:
     from siambench.metrics import AllPairs, Distance, Pairs
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 GivenEpisodes = Callable[[str], tuple[Tensor, Tensor, Tensor] | None]
 
 _LEAST_DEPTH = 8
+
+_PAIRS: Kept[metrics.Pairs] = Kept(4)
+"""Drawn once a process for each part: they depend on its labels and the seed alone, and take as long as all other scores together."""
 
 
 def no_episodes(name: str) -> tuple[Tensor, Tensor, Tensor] | None:  # noqa: ARG001  the signature is shared
@@ -98,7 +102,7 @@ class Evaluated:
 
     @cached_property
     def _without_each(self) -> dict[int, AllPairs | None]:
-        return metrics.all_pairs_without_each_class(self._given, self.labels)
+        return metrics.all_pairs_without_each_class(self._given, self.labels, queries=self.queries if self.has_gallery else None)
 
     @property
     def depth(self) -> int:
@@ -130,7 +134,10 @@ class Evaluated:
         if isinstance(self._pairs, metrics.Pairs):
             return self._pairs
         try:
-            return metrics.draw_pairs(self.labels.cpu(), seed=self.seed("pairs"))
+            labels, seed = self.labels.cpu(), self.seed("pairs")
+            queries = self.queries if self.has_gallery else None
+            drawn_from = [labels, None if queries is None else torch.tensor([queries])]
+            return _PAIRS.of(drawn_from, seed, lambda: metrics.draw_pairs(labels, seed=seed, queries=queries))
         except MetricError as error:
             self.note("verification", str(error))
             return None
@@ -141,7 +148,7 @@ class Evaluated:
         if self._pairs != "every":
             return None
         try:
-            return metrics.all_pairs_verification(self._given, self.labels)
+            return metrics.all_pairs_verification(self._given, self.labels, queries=self.queries if self.has_gallery else None)
         except MetricError as error:
             self.pairs = None  # nor are there any to draw
             self.note("verification", str(error))

@@ -32,6 +32,21 @@ def survivors(values: Sequence[float | None], *, first: int, maximise: bool) -> 
     return sorted(best | default)
 
 
+def most_tune_units(trials: int, folds: int, *, racing: bool) -> int:
+    """How many tune units so many trials come to, at the most.
+
+    Args:
+        trials: of one study.
+        folds: of the split.
+        racing: whether trials race on fold 0.
+    """
+    if not racing or folds == 1:
+        return trials * folds
+    batches = (min(BATCH, trials - first) for first in range(0, trials, BATCH))
+    # The default, which runs every fold, is of the first batch.
+    return sum(size + min(size, _KEPT + (not number)) * (folds - 1) for number, size in enumerate(batches))
+
+
 def best_epoch(folds: Sequence[Outcome], primary: str, *, maximise: bool, annealed: bool) -> tuple[int, float] | None:
     """The epoch (from 1) that counts, and its mean over folds; None if a fold has no score.
 

@@ -10,13 +10,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from siambench.errors import ConfigError
 from siambench.spaces import Float, Value
-from siambench.spec import ANNEALING, SCHEMA, Feed, Form, SplitSpec
+from siambench.spec import ANNEALING, MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, SCHEMA, Feed, Form, SplitSpec
 
 log = logging.getLogger("siambench")
 
-MOST_TRIALS = 100_000
-MOST_REPETITIONS = 10_000
-MOST_STUDIES = 1_000
 MOST_STEPS = 1_000_000
 """Of epochs, of steps per epoch, and of items in a batch: what is larger is a slip, not a plan."""
 
@@ -244,10 +241,14 @@ DEFAULT_METRICS = ("recall@1", "recall@2", "recall@4", "recall@8", "r_precision"
 
 
 class MetricRules(_Frozen):
-    """The metric that tuning watches and rows are ordered by, and all that are reported."""
+    """The metric that tuning watches and rows are ordered by, and all that are reported.
+
+    ``over`` is the attribute of classes whose groups the interval of a row is taken over; where nothing is said the split's group.
+    """
 
     primary: str = "map@r"
     report: _Names = DEFAULT_METRICS
+    over: str | None = None
 
     @model_validator(mode="after")
     def _reported(self) -> MetricRules:
@@ -293,6 +294,7 @@ class Comparison(_Frozen):
     studies: Annotated[int, Field(ge=1, le=MOST_STUDIES)] | Literal["all"] | None = None
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] | None = None
     repetitions: Annotated[int, Field(ge=1, le=MOST_REPETITIONS)] | None = None
+    space: str | None = None
     set: Options = {}
 
     @model_validator(mode="before")

@@ -102,6 +102,7 @@ def unit(method="triplet", kind="final", trial=0, fold=None, repetition=0, **cha
         "scoring": SCORING,
         "params": {} if baseline else {"loss.margin": 0.3 + 0.1 * trial},
         "space": {} if baseline else SPACE,
+        "space_name": "",
         "space_versions": {},
         "edited": (),
         "components": {"loss": SHIPPED},

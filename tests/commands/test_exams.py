@@ -12,7 +12,7 @@ from PIL import Image
 
 from siambench.records.folder import Folder
 
-TINY = ("--trials", "1", "--seeds", "1", "--jobs", "1", "--set", "training.epochs=1", "--set", "training.steps_per_epoch=2")
+TINY = ("--trials", "1", "--repetitions", "1", "--jobs", "1", "--set", "training.epochs=1", "--set", "training.steps_per_epoch=2")
 SMALL = ("--backbone", "mlp", "--set", "model.options.width=8", "--set", "model.options.layers=1", "--set", "training.batch_size=8")
 
 

@@ -14,7 +14,7 @@ from siambench.execution.coordinator import Event
 from siambench.interfaces import Done, Epoch, Failed
 from siambench.records.running import RunningNote
 from siambench.spec import Method
-from siambench.studies.plan import baseline_units
+from siambench.studies.baselines import baselines_of
 from siambench.studies.request import Prepared
 from siambench.testing import synthetic_study, synthetic_track
 
@@ -31,7 +31,7 @@ def seconds(monkeypatch):
 def prepared():
     """One method with 2 trials on 2 folds and 2 seeds, and 3 baseline units."""
     study = synthetic_study(Method("contrastive"))
-    return Prepared(synthetic_track(), exam_of(study.template), (study,), tuple(baseline_units(study)), (), {}, "max")
+    return Prepared(synthetic_track(), exam_of(study.template), (study,), baselines_of([study]), (), {}, "max")
 
 
 def note(folder, unit, plan=None):

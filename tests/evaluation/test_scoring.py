@@ -1,4 +1,3 @@
-import dataclasses
 import math
 import sys
 
@@ -14,7 +13,7 @@ from siambench.components.catalogue import Catalogue
 from siambench.errors import DivergedError, MetricError
 from siambench.evaluation.arrays import Arrays, evaluate_arrays, read_pairs
 from siambench.evaluation.embedding import RawInput
-from siambench.evaluation.scoring import class_attributes, evaluate_items, pairs_of, separated
+from siambench.evaluation.scoring import evaluate_items, pairs_of, separated
 from siambench.identity import seed_of
 from siambench.plugin import MetricEntry
 from siambench.testing import synthetic_dataset
@@ -324,20 +323,10 @@ def test_a_metric_with_a_score_per_query_is_not_left_out_of(catalogue, lonely):
     assert {} == evaluate_items(RawInput(), items_of(lonely), named, seed=0, device=CPU).jackknife
 
 
-def test_classes_are_told_with_what_groups_them():
-    """An attribute in which some classes agree is told in the order of the part's classes; one that groups none or all is not."""
-    dataset = synthetic_dataset(classes=6)
-    attributes = {"script": list("abcabc"), "one": ["x"] * 6, "own": list("uvwxyz"), "half": [1, 1, 1, 2, 2, 2]}
-    dataset = dataclasses.replace(dataset, class_attributes=attributes)
-    part = Items(dataset, np.flatnonzero(dataset.labels >= 2), dataset.labels[dataset.labels >= 2] - 2, dataset.class_names[2:])
-    assert {"half": ("1", "2", "2", "2"), "script": ("c", "a", "b", "c")} == class_attributes(part)
-
-
 def test_the_mean_of_models_has_the_mean_without_each_class(catalogue, lonely):
-    """Of several models the scores without each class are averaged class by class, and what groups the classes stays."""
+    """Of several models the scores without each class are averaged class by class."""
     named = entries(catalogue, ("eer",))
     parts = [evaluate_items(RawInput(), items_of(lonely), named, seed=seed, device=CPU, jackknifed="eer") for seed in (0, 1)]
     found = separated(parts)
     columns = zip(parts[0].jackknife["eer"], parts[1].jackknife["eer"], strict=True)
     assert [None if None in pair else sum(pair) / 2 for pair in columns] == pytest.approx(list(found.jackknife["eer"]))
-    assert parts[0].class_attributes == found.class_attributes

@@ -279,7 +279,7 @@ def test_a_lost_unit_exits_1_and_is_tried_again(siambench, tmp_path):
         "        time.sleep(60 if os.environ.get('SIAMBENCH_TEST_SLOW') else 0)\n"
         "        return (embeddings ** 4).sum()\n"
     )
-    run = ["run", "--track", track, "--loss", "./slow.py:Slow", "--trials", "1", "--seeds", "1"]
+    run = ["run", "--track", track, "--loss", "./slow.py:Slow", "--trials", "1", "--repetitions", "1"]
     done = siambench(*run, "--time-limit", "6", env={"SIAMBENCH_TEST_SLOW": "1"})
     assert 1 == done.returncode
     assert "limit of 6 s" in done.stderr
@@ -294,7 +294,7 @@ def test_python_run_from_a_script_without_a_guard(tmp_path):
     (tmp_path / "script.py").write_text(
         "print('once')\n"
         "import siambench\n"
-        "rows = siambench.run(track='track.toml', loss='contrastive', feed='pairs', trials=1, seeds=1, jobs=1)\n"
+        "rows = siambench.run(track='track.toml', loss='contrastive', feed='pairs', trials=1, repetitions=1, jobs=1)\n"
         "print(list(rows['method']))\n"
     )
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)

@@ -167,7 +167,9 @@ def test_a_loss_in_a_file_must_be_said_where(siambench, tmp_path):
     """A row made with a file names it; with `--where` it is reproduced."""
     (tmp_path / "track.toml").write_text(TINY_TRACK)
     (tmp_path / "mine.py").write_text(LOSS)
-    done = siambench("run", "--track", tmp_path, "--loss", "./mine.py:Mine", "--trials", "1", "--seeds", "1", "--out", tmp_path / "out")
+    done = siambench(
+        "run", "--track", tmp_path, "--loss", "./mine.py:Mine", "--trials", "1", "--repetitions", "1", "--out", tmp_path / "out"
+    )
     assert 0 == done.returncode, done.stderr
     done = reproduce(siambench, tmp_path, row="mine.py:Mine")
     assert 4 == done.returncode

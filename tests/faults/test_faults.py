@@ -206,7 +206,7 @@ def with_loss(undisturbed, tmp_path):
 
     def make(name, *more):
         method = ("--loss", f"{tmp_path / 'losses.py'}:{name}")
-        return words(undisturbed.track, tmp_path / "out", "--trials", "1", "--seeds", "1", *more, method=method)
+        return words(undisturbed.track, tmp_path / "out", "--trials", "1", "--repetitions", "1", *more, method=method)
 
     return make
 

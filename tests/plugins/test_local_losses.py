@@ -174,7 +174,7 @@ def test_what_a_file_prints_does_not_spoil_a_document(tmp_path, monkeypatch, cap
 
 def planned(spec):
     changes = {"training.epochs": 1, "training.steps_per_epoch": 2}
-    return prepare(Request(losses=(str(spec),), dataset="digits", trials=1, seeds=1, changes=changes), Catalogue.load())
+    return prepare(Request(losses=(str(spec),), dataset="digits", trials=1, repetitions=1, changes=changes), Catalogue.load())
 
 
 def test_an_unchanged_file_is_served_from_its_records(grid, command_line):

@@ -15,7 +15,7 @@ from siambench.errors import ConfigError, DataMissingError, RecordError, UsageEr
 from siambench.identity import canonical, digest, to_json
 from siambench.interfaces import Failed
 from siambench.records import upgrade as upgrading
-from siambench.records.folder import BUDGETS, LOCK, OPENINGS, Folder
+from siambench.records.folder import BUDGETS, LOCK, OPENINGS, Budget, Folder
 from siambench.records.openings import read_openings
 from siambench.records.record import read, read_all, schema_of
 from siambench.records.upgrade import upgrade, upgraded
@@ -117,14 +117,14 @@ def test_an_upgraded_unit_is_a_unit_of_today(old, schema):
 
 
 def test_where_each_record_comes_from_is_told(tmp_path):
-    """Every step of its way stands in the telemetry: of schema 1 three, and under the id that it had under each."""
+    """Every step of its way stands in the telemetry: of schema 1 four, and under the id that it had under each."""
     document = next(iter(originals(1).values()))
     record = upgraded(document)
-    first, second, third = record.telemetry["upgraded_from"]
-    assert {"schema": 1, "id": document["id"]} == first
-    assert (2, 3) == (second["schema"], third["schema"])
-    assert (first["id"], second["id"], third["id"]) == record.former_ids
-    assert 4 == len({record.id, *record.former_ids})
+    steps = record.telemetry["upgraded_from"]
+    assert {"schema": 1, "id": document["id"]} == steps[0]
+    assert [1, 2, 3, 4] == [step["schema"] for step in steps]
+    assert tuple(step["id"] for step in steps) == record.former_ids
+    assert 5 == len({record.id, *record.former_ids})
 
 
 def test_a_step_that_the_first_edition_made_is_not_forgotten():
@@ -215,10 +215,11 @@ def test_budgets_follow(tmp_path):
     before = json.loads((ASSETS / "schema-2" / BUDGETS).read_text())
     upgrade(tmp_path)
     folder = Folder(tmp_path / "glyphs")
-    assert {"baseline-raw": (0, 1), "baseline-untrained": (0, 10)} == {
+    assert {"baseline-raw": Budget(1, 0, 1), "baseline-untrained": Budget(1, 0, 10)} == {
         row: asked for row, asked in folder.budgets.items() if row.startswith("baseline-")
     }
-    assert {name.replace("anchor-", "baseline-"): tuple(asked) for name, asked in before.items()} == folder.budgets
+    expected = {name.replace("anchor-", "baseline-"): Budget(1, tune // 2, final) for name, (tune, final) in before.items()}
+    assert expected == folder.budgets
     assert {record.unit.row for record in folder.read().records} == set(folder.budgets)
 
 

@@ -32,7 +32,8 @@ steps_per_epoch = 3
 batch_size = 8
 [budget]
 trials = 2
-seeds = 3
+studies = 1
+repetitions = 3
 """
 
 
@@ -78,8 +79,8 @@ def test_one_combination_without_sense_is_an_error_and_so_are_many(asked):
 def test_another_budget_is_no_other_exam(asked):
     """Trials and seeds that are asked for, as flags or as changes, count for the studies; the track stays what it is."""
     plain = asked()
-    for prepared in (asked(trials=5, seeds=1), asked(changes={"budget.trials": 5, "budget.seeds": 1})):
-        assert (5, 1) == (prepared.studies[0].trials, prepared.studies[0].seeds)
+    for prepared in (asked(trials=5, repetitions=1), asked(changes={"budget.trials": 5, "budget.repetitions": 1})):
+        assert (5, 1) == (prepared.studies[0].trials, prepared.studies[0].repetitions)
         assert (plain.track, plain.studies[0].row) == (prepared.track, prepared.studies[0].row)
 
 

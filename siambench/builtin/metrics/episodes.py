@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from siambench.errors import MetricError
+from siambench.metrics.kept import Kept
 from siambench.plugin import MetricEntry
 
 if TYPE_CHECKING:
     from siambench.interfaces import Evaluation
-
+    from siambench.metrics import EpisodeIndices
 
 EPISODES = 400
 """Drawn episodes: the standard error of an accuracy near 0.5 over 20 queries each is below half a point."""
+
+_DRAWN: Kept[EpisodeIndices] = Kept(8)
+"""Drawn once a process for each part: they depend on its labels, its groups and the seed alone."""
 
 
 def one_shot_error(evaluation: Evaluation) -> float | None:
@@ -36,10 +40,13 @@ def few_shot(evaluation: Evaluation, k: int, *, shots: int, name: str) -> float 
     """
     from siambench import metrics
 
-    labels, embeddings = evaluation.labels, evaluation.embeddings
+    labels, groups, embeddings = evaluation.labels, evaluation.groups, evaluation.embeddings
+    seed = evaluation.seed(f"{k}-way {shots}-shot")
     try:
-        drawn = metrics.draw_episodes(
-            labels, seed=evaluation.seed(f"{k}-way {shots}-shot"), episodes=EPISODES, ways=k, shots=shots, groups=evaluation.groups
+        drawn = _DRAWN.of(
+            [labels, groups],
+            (seed, k, shots),
+            lambda: metrics.draw_episodes(labels, seed=seed, episodes=EPISODES, ways=k, shots=shots, groups=groups),
         )
     except MetricError as error:
         evaluation.note(name, str(error))

@@ -8,6 +8,7 @@ from torch.nn import functional
 from siambench.builtin.losses import siambench_losses
 from siambench.builtin.miners import siambench_miners
 from siambench.plugin import call_factory
+from siambench.training.components import plain
 
 ENTRIES = siambench_miners()
 MINERS = sorted(set(ENTRIES) - {"none"})
@@ -15,9 +16,15 @@ MINERS = sorted(set(ENTRIES) - {"none"})
 LABELS = torch.tensor([2, 0, 1, 0, 3, 1, 0, 2, 0, 1, 1, 2, 0])
 
 
-def build(name, **params):
+def built(name, **params):
     """The miner as its entry builds it."""
     return call_factory(ENTRIES[name].build, {**ENTRIES[name].defaults, **params})
+
+
+def build(name, **params):
+    """The miner, which gives index tensors without empty places."""
+    miner = built(name, **params)
+    return None if miner is None else lambda embeddings, labels: plain(miner(embeddings, labels))
 
 
 def points(seed=0, dimensions=4):

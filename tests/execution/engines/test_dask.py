@@ -298,7 +298,7 @@ def test_four_methods_on_a_cluster_give_the_tables_of_one_worker(tmp_path):
     """On a cluster of two processes of which one is killed: page and table are those of `--jobs 1`, byte for byte."""
     methods = ["--loss", "contrastive", "--loss", "supcon", "--loss", "multi-similarity", "--loss", "triplet"]
     base = [sys.executable, "-m", "siambench"]
-    run = [*base, "run", *methods, "--trials", "1", "--seeds", "2", "--json"]
+    run = [*base, "run", *methods, "--trials", "1", "--repetitions", "2", "--json"]
     calm = subprocess.run([*run, "--jobs", "1", "--out", "calm"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
     assert 0 == calm.returncode, calm.stderr
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
