@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import siambench
-from siambench.board.rows import Row, Score, rows_of
+from siambench.board.rows import Row, rows_of
+from siambench.board.scores import Score
 from siambench.board.table import Line, Table, build
 from siambench.board.tuning import Trial, Tuning, tuning_of
 from siambench.board.view import view
@@ -115,7 +116,7 @@ def tuned(records: list[Record], budget: int) -> tuple[float | None, dict[str, V
 
 def best(table: Table) -> tuple[str, float] | None:
     """The first row of a table, and its score."""
-    line: Line | None = next(iter(table.ranked), None)
+    line: Line | None = next(iter(table.lines), None)
     if line is None:
         return None
     score: Score = line.row.scores[table.track.metrics.primary]

@@ -78,7 +78,7 @@ def captions(table: Table, *, classes: bool) -> list[str]:
         table: the table.
         classes: whether the interval over test classes is shown.
     """
-    found = [f"{_scores(table)} {_over_classes(table, classes=classes)} {RANK_CAPTION}"]
+    found = [" ".join([_scores(table), _over_classes(table, classes=classes), *([RANK_CAPTION] if table.ranked else [])])]
     if table.closed_set:
         found.insert(0, "Closed-set: every row was tested on classes it was trained on; class-disjoint scores are another matter.")
     found += [told for told in (_unseen(table), _difference(table), detectable_text(table), spread_text(table)) if told]

@@ -5,7 +5,22 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from made import BY_SCRIPT, CLOSED, PER_MODEL, QUERIES, SCORING, TRACK, final, several, studies, study, table_of, untrained, with_classes
+from made import (
+    BY_SCRIPT,
+    CLOSED,
+    PER_MODEL,
+    QUERIES,
+    SCORES,
+    SCORING,
+    TRACK,
+    final,
+    several,
+    studies,
+    study,
+    table_of,
+    untrained,
+    with_classes,
+)
 
 from siambench.board import captions
 from siambench.board.scores import DRAWS
@@ -36,6 +51,26 @@ def test_a_row_of_one_study_is_captioned_as_of_this_tuning():
     assert "over studies, independent" in both
     assert "Of a row with one study: mean ± half-width of the 95 % t-interval over repetitions: of this tuning" in both
     assert "repetitions" not in captions.captions(table_of(several()), classes=False)[0]
+
+
+def test_ranks_are_explained_where_there_are_any():
+    """Tests and groups are spoken of where two rows are full, and not above a table without ranks."""
+    told = [captions.captions(table, classes=False)[0] for table in (table_of(several()), table_of(studies("triplet", [0.3, 0.31, 0.32])))]
+    assert [True, False] == ["moderated variances and Holm correction" in one for one in told]
+
+
+def test_a_difference_is_captioned_with_what_its_interval_promises():
+    """Beside a row that is not full it says how often such intervals cover; between single tunings, that they are of these alone."""
+    names = {**SCORES, "angular": [0.40, 0.41, 0.39]}
+    full = [one for name, means in names.items() for one in studies(name, means)]
+    partial = " ".join(captions.captions(table_of([*full, *studies("lifted", [0.3])]), classes=False))
+    assert "Δ: the row minus `supcon`, ± half-width of its 95 % interval, of this pair alone." in partial
+    assert "as few as 63 % for the noisiest of them" in partial
+    single = table_of([*study("triplet", [0.3, 0.31, 0.35]), *untrained([0.04], repetitions=3)])
+    told = " ".join(captions.captions(single, classes=False))
+    assert "Between two rows of one study each it is over repetitions: of these two tunings" in told
+    assert "63 %" not in told
+    assert "Δ" not in " ".join(captions.captions(table_of(full), classes=False))
 
 
 def test_groups_of_classes_are_captioned_with_what_they_are():

@@ -7,7 +7,7 @@ import json
 import os
 
 import pytest
-from made import TRACK, done, final, study, with_classes
+from made import TRACK, done, final, studies, study, with_classes
 
 from siambench.errors import RecordError
 from siambench.identity import canonical, digest
@@ -264,7 +264,7 @@ def test_damage_makes_check_fail_and_write_refuse(folder, siambench):
 
 def test_a_record_without_a_digest_is_marked(tmp_path):
     """A row with such a record is flagged `unverified`; what can be checked of it is."""
-    records = [dataclasses.replace(record, verified=False) for record in study("triplet", [0.5, 0.51, 0.52])]
+    records = [dataclasses.replace(record, verified=False) for record in studies("triplet", [0.5, 0.51, 0.52])]
     path = tmp_path / "made"
     for record in records:
         write(path / "records", record)

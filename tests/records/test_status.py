@@ -15,7 +15,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from made import TRACK, final, study, tuned
+from made import ONE_STUDY as TRACK
+from made import final, study, tuned
 from shared import TINY_TRACK, exam_folder
 
 from siambench.interfaces import Failed
