@@ -80,6 +80,30 @@ class Evaluated:
         self._matches: Tensor | None = None
         self._pairs = pairs
 
+    def without(self, label: int) -> Evaluated:
+        """The same without the items of one class, and of drawn or listed pairs without those that one of its items is in."""
+        kept = self.labels != label
+        pairs = self._pairs
+        if pairs != "every":
+            pairs = None if self.pairs is None else _kept(self.pairs, kept.cpu())
+        found = Evaluated(
+            self._given[kept],
+            self.labels[kept],
+            seed=self._seed,
+            queries=int(kept[: self.queries].sum()) if self.has_gallery else None,
+            groups=None if self.groups is None else self.groups[kept],
+            distance=self.distance,
+            depth=self._deepest,
+            pairs=pairs,
+        )
+        if pairs == "every":
+            found.every_pair = self._without_each.get(label)
+        return found
+
+    @cached_property
+    def _without_each(self) -> dict[int, AllPairs | None]:
+        return metrics.all_pairs_without_each_class(self._given, self.labels, queries=self.queries if self.has_gallery else None)
+
     @property
     def depth(self) -> int:
         """How many items a query is compared with."""
@@ -146,6 +170,13 @@ class Evaluated:
     def note(self, name: str, value: float | str) -> None:
         """Leave a fact beside the scores; a number that is not finite, which no JSON can hold, as text."""
         self.notes[name] = value if isinstance(value, str) or math.isfinite(value) else str(value)
+
+
+def _kept(pairs: Pairs, kept: Tensor) -> Pairs:
+    """The pairs both items of which are kept, by their new positions; kept: bool [N]."""
+    place = kept.cumsum(0) - 1
+    whole = kept[pairs.left] & kept[pairs.right]
+    return metrics.Pairs(place[pairs.left[whole]], place[pairs.right[whole]], pairs.same[whole], pairs.fold[whole])
 
 
 def _as_seen(embeddings: Tensor, distance: Distance) -> Tensor:

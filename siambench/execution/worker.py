@@ -225,7 +225,10 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
 
         def evaluate(model: torch.nn.Module) -> Scores:
             seed = seed_of(unit.data.fingerprint, "pairs", "test")
-            return evaluate_items(model, test, metrics, seed=seed, device=device(), distance=scoring.distance, pairs=pairs, clock=clock)
+            primary = scoring.primary
+            return evaluate_items(
+                model, test, metrics, seed=seed, device=device(), distance=scoring.distance, pairs=pairs, clock=clock, jackknifed=primary
+            )
 
         found = separated([evaluate(model) for model in models])
         if scoring.protocol == "reality-check":
@@ -340,6 +343,7 @@ def _outcome(
         ranges={name: (entry.low, entry.high) for name, entry in metrics.items()},
         over_pairs=tuple(name for name, entry in metrics.items() if entry.over_pairs),
         class_attributes=attributes,
+        jackknife={} if found is None else dict(found.jackknife),
     )
 
 

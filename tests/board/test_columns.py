@@ -138,7 +138,7 @@ def test_every_view_column_is_a_column(table):
 
 
 def test_flat_columns_are_named_after_their_column():
-    """A rank has a low and a high one, a score its interval and number, an interval two ends, a difference its half-width and what it is to."""
+    """A rank has a low and a high one, a score its interval and number, an interval two ends, a difference its width and what it is to."""
     expected = {
         Ranks: ["rank_low", "rank_high"],
         Score: ["rank", "rank_ci95", "rank_n"],

@@ -204,7 +204,7 @@ def test_two_rows_of_one_study_are_compared_over_their_repetitions():
 
 
 def test_the_untrained_network_is_compared_study_by_study():
-    """The untrained baseline's difference from one's own row is paired by study; nothing is tuned for it, so it is none of the tests' rows."""
+    """The untrained baseline's difference from one's own row is paired by study; as nothing is tuned for it, it is in no test."""
     table = build(TRACK, rows_of(TRACK, [*studies("triplet", [0.30, 0.34, 0.33]), *untrained([0.04, 0.05, 0.07])]), units=NO_UNITS)
     expected = stats.ttest_rel([0.04, 0.05, 0.07], [0.30, 0.34, 0.33]).confidence_interval(0.95)
     found = table.lines[1].difference

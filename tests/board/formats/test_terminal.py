@@ -35,7 +35,7 @@ def test_rows_stand_in_their_order():
 
 
 def test_what_is_too_wide_is_left_to_the_page():
-    """Groups, repetitions, spread over studies, number of parameters, openings and intervals over classes or groups of them are not among a terminal's columns."""
+    """Groups, repetitions, spreads, number of parameters, openings and intervals over classes are not among a terminal's columns."""
     head = next(line for line in shown(table_of(several())).splitlines() if line.startswith("┃"))
     assert ["rank", "method", "map@r", "recall@1", "studies", "trials", "flags"] == [cell.strip() for cell in head.strip("┃").split("┃")]
 
