@@ -25,8 +25,9 @@ PRELOAD = (
     # What torch and scipy would otherwise import in every worker, at the first step of an optimiser.
     "torch._dynamo",
     "scipy.special",
-    # What a unit and its record are written with, made once.
+    # What a unit and its record are written with, made once; and the intervals that some metrics note.
     "siambench.execution.forms",
+    "siambench.stats",
 )
 """What the server imports that workers are forked from: paid once a run. pytorch-metric-learning, and scikit-learn with it, is imported in
 the workers whose units name a component that needs it."""

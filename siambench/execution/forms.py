@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import siambench.stats  # noqa: F401  metrics import it where they are asked for an interval
 from siambench.identity import make_forms
 from siambench.interfaces import Done, Failed
 from siambench.spec import Exam, Unit

@@ -53,4 +53,5 @@ def _digest(tensor: Tensor) -> Hashable:
 
 def _copy(found: _T) -> _T:
     document: Any = found
-    return type(document)(**{each.name: getattr(document, each.name).clone() for each in dataclasses.fields(document)})
+    copied: _T = type(document)(**{each.name: getattr(document, each.name).clone() for each in dataclasses.fields(document)})
+    return copied

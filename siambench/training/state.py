@@ -30,7 +30,7 @@ def settle(target: torch.device) -> None:
     # An operation that has no deterministic form is told of and runs: a method that needs it is no method without.
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
     # It would also fill all new memory, for the sake of code that reads what it has not written.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.allow_tf32 = False

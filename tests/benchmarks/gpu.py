@@ -176,10 +176,10 @@ def main() -> int:
     if given.unit is not None:
         plan, context = planned(METHODS[0])
         outcome = execute(numbered(plan, given.unit), context).outcome
-        print(json.dumps({"scores": dict(outcome.scores), "losses": [epoch.loss for epoch in outcome.curve]}))
+        sys.stdout.write(json.dumps({"scores": dict(outcome.scores), "losses": [epoch.loss for epoch in outcome.curve]}) + "\n")
         return 0
     if not torch.cuda.is_available():
-        print("there is no GPU here that torch can use: nothing was measured", file=sys.stderr)
+        sys.stderr.write("there is no GPU here that torch can use: nothing was measured\n")
         return NO_GPU
     settle(device())
     end = time.monotonic() + 60 * given.minutes
@@ -192,7 +192,8 @@ def main() -> int:
         start = time.monotonic()
         one = {"part": name, **(measure() if start < end else {"left_out": "no time was left"})}
         found.append({**one, "seconds": round(time.monotonic() - start, 1)})
-        print(json.dumps(found[-1]), flush=True)
+        sys.stdout.write(json.dumps(found[-1]) + "\n")
+        sys.stdout.flush()
     if given.out is not None:
         given.out.write_text(json.dumps(found, indent=1))
     return 0
