@@ -204,12 +204,17 @@ def racing(arguments: argparse.Namespace) -> None:
         if tuning.selected is not None and means:
             best = max(means.values()) if plan.maximise else min(means.values())
             regrets[plan.method.name].append(abs(best - means[tuning.selected.number]))
-    rows = [(name, len(values), f"{statistics.fmean(values):.4f}", f"{max(values):.4f}", sum(v == 0 for v in values)) for name, values in sorted(regrets.items())]
+    rows = [
+        (name, len(values), f"{statistics.fmean(values):.4f}", f"{max(values):.4f}", sum(v == 0 for v in values))
+        for name, values in sorted(regrets.items())
+    ]
     every = [value for values in regrets.values() for value in values]
     rows.append(("all", len(every), f"{statistics.fmean(every):.4f}", f"{max(every):.4f}", sum(value == 0 for value in every)))
     table(("method", "studies", "mean regret", "largest", "same selection"), rows)
     low, high = clopper_pearson(sum(value == 0 for value in every), len(every))
-    print(f"\nsame selection in {sum(v == 0 for v in every)} of {len(every)}, 95 % [{low:.3f}, {high:.3f}]; spared {spared} of {total} tune units")
+    print(
+        f"\nsame selection in {sum(v == 0 for v in every)} of {len(every)}, 95 % [{low:.3f}, {high:.3f}]; spared {spared} of {total} tune units"
+    )
 
 
 def length(arguments: argparse.Namespace) -> None:
