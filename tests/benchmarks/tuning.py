@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import math
 import statistics
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -204,17 +205,15 @@ def racing(arguments: argparse.Namespace) -> None:
         if tuning.selected is not None and means:
             best = max(means.values()) if plan.maximise else min(means.values())
             regrets[plan.method.name].append(abs(best - means[tuning.selected.number]))
-    rows = [
-        (name, len(values), f"{statistics.fmean(values):.4f}", f"{max(values):.4f}", sum(v == 0 for v in values))
-        for name, values in sorted(regrets.items())
-    ]
     every = [value for values in regrets.values() for value in values]
-    rows.append(("all", len(every), f"{statistics.fmean(every):.4f}", f"{max(every):.4f}", sum(value == 0 for value in every)))
+    rows = []
+    for name, values in (*sorted(regrets.items()), ("all", every)):
+        same = sum(value == 0 for value in values)
+        rows.append((name, len(values), f"{statistics.fmean(values):.4f}", f"{max(values):.4f}", same))
     table(("method", "studies", "mean regret", "largest", "same selection"), rows)
-    low, high = clopper_pearson(sum(value == 0 for value in every), len(every))
-    print(
-        f"\nsame selection in {sum(v == 0 for v in every)} of {len(every)}, 95 % [{low:.3f}, {high:.3f}]; spared {spared} of {total} tune units"
-    )
+    same = sum(value == 0 for value in every)
+    low, high = clopper_pearson(same, len(every))
+    say(f"\nsame selection in {same} of {len(every)}, 95 % [{low:.3f}, {high:.3f}]; spared {spared} of {total} tune units")
 
 
 def length(arguments: argparse.Namespace) -> None:
@@ -246,15 +245,21 @@ def length(arguments: argparse.Namespace) -> None:
     table(("method", *(f"{times} ×" for times in arguments.times)), rows)
     for one, other in zip(arguments.times, arguments.times[1:], strict=False):
         left, right = ([statistics.fmean(means[times][name]) for name in methods] for times in (one, other))
-        print(f"\nKendall's tau between {one} × and {other} ×: {kendalltau(left, right).statistic:.3f}")
+        say(f"\nKendall's tau between {one} × and {other} ×: {kendalltau(left, right).statistic:.3f}")
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """A Markdown table."""
     names = list(head)
-    print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
+    say(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
     for row in rows:
-        print(f"| {' | '.join(map(str, row))} |", flush=True)
+        say(f"| {' | '.join(map(str, row))} |")
+
+
+def say(text: str) -> None:
+    """A line on stdout, at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
