@@ -7,6 +7,7 @@ nothing that is learnt or chosen, so the figure has no interval over trainings; 
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 from typing import IO, TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def points_of(image: IO[bytes]) -> NDArray[np.float64]:
 
 
 def errors(archive: str | Path) -> list[tuple[int, int]]:
-    """(wrong answers, questions) of each run: an item is taken for the nearest drawing that was shown, of equally near the first by name."""
+    """(wrong answers, questions) of each run: an item is taken for the nearest drawing shown, of equally near ones the first by name."""
     found = []
     with zipfile.ZipFile(archive) as file:
         for table in sorted(name for name in file.namelist() if name.endswith("class_labels.txt")):
@@ -64,4 +65,4 @@ def errors(archive: str | Path) -> list[tuple[int, int]]:
 if __name__ == "__main__":
     runs = errors(locate(ALL_RUNS))
     failed, asked = (sum(column) for column in zip(*runs, strict=True))
-    print(f"Modified Hausdorff distance: {failed} of {asked} wrong, error {failed / asked:.4f}")
+    sys.stdout.write(f"Modified Hausdorff distance: {failed} of {asked} wrong, error {failed / asked:.4f}\n")

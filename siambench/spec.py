@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from siambench.identity import Document, digest, from_json, to_json
 from siambench.spaces import Params, Space, Value, dimension_from_json
 
-TRAINING_REVISION = 1
+TRAINING_REVISION = 2
 """Raised by any change that can move a score: every unit of an older revision is then run anew."""
 
 SCHEMA: Final = 1

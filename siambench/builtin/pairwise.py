@@ -17,6 +17,12 @@ from siambench.interfaces import Indices
 _ROUNDING = 4.0
 """So many units of the last place a squared distance may owe to rounding alone."""
 
+_DIGITS = 2**24
+"""Whole numbers below this are told apart in fp32."""
+
+_NEVER = 1e30
+"""Taken off an exponent, it leaves a power of 0; still far from what fp32 can hold."""
+
 
 class _Known(torch.autograd.Function):
     @staticmethod
@@ -105,6 +111,36 @@ def all_pairs(labels: Tensor) -> tuple[Tensor, Tensor]:
     negative = ~same
     same.fill_diagonal_(fill_value=False)
     return same, negative
+
+
+def pair_weights(labels: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The positive and the negative pairs of a batch as 1 among 0, fp [B, B] each.
+
+    Comparing numbers in place takes a tenth of the time that a mask of bool and its conversion take.
+    """
+    same = _equal(labels.remainder(_DIGITS), dtype) * _equal(labels.div(_DIGITS, rounding_mode="floor"), dtype)
+    negative = 1 - same
+    return same.fill_diagonal_(0.0), negative
+
+
+def _equal(labels: Tensor, dtype: torch.dtype) -> Tensor:
+    numbers = labels.to(dtype)
+    return numbers[:, None].repeat(1, len(numbers)).eq_(numbers)
+
+
+def only(exponents: Tensor, often: Tensor) -> Tensor:
+    """Exponents where a pair counts, and elsewhere such that their power is 0.
+
+    Args:
+        exponents: fp [R, C].
+        often: how often each counts, a whole number, fp [R, C].
+    """
+    return torch.add(often.clamp(max=1).sub_(1).mul_(_NEVER), exponents)
+
+
+def largest(exponents: Tensor, *, at_least: float = -_NEVER / 2) -> Tensor:
+    """The largest of `only` some exponents in each row, fp [R, 1]; where none counts, a bound that leaves powers of 0."""
+    return exponents.amax(dim=1, keepdim=True).clamp(min=at_least)
 
 
 def counted(indices: Indices, size: int) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,7 @@ def prepared(items: NDArray[Any], form: Form, device: torch.device) -> Tensor:
         form: what they are.
         device: where they are wanted.
     """
-    batch = to_device(items, device)
+    batch = torch.from_numpy(np.ascontiguousarray(items)).to(device)
     return to_float(batch) if form == "images" else batch
 
 
@@ -93,14 +93,6 @@ def augmented(items: Tensor, form: Form, rules: Mapping[str, Any], *, generator:
     """
     draws = drawn(form, rules, (1, *items.shape), generator=generator, device=items.device)
     return changed(items, form, rules, draws.of(0))
-
-
-def to_device(images: NDArray[Any], device: torch.device) -> Tensor:
-    """A batch of items on a device; on a GPU the copy runs beside what is computed there, which it only does from pinned memory."""
-    batch = torch.from_numpy(np.ascontiguousarray(images))
-    if device.type == "cuda":
-        batch = batch.pin_memory()
-    return batch.to(device, non_blocking=True)
 
 
 def to_float(images: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ from siambench.training.components import Entries
 from siambench.training.loop import Trained, Validate, train
 from siambench.training.model import EmbeddingModel, build_model, pretrained_features
 from siambench.training.observers import Observers
-from siambench.training.state import device
+from siambench.training.state import device, settle
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
@@ -56,6 +56,7 @@ def execute(unit: Unit, context: Context) -> Record:
         LostError: if the environment took the unit.
     """
     torch.set_num_threads(1)
+    settle(device())
     keep_freed_memory()
     started, clock, trace = time.time(), Clock(), None
     with contextlib.redirect_stdout(sys.stderr):

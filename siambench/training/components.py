@@ -143,13 +143,21 @@ def plain(mined: Mined) -> Indices:
         anchor, positive = row.repeat_interleave(number), column.repeat_interleave(number)
         first = (mined.start[row, column] - number.cumsum(dim=0) + number).repeat_interleave(number)
         return anchor, positive, mined.order[anchor, first + torch.arange(len(anchor), device=anchor.device)]
-    there = [part >= 0 for part in mined]
-    return tuple(part[places] for part, places in zip(mined, there, strict=True))
+    return tuple(_without_empty(part) for part in mined)
+
+
+def _without_empty(part: Tensor) -> Tensor:
+    # What a miner by anybody gives is handed on as it is: what it should be, is for its contract to say.
+    if not isinstance(part, Tensor) or bool((part >= 0).all()):
+        return part
+    return part[part >= 0]
 
 
 def number_of(mined: Mined) -> Tensor:
     """How many tuples a miner chose, int64 scalar on its device: triplets, or positive pairs."""
-    return (mined.stop - mined.start).clamp(min=0).sum() if isinstance(mined, SortedTriplets) else (mined[0] >= 0).sum()
+    if isinstance(mined, SortedTriplets):
+        return (mined.stop - mined.start).clamp(min=0).sum()
+    return (torch.as_tensor(mined[0]) >= 0).sum()
 
 
 @dataclass(frozen=True, kw_only=True)

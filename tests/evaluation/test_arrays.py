@@ -601,7 +601,7 @@ def test_a_damaged_file_is_data_that_does_not_hold(tmp_path):
 
 
 def test_all_pairs_are_those_that_a_list_of_them_gives():
-    """With `pairs="every"` area, equal error and true accept rate lie within their noted bounds of the list of every pair; accuracy is of drawn ones."""
+    """With `pairs="every"` area, equal error and accept rate lie within their bounds of a list of them; accuracy is of drawn ones."""
     generator = np.random.default_rng(7)
     labels = np.repeat(np.arange(8), 6)
     points = generator.normal(size=(8, 5))[labels] + 0.8 * generator.normal(size=(48, 5))

@@ -354,6 +354,11 @@ BAD_DATASETS = [
     ("reads", "items are others when they are read in another order", replaced(read=by_place)),
     ("parts", "it has the part 'training'", replaced(parts={"training": SOUND.parts["trainval"], "test": SOUND.parts["test"]})),
     ("parts", "share 24 items", replaced(parts={"trainval": np.arange(48), "test": SOUND.parts["test"]})),
+    (
+        "parts",
+        "trainval-gallery holds 8 items that are not in trainval",
+        replaced(parts={**SOUND.parts, "trainval-gallery": SOUND.parts["test"][:8]}),
+    ),
     ("parts", "an official split has trainval, and test", replaced(parts={"trainval": SOUND.parts["trainval"]})),
     ("digests", "a digest is 32 bytes", replaced(digests=digests(of=lambda place, item: b"short"))),
     ("digests", "has the digest of an item with another content", replaced(digests=digests(of=lambda place, item: bytes(32)))),

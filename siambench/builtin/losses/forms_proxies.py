@@ -1,4 +1,4 @@
-"""Proxy-anchor and ArcFace as modules: a matrix of items by classes, value and slopes in closed form.
+"""Proxy-anchor and ArcFace as modules: a matrix of classes by items, value and slopes in closed form.
 
 Embeddings are fp [B, D] of unit length, labels int64 [B] in 0 … K - 1. A value is a scalar, lower is better.
 """
@@ -40,14 +40,15 @@ class ProxyAnchor(nn.Module):
         """The loss of a batch."""
         proxies = functional.normalize(self.proxies.to(embeddings.dtype))
         with torch.no_grad():
-            cosines = embeddings @ proxies.T
-            own = (labels[:, None] == torch.arange(len(proxies), device=labels.device)).to(cosines.dtype)
-            near, pull = soft_sum(self.alpha * (self.margin - cosines), own, dim=0)
-            far, push = soft_sum(self.alpha * (self.margin + cosines), 1 - own, dim=0)
-            present = own.amax(dim=0).sum().clamp(min=1)
+            scaled = (self.alpha * proxies) @ embeddings.T
+            classes = torch.arange(len(proxies), dtype=scaled.dtype, device=labels.device)
+            own = classes[:, None].repeat(1, len(labels)).eq_(labels)
+            near, pull = soft_sum(self.alpha * self.margin - scaled, own)
+            far, push = soft_sum(scaled + self.alpha * self.margin, 1 - own)
+            present = own.amax(dim=1).sum().clamp(min=1)
             value = near.sum() / present + far.mean()
-            slope = self.alpha * (push / len(proxies) - pull / present)
-            by_items, by_proxies = slope @ proxies, slope.T @ embeddings
+            slope = push.mul_(self.alpha / len(proxies)).sub_(pull.mul_(self.alpha / present))
+            by_items, by_proxies = slope.T @ proxies, slope @ embeddings
         return known(value, (embeddings, by_items), (proxies, by_proxies))
 
 

@@ -5,14 +5,12 @@ What embeddings, labels and indices are, and what a value is, is told in `forms_
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from siambench.builtin.losses.forms_tuples import TupleLoss, weights
-from siambench.builtin.pairwise import of_products
+from siambench.builtin.pairwise import largest, of_products, only
 from siambench.interfaces import Mined
 
 
@@ -40,19 +38,19 @@ class NTXent(TupleLoss):
             powers, most = _powers(products, negative)
             sums = powers.sum(dim=1, keepdim=True)
             # An anchor without a negative has a logarithm of minus infinity, and terms of 0.
-            behind = sums.log() + most - products
-            share = positive / positive.sum().clamp(min=1)
-            value = (share * functional.softplus(behind)).sum()
-            pull = share * behind.sigmoid()
-            push = powers * (pull.sum(dim=1, keepdim=True) / torch.where(sums > 0, sums, 1))
-        return of_products(value, (push - pull) / self.temperature, embeddings)
+            behind = (sums.log() + most) - products
+            share = positive.div_(positive.sum().clamp(min=1))
+            value = functional.softplus(behind).mul_(share).sum()
+            pull = behind.sigmoid_().mul_(share)
+            push = powers.mul_(pull.sum(dim=1, keepdim=True) / torch.where(sums > 0, sums, 1))
+        return of_products(value, push.sub_(pull).div_(self.temperature), embeddings)
 
 
 def _powers(products: Tensor, often: Tensor) -> tuple[Tensor, Tensor]:
     """Exp of each row less its largest, as often as it counts, fp [B, B], and that largest, fp [B, 1], finite in any case."""
-    most = products.masked_fill(often == 0, -math.inf).amax(dim=1, keepdim=True).clamp(min=torch.finfo(products.dtype).min)
-    # Elsewhere a power could be infinite, which nought times would not be nought.
-    return often * torch.minimum(products - most, products.new_zeros(())).exp(), most
+    counting = only(products, often)
+    most = largest(counting)
+    return counting.sub_(most).exp_().mul_(often), most
 
 
 class SupCon(TupleLoss):
@@ -106,23 +104,23 @@ class MultiSimilarity(TupleLoss):
     def forward(self, embeddings: Tensor, labels: Tensor, indices: Mined | None = None) -> Tensor:
         """The loss of a batch."""
         with torch.no_grad():
-            positive, negative = (pairs.sign() for pairs in weights(labels, indices, embeddings.dtype))
+            positive, negative = weights(labels, indices, embeddings.dtype)
             above = embeddings @ embeddings.T - self.base
-            near, pull = soft_sum(-self.alpha * above, positive, dim=1)
-            far, push = soft_sum(self.beta * above, negative, dim=1)
+            near, pull = soft_sum(-self.alpha * above, positive)
+            far, push = soft_sum(self.beta * above, negative)
             value = (near / self.alpha + far / self.beta).mean()
         return of_products(value, (push - pull) / len(labels), embeddings)
 
 
-def soft_sum(exponents: Tensor, often: Tensor, *, dim: int) -> tuple[Tensor, Tensor]:
-    """log(1 + Σ exp(exponents)) along a dimension, without it, and the derivative by each exponent.
+def soft_sum(exponents: Tensor, often: Tensor) -> tuple[Tensor, Tensor]:
+    """log(1 + Σ exp(exponents)) of each row, fp [R], and its derivative by each exponent, fp [R, C].
 
     Args:
         exponents: fp [R, C].
         often: 1 for those that count, 0 for the others, fp [R, C].
-        dim: that is summed over.
     """
-    most = exponents.masked_fill(often == 0, -math.inf).amax(dim=dim, keepdim=True).clamp(min=0)
-    powers = often * torch.minimum(exponents - most, exponents.new_zeros(())).exp()
-    sums = powers.sum(dim=dim, keepdim=True) + (-most).exp()
-    return (sums.log() + most).squeeze(dim), powers / sums
+    counting = only(exponents, often)
+    most = largest(counting, at_least=0.0)
+    powers = counting.sub_(most).exp_()
+    sums = powers.sum(dim=1, keepdim=True) + (-most).exp()
+    return (sums.log() + most).squeeze(1), powers.div_(sums)

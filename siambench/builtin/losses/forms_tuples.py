@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from siambench.builtin.pairwise import Distances, all_pairs, counted, distances, known, of_products, same_class
+from siambench.builtin.pairwise import Distances, all_pairs, counted, distances, known, of_products, pair_weights, same_class
 from siambench.builtin.sorted_negatives import runs, tally, violating
 from siambench.interfaces import Mined, SortedTriplets
 
@@ -21,8 +21,8 @@ from siambench.interfaces import Mined, SortedTriplets
 def weights(labels: Tensor, indices: Mined | None, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """How often each positive and each negative pair counts, fp [B, B] each: once each, or as often as it stands in the indices."""
     if indices is None:
-        positive, negative = all_pairs(labels)
-    elif isinstance(indices, SortedTriplets):
+        return pair_weights(labels, dtype)
+    if isinstance(indices, SortedTriplets):
         found = tally(indices)
         positive, negative = found.positive, found.negative
     else:
@@ -63,8 +63,9 @@ class Contrastive(TupleLoss):
 
 def _mean_of_costs(costs: Tensor, often: Tensor) -> tuple[Tensor, Tensor]:
     """The mean over the costs above 0, each as often as it counts, and its derivative by each."""
-    active = often * (costs > 0)
-    share = active / active.sum().clamp(min=1)
+    costs = costs.clamp(min=0)
+    share = costs.sign().mul_(often)
+    share = share.div_(share.sum().clamp(min=1))
     return (share * costs).sum(), share
 
 
