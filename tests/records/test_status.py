@@ -281,7 +281,7 @@ def test_what_a_run_asked_for_is_planned(tmp_path):
     records = [tuned("triplet", 0, 0, [0.1, 0.2]), tuned("npair", 0, 0, [0.1, 0.2]), final("untrained", 0, 0.1)]
     folder = fill(tmp_path, records)
     leave_budgets(folder, {"row-triplet": Budget(1, 10, 7), "baseline-untrained": Budget(1, 0, 7)})
-    expected = {"untrained": ("final", 0, 0, 1, 7), "npair": ("tuning", 1, 4, 0, 3), "triplet": ("tuning", 1, 17, 0, 7)}
+    expected = {"untrained": ("final", 0, 0, 1, 7), "npair": ("tuning", 1, 4, 0, 3), "triplet": ("tuning", 1, 20, 0, 7)}
     assert expected == states(folder)
     leave_budgets(folder, {"row-npair": Budget(1, 1, 1)})
     assert expected | {"npair": ("tuning", 1, 2, 0, 1)} == states(folder)
@@ -294,7 +294,7 @@ def test_a_budget_that_cannot_be_read_is_passed_over(tmp_path, text):
     (folder / BUDGETS).write_text(text)
     assert {"triplet": ("tuning", 1, 4, 0, 3)} == states(folder)
     leave_budgets(folder, {"row-triplet": Budget(1, 10, 7)})
-    assert {"triplet": ("tuning", 1, 17, 0, 7)} == states(folder)
+    assert {"triplet": ("tuning", 1, 20, 0, 7)} == states(folder)
 
 
 def test_a_row_with_nothing_to_search_has_one_trial(tmp_path):
