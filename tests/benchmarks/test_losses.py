@@ -47,7 +47,7 @@ def repeated(times, work):
     return lambda: [work() for _ in range(times)][-1]
 
 
-@pytest.mark.parametrize(("size", "aim"), [(64, "≤ 4"), (128, "≤ 3")])
+@pytest.mark.parametrize(("size", "aim"), [(64, "≤ 4"), (128, "≤ 3")], ids=["64", "128"])
 def test_ntxent_beside_the_bare_product(size, aim, built, row, small, threads):
     """Both read the same rows; memory that is freed is kept, as in units; the product's gradient has ones upstream."""
     threads(1)
