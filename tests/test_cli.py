@@ -319,7 +319,7 @@ def test_list_show_tracks_plugins_as_json(siambench):
         entry["kind"] for entry in everything
     }
     triplet = json.loads(siambench("show", "loss", "triplet", "--json").stdout)
-    assert {"margin": {"type": "float", "low": -0.2, "high": 2.0, "log": False}} == triplet["space"]
+    assert {"margin": {"type": "float", "low": 0.02, "high": 0.7, "log": True}} == triplet["space"]
     assert 4 == triplet["images_per_class"]
     assert "FaceNet" in triplet["source"]
     assert "margin" in siambench("show", "losses", "triplet").stdout

@@ -175,14 +175,18 @@ def test_a_study_of_failures_selects_nothing():
 def test_a_component_says_everything_of_itself(siambench):
     """`show loss triplet` has space, defaults, batch layout, source and provenance; with `--json` as one document."""
     document = json.loads(siambench("show", "loss", "triplet", "--json").stdout)
-    assert {"margin": {"type": "float", "low": -0.2, "high": 2.0, "log": False}} == document["space"]
+    assert {"margin": {"type": "float", "low": 0.02, "high": 0.7, "log": True}} == document["space"]
+    assert {"reality-check": {"margin": {"type": "float", "low": -0.2, "high": 2.0, "log": False}}} == document["spaces"]
     assert ("losses", "triplet", "siambench", "siambench") == tuple(document[key] for key in ("kind", "name", "distribution", "plugin"))
     assert re.fullmatch("[0-9a-f]{64}", document["digest"])
     assert 4 == document["images_per_class"]
     assert "FaceNet" in document["source"]
     done = siambench("show", "losses", "triplet")
     assert (0, "") == (done.returncode, done.stderr)
-    assert "  margin: type=float  low=-0.2  high=2.0  log=False" in done.stdout.splitlines()
+    lines = done.stdout.splitlines()
+    assert "  margin: type=float  low=0.02  high=0.7  log=True" in lines
+    assert "  margin: type=float  low=-0.2  high=2.0  log=False" == lines[lines.index("space reality-check:") + 1]
+    assert any(line.startswith("space_source: default: FaceNet's 0.2") for line in lines)
     assert "images_per_class: 4" in done.stdout.splitlines()
 
 

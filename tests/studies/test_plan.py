@@ -107,7 +107,7 @@ def test_every_method_tunes_the_trunk(catalogue):
 
     assert set(study.space) == {"optimiser.lr", "optimiser.weight_decay", "loss.margin", "miner.margin"}
     assert study.defaults == {"optimiser.lr": 3e-3, "optimiser.weight_decay": 1e-4, "loss.margin": 0.1, "miner.margin": 0.2}
-    assert study.space["loss.margin"] == Float(-0.2, 2.0)
+    assert study.space["loss.margin"] == Float(0.02, 0.7, log=True)
     assert study.template.space == {name: dimension_to_json(dimension) for name, dimension in sorted(study.space.items())}
 
 
@@ -502,11 +502,11 @@ def test_the_most_units_that_racing_trials_come_to(catalogue, trials, folds, exp
 def test_the_versions_of_spaces_are_part_of_a_unit(catalogue):
     """Raising the version of a loss's space gives another study; the miner's stands beside it where there is one."""
     loss = catalogue.get("losses", "triplet")
-    newer = dataclasses.replace(loss, entry=dataclasses.replace(loss.entry, space_version=2))
+    newer = dataclasses.replace(loss, entry=dataclasses.replace(loss.entry, space_version=3))
     others = [component for component in catalogue.components() if component is not loss]
 
-    assert study_of(catalogue, miner="hard").template.space_versions == {"loss": 1, "miner": 1}
-    assert study_of(Catalogue((*others, newer), catalogue.plugins)).template.space_versions == {"loss": 2}
+    assert study_of(catalogue, miner="hard").template.space_versions == {"loss": 2, "miner": 1}
+    assert study_of(Catalogue((*others, newer), catalogue.plugins)).template.space_versions == {"loss": 3}
     assert study_of(catalogue).row != study_of(Catalogue((*others, newer), catalogue.plugins)).row
 
 
