@@ -39,7 +39,7 @@ from siambench.training.components import Entries
 from siambench.training.loop import Trained, Validate, train
 from siambench.training.model import EmbeddingModel, build_model, pretrained_features
 from siambench.training.observers import Observers
-from siambench.training.state import device, settle
+from siambench.training.state import device, memory_told, settle
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
@@ -69,7 +69,9 @@ def execute(unit: Unit, context: Context) -> Record:
         try:
             with RunningNote(context.running, unit, epochs=listeners.epochs) as note:
                 outcome: Outcome = _run(_with_paths(unit, ready), ready, clock, listeners.by(note))
-        except (MemoryError, torch.OutOfMemoryError, DataMissingError) as error:
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise LostError(memory_told(error, device())) from error
+        except DataMissingError as error:
             raise LostError(named(error)) from error
         except BaseException as error:  # whatever a component raises is its method's result, and no process here is a user's to interrupt
             if isinstance(error, LostError) and is_ours(error):
