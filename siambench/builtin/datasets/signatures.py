@@ -117,15 +117,14 @@ def _files() -> list[Path]:
     """
     needed = remotes()
     missing = [remote for remote in needed if not any(path.is_file() for path in candidates(remote))]
+    if not missing:
+        return [locate(remote) for remote in needed]
     try:
+        # The first alone: where there is no network, one failure says so.
+        locate(missing[0])
         with ThreadPoolExecutor(_DOWNLOADS) as pool:
-            # The first alone: where there is no network, one failure says so.
-            for remote in missing[:1]:
-                locate(remote)
             return list(pool.map(locate, needed))
     except DataMissingError as error:
-        if not missing:
-            raise
         first = f"{missing[0].folder}/{missing[0].name}"
         raise DataMissingError(
             f"{len(missing)} of the {len(needed)} images of signatures are missing, the first is {first}: {error}"
