@@ -31,7 +31,7 @@ from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.records.openings import append_opening, opening
 from siambench.records.record import Record, write
 from siambench.records.running import RunningNote
-from siambench.spec import CONCATENATED, CONTENT, NO_MINER, Context, DataSpec, Every, Listed, SplitSpec, Unit
+from siambench.spec import CONCATENATED, CONTENT, NO_MINER, Context, DataSpec, Every, Exam, Listed, SplitSpec, Unit
 from siambench.tracks.parts import Items, Parts
 from siambench.tracks.split import Split, cut
 from siambench.tracks.steps import scaled_steps
@@ -80,14 +80,26 @@ def execute(unit: Unit, context: Context) -> Record:
                 raise LostError(f"out of memory: {text_of(error)}") from error
             outcome, trace = failure(error), trace_of(error)
         listeners.ended(outcome)
-    telemetry = {**told(started, clock, trace), "components": dict(ready.components), "search": dict(context.search)}
+    return _left(Record(unit, _exam(context), outcome, _telemetry(ready, context, told(started, clock, trace))), context)
+
+
+def _exam(context: Context) -> Exam:
+    if context.exam is None:
+        raise LostError("the unit came without the exam that it is run for")
+    return context.exam
+
+
+def _telemetry(ready: _Ready, context: Context, told_here: Mapping[str, Any]) -> dict[str, Any]:
+    telemetry = {**told_here, "components": dict(ready.components), "search": dict(context.search)}
     if ready.files:
         telemetry["files"] = {name: path.name for name, path in ready.files.items()}
     if context.observers:
         telemetry["observers"] = ready.observers.to_json()
-    if context.exam is None:
-        raise LostError("the unit came without the exam that it is run for")
-    record = Record(unit, context.exam, outcome, telemetry)
+    return telemetry
+
+
+def _left(record: Record, context: Context) -> Record:
+    """The record, written where the coordinator's folder is shared."""
     # The coordinator made the folder: where it is not to be found, it is not shared, and the record is handed back alone.
     if context.records is not None and Path(context.records).is_dir():
         with contextlib.suppress(OSError):
