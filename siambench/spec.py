@@ -25,8 +25,7 @@ API: Final = 2
 Baseline = Literal["raw", "untrained", "pretrained"]
 
 BASELINES: Final[tuple[Baseline, ...]] = ("raw", "untrained", "pretrained")
-"""Rows every table carries: the input itself, the backbone before any training, and where training starts from pretrained
-weights, the features of those."""
+"""Rows of every table: the input itself, the untrained backbone, and the features of pretrained weights where training has them."""
 
 FIXED_BASELINES: Final[tuple[Baseline, ...]] = ("raw", "pretrained")
 """Those in which nothing is drawn: one unit each, whatever the number of repetitions."""
@@ -43,8 +42,7 @@ Form = Literal["images", "arrays", "tokens"]
 FORMS: Final[tuple[Form, ...]] = ("images", "arrays", "tokens")
 
 Feed = Literal["classes", "pairs", "triplets", "views"]
-"""How batches are formed: so many items of each class; labelled pairs through two branches; triplets through three; two
-independently augmented views of each item, without class labels."""
+"""How batches are formed: so many items of each class; pairs in two branches; triplets in three; two views of each item, unlabelled."""
 
 FEEDS: Final[tuple[Feed, ...]] = ("classes", "pairs", "triplets", "views")
 
@@ -52,9 +50,6 @@ PAIRS_SAMPLER: Final = "balanced-pairs"
 TRIPLETS_SAMPLER: Final = "random-triplets"
 VIEWS_SAMPLER: Final = "random"
 """The samplers of those feeds; what is fed by classes names its own."""
-
-RANDOM_TRIALS: Final = 4
-"""Random trials of a study after the default one, before TPE begins."""
 
 ANNEALING: Final = ("cosine", "one-cycle")
 """The schedules under which the learning rate has run out after the last epoch."""
@@ -176,8 +171,7 @@ class DataSpec(Document):
     Args:
         dataset: its name; ``folder:birds`` for a folder, whose path is a fact of the machine and stands in the context.
         options: of its loader, resolved.
-        split: how it is cut.
-        fingerprint: of the split, 64 hexadecimal digits.
+        split: how it is cut, and ``fingerprint``: of that, 64 hexadecimal digits.
         groups: digest of the groups of its classes; None where folds follow none.
     """
 
@@ -202,11 +196,7 @@ class ModelSpec(Document):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec(Document):
-    """One training run, resolved.
-
-    It holds the rules of the track (see `siambench.tracks.rules.TrainingRules`), the layout of the batches that the loss asks for,
-    and the augmentation.
-    """
+    """One training run, resolved: the track's rules (`siambench.tracks.rules.TrainingRules`), the layout of the loss's batches, augmentation."""
 
     epochs: int
     steps_per_epoch: int
@@ -302,8 +292,7 @@ class Unit(Document):
         repetition: number of the final model.
         stop_epoch: how many epochs a final unit trains; None for a tune unit.
         data: what it is trained and tested on.
-        model: None for the baseline ``raw``, which has none.
-        training: None for a baseline, which is not trained.
+        model: None for the baseline ``raw``, which has none; ``training``: None for a baseline.
         scoring: how it is scored.
         params: all hyperparameters by flat names such as ``loss.margin``.
         space: what is searched, in the form of `siambench.spaces.dimension_to_json`.

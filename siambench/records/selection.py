@@ -11,6 +11,9 @@ from siambench.interfaces import Epoch, Outcome
 BATCH: Final = 4
 """How many trials of a study are asked for, run and judged together: trials 0 to 3, 4 to 7, …"""
 
+RANDOM_TRIALS: Final = 4
+"""Where TPE proposes trials: random ones after the default, before it begins."""
+
 _KEPT = 2
 """Of a batch, how many run every fold, the default beside them."""
 

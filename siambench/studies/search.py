@@ -21,9 +21,9 @@ from scipy.stats import qmc
 
 from siambench.identity import seed_of
 from siambench.records.record import Record
-from siambench.records.selection import BATCH, best_epoch, best_trial, survivors
+from siambench.records.selection import BATCH, RANDOM_TRIALS, best_epoch, best_trial, survivors
 from siambench.spaces import Choice, Dimension, Float, Int, Params, Value
-from siambench.spec import RANDOM_TRIALS, Unit
+from siambench.spec import Unit
 
 if TYPE_CHECKING:
     from siambench.studies.plan import StudyPlan

@@ -18,9 +18,9 @@ from shared import curve, record_of
 
 from siambench.identity import seed_of
 from siambench.interfaces import Failed
-from siambench.records.selection import BATCH
+from siambench.records.selection import BATCH, RANDOM_TRIALS
 from siambench.spaces import Choice, Float, Int
-from siambench.spec import RANDOM_TRIALS, Method, Source
+from siambench.spec import Method, Source
 from siambench.studies.search import Study, quasi_random, settings
 from siambench.testing import synthetic_catalogue, synthetic_study, synthetic_track
 
