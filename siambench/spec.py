@@ -196,7 +196,7 @@ class ModelSpec(Document):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec(Document):
-    """One training run, resolved: the track's rules (`siambench.tracks.rules.TrainingRules`), the layout of the loss's batches, augmentation."""
+    """One training run, resolved: the rules of `siambench.tracks.rules.TrainingRules`, the loss's layout of batches, augmentation."""
 
     epochs: int
     steps_per_epoch: int

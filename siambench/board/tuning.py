@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from siambench.interfaces import Outcome
 from siambench.records.record import Record
-from siambench.records.selection import RANDOM_TRIALS, BATCH, best_epoch, best_trial, survivors
+from siambench.records.selection import BATCH, RANDOM_TRIALS, best_epoch, best_trial, survivors
 from siambench.spaces import Params, Space, dimension_to_json
 from siambench.spec import SCHEMA, Method, Unit
 

@@ -69,10 +69,8 @@ def execute(unit: Unit, context: Context) -> Record:
         try:
             with RunningNote(context.running, unit, epochs=listeners.epochs) as note:
                 outcome: Outcome = _run(_with_paths(unit, ready), ready, clock, listeners.by(note))
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            raise LostError(memory_told(error, device())) from error
-        except DataMissingError as error:
-            raise LostError(named(error)) from error
+        except (MemoryError, torch.OutOfMemoryError, DataMissingError) as error:
+            raise LostError(_taken(error)) from error
         except BaseException as error:  # whatever a component raises is its method's result, and no process here is a user's to interrupt
             if isinstance(error, LostError) and is_ours(error):
                 raise
@@ -105,6 +103,10 @@ def _left(record: Record, context: Context) -> Record:
         with contextlib.suppress(OSError):
             write(Path(context.records), record)
     return record
+
+
+def _taken(error: BaseException) -> str:
+    return named(error) if isinstance(error, DataMissingError) else memory_told(error, device())
 
 
 @lru_cache(maxsize=2)
