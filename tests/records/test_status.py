@@ -151,7 +151,7 @@ def test_the_running_unit_is_told_with_its_epochs(watched):
     assert ("waits.py:Waits trial 3 fold 0", 0, 2) == (unit["label"], unit["epoch"], unit["epochs"])
     assert unit["process"] != watched["process"]
     assert unit["seconds"] >= 0
-    assert "running: waits.py:Waits trial 1 fold 1: epoch 1 of 2, " in watched["shown"].stdout
+    assert "running: waits.py:Waits trial 3 fold 0: epoch 1 of 2, " in watched["shown"].stdout
 
 
 def test_a_killed_run_has_no_holder(watched):

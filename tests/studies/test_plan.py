@@ -140,7 +140,7 @@ def test_a_fixed_parameter_leaves_the_space(catalogue):
 
 def test_a_fixed_value_must_lie_in_its_space(catalogue):
     """A value outside the space is an error with both."""
-    with pytest.raises(ConfigError, match=r"--set loss\.margin=3\.0 lies outside its space Float\(low=-0\.2, high=2\.0"):
+    with pytest.raises(ConfigError, match=r"--set loss\.margin=3\.0 lies outside its space Float\(low=0\.02, high=0\.7, log=True"):
         study_of(catalogue, fixed={"loss.margin": 3.0})
     with pytest.raises(ConfigError, match="lies outside"):
         study_of(catalogue, fixed={"loss.margin": "wide"})
