@@ -176,10 +176,11 @@ def test_run_prints_one_json_document(undisturbed):
     """`run --json` prints one document of the documented form."""
     document = json.loads(undisturbed.stdout)
     keys = {"schema", "track", "exam", "other_exams", "data", "primary", "metrics", "rows", "units", "minimum_detectable_difference"}
+    keys |= {"spread_over_studies", "unseen"}
     assert keys == set(document)
     assert {"name": "tiny", "version": "1.0"} == document["track"]
     assert ("map@r", "max") == (document["primary"], {m["name"]: m["direction"] for m in document["metrics"]}["map@r"])
-    assert {"planned": 19, "done": 19, "cached": 0, "failed": 0, "lost": 0} == document["units"]
+    assert {"planned": 18, "done": 18, "cached": 0, "failed": 0, "lost": 0} == document["units"]
     rows = {row["method"]: row for row in document["rows"]}
     assert ["triplet+hard", "raw", "untrained"] == list(rows)
     row = rows["triplet+hard"]

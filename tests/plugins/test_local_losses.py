@@ -79,7 +79,7 @@ def test_failed_units_are_results_and_the_run_exits_0(grid):
 
     assert grid.returncode == 0, grid.stderr
     assert sorted(rows) == sorted(["raw", "untrained", "losses.py:Spread", *(f"losses.py:{name}" for name in FAILURES)])
-    assert "14 failed · 0 lost" in grid.stderr
+    assert "7 failed · 0 lost" in grid.stderr
     assert {rows[f"losses.py:{name}"]["scores"].get("map@r", {"mean": None})["mean"] for name in FAILURES} == {None}
 
 
@@ -89,7 +89,8 @@ def test_a_loss_that_breaks_while_it_trains_has_a_row_with_its_reason(grid, prin
     told = [line for line in grid.stderr.splitlines() if f" losses.py:{name} trial " in line]
     below = [line for line in printed.stderr.splitlines() if line.startswith(f"losses.py:{name}: ")]
 
-    assert [FAILURES[name][1] in line for line in told] == [True, True]
+    # What fails on the fold that trials race on runs no other.
+    assert [FAILURES[name][1] in line for line in told] == [True]
     assert FAILURES[name][1] in rows_of(grid)[f"losses.py:{name}"]["reason"]
     assert [FAILURES[name][1] in line for line in below] == [True]
 

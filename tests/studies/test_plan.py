@@ -515,6 +515,9 @@ def test_a_fixed_value_is_of_the_kind_of_its_default(catalogue):
     for value in (True, "0.5", [0.5]):
         with pytest.raises(ConfigError, match=r"--set loss\.margin"):
             study_of(catalogue, fixed={"loss.margin": value})
-    whole, real = study_of(catalogue, fixed={"loss.margin": 1}), study_of(catalogue, fixed={"loss.margin": 1.0})
+    whole, real = (
+        study_of(catalogue, "contrastive", fixed={"loss.neg_margin": 1}),
+        study_of(catalogue, "contrastive", fixed={"loss.neg_margin": 1.0}),
+    )
     assert whole.row == real.row
-    assert type(whole.defaults["loss.margin"]) is float
+    assert type(whole.defaults["loss.neg_margin"]) is float
