@@ -155,7 +155,7 @@ def test_the_best_trial_is_that_of_whole_trials(prepared, tmp_path, seconds):
     """The best validation score is that of a trial whose folds have all ended, and stays where a later trial is worse."""
     plan = prepared.studies[0]
     progress = Progress(Console(file=io.StringIO()), prepared, tmp_path)
-    branch = progress._branches[plan.row]
+    branch = progress._branches[plan.key]
     for trial, fold, value, best in ((0, 0, 0.9, None), (0, 1, 0.1, 0.5), (1, 0, 0.2, 0.5), (1, 1, 0.4, 0.5)):
         progress.notify(done(plan.tune_unit(trial, fold, plan.defaults), 1.0, value=value))
         assert best == branch.best

@@ -245,8 +245,8 @@ def test_a_loss_that_ends_its_process_loses_its_unit_alone(siambench, with_loss,
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     done = siambench(*with_loss(name, "--memory-limit", "5000"))
     assert 1 == done.returncode, done.stderr
-    assert {"planned": 5, "done": 2, "cached": 0, "failed": 0, "lost": 2} == units(done)
-    assert 2 == done.stderr.count(sentence), done.stderr
+    assert {"planned": 5, "done": 2, "cached": 0, "failed": 0, "lost": 1} == units(done)
+    assert 1 == done.stderr.count(sentence), done.stderr
     assert "MB" not in done.stderr
     # What a worker started has ended with it; the server that all workers are forked from stays for the next run.
     left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
@@ -262,7 +262,8 @@ def test_a_loss_that_raises_what_ends_programs_has_failed(siambench, with_loss, 
     assert 0 == done.returncode, done.stderr
     assert sentence in json.loads(done.stdout)["rows"][0]["reason"]
     outcomes = [found["outcome"] for found in records_of(exam_folder(tmp_path / "out") / "records").values()]
-    assert 2 == [outcome["state"] for outcome in outcomes].count("failed")
+    # The one that failed is that of the fold on which trials race: the other fold is not run.
+    assert 1 == [outcome["state"] for outcome in outcomes].count("failed")
 
 
 LEAVING = {
