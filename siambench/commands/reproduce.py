@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,6 @@ from siambench.errors import DifferenceError, UsageError
 if TYPE_CHECKING:
     from siambench.execution.reproduction import Rerun
     from siambench.records.record import Record
-
-log = logging.getLogger("siambench")
 
 
 @click.command()
@@ -65,7 +62,7 @@ def reproduce(
     if seeds:
         if repetitions:
             raise UsageError("--seed is the older word for --repetition: give one of the two")
-        log.warning("--seed is read as --repetition; the next version will not know it")
+        click.echo("--seed is read as --repetition; the next version will not know it", err=True)
     chosen = _chosen(row, records, studies, repetitions or seeds)
     primary, allowed = rules.metrics.primary, spread(records)
     if tolerance is not None:

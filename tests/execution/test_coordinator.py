@@ -14,6 +14,12 @@ import psutil
 import pytest
 from shared import TINY_TRACK, exam_folder, plugin_folder, records_of, wait_for_records
 
+from siambench.components.catalogue import Catalogue
+from siambench.execution import coordinator
+from siambench.records.folder import Folder
+from siambench.records.record import write
+from siambench.studies.request import Request, prepare
+
 METHOD = ["--loss", "triplet", "--miner", "hard"]
 
 
@@ -346,3 +352,58 @@ def test_an_observer_that_raises_is_named_once_and_changes_nothing(siambench, un
         told, epochs = record["telemetry"]["observers"], len(record["outcome"]["curve"])
         assert ("OSError: no room" if epochs else None) == told["breaks"]["error"]
         assert {"epochs": epochs} == told["counts"]["gathered"]
+
+
+def test_studies_go_round_by_round_and_the_rest_is_told(siambench, undisturbed, tmp_path):
+    """`--studies all` runs every method's study 0 before any study 1 is needed, in the end the row is full; one study says what is left."""
+    track = tmp_path / "track.toml"
+    track.write_text(
+        Path(undisturbed.track).read_text().replace("studies = 1", "studies = 2").replace("repetitions = 3", "repetitions = 1")
+    )
+    words_of = (
+        "run",
+        "--track",
+        track,
+        "--loss",
+        "triplet",
+        "--loss",
+        "contrastive",
+        "--trials",
+        "2",
+        "--jobs",
+        "1",
+        "--out",
+        tmp_path / "out",
+    )
+    first = siambench(*words_of, "--json")
+    assert 0 == first.returncode, first.stderr
+    assert "1 of 2 studies, so not ranked yet; the other 1 study would take about " in first.stderr
+    assert [None, None] == [row["rank"] for row in json.loads(first.stdout)["rows"] if row["method"] in ("triplet", "contrastive")]
+    whole = siambench(*words_of, "--studies", "all", "--json")
+    assert 0 == whole.returncode, whole.stderr
+    assert "not ranked yet" not in whole.stderr
+    document = json.loads(whole.stdout)
+    assert {"lost": 0, "failed": 0} == {key: document["units"][key] for key in ("lost", "failed")}
+    assert document["units"]["planned"] == document["units"]["done"] + document["units"]["cached"]
+    rows = {row["method"]: row for row in document["rows"]}
+    assert {2} == {rows[name]["studies"] for name in ("triplet", "contrastive")}
+    ordered = [line.split(" study 1 ")[0] for line in whole.stderr.splitlines() if " study 1 " in line]
+    assert {"triplet", "contrastive"} <= {line.split()[-1] for line in ordered}
+
+
+def test_a_baseline_that_came_with_siambench_is_not_made_again(undisturbed, tmp_path, monkeypatch):
+    """Where the very unit lies among the shipped records, its record is taken, and kept in the output folder under this exam."""
+    records = [record for record in Folder(undisturbed.folder).read().records if record.unit.method.baseline]
+    shipped = Folder(tmp_path / "shipped")
+    for record in records:
+        write(shipped.records, record)
+    monkeypatch.setattr("siambench.board.files.shipped_folder", lambda _: shipped)
+    prepared = prepare(Request(track=str(undisturbed.track), losses=("triplet",), miners=("hard",)), Catalogue.load())
+
+    def no_engine():
+        raise AssertionError("a unit was to be run")
+
+    with pytest.raises(AssertionError, match="a unit was to be run"):
+        coordinator.run(prepared, out=tmp_path / "out", engine=no_engine)
+    kept = Folder.of(tmp_path / "out", prepared.track, prepared.exam).read().records
+    assert {record.id for record in records} == {record.id for record in kept}
