@@ -200,11 +200,15 @@ class RangeRules(_Frozen):
 
 
 class SpaceRules(_Frozen):
-    """What every method tunes beside its own parameters; ``loss_lr`` is for losses with parameters of their own."""
+    """What every method tunes beside its own parameters; ``loss_lr`` is for losses with parameters of their own.
+
+    Proxies and class weights are compared by their direction, so that a rate moves them by an angle: below 1e-3 Adam hardly turns them
+    within some hundred steps. Kim et al., Proxy Anchor Loss, CVPR 2020, train them at 1e-2, a hundred times the network's rate.
+    """
 
     lr: RangeRules = RangeRules(low=1e-4, high=1e-1, log=True, default=3e-3)
     weight_decay: RangeRules = RangeRules(low=1e-6, high=1e-2, log=True, default=1e-4)
-    loss_lr: RangeRules = RangeRules(low=1e-6, high=1.0, log=True, default=1e-2)
+    loss_lr: RangeRules = RangeRules(low=1e-3, high=1.0, log=True, default=1e-2)
 
 
 class BudgetRules(_Frozen):

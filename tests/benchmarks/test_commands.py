@@ -102,7 +102,7 @@ def test_planning_a_hundred_thousand_units(row, small):
     catalogue = Catalogue.load()
 
     def plan():
-        prepared = prepare(Request(losses=losses, trials=trials, seeds=trials), catalogue)
+        prepared = prepare(Request(losses=losses, trials=trials, repetitions=trials), catalogue)
         found = set()
         for study in prepared.studies:
             for trial in range(trials):
