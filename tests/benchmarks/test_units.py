@@ -78,7 +78,7 @@ def test_two_jobs_beside_one(row, small, tmp_path):
         return {path.stem for path in out.rglob("records/*.json")}
 
     two, one = row(3).pair(
-        "`siambench run --loss contrastive --loss supcon --trials 4 --seeds 6 --jobs 2`",
+        "`siambench run --loss contrastive --loss supcon --trials 4 --repetitions 6 --jobs 2`",
         "the same with `--jobs 1`",
         aim="≥ 1.7",
         work=lambda: run(2),
