@@ -12,7 +12,7 @@ from siambench.records.selection import BATCH, RANDOM_TRIALS, best_epoch, best_t
 from siambench.spaces import Params, Space, dimension_to_json
 from siambench.spec import SCHEMA, Method, Unit
 
-Kind = Literal["default", "random", "tpe"]
+Kind = Literal["default", "quasi-random", "random", "tpe"]
 
 
 @dataclass(frozen=True)
@@ -248,12 +248,11 @@ class _Study:
         folds, primary = self._folds[number], self._unit.scoring.primary
         outcomes = self._outcomes(number)
         leader, first = best_trial(values, maximise=self.maximise), self._score([folds[0].outcome])
-        random_trials = folds[0].search.get("random_trials", RANDOM_TRIALS)
         errors = [outcome.error for outcome in outcomes if outcome.error is not None]
         error = errors[0] if errors else f"a fold has no score of {primary}"
         return Trial(
             number=number,
-            kind="default" if number == 0 else ("random" if number <= random_trials else "tpe"),
+            kind=_kind(number, folds[0].search),
             params=folds[0].unit.params,
             folds=tuple(tuple((epoch.validation or {}).get(primary) for epoch in outcome.curve) for outcome in outcomes),
             error=error if found is None and not pruned else None,
@@ -281,6 +280,15 @@ def _select(study: _Study, most: int, finals: Collection[tuple[int | None, int |
         if not finals:
             break
     return (most, None) if chosen is None else (chosen[0], study.trials(chosen[0])[chosen[1]])
+
+
+def _kind(number: int, search: Mapping[str, Any]) -> Kind:
+    """How a trial was proposed, as its record tells it; older ones, which name no sampler, by TPE after some random ones."""
+    if number == 0:
+        return "default"
+    if search.get("sampler") == "quasi-random":
+        return "quasi-random"
+    return "random" if number <= search.get("random_trials", RANDOM_TRIALS) else "tpe"
 
 
 def to_json(tunings: Sequence[Tuning], *, rows: int = 1) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from siambench.spec import Context, Unit
 from siambench.stats import clopper_pearson
 from siambench.studies.plan import StudyPlan
 from siambench.studies.request import Prepared, Request, prepare
-from siambench.studies.search import Sampler, Study
+from siambench.studies.search import SAMPLER, Sampler, Study, settings
 
 
 class Runner:
@@ -41,9 +41,10 @@ class Runner:
         out: where records lie.
         prepared: whose exam the units sit.
         engine: that runs them.
+        sampler: that proposes trials, for the record.
     """
 
-    def __init__(self, out: Path, prepared: Prepared, engine: Engine) -> None:
+    def __init__(self, out: Path, prepared: Prepared, engine: Engine, sampler: Sampler) -> None:
         self.folder = Folder.of(out, prepared.track, prepared.exam)
         self._engine = engine
         self._context = Context(
@@ -51,6 +52,7 @@ class Runner:
             openings=str(self.folder.openings.resolve()),
             local=prepared.local,
             exam=prepared.exam,
+            search=settings(sampler),
         )
 
     def records(self, units: Iterable[Unit]) -> Iterator[tuple[Unit, Record]]:
@@ -102,10 +104,10 @@ def asked(track: str, methods: Iterable[str], *, studies: int | None = None, **c
 
 
 @contextlib.contextmanager
-def running(out: Path, prepared: Prepared, jobs: int | None) -> Iterator[Runner]:
+def running(out: Path, prepared: Prepared, jobs: int | None, sampler: Sampler = SAMPLER) -> Iterator[Runner]:
     """A runner, its folder held and its workers ended."""
     engine = local_engine(jobs)()
-    runner = Runner(out, prepared, engine)
+    runner = Runner(out, prepared, engine, sampler)
     try:
         with runner.folder.held(prepared.track):
             yield runner
@@ -130,7 +132,7 @@ def samplers(arguments: argparse.Namespace) -> None:
     scores: dict[str, dict[tuple[str, int], float]] = defaultdict(dict)
     for kind in kinds:
         # Final models of a study differ by the trial that was selected: units of both samplers lie in folders of their own.
-        with running(arguments.out / kind, prepared, arguments.jobs) as runner:
+        with running(arguments.out / kind, prepared, arguments.jobs, kind) as runner:
             studies = {plan.key: Study(plan, sampler=kind) for plan in prepared.studies}
             driven(runner, studies)
             for study in studies.values():

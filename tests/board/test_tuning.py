@@ -55,6 +55,8 @@ def test_kinds_follow_what_the_search_recorded():
     assert ["default", "random", "random", "tpe", "tpe", "tpe", "tpe"] == [
         t.kind for t in tuning_of(trials(telemetry=search), budget=7).trials
     ]
+    search = {"search": {"sampler": "quasi-random", "batch": 4}}
+    assert ["default", *["quasi-random"] * 6] == [t.kind for t in tuning_of(trials(telemetry=search), budget=7).trials]
 
 
 def test_flags_are_both_present_and_absent():
