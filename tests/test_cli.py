@@ -185,8 +185,9 @@ def test_run_prints_one_json_document(undisturbed):
     assert ["triplet+hard", "raw", "untrained"] == list(rows)
     row = rows["triplet+hard"]
     assert {"loss": "triplet", "miner": "hard", "backbone": "mlp"} == {key: row[key] for key in ("loss", "miner", "backbone")}
-    assert [1, 1] == row["rank"]
-    assert (6, 3) == (row["trials"], row["seeds"])
+    # One full row has nobody to be ranked beside.
+    assert row["rank"] is None
+    assert (1, 6, 3, 3) == (row["studies"], row["trials"], row["repetitions"], row["seeds"])
     assert {"loss.margin", "miner.warmup", "optimiser.lr", "optimiser.weight_decay"} == set(row["params"])
     assert 0 <= row["params"]["miner.warmup"] <= 0.5
     assert {"mean", "ci95", "n"} <= set(row["scores"]["recall@1"])
