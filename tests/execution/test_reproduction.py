@@ -280,5 +280,5 @@ def test_what_was_not_recorded_of_a_machine_is_said():
 @pytest.mark.slow
 def test_a_shipped_row_is_reproduced(siambench):
     """One final model of a shipped row of glyphs, made elsewhere and perhaps with other versions, comes out again."""
-    done = siambench("reproduce", "glyphs", "supcon", "--study", "0", "--repetition", "0")
+    done = siambench("reproduce", "glyphs", "contrastive", "--study", "0", "--repetition", "0")
     assert 0 == done.returncode, done.stderr
