@@ -28,8 +28,11 @@ def run(
     backbone: str | None = None,
     dataset: str | None = None,
     feed: Feed = "classes",
+    studies: int | Literal["all"] | None = None,
     trials: int | None = None,
+    repetitions: int | None = None,
     seeds: int | None = None,
+    space: str | None = None,
     changes: Mapping[str, Value] | None = None,
     jobs: int | None = None,
     engine: str = "local",
@@ -50,8 +53,11 @@ def run(
         backbone: replaces the track's.
         dataset: a data set without a track; ``folder:PATH``, ``csv:PATH``, ``npz:PATH`` and ``safetensors:PATH`` are your own.
         feed: m-per-class batches, labelled pairs, triplets, or two views of each item.
-        trials: tuning budget per method; None: the track's.
-        seeds: final models per method; None: the track's.
+        studies: independent tunings of each method; ``"all"``: the track's number; None: one.
+        trials: of each study; None: the track's.
+        repetitions: final models of each study; None: the track's.
+        seeds: the older word for ``repetitions``, read for one more version.
+        space: the name of another space that the losses bring, such as ``"reality-check"``.
         changes: what ``--set`` takes: parameters to fix (``loss.margin``) and rules to change (``training.epochs``).
         jobs: units at once; None: one per GPU, or per core, or on a cluster one per worker.
         engine: where units run: the name of an installed engine.
@@ -74,7 +80,7 @@ def run(
     from siambench.execution import coordinator
     from siambench.execution.calls import engine_for
     from siambench.execution.engines.choice import choose
-    from siambench.studies.request import Request, prepare
+    from siambench.studies.request import Request, prepare, repetitions_of
 
     request = Request(
         comparison=None if comparison is None else str(comparison),
@@ -84,8 +90,10 @@ def run(
         backbone=backbone,
         dataset=dataset,
         feed=feed,
+        studies=studies,
         trials=trials,
-        seeds=seeds,
+        repetitions=repetitions_of(repetitions, seeds, said="seeds"),
+        space=space,
         changes=changes or {},
         observers=_names(observers),
     )

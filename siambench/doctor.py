@@ -32,6 +32,7 @@ State = Literal["ok", "note", "problem"]
 LITTLE = 1 << 30
 """Free bytes below which a disk is noted; below a tenth of that it is a problem: data sets and weights need some 100 MB."""
 
+_MOST_NAMED = 6
 _HEAVY = ("torch", "torchvision", "pytorch_metric_learning", "optuna")
 
 
@@ -210,11 +211,13 @@ def _data_set(catalogue: Catalogue, name: str, files: Callable[[], Sequence[Remo
     if missing:
         places = candidates(missing[0])
         folder = (places[0] if os.environ.get("SIAMBENCH_DATA") else places[-1]).parent
-        names = ", ".join(f"{remote.name} ({remote.url})" for remote in missing)
+        rest = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        names = ", ".join(f"{remote.name} ({remote.url})" for remote in missing[:_MOST_NAMED]) + rest
         advice = f"put {names} into {folder}, or let it be downloaded when it is first needed"
-        text = f"{len(missing)} of {len(needed)} files missing: {', '.join(remote.name for remote in missing)}"
+        text = f"{len(missing)} of {len(needed)} files missing: {', '.join(remote.name for remote in missing[:_MOST_NAMED])}{rest}"
         return Finding("data", name, "note", text, advice)
-    where = ", ".join(sorted({str(path.parent) for path in found}))
+    folders = sorted({str(path.parent) for path in found})
+    where = ", ".join(folders) if len(folders) <= _MOST_NAMED else f"{len(folders)} folders of {os.path.commonpath(folders)}"
     return Finding("data", name, "ok", f"{len(found)} files in {where}" if found else "comes with what is installed")
 
 

@@ -51,6 +51,12 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return _adapters[kind]
 
 
+def make_forms(*kinds: Any) -> None:
+    """Make the schemas of these classes ahead, for processes that are forked from this one."""
+    for kind in kinds:
+        _adapter(kind)
+
+
 def to_json(value: object) -> Any:
     """The JSON document of a frozen value, which `from_json` reads back."""
     return _adapter(type(value)).dump_python(value, mode="json")

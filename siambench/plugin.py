@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pluggy
 
-from siambench.spaces import Choice, Dimension, Float, Int, Params, Space, Value
+from siambench.spaces import Choice, Dimension, Float, Int, Params, Space, Value, check_space, with_space
 from siambench.spec import API, Feed, Form
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Lazy:
         return inspect.signature(self.found)
 
 
-def _check(build: Callable[..., Any], space: Mapping[str, object], defaults: Mapping[str, object], source: str) -> None:
+def _check(build: Callable[..., Any], space: Space, defaults: Params, source: str) -> None:
     if not callable(build):
         raise TypeError(f"the factory of an entry must be callable, got {type(build).__name__}")
     if not source.strip():
@@ -83,13 +83,7 @@ def _check(build: Callable[..., Any], space: Mapping[str, object], defaults: Map
     for name in names:
         if name not in accepted:
             raise ValueError(f"parameter {name!r} is declared, but the factory's signature names only {sorted(accepted)}")
-    for name, dimension in space.items():
-        if not isinstance(dimension, Float | Int | Choice):
-            raise TypeError(f"space of {name!r} must be a Float, Int or Choice, got {type(dimension).__name__}")
-        if name not in defaults:
-            raise ValueError(f"parameter {name!r} has a space but no default")
-        if not dimension.contains(defaults[name]):
-            raise ValueError(f"default {defaults[name]!r} of {name!r} lies outside its space {dimension}")
+    check_space(space, defaults, holds_defaults=True)
 
 
 def _check_among(what: str, given: Sequence[str], known: Sequence[str]) -> None:
@@ -170,6 +164,8 @@ class LossEntry:
         normalise: whether embeddings are L2-normalised before the loss sees them.
         feeds: the ways it can be fed: ``"classes"``, ``"pairs"`` (indices are the labelled pairs), ``"triplets"`` (indices are the
             triplets), ``"views"`` (two views of each item; labels are the item's number in the batch).
+        spaces: further spaces by name, as `space`, but that a default may lie outside; see `in_space`.
+        space_source: where the spaces and the defaults are from, in words.
         space_version: raised whenever the space or a default changes; part of the identity of every unit.
         distance: what it compares embeddings by, in words.
         reducer: how the values of pairs, triplets or items become one, in words.
@@ -187,15 +183,23 @@ class LossEntry:
     normalise: bool = True
     feeds: tuple[Feed, ...] = ("classes",)
     space_version: int = 1
+    spaces: Mapping[str, Space] = field(default_factory=dict)
+    space_source: str = ""
     distance: str = ""
     reducer: str = ""
     differs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.build, self.space, self.defaults, self.source)
+        for space in self.spaces.values():
+            check_space(space, self.defaults, holds_defaults=False)
         if self.images_per_class < 1:
             raise ValueError(f"images_per_class must be at least 1, got {self.images_per_class}")
         _check_among("feeds", self.feeds, get_args(Feed))
+
+    def in_space(self, name: str) -> LossEntry:
+        """The entry with one of its further spaces, defaults moved into it; `UnknownNameError` where it has none of that name."""
+        return with_space(self, name)
 
 
 @dataclass(frozen=True)
@@ -212,6 +216,8 @@ class MinerEntry:
         gives: ``"triplets"`` or ``"pairs"``.
         warmup: the default share of the steps, in [0, 0.5], during which the harness leaves the miner out, where
             mining from the first step does not train; None for a miner that needs none. The share is tuned.
+        spaces: further spaces by name, as `space`, but that a default may lie outside; see `in_space`.
+        space_source: where the spaces and the defaults are from, in words.
         space_version: raised whenever the space or a default changes; part of the identity of every unit.
     """
 
@@ -222,13 +228,21 @@ class MinerEntry:
     gives: Literal["pairs", "triplets"] = "triplets"
     warmup: float | None = None
     space_version: int = 1
+    spaces: Mapping[str, Space] = field(default_factory=dict)
+    space_source: str = ""
 
     def __post_init__(self) -> None:
         _check(self.build, self.space, self.defaults, self.source)
+        for space in self.spaces.values():
+            check_space(space, self.defaults, holds_defaults=False)
         if "warmup" in self.defaults:
             raise ValueError("a miner's parameter cannot be called 'warmup': the harness owns the warm-up")
         if self.warmup is not None and not WARMUP.contains(self.warmup):
             raise ValueError(f"warmup must lie in [{WARMUP.low:g}, {WARMUP.high:g}], got {self.warmup}")
+
+    def in_space(self, name: str) -> MinerEntry:
+        """The entry with one of its further spaces, defaults moved into it; `UnknownNameError` where it has none of that name."""
+        return with_space(self, name)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from siambench.errors import UnknownNameError
 
 Value = float | int | str | bool
 Params = Mapping[str, Value]
@@ -115,6 +118,68 @@ def _near_bound(low: float, high: float, value: Value, *, log: bool) -> bool:
 
 Dimension = Float | Int | Choice
 Space = Mapping[str, Dimension]
+
+
+def check_space(space: Mapping[str, object], defaults: Mapping[str, object], *, holds_defaults: bool) -> None:
+    """Refuse a space that does not hold.
+
+    Args:
+        space: of a loss or a miner.
+        defaults: of its parameters.
+        holds_defaults: whether each default must lie in it.
+
+    Raises:
+        TypeError: of a dimension that is none.
+        ValueError: of a parameter without a default, or with one that lies outside.
+    """
+    for name, dimension in space.items():
+        if not isinstance(dimension, Float | Int | Choice):
+            raise TypeError(f"space of {name!r} must be a Float, Int or Choice, got {type(dimension).__name__}")
+        if name not in defaults:
+            raise ValueError(f"parameter {name!r} has a space but no default")
+        if holds_defaults and not dimension.contains(defaults[name]):
+            raise ValueError(f"default {defaults[name]!r} of {name!r} lies outside its space {dimension}")
+
+
+def nearest(dimension: Dimension, value: Value) -> Value:
+    """The value of a dimension that is nearest to another value: the bound that it lies beyond; the first option for a stranger."""
+    if dimension.contains(value):
+        return value
+    if isinstance(dimension, Choice):
+        return dimension.options[0]
+    assert isinstance(value, int | float)
+    return min(max(value, dimension.low), dimension.high)
+
+
+class _Searched(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def space(self) -> Space: ...
+    @property
+    def defaults(self) -> Params: ...
+    @property
+    def spaces(self) -> Mapping[str, Space]: ...
+
+
+SearchedEntry = TypeVar("SearchedEntry", bound=_Searched)
+
+
+def with_space(entry: SearchedEntry, name: str) -> SearchedEntry:
+    """An entry whose space is one of its further, named ones, each default that lies outside moved to the nearest value inside.
+
+    Args:
+        entry: of a loss or a miner.
+        name: of the space, such as ``"reality-check"``.
+
+    Raises:
+        UnknownNameError: if the entry has no space of that name.
+    """
+    if name not in entry.spaces:
+        raise UnknownNameError("space", name, entry.spaces)
+    space = entry.spaces[name]
+    moved = {parameter: nearest(dimension, entry.defaults[parameter]) for parameter, dimension in space.items()}
+    return dataclasses.replace(entry, space=space, defaults={**entry.defaults, **moved})
 
 
 def dimension_to_json(dimension: Dimension) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from typing import Any, Final, Literal
 from siambench.identity import Document, digest, from_json, to_json
 from siambench.spaces import Params, Space, Value, dimension_from_json
 
-TRAINING_REVISION = 1
+TRAINING_REVISION = 2
 """Raised by any change that can move a score: every unit of an older revision is then run anew."""
 
 SCHEMA: Final = 1
 """The layout of TOML files and of the JSON documents that commands print."""
 
-RECORD_SCHEMA: Final = 4
+RECORD_SCHEMA: Final = 5
 """The layout of records; `siambench.records.upgrade` reads what older ones hold."""
 
 API: Final = 2
@@ -25,8 +25,7 @@ API: Final = 2
 Baseline = Literal["raw", "untrained", "pretrained"]
 
 BASELINES: Final[tuple[Baseline, ...]] = ("raw", "untrained", "pretrained")
-"""Rows every table carries: the input itself, the backbone before any training, and where training starts from pretrained
-weights, the features of those."""
+"""Rows of every table: the input itself, the untrained backbone, and the features of pretrained weights where training has them."""
 
 FIXED_BASELINES: Final[tuple[Baseline, ...]] = ("raw", "pretrained")
 """Those in which nothing is drawn: one unit each, whatever the number of repetitions."""
@@ -43,8 +42,7 @@ Form = Literal["images", "arrays", "tokens"]
 FORMS: Final[tuple[Form, ...]] = ("images", "arrays", "tokens")
 
 Feed = Literal["classes", "pairs", "triplets", "views"]
-"""How batches are formed: so many items of each class; labelled pairs through two branches; triplets through three; two
-independently augmented views of each item, without class labels."""
+"""How batches are formed: so many items of each class; pairs in two branches; triplets in three; two views of each item, unlabelled."""
 
 FEEDS: Final[tuple[Feed, ...]] = ("classes", "pairs", "triplets", "views")
 
@@ -53,8 +51,13 @@ TRIPLETS_SAMPLER: Final = "random-triplets"
 VIEWS_SAMPLER: Final = "random"
 """The samplers of those feeds; what is fed by classes names its own."""
 
-RANDOM_TRIALS: Final = 4
-"""Random trials of a study after the default one, before TPE begins."""
+ANNEALING: Final = ("cosine", "one-cycle")
+"""The schedules under which the learning rate has run out after the last epoch."""
+
+MOST_TRIALS: Final = 100_000
+MOST_REPETITIONS: Final = 10_000
+MOST_STUDIES: Final = 1_000
+"""Of one method; what is larger is a slip, not a plan."""
 
 CONCATENATED: Final = "concatenated:"
 """Before the name of a metric: its score for the concatenated embeddings of the fold-models."""
@@ -168,8 +171,7 @@ class DataSpec(Document):
     Args:
         dataset: its name; ``folder:birds`` for a folder, whose path is a fact of the machine and stands in the context.
         options: of its loader, resolved.
-        split: how it is cut.
-        fingerprint: of the split, 64 hexadecimal digits.
+        split: how it is cut, and ``fingerprint``: of that, 64 hexadecimal digits.
         groups: digest of the groups of its classes; None where folds follow none.
     """
 
@@ -194,11 +196,7 @@ class ModelSpec(Document):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec(Document):
-    """One training run, resolved.
-
-    It holds the rules of the track (see `siambench.tracks.rules.TrainingRules`), the layout of the batches that the loss asks for,
-    and the augmentation.
-    """
+    """One training run, resolved: the rules of `siambench.tracks.rules.TrainingRules`, the loss's layout of batches, augmentation."""
 
     epochs: int
     steps_per_epoch: int
@@ -206,12 +204,18 @@ class TrainingSpec(Document):
     optimiser: str
     schedule: str
     precision: str
+    validate_every: int
     early_stopping: int
     rotate_classes: bool
     sampler: str
     images_per_class: int
     normalise: bool
     augment: Mapping[str, Any]
+
+    @property
+    def is_annealed(self) -> bool:
+        """Whether the learning rate runs out with the last epoch, which is then the one that counts."""
+        return self.schedule in ANNEALING
 
     @property
     def steps(self) -> int:
@@ -281,18 +285,18 @@ class Unit(Document):
         track_version: its version.
         method: what is compared.
         row: what the units of one row share, 32 hexadecimal digits: rules, method, space, components and data, without the
-            budget and the versions of libraries. Of a baseline ``baseline-`` and its name.
+            budget, the study and the versions of libraries. Of a baseline ``baseline-`` and its name.
         study: number of the independent tuning it belongs to.
         trial: number of the trial; None for a final unit of a method that has nothing to tune, and for a baseline.
         fold: of a tune unit; None for a final one.
         repetition: number of the final model.
         stop_epoch: how many epochs a final unit trains; None for a tune unit.
         data: what it is trained and tested on.
-        model: None for the baseline ``raw``, which has none.
-        training: None for a baseline, which is not trained.
+        model: None for the baseline ``raw``, which has none; ``training``: None for a baseline.
         scoring: how it is scored.
         params: all hyperparameters by flat names such as ``loss.margin``.
         space: what is searched, in the form of `siambench.spaces.dimension_to_json`.
+        space_name: what the space is called; ``""`` for that of the entries themselves.
         space_versions: of the loss and the miner.
         edited: parameters that the user fixed.
         components: the code of each, by its role.
@@ -318,6 +322,7 @@ class Unit(Document):
     scoring: ScoringSpec
     params: Params
     space: Mapping[str, Mapping[str, Any]]
+    space_name: str
     space_versions: Mapping[str, int]
     edited: tuple[str, ...]
     components: Mapping[str, Source]

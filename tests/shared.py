@@ -36,7 +36,8 @@ steps_per_epoch = 3
 batch_size = 16
 [budget]
 trials = 6
-seeds = 3
+studies = 1
+repetitions = 3
 """
 
 

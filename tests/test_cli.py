@@ -154,7 +154,7 @@ def test_plan_runs_nothing(siambench, tiny_track, tmp_path):
     done = siambench("run", "--track", tiny_track, "--loss", "triplet", "--plan", "--json")
     assert done.returncode == 0
     document = json.loads(done.stdout)
-    assert {"planned": 6 * 2 + 3 + 1 + 3, "cached": 0} == document["units"]
+    assert {"planned": (4 + 3 + 2 + 2) + 3 + 1 + 3, "cached": 0} == document["units"]
     assert document["estimated_seconds"] is None
     assert not (tmp_path / "siambench-runs").exists()
 
@@ -176,16 +176,18 @@ def test_run_prints_one_json_document(undisturbed):
     """`run --json` prints one document of the documented form."""
     document = json.loads(undisturbed.stdout)
     keys = {"schema", "track", "exam", "other_exams", "data", "primary", "metrics", "rows", "units", "minimum_detectable_difference"}
+    keys |= {"spread_over_studies", "unseen"}
     assert keys == set(document)
     assert {"name": "tiny", "version": "1.0"} == document["track"]
     assert ("map@r", "max") == (document["primary"], {m["name"]: m["direction"] for m in document["metrics"]}["map@r"])
-    assert {"planned": 19, "done": 19, "cached": 0, "failed": 0, "lost": 0} == document["units"]
+    assert {"planned": 18, "done": 18, "cached": 0, "failed": 0, "lost": 0} == document["units"]
     rows = {row["method"]: row for row in document["rows"]}
     assert ["triplet+hard", "raw", "untrained"] == list(rows)
     row = rows["triplet+hard"]
     assert {"loss": "triplet", "miner": "hard", "backbone": "mlp"} == {key: row[key] for key in ("loss", "miner", "backbone")}
-    assert [1, 1] == row["rank"]
-    assert (6, 3) == (row["trials"], row["seeds"])
+    # One full row has nobody to be ranked beside.
+    assert row["rank"] is None
+    assert (1, 6, 3, 3) == (row["studies"], row["trials"], row["repetitions"], row["seeds"])
     assert {"loss.margin", "miner.warmup", "optimiser.lr", "optimiser.weight_decay"} == set(row["params"])
     assert 0 <= row["params"]["miner.warmup"] <= 0.5
     assert {"mean", "ci95", "n"} <= set(row["scores"]["recall@1"])
@@ -201,7 +203,7 @@ def test_a_second_run_is_all_cached(ran, siambench):
     folder, first = ran
     done = siambench(*AGAIN, cwd=folder)
     assert done.returncode == 0
-    assert "0 done · 19 cached · 0 failed · 0 lost" in done.stderr
+    assert "0 done · 18 cached · 0 failed · 0 lost" in done.stderr
     assert first["rows"] == json.loads(done.stdout)["rows"]
 
 
@@ -213,7 +215,7 @@ def test_the_count_of_units_is_told(ran, siambench):
         victim.unlink()
     done = siambench(*AGAIN, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert "2 done · 17 cached · 0 failed · 0 lost" in done.stderr
+    assert "2 done · 16 cached · 0 failed · 0 lost" in done.stderr
     without = [{**row, "costs": None} for row in first["rows"]]
     assert without == [{**row, "costs": None} for row in json.loads(done.stdout)["rows"]]
 
@@ -254,7 +256,7 @@ def test_write_then_check_then_a_difference(ran, siambench, tmp_path):
     (track / "track.toml").write_bytes((folder / "track.toml").read_bytes())
     written = siambench("leaderboard", track, "--from", folder / "out", "--write")
     assert written.returncode == 0, written.stderr
-    assert "19 records adopted" in written.stderr
+    assert "18 records adopted" in written.stderr
     assert siambench("leaderboard", track, "--check").returncode == 0
     before = (track / "README.md").read_bytes()
     again = siambench("leaderboard", track, "--from", folder / "out", "--write")
@@ -276,13 +278,14 @@ def test_python_and_command_line_agree(ran):
     rows = first["rows"]
     assert [row["method"] for row in rows] == list(frame["method"])
     assert [row["scores"]["map@r"]["mean"] for row in rows] == list(frame["map@r"])
-    assert 1 == frame["rank_low"][0]
+    # One full row has nobody to be ranked beside.
+    assert frame["rank_low"].isna().all()
 
 
 def test_fixing_a_parameter_marks_the_row(siambench, tiny_track):
     """`--set loss.margin` takes the parameter out of the space and flags the row."""
     done = siambench(
-        "run", "--track", tiny_track, "--loss", "triplet", "--trials", "1", "--seeds", "1", "--set", "loss.margin=0.3", "--json"
+        "run", "--track", tiny_track, "--loss", "triplet", "--trials", "1", "--repetitions", "1", "--set", "loss.margin=0.3", "--json"
     )
     row = json.loads(done.stdout)["rows"][0]
     assert 0.3 == row["params"]["loss.margin"]
@@ -319,12 +322,12 @@ def test_list_show_tracks_plugins_as_json(siambench):
         entry["kind"] for entry in everything
     }
     triplet = json.loads(siambench("show", "loss", "triplet", "--json").stdout)
-    assert {"margin": {"type": "float", "low": -0.2, "high": 2.0, "log": False}} == triplet["space"]
+    assert {"margin": {"type": "float", "low": 0.02, "high": 0.7, "log": True}} == triplet["space"]
     assert 4 == triplet["images_per_class"]
     assert "FaceNet" in triplet["source"]
     assert "margin" in siambench("show", "losses", "triplet").stdout
     names = {track["name"] for track in json.loads(siambench("tracks", "--json").stdout)}
-    assert {"glyphs", "omniglot-minimal", "omniglot-one-shot"} == names
+    assert {"glyphs", "omniglot-minimal", "omniglot-one-shot", "signatures", "signatures-paper"} <= names
     plugins = json.loads(siambench("plugins", "--json").stdout)
     assert {"plugin", "distribution", "version", "status", "error", "components"} == set(plugins[0])
     assert "ok" == plugins[0]["status"]
@@ -343,11 +346,11 @@ def test_an_ad_hoc_track_from_a_folder(siambench, tmp_path):
             picture = np.clip(base + random.normal(0, 20, base.shape), 0, 255).astype("uint8")
             Image.fromarray(picture).save(tmp_path / "birds" / f"kind{number}" / f"{item}.png")
     tiny = ["--set", "dataset.size=16"]
-    done = siambench("run", "--loss", "contrastive", "--dataset", "folder:birds", "--trials", "1", "--seeds", "1", *tiny)
+    done = siambench("run", "--loss", "contrastive", "--dataset", "folder:birds", "--trials", "1", "--repetitions", "1", *tiny)
     assert done.returncode == 4
     assert "dataset.options" in done.stderr
     small = [f"--set={x}" for x in ("dataset.options.size=16", "training.epochs=1", "training.steps_per_epoch=2", "training.batch_size=16")]
-    done = siambench("run", "--loss", "contrastive", "--dataset", "folder:birds", "--trials", "1", "--seeds", "1", *small, "--json")
+    done = siambench("run", "--loss", "contrastive", "--dataset", "folder:birds", "--trials", "1", "--repetitions", "1", *small, "--json")
     assert done.returncode == 0, done.stderr
     assert "contrastive" == json.loads(done.stdout)["rows"][0]["method"]
     assert str(tmp_path) not in "".join(path.read_text() for path in (tmp_path / "siambench-runs").rglob("records/*.json"))
@@ -433,7 +436,7 @@ def sit(siambench, folder, *arguments):
     small = ("--set", "training.epochs=1", "--set", "training.steps_per_epoch=1", "--set", "training.batch_size=4", "--jobs", "1")
     size = ("--set", "dataset.options.size=8", "--set", "model.options.width=4", "--set", "model.options.blocks=1")
     return siambench(
-        "run", "--dataset", f"folder:{folder}", "--loss", "contrastive", "--trials", "1", "--seeds", "1", *size, *small, *arguments
+        "run", "--dataset", f"folder:{folder}", "--loss", "contrastive", "--trials", "1", "--repetitions", "1", *size, *small, *arguments
     )
 
 
@@ -493,14 +496,14 @@ def test_a_primary_metric_that_no_fold_can_have_is_refused(siambench):
 
 
 def test_all_pairs_may_be_the_tracks(siambench, tiny_track, tmp_path):
-    """With `evaluation.pairs=all` final models are scored on every pair of the test part, with bounds in the notes."""
+    """With `evaluation.pairs=all` models are scored on every pair, with bounds in the notes; accuracy, of drawn pairs, has a value."""
     done = siambench(
-        *("run", "--track", tiny_track, "--loss", "contrastive", "--trials", "1", "--seeds", "1", "--out", tmp_path / "out"),
+        *("run", "--track", tiny_track, "--loss", "contrastive", "--trials", "1", "--repetitions", "1", "--out", tmp_path / "out"),
         *("--set", "evaluation.pairs=all", "--json"),
     )
     assert 0 == done.returncode, done.stderr
     rows = {row["method"]: row["scores"] for row in json.loads(done.stdout)["rows"]}
     assert 0.4 < rows["contrastive"]["roc_auc"]["mean"] <= 1
-    assert "verification_accuracy" not in rows["contrastive"]
+    assert 0.4 < rows["contrastive"]["verification_accuracy"]["mean"] <= 1
     records = [json.loads(path.read_text()) for path in (tmp_path / "out").rglob("records/*.json")]
     assert all(0 <= record["outcome"]["notes"]["roc_auc_error"] < 1e-3 for record in records if record["unit"]["kind"] == "final")

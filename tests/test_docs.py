@@ -106,7 +106,7 @@ def test_the_readmes_loss_runs(siambench, tiny_track, tmp_path):
     """The README's loss in a file runs as it stands there."""
     block = next(b for b in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "class MyLoss" in b)
     (tmp_path / "mine.py").write_text(block)
-    done = siambench("run", "--track", tiny_track, "--loss", "./mine.py:MyLoss", "--trials", "2", "--seeds", "1", "--json")
+    done = siambench("run", "--track", tiny_track, "--loss", "./mine.py:MyLoss", "--trials", "2", "--repetitions", "1", "--json")
     assert 0 == done.returncode, done.stderr
     row = json.loads(done.stdout)["rows"][0]
     assert "mine.py:MyLoss" == row["method"]
@@ -125,9 +125,8 @@ def test_the_readmes_embeddings_are_scored(capsys):
 def test_the_documented_json_is_valid():
     """The JSON example in leaderboards/README.md parses and has a row's keys."""
     block = re.search(r"```json\n(.*?)```", BOARDS, re.DOTALL).group(1)
-    assert {"schema", "track", "exam", "other_exams", "primary", "metrics", "rows", "minimum_detectable_difference", "units"} == set(
-        json.loads(block)
-    )
+    keys = {"schema", "track", "exam", "other_exams", "primary", "metrics", "rows", "units"}
+    assert keys | {"minimum_detectable_difference", "spread_over_studies", "unseen"} == set(json.loads(block))
 
 
 def test_the_documented_comparison_is_valid():

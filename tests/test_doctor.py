@@ -127,6 +127,9 @@ def test_missing_data_is_noted_with_file_url_and_folder(well):
         assert remote.name in found["text"]
         assert f"{remote.name} ({remote.url})" in found["advice"]
     assert str(folder / "data" / "omniglot") in found["advice"]
+    many = finding(done, "data", "signatures")
+    assert many["text"] == "3720 of 3720 files missing: 1.png, 2.png, 3.png, 4.png, 5.png, 6.png and 3714 more"
+    assert many["advice"].count("https://") == 6
     assert "ok" == finding(done, "data", "glyphs")["state"]
     assert "ok" == finding(done, "data", "digits")["state"]
     assert [] == list((folder / "data").iterdir())
@@ -277,4 +280,4 @@ def test_the_files_of_every_built_in_data_set_are_known():
     told = {name: len(entry.files()) for name, entry in entries.items() if entry.files is not None}
 
     assert set(told) == {name for name, entry in entries.items() if not entry.takes_path}
-    assert told == {"glyphs": 0, "omniglot-minimal": 3, "digits": 0, "fashion-mnist": 4}
+    assert told == {"glyphs": 0, "omniglot-minimal": 3, "signatures": 3720, "digits": 0, "fashion-mnist": 4}

@@ -9,7 +9,21 @@ import sys
 import pytest
 
 from siambench import plugin
-from siambench.plugin import BackboneEntry, EngineEntry, FormatEntry, Lazy, LossEntry, MetricEntry, about, factory_of
+from siambench.errors import UnknownNameError
+from siambench.plugin import (
+    BackboneEntry,
+    Choice,
+    EngineEntry,
+    Float,
+    FormatEntry,
+    Int,
+    Lazy,
+    LossEntry,
+    MetricEntry,
+    MinerEntry,
+    about,
+    factory_of,
+)
 
 
 def build(margin: float = 0.1, *, other: int = 2) -> dict[str, object]:
@@ -63,6 +77,9 @@ def test_factory_of_is_what_an_entry_calls():
         (lambda: BackboneEntry(build, source="these tests", takes=("pictures",)), ["takes", "pictures", "images"]),
         (lambda: LossEntry(build, source=" "), ["source"]),
         (lambda: LossEntry(build, source="these tests", defaults={"mrgin": 1}), ["mrgin", "margin"]),
+        (lambda: LossEntry(build, source="these tests", spaces={"wide": {"margin": Float(0, 1)}}), ["margin", "no default"]),
+        (lambda: LossEntry(build, source="these tests", defaults={"margin": 1.0}, spaces={"wide": {"margin": 3}}), ["margin", "int"]),
+        (lambda: MinerEntry(build, source="these tests", spaces={"wide": {"other": Float(0, 1)}}), ["other", "no default"]),
     ],
 )
 def test_an_entry_that_does_not_hold_is_refused(make, words):
@@ -71,3 +88,36 @@ def test_an_entry_that_does_not_hold_is_refused(make, words):
         make()
     for word in words:
         assert word in str(error.value)
+
+
+def kinds(margin, other, kind):
+    """A factory with a parameter of each sort."""
+
+
+@pytest.mark.parametrize("make", [LossEntry, MinerEntry])
+def test_an_entry_in_another_space_has_fitting_defaults(make):
+    """A default outside a named space is moved to its nearest end, a stranger to a choice to the first option; the rest stays."""
+    entry = make(
+        kinds,
+        source="these tests",
+        space={"margin": Float(0.0, 1.0)},
+        defaults={"margin": 0.9, "other": 7, "kind": "a"},
+        spaces={
+            "narrow": {"margin": Float(0.1, 0.5), "other": Int(9, 20), "kind": Choice("b", "c")},
+            "wide": {"margin": Float(-1.0, 2.0)},
+        },
+    )
+    narrow, wide = entry.in_space("narrow"), entry.in_space("wide")
+
+    assert {"margin": 0.5, "other": 9, "kind": "b"} == narrow.defaults
+    assert entry.spaces["narrow"] == narrow.space
+    assert entry.defaults == wide.defaults
+    assert {"margin": Float(-1.0, 2.0)} == wide.space
+    assert {"margin": Float(0.0, 1.0)} == entry.space
+
+
+def test_an_unknown_space_is_named():
+    """A space that an entry does not have is one sentence with the nearest that it has."""
+    entry = LossEntry(build, source="these tests", defaults={"margin": 0.1}, spaces={"reality-check": {"margin": Float(0, 1)}})
+    with pytest.raises(UnknownNameError, match=r"unknown space 'realty-check'.*did you mean 'reality-check'"):
+        entry.in_space("realty-check")

@@ -44,6 +44,7 @@ TRAINING = TrainingSpec(
     optimiser="adamw",
     schedule="cosine",
     precision="fp32",
+    validate_every=2,
     early_stopping=0,
     rotate_classes=False,
     sampler="m-per-class",
@@ -73,6 +74,7 @@ def tiny_unit(**changes):
         "scoring": SCORING,
         "params": {"loss.margin": 0.1, "optimiser.lr": 1e-3},
         "space": {"loss.margin": dimension_to_json(Float(-0.2, 2.0))},
+        "space_name": "",
         "space_versions": {"loss": 1, "miner": 1},
         "edited": ("optimiser.lr",),
         "components": {"loss": Source("siambench", "siambench", "1" * 64)},
@@ -98,8 +100,8 @@ def another(value):
 
 
 def test_the_identity_of_a_unit_is_stable():
-    """The id of a fixed unit of schema 4, committed here: a change to the canonical form would orphan every record there is."""
-    assert tiny_unit().id == "494ee8063781c79372814349eeecf081382c766bc518130db8b91510a87192a6"
+    """The id of a fixed unit of schema 5, committed here: a change to the canonical form would orphan every record there is."""
+    assert tiny_unit().id == "13f8235b0cb9887e5858501d830f4e8d51e62b3b723193e5b9ee737562d8a42a"
 
 
 def test_the_identity_is_that_of_the_canonical_json():
@@ -131,6 +133,7 @@ def test_every_field_counts_for_the_identity():
         "scoring": dataclasses.replace(SCORING, distance="euclidean"),
         "params": {"loss.margin": 0.1, "optimiser.lr": 1e-3 + 1e-18},
         "space": {},
+        "space_name": "",
         "space_versions": {"loss": 2, "miner": 1},
         "edited": (),
         "components": {},

@@ -55,7 +55,7 @@ MISTAKES = {
     "tuning.selected.epoch": 'Item "None" of "Trial | None" has no attribute "epoch"',
     "table.lines[0].row.ledger": '"Row" has no attribute "ledger"',
     "seen.shown_to('nobody')": 'Argument 1 to "shown_to" of "TableView" has incompatible type',
-    "study_plan(unit)": 'Argument 1 to "study_plan" has incompatible type "Unit"; expected "Resolved"',
+    "study_plans(unit)": 'Argument 1 to "study_plans" has incompatible type "Unit"; expected "Resolved"',
 }
 """Code with one mistake, and what is said of it."""
 
@@ -108,7 +108,7 @@ def resolved_triplet():
     """What `synthetic_study` makes its study of, caught on the way."""
     from unittest import mock
 
-    with mock.patch("siambench.testing.synthetic.study_plan", side_effect=lambda resolved: resolved):
+    with mock.patch("siambench.testing.synthetic.study_plans", side_effect=lambda resolved: [resolved]):
         return synthetic_study(Method("triplet"))
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import siambench
-from siambench.board.rows import Row, Score, rows_of
+from siambench.board.rows import Row, rows_of
+from siambench.board.scores import Score
 from siambench.board.table import Line, Table, build
 from siambench.board.tuning import Trial, Tuning, tuning_of
 from siambench.board.view import view
@@ -32,13 +33,13 @@ from siambench.spec import (
     TrainingSpec,
     Unit,
 )
-from siambench.studies.plan import Resolved, StudyPlan, study_plan
+from siambench.studies.plan import Resolved, StudyPlan, study_plans
 from siambench.tracks.rules import Track
 
 
 def planned(resolved: Resolved) -> tuple[Unit, Unit]:
     """The first unit of a study, and a final one."""
-    study: StudyPlan = study_plan(resolved)
+    study: StudyPlan = study_plans(resolved)[0]
     assert_type(study.space, Mapping[str, Dimension])
     assert_type(study.maximise, bool)
     parameters: Params = study.defaults
@@ -107,16 +108,15 @@ def tuned(records: list[Record], budget: int) -> tuple[float | None, dict[str, V
     if chosen is None:
         return None, {}
     assert_type(chosen.epoch, int | None)
-    found = best_epoch(
-        [record.outcome for record in records if record.unit.trial == chosen.number], tuning.primary, maximise=tuning.maximise
-    )
+    outcomes = [record.outcome for record in records if record.unit.trial == chosen.number]
+    found = best_epoch(outcomes, tuning.primary, maximise=tuning.maximise, annealed=True)
     assert_type(found, tuple[int, float] | None)
     return chosen.value, dict(chosen.params)
 
 
 def best(table: Table) -> tuple[str, float] | None:
     """The first row of a table, and its score."""
-    line: Line | None = next(iter(table.ranked), None)
+    line: Line | None = next(iter(table.lines), None)
     if line is None:
         return None
     score: Score = line.row.scores[table.track.metrics.primary]

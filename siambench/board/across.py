@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from siambench.board import captions
-from siambench.board.rows import Row, Score
+from siambench.board.rows import Row
+from siambench.board.scores import Score
 from siambench.board.table import Table
 from siambench.board.values import text_of
 from siambench.errors import UsageError

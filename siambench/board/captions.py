@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from siambench.board.rows import DRAWS
-from siambench.board.table import Table, pairs_text
+from siambench.board.scores import DRAWS, grouping
+from siambench.board.table import BELOW_VALIDATION, Table, pairs_text
 from siambench.board.values import number
+from siambench.wording import in_markdown_code
 
 RANK_CAPTION = (
-    "Rank: the ranks that all-pairs paired t-tests over seeds with Holm correction (family-wise error 5 %) leave open. "
+    "Rank: the ranks that tests of all pairs of full rows over study means, with moderated variances and Holm correction (family-wise "
+    "error 5 %), leave open. "
     "Group (in a terminal, between two rules): methods that are not significantly worse than the first of their group."
 )
 
 PROVEN = (
     "In {primary}, by the tests that the ranks come from. “all below” and “…” go by the order of the table. What is not told apart may "
-    "still differ, by less than these seeds can show. Proven is a difference of the tuned settings on these test classes; another search "
-    "might settle on others."
+    "still differ, by less than these studies can show. Proven is a difference of the methods, tuned and trained again, over {studies} "
+    "independent studies, on these test {classes}: whether it holds on others the tests do not say."
 )
 
 TUNING = (
-    "Best fold-mean of {primary} on validation classes after so many trials, the first of them the declared default, and what was "
-    "selected. Every trial: `siambench show study {track} METHOD`."
+    "Best fold-mean of {primary} on validation classes after so many trials, the first of them the declared default; then what was "
+    "selected, its score on validation classes and beside it that of its final models on test classes, which are others and may be harder "
+    "or easier. Every trial: `siambench show study {track} METHOD`."
 )
 
 PROTOCOLS = {
@@ -37,12 +40,15 @@ FLAGS = {
     "closed-set": "training and test share their classes; never comparable with class-disjoint rows",
     "edited-space": "a parameter was fixed by hand instead of tuned",
     "row": "another row has the same name, with other components, another space or other fixed parameters",
-    "long-budget": "more trials or seeds than the track's budget: not ranked, for it is not comparable with rows that had less",
-    "short-budget": "fewer trials or seeds than the track's budget: not ranked",
+    "long-budget": "more studies, trials or repetitions than the track's budget: not ranked, for other rows had less",
+    "short-budget": "fewer studies, trials or repetitions than the track's budget: not ranked",
     "mixed-versions": "the same row was also made with other versions of libraries, which is not shown",
     "unverified": "records of an older layout are among its own, whose outcomes no digest vouches for",
     "failed-trials": "so many trials raised or diverged; they spent budget",
-    "failed-seeds": "so many final models raised or diverged: not ranked",
+    "failed-repetitions": "so many final models raised or diverged, or had no trial to be made of; each counts as the untrained network "
+    "of its study and repetition",
+    BELOW_VALIDATION: "the test score lies more than three robust standard deviations below the line that the full rows' test scores "
+    "follow on their validation scores",
     "local": "a component from a file; the rank is provisional and the row is never shipped",
     "on-bound": "the selected value lies within 1 % of a bound of its space",
     "revision": "made by older code for training or scoring",
@@ -72,25 +78,84 @@ def captions(table: Table, *, classes: bool) -> list[str]:
         table: the table.
         classes: whether the interval over test classes is shown.
     """
-    primary = table.track.metrics.primary
-    score = "Mean ± half-width of the 95 % t-interval over seeds: it is about the randomness of training at the tuned setting"
-    if classes:
-        score += (
-            f". {primary}, 95 % over classes: percentile bootstrap ({DRAWS:,} draws) over the test classes, each with all its queries and "
-            "its mean over the seeds, the gallery as it was: it is about the choice of test classes, one by one; where they come in groups "
-            "(scripts, alphabets) it says nothing of the choice of groups, which moves scores more. Neither is about tuning."
-        )
-    else:
-        score += ", not about tuning, and not about the choice of test classes."
-    found = [f"{score} {RANK_CAPTION}"]
+    found = [" ".join([_scores(table), _over_classes(table, classes=classes), *([RANK_CAPTION] if table.ranked else [])])]
     if table.closed_set:
         found.insert(0, "Closed-set: every row was tested on classes it was trained on; class-disjoint scores are another matter.")
-    detectable = detectable_text(table)
-    if detectable:
-        found.append(detectable)
+    found += [told for told in (_unseen(table), _difference(table), detectable_text(table), spread_text(table)) if told]
     if any(line.row.method.baseline is None and line.row.scores for line in table.lines):
         found.append(_protocol(table))
     return found
+
+
+def proven(table: Table) -> str:
+    """What stands above the list of what is proven: over what."""
+    studies = min((line.row.studies for line in table.ranked), default=0)
+    over = grouping(table.track)
+    classes = f"classes and groups of them (by {over})" if over else "classes"
+    return PROVEN.format(primary=table.track.metrics.primary, studies=studies, classes=classes)
+
+
+def _scores(table: Table) -> str:
+    """What mean and interval are over, as far as rows show it."""
+    methods = [line.row for line in table.lines if line.row.method.baseline is None and line.row.scores]
+    several, one = any(row.studies > 1 for row in methods), any(row.studies == 1 for row in methods)
+    parts = []
+    if several or not methods:
+        parts.append(
+            "Mean ± half-width of the 95 % t-interval over studies, independent tunings of which each counts by the mean of its final "
+            "models: what tuning and training leave to chance is in it."
+        )
+    if one:
+        who = "Of a row with one study: mean" if several else "Mean"
+        parts.append(f"{who} ± half-width of the 95 % t-interval over repetitions: of this tuning, and it says nothing of the next.")
+    return " ".join(parts)
+
+
+def _over_classes(table: Table, *, classes: bool) -> str:
+    primary = table.track.metrics.primary
+    scores = [line.row.scores[primary] for line in table.lines if primary in line.row.scores]
+    grouped = next((score.groups95 for score in scores if score.groups95 is not None and classes), None)
+    if grouped is not None:
+        return (
+            f"{primary}, mean over each {grouped.over}: the {grouped.n} groups of test classes count equally, each with the mean over its "
+            f"queries, ± half-width of the 95 % t-interval over groups: it is about the choice of {grouped.over}, and not about tuning."
+        )
+    if classes and any(score.by_jackknife for score in scores):
+        return f"{primary}, 95 % over classes: jackknife over the test classes: it is about the choice of these, and not about tuning."
+    if classes:
+        return (
+            f"{primary}, 95 % over classes: percentile bootstrap ({DRAWS:,} draws) over the test classes, each with all its queries and "
+            "its mean over the final models, the gallery as it was: it is about the choice of test classes, one by one; where they come in "
+            "groups (scripts, alphabets) it says nothing of the choice of groups, which moves scores more. It is not about tuning."
+        )
+    return "It is not about the choice of test classes."
+
+
+def _unseen(table: Table) -> str:
+    if not table.unseen:
+        return ""
+    return (
+        f"Of {', '.join(map(in_markdown_code, table.unseen))} your own results are shown, which are not full and so not ranked; what ships "
+        "with siambench stays in the tests unseen, so that no other rank moves."
+    )
+
+
+def _difference(table: Table) -> str:
+    """What a difference is to, and what its interval promises."""
+    told = [line.difference for line in table.lines if line.difference is not None]
+    if not told:
+        return ""
+    parts = [f"Δ: the row minus {in_markdown_code(told[0].to)}, ± half-width of its 95 % interval, of this pair alone."]
+    reference = next((line.row for line in table.lines if line.row.name == told[0].to), None)
+    is_partial = (reference is not None and not reference.is_full) or any(line.difference and not line.row.is_full for line in table.lines)
+    if is_partial and table.spread is not None and any(one.over == "studies" and one.half_width is not None for one in told):
+        parts.append(
+            "A row that is not full is taken to spread over studies as the table does: simulated, such intervals cover 95 to 98 % on "
+            "average over rows like the table's, and as few as 63 % for the noisiest of them."
+        )
+    if any(one.over == "repetitions" for one in told):
+        parts.append("Between two rows of one study each it is over repetitions: of these two tunings, and it says nothing of the next.")
+    return " ".join(parts)
 
 
 def detectable_text(table: Table) -> str:
@@ -100,10 +165,19 @@ def detectable_text(table: Table) -> str:
         return ""
     pairs = "1 pair" if found.pairs == 1 else f"{found.pairs} pairs"
     return (
-        f"With {found.seeds} seeds and {pairs}, between two methods whose differences spread over seeds as those of the median pair do, a "
-        f"true difference of {number(found.difference)} in {table.track.metrics.primary} is found with probability "
-        f"{100 * found.power:.0f} % at the strictest step of Holm's procedure; a smaller one may be there and not be seen."
+        f"With {found.studies} studies and {pairs}, a true difference of {number(found.difference)} in {table.track.metrics.primary} "
+        f"between two methods that spread over studies as the median pair does is found with probability {100 * found.power:.0f} % at the "
+        "strictest step of Holm's procedure; a smaller one may be there and not be seen."
     )
+
+
+def spread_text(table: Table) -> str:
+    """How far study means lie apart, or nothing; it decides nothing."""
+    found = table.spread
+    if found is None:
+        return ""
+    equal = "" if found.brown_forsythe is None else f" Brown–Forsythe's test of equal spreads: p = {found.brown_forsythe:.2g}."
+    return f"Standard deviation over studies of all ranked rows together: {number(found.sd, 4)}.{equal} Both are told, and decide nothing."
 
 
 def _protocol(table: Table) -> str:

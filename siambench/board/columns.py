@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from siambench.board.rows import Score
+from siambench.board.differences import Difference
+from siambench.board.scores import Grouped, Score, grouping
 from siambench.board.table import Line, Table
-from siambench.board.values import Difference, Ends, Names, Ranks, Unspoken
+from siambench.board.values import Ends, Names, Ranks, Unspoken
 
 SHOWN_FIRST = ("map@r", "recall@1", "verification_accuracy", "one_shot_error")
 """The metrics that people are shown in the main table, beside the primary one, as far as the track reports them."""
@@ -53,8 +55,10 @@ LEADING = (
 
 TRAILING = (
     Column("params", "parameters", lambda _, line: dict(line.row.params), "machines"),
+    Column("studies", "studies", _of_method(lambda line: line.row.studies)),
     Column("trials", "trials", _of_method(lambda line: line.row.trials)),
-    Column("seeds", "seeds", _of_method(lambda line: line.row.seeds)),
+    Column("repetitions", "repetitions", _of_method(lambda line: line.row.repetitions)),
+    Column("seeds", "seeds", lambda _, line: line.row.seeds, "machines"),
     Column("dimension", "dim", _of_method(lambda line: line.row.dimension)),
     Column("test_opened", "test opened", lambda _, line: line.row.opened),
     Column("flags", "flags", lambda _, line: Names(line.row.flags), kind=Names),
@@ -91,17 +95,38 @@ def _metrics(table: Table) -> list[Column]:
     for metric in (*shown, *(m for m in table.metrics if m not in shown)):
         found.append(Column(metric, metric, _score(metric), "all" if metric in shown else "machines", Score))
         if metric == primary:
-            audience: Literal["all", "machines"] = "all" if has_classes(table) else "machines"
-            found.append(Column(f"{metric}_classes", f"{metric}, 95 % over classes", _classes(metric), audience, Ends))
-            if any(line.difference for line in table.lines):
-                found.append(Column("difference", f"Δ {metric}", _difference, "people", Difference))
+            found += _beside_the_primary(table, metric)
     return found
+
+
+def _beside_the_primary(table: Table, metric: str) -> list[Column]:
+    # Classes that come in groups are no sample of their own: people are shown the wider interval, machines both.
+    over = grouping(table.track) or "groups"
+    classes = _shown(has_classes(table) and not has_groups(table))
+    to = next((f" to {line.difference.to}" for line in table.lines if line.difference), "")
+    spread = any(_deviation(metric)(table, line) is not None for line in table.lines)
+    return [
+        Column(f"{metric}_classes", f"{metric}, 95 % over classes", _classes(metric), classes, Ends),
+        Column(f"{metric}_groups", f"{metric}, mean over each {over}", _groups(metric), _shown(has_groups(table)), Grouped),
+        Column("sd_over_studies", "sd over studies", _deviation(metric), _shown(spread)),
+        Column("difference", f"Δ {metric}{to}", lambda _, line: line.difference, _shown(bool(to)), Difference),
+    ]
+
+
+def _shown(is_there: bool) -> Literal["all", "machines"]:  # noqa: FBT001  the one thing it asks
+    return "all" if is_there else "machines"
 
 
 def has_classes(table: Table) -> bool:
     """Whether any row has an interval over test classes."""
     primary = table.track.metrics.primary
     return any(line.row.scores[primary].classes95 is not None for line in table.lines if primary in line.row.scores)
+
+
+def has_groups(table: Table) -> bool:
+    """Whether any row has an interval over groups of test classes."""
+    primary = table.track.metrics.primary
+    return any(line.row.scores[primary].groups95 is not None for line in table.lines if primary in line.row.scores)
 
 
 def _score(metric: str) -> Callable[[Table, Line], object]:
@@ -116,5 +141,15 @@ def _classes(metric: str) -> Callable[[Table, Line], object]:
     return value
 
 
-def _difference(_: Table, line: Line) -> object:
-    return None if line.difference is None else Difference(*line.difference)
+def _groups(metric: str) -> Callable[[Table, Line], object]:
+    return lambda _, line: line.row.scores[metric].groups95 if metric in line.row.scores else None
+
+
+def _deviation(metric: str) -> Callable[[Table, Line], object]:
+    """Of the study means; baselines are not tuned, so theirs is another thing."""
+
+    def value(_: Table, line: Line) -> float | None:
+        means = list(line.row.by_study.get(metric, {}).values())
+        return statistics.stdev(means) if len(means) > 1 and line.row.method.baseline is None else None
+
+    return value

@@ -15,7 +15,7 @@ from siambench.board.exams import Chosen, choose
 from siambench.board.formats import csv, markdown
 from siambench.board.rows import Row, one_make, records_by_row, rows_of
 from siambench.board.table import Setting, Table, build
-from siambench.board.tuning import Tuning, tuning_of
+from siambench.board.tuning import Tuning, tunings_of
 from siambench.board.view import view
 from siambench.data.files import share
 from siambench.errors import DataMissingError, DifferenceError, UnknownNameError, UsageError
@@ -145,6 +145,12 @@ def _rules_of(exam: Exam | None, track: Track, folders: Iterable[Path]) -> Track
     return next((found for found in rules if found is not None and not departures(found, exam)), track)
 
 
+def shipped_folder(track: Track) -> Folder | None:
+    """Where the records of a track lie that came with siambench; None for a track that did not."""
+    name = base_name(track.name)
+    return Folder(track_folder(name)) if name in track_names() else None
+
+
 def shipped_rows(track: Track, exam: Exam) -> list[Row]:
     """The rows that ship with siambench for exactly this exam."""
     name = base_name(track.name)
@@ -181,7 +187,8 @@ def leaderboard(name: str, more: Sequence[Path] = (), *, exam: str | None = None
     is_shipped = found.reference in track_names()
     if is_shipped:
         rows = rows_of(found.track, own, openings=found.openings, shipped=True)
-        rows += rows_of(found.track, [record for record in records if record.id not in found.own], openings=found.openings)
+        fresh = [record for record in records if record.id not in found.own]
+        rows += rows_of(found.track, fresh, openings=found.openings, baselines=own)
     else:
         # Nothing here came with siambench: what several folders hold of one row is one row.
         rows = rows_of(found.track, records, openings=found.openings)
@@ -217,8 +224,8 @@ def rows_by_name(records: Iterable[Record]) -> dict[str, list[list[Record]]]:
     return rows
 
 
-def tuning(name: str, row: str, more: Sequence[Path] = (), *, exam: str | None = None) -> tuple[Tuning, int, Found]:
-    """How a row was tuned, how many rows bear its name, and where it was looked for: of several the one with most trials, then by its key.
+def tunings(name: str, row: str, more: Sequence[Path] = (), *, exam: str | None = None) -> tuple[tuple[Tuning, ...], int, Found]:
+    """The studies of a row, how many rows bear its name, and where it was looked for: of several the one with most trials, then by its key.
 
     Args:
         name: see `found_in`.
@@ -236,8 +243,8 @@ def tuning(name: str, row: str, more: Sequence[Path] = (), *, exam: str | None =
         raise UnknownNameError("row", row, rows)
     if rows[row][0][0].unit.method.baseline is not None:
         raise UsageError(f"{row} is a baseline of {track.name}: nothing is tuned for it")
-    tunings = [tuning_of(members, budget=track.budget.trials) for members in rows[row]]
-    return max(tunings, key=lambda one: len(one.trials)), len(tunings), found
+    known = [tunings_of(members, budget=track.budget.trials) for members in rows[row]]
+    return max(known, key=lambda one: sum(len(study.trials) for study in one)), len(known), found
 
 
 def estimate(track: Track, *, tune: int, final: int) -> float | None:
@@ -307,8 +314,8 @@ def adopt(folder: Path, found: Found) -> tuple[int, int]:
     return len(new), len(replaced)
 
 
-def _baseline_of(record: Record) -> tuple[str, int]:
-    return row_key(record.unit), record.unit.repetition
+def _baseline_of(record: Record) -> tuple[str, int, int]:
+    return row_key(record.unit), record.unit.study, record.unit.repetition
 
 
 def check_intact(damaged: Mapping[Path, str]) -> None:

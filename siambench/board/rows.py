@@ -1,44 +1,20 @@
-"""Records → rows: one per method and baseline, with its scores, its tuning and what a reader must know of it."""
+"""Records → rows: one per method and baseline, with its scores, its tunings and what a reader must know of it."""
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from siambench.board.costs import Costs, costs_of
-from siambench.board.tuning import Tuning, tuning_of
-from siambench.identity import seed_of
-from siambench.interfaces import Done
+from siambench.board.scores import Model, Score, by_study, mean_of, scores_of
+from siambench.board.tuning import Tuning, tunings_of
+from siambench.interfaces import Done, Failed, Outcome
 from siambench.records.record import Record, row_key
 from siambench.spaces import Params
 from siambench.spec import FIXED_BASELINES, TRAINING_REVISION, Method, ScoringSpec, Unit
-from siambench.stats import class_bootstrap, t_interval
 from siambench.tracks.rules import Track
-
-_NOT_FULL = ("short-budget", "long-budget", "failed-seeds")
-
-DRAWS = 2_000
-"""Resamples of the bootstrap over test classes: enough for its third decimal, and cheap with a thousand classes and twenty rows."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """A metric of a row over its seeds.
-
-    Args:
-        mean: over the seeds.
-        ci95: half-width of the t-interval over seeds; None at n = 1.
-        n: number of seeds.
-        classes95: ends of the bootstrap interval over test classes, of the seeds' mean; only of the primary metric, and
-            None where the records do not allow it.
-    """
-
-    mean: float
-    ci95: float | None
-    n: int
-    classes95: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,9 +25,14 @@ class Row:
         method: what was compared.
         key: what its records share.
         scores: by metric; a metric that does not apply is missing.
-        by_seed: metric → repetition → score.
-        tuning: how it was tuned; None for a baseline.
-        seeds: final models that gave scores.
+        by_study: metric → study → mean over that study's final models.
+        by_repetition: metric → study → repetition → score.
+        tunings: how it was tuned, study by study; none for a baseline.
+        studies: those with scores; of a row without any those begun.
+        trials: of each of its studies, the fewest.
+        repetitions: final models with scores of each of its studies, the fewest.
+        is_comparable: whether each of its studies has exactly the track's trials and repetitions.
+        is_full: whether it has the track's studies too: what ranks and their tests count.
         flags: what marks the row, sorted.
         opened: distinct units of the method that saw the test part.
         reason: why there are no scores; None where there are.
@@ -69,9 +50,14 @@ class Row:
     method: Method
     key: str
     scores: Mapping[str, Score]
-    by_seed: Mapping[str, Mapping[int, float]]
-    tuning: Tuning | None
-    seeds: int
+    by_study: Mapping[str, Mapping[int, float]]
+    by_repetition: Mapping[str, Mapping[int, Mapping[int, float]]]
+    tunings: tuple[Tuning, ...]
+    studies: int
+    trials: int
+    repetitions: int
+    is_comparable: bool
+    is_full: bool
     flags: tuple[str, ...]
     opened: int
     reason: str | None
@@ -91,31 +77,46 @@ class Row:
         return self.method.name
 
     @property
-    def is_full(self) -> bool:
-        """Whether it has exactly the track's trials and repetitions, each repetition with scores: what ranks and their tests count."""
-        return not any(flag.partition(":")[0] in _NOT_FULL for flag in self.flags)
+    def seeds(self) -> int:
+        """Final models that gave scores, of all studies. Deprecated: see ``studies`` and ``repetitions``."""
+        return max((sum(map(len, studies.values())) for studies in self.by_repetition.values()), default=0)
 
     @property
     def params(self) -> Params:
-        """Those of the selected trial."""
-        return {} if self.tuning is None or self.tuning.selected is None else self.tuning.selected.params
-
-    @property
-    def trials(self) -> int:
-        """How many were tuned with."""
-        return 0 if self.tuning is None else self.tuning.counted
+        """Those of the selected trial, of several studies of the one that validated best."""
+        chosen = [tuning.selected for tuning in self.tunings if tuning.selected is not None and tuning.selected.value is not None]
+        if not chosen:
+            return {}
+        sign = 1 if self.tunings[0].maximise else -1
+        return max(chosen, key=lambda trial: sign * (trial.value or 0.0)).params
 
     @property
     def dimension(self) -> int:
         """Number of tuned parameters."""
-        return 0 if self.tuning is None else len(self.tuning.space)
+        return len(self.tunings[0].space) if self.tunings else 0
 
     @property
     def validation(self) -> tuple[float | None, float | None]:
-        """Score of the default trial and of the selected one."""
-        if self.tuning is None:
-            return None, None
-        return self.tuning.default, None if self.tuning.selected is None else self.tuning.selected.value
+        """Score of the default trial and of the selected one, each the mean over the studies that have it."""
+        default = {tuning.study: tuning.default for tuning in self.tunings}
+        selected = {tuning.study: tuning.selected.value for tuning in self.tunings if tuning.selected is not None}
+        return _mean(default), _mean(selected)
+
+
+def _mean(values: Mapping[int, float | None]) -> float | None:
+    known = {study: value for study, value in values.items() if value is not None}
+    return mean_of(known) if known else None
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What a row is made with beside its own records: rules, the log, how many trials count, and the untrained networks."""
+
+    track: Track
+    opened: Mapping[str, set[str]]
+    selected: Mapping[str, int]
+    untrained: Mapping[tuple[str, str, int, int], Done]
+    shipped: bool
 
 
 def rows_of(
@@ -125,6 +126,7 @@ def rows_of(
     openings: Sequence[Mapping[str, Any]] = (),
     selected: Mapping[str, int] | None = None,
     shipped: bool = False,
+    baselines: Iterable[Record] = (),
 ) -> list[Row]:
     """The rows that records of one exam give.
 
@@ -134,16 +136,16 @@ def rows_of(
         openings: lines of the log of test openings.
         selected: row → number of trials to count, where a run had a smaller budget than the records hold.
         shipped: whether the records came with siambench.
+        baselines: further records of the exam, among which to look for the untrained networks by which failures are scored.
     """
+    records = list(records)
     # By method, not by row: whoever edits a loss, a space or a track's version and looks again has looked again.
     opened: dict[str, set[str]] = {}
     for line in openings:
         opened.setdefault(str(line.get("method")), set()).add(str(line.get("unit")))
-    rows = []
-    for key, members in sorted(records_by_row(records).items()):
-        seen = opened.get(members[0].unit.method.name, set())
-        rows.append(_row(track, key, members, seen, (selected or {}).get(key), shipped=shipped))
-    return rows
+    untrained = _untrained(track, [*baselines, *records])
+    beside = _Beside(track, opened, selected or {}, untrained, shipped)
+    return [_row(key, members, beside) for key, members in sorted(records_by_row(records).items())]
 
 
 def records_by_row(records: Iterable[Record]) -> dict[str, list[Record]]:
@@ -173,73 +175,124 @@ def one_make(records: Sequence[Record]) -> tuple[list[Record], tuple[str, ...]]:
     return kept, tuple(", ".join(f"{name} {version}" for name, version in make) or "versions that are not told" for make in others)
 
 
-def finals_of(track: Track, records: Iterable[Record], tuning: Tuning | None) -> list[Record]:
-    """The final units of one row, by repetition: those of the trial and epoch that its tuning selected, of a baseline all.
+def finals_of(track: Track, records: Iterable[Record], tunings: Sequence[Tuning] | None) -> list[Record]:
+    """The final units of one row, by study and repetition: those of the trial and epoch that their study selected.
 
     Of several of one repetition, which differ in what they report, the one that reports most of what the track does.
+
+    Args:
+        track: the rules.
+        records: of the row.
+        tunings: of its studies; None for a baseline, of which all final units count.
     """
     finals = [r for r in records if r.unit.kind == "final"]
-    if tuning is not None:
-        picked = None if tuning.selected is None else (tuning.selected.number, tuning.selected.epoch)
-        finals = [r for r in finals if (r.unit.trial, r.unit.stop_epoch) == picked]
+    if tunings is not None:
+        picked = {t.study: (t.selected.number, t.selected.epoch) for t in tunings if t.selected is not None}
+        finals = [r for r in finals if picked.get(r.unit.study) == (r.unit.trial, r.unit.stop_epoch)]
 
     def fullness(record: Record) -> tuple[int, float, int, str]:
         reported = record.unit.scoring.metrics
         # Of two that report as much the newer: a baseline that was made again takes its twin's place.
         return len(set(reported) & set(track.metrics.report)), record.started, len(reported), record.id
 
-    fullest: dict[int, Record] = {}
+    fullest: dict[tuple[int, int], Record] = {}
     for record in sorted(finals, key=fullness):
-        fullest[record.unit.repetition] = record
-    return [fullest[repetition] for repetition in sorted(fullest)]
+        fullest[record.unit.study, record.unit.repetition] = record
+    return [fullest[place] for place in sorted(fullest)]
 
 
-def _row(track: Track, key: str, found: list[Record], opened: set[str], limit: int | None, *, shipped: bool) -> Row:
+def _untrained(track: Track, records: Iterable[Record]) -> dict[tuple[str, str, int, int], Done]:
+    """What untrained networks gave, by backbone, protocol, study and repetition."""
+    found: dict[tuple[str, str, int, int], Done] = {}
+    baselines = [record for record in records if record.unit.method.baseline == "untrained"]
+    for members in records_by_row(baselines).values():
+        for record in finals_of(track, members, None):
+            if isinstance(record.outcome, Done):
+                found[_stand_in(track, record.unit, record.unit.study, record.unit.repetition)] = record.outcome
+    return found
+
+
+def _stand_in(track: Track, unit: Unit, study: int, repetition: int) -> tuple[str, str, int, int]:
+    return unit.method.backbone or track.model.backbone, unit.scoring.protocol, study, repetition
+
+
+def _models(beside: _Beside, unit: Unit, finals: Sequence[Record], tunings: Sequence[Tuning], limit: int | None) -> list[Model]:
+    """The final models of a row, those that failed scored as the untrained network of their study and repetition."""
+    models = []
+    for record in finals:
+        place = record.unit.study, record.unit.repetition
+        outcome: Outcome = record.outcome
+        if not isinstance(outcome, Done) and unit.method.baseline is None:
+            outcome = beside.untrained.get(_stand_in(beside.track, unit, *place), outcome)
+        models.append(Model(*place, outcome, record.outcome.error))
+    for tuning in tunings:
+        # A study that is over and selected nothing has no final models, and would have failed in each of them.
+        asked = (limit or tuning.budget) if tuning.space else tuning.budget
+        if tuning.selected is None and tuning.trials and tuning.counted >= asked and not tuning.pending:
+            error = next((trial.error for trial in tuning.trials if trial.error is not None), "every trial failed")
+            for repetition in range(beside.track.budget.repetitions):
+                stand_in = beside.untrained.get(_stand_in(beside.track, unit, tuning.study, repetition))
+                models.append(Model(tuning.study, repetition, stand_in or Failed(error=error, ended="raised"), error))
+    return sorted(models, key=lambda model: (model.study, model.repetition))
+
+
+def _row(key: str, found: list[Record], beside: _Beside) -> Row:
     records, others = one_make(found)
-    first, primary = records[0].unit, track.metrics.primary
-    method = first.method
-    finals = [r for r in records if r.unit.kind == "final"]
+    track, first, limit = beside.track, records[0].unit, beside.selected.get(key)
+    method, primary = first.method, track.metrics.primary
+    is_baseline = method.baseline is not None
     closed_set = first.data.split.rule == "closed-set"
-    if method.baseline is not None:
-        tuning, chosen = None, finals_of(track, finals, None)
-        # What nothing random can move is run once; how often the others are, the track's budget says.
-        expected = 1 if method.baseline in FIXED_BASELINES else track.budget.seeds
-        flags = {"short-budget"} if len(chosen) < expected else set()
-    else:
-        tuning = tuning_of(records, budget=track.budget.trials, limit=limit)
-        chosen = finals_of(track, finals, tuning)
-        flags = {*tuning.flags, *_flags(track, first, chosen)}
-    counted = [r for r in records if tuning is not None and r.unit.kind == "tune" and (r.unit.trial or 0) < tuning.counted]
-    by_seed = _by_seed(chosen)
-    classes95 = _classes95(track, method, chosen)
-    scores = {
-        metric: Score(*t_interval(list(values.values())), len(values), classes95 if metric == primary else None)
-        for metric, values in by_seed.items()
-    }
-    done = [record.outcome for record in chosen if isinstance(record.outcome, Done)]
-    source = chosen[0] if chosen else records[0]
-    shown = source.unit
+    tunings = () if is_baseline else tunings_of(records, budget=track.budget.trials, limit=limit)
+    chosen = finals_of(track, records, None if is_baseline else tunings)
+    models = _models(beside, first, chosen, tunings, limit)
+    failed = sum(model.error is not None for model in models)
+    # Of what never ended well there is nothing to say: the untrained network stands in the table already.
+    scored = [] if failed == len(models) else models
+    values = by_study(scored)
+    scores = scores_of(track, method, scored)
+    shown = values.get(primary, {})
+    runs = Counter(model.study for model in models)
+    counted = {tuning.study: tuning for tuning in tunings if tuning.study in runs or not runs}
+    tuned = [r for r in records if r.unit.study in counted and r.unit.kind == "tune"]
+    tuned = [r for r in tuned if (r.unit.trial or 0) < counted[r.unit.study].counted]
+    flags, is_comparable = _budget(track, method, list(counted.values()), runs)
+    flags |= {*_tuning_flags(list(counted.values())), *_unit_flags(first, is_baseline=is_baseline)}
+    flags |= {f"failed-repetitions:{failed}"} if failed and not is_baseline else set()
     flags |= {"mixed-versions"} if others else set()
-    flags |= {"unverified"} if any(not record.verified for record in (*counted, *chosen)) else set()
+    flags |= {"closed-set"} if closed_set else set()
+    flags |= {"unverified"} if any(not record.verified for record in (*tuned, *chosen)) else set()
+    # A repetition that failed and has no untrained network to be scored by leaves a gap.
+    is_whole = bool(shown) and Counter({study: len(of_study) for study, of_study in shown.items()}) == runs
+    done = [model.outcome for model in models if isinstance(model.outcome, Done)]
+    source = chosen[0] if chosen else records[0]
+    seen = beside.opened.get(method.name, set())
+    missing = _missing(track, source.unit.scoring.metrics, done, scores)
+    if scores and not is_whole:
+        missing[f"{primary} of a failed final model"] = "no untrained network of its study and repetition is there to score it by"
     return Row(
         method=method,
         key=key,
         scores=scores,
-        by_seed=by_seed,
-        tuning=tuning,
-        seeds=len(by_seed.get(primary, {})) if tuning is not None else len(chosen),
-        flags=tuple(sorted({*flags, *(["closed-set"] if closed_set else [])})),
-        opened=len({_logged_id(r, opened) for r in found if r.unit.kind == "final"} | opened),
-        reason=None if scores else _reason(chosen, tuning),
-        missing=_missing(track, shown.scoring.metrics, done, scores),
-        shipped=shipped,
+        by_study={metric: {study: mean_of(one) for study, one in studies.items()} for metric, studies in values.items()},
+        by_repetition=values,
+        tunings=tunings,
+        studies=len(shown) or len(runs) or len(tunings),
+        trials=min((tuning.counted for tuning in counted.values()), default=0),
+        repetitions=min(map(len, shown.values()), default=0),
+        is_comparable=is_whole and is_comparable,
+        is_full=is_whole and is_comparable and not {"short-budget", "long-budget"} & flags,
+        flags=tuple(sorted(flags)),
+        opened=len({_logged_id(r, seen) for r in found if r.unit.kind == "final"} | seen),
+        reason=None if scores else _reason(models, tunings),
+        missing=missing,
+        shipped=beside.shipped,
         closed_set=closed_set,
-        scoring=shown.scoring,
+        scoring=source.unit.scoring,
         distributions=_distributions(source),
         directions=done[0].directions if done else {},
-        libraries=shown.libraries,
+        libraries=source.unit.libraries,
         also_made_with=others,
-        costs=costs_of(counted, chosen),
+        costs=costs_of(tuned, chosen),
     )
 
 
@@ -254,40 +307,6 @@ def _distributions(record: Record) -> dict[str, str]:
 def _logged_id(record: Record, opened: Collection[str]) -> str:
     # A log may know a record by the id that it had in an older layout.
     return next((former for former in record.former_ids if former in opened), record.id)
-
-
-def _by_seed(finals: Sequence[Record]) -> dict[str, dict[int, float]]:
-    by_seed: dict[str, dict[int, float]] = {}
-    for record in finals:
-        for metric, value in record.outcome.scores.items():
-            if value is not None:
-                by_seed.setdefault(metric, {})[record.unit.repetition] = value
-    return by_seed
-
-
-def _classes95(track: Track, method: Method, finals: Sequence[Record]) -> tuple[float, float] | None:
-    """Ends of the bootstrap interval over test classes, each with its mean over the seeds and weighted by its queries."""
-    metric = track.metrics.primary
-    outcomes = [r.outcome for r in finals if r.outcome.scores.get(metric) is not None]
-    per_class = [outcome.per_class.get(metric, ()) for outcome in outcomes]
-    queries = next((outcome.class_queries for outcome in outcomes), None) or ()
-    if any(outcome.class_queries != queries for outcome in outcomes) or any(len(scores) != len(queries) for scores in per_class):
-        return None
-    # A class in which no query has a positive has no score, and nothing to weigh.
-    known = []
-    for *values, count in zip(*per_class, queries, strict=True):
-        scores = [value for value in values if value is not None]
-        if count and len(scores) == len(values):
-            known.append((math.fsum(scores) / len(scores), count))
-    if len(known) < 2:
-        return None
-    found = class_bootstrap(
-        [mean for mean, _ in known],
-        [count for _, count in known],
-        seed=seed_of("classes", track.name, track.version, method.name),
-        draws=DRAWS,
-    )
-    return found.low, found.high
 
 
 def _missing(track: Track, asked: Sequence[str], done: Sequence[Done], scores: Mapping[str, Score]) -> dict[str, str]:
@@ -328,28 +347,43 @@ def _rate(text: str) -> float | None:
         return None
 
 
-def _reason(finals: Sequence[Record], tuning: Tuning | None) -> str:
-    errors = [r.outcome.error for r in finals if r.outcome.error is not None]
-    if errors:
-        return f"every final model failed: {errors[0]}"
-    if tuning is not None and tuning.selected is not None:
-        return "no final model yet"
-    failed = [trial.error for trial in tuning.trials if trial.error] if tuning is not None else []
+def _reason(models: Sequence[Model], tunings: Sequence[Tuning]) -> str:
+    if any(tuning.selected is not None for tuning in tunings) or not tunings:
+        errors = [model.error for model in models if model.error is not None]
+        return f"every final model failed: {errors[0]}" if errors else "no final model yet"
+    failed = [trial.error for tuning in tunings for trial in tuning.trials if trial.error]
     return f"every trial failed: {failed[0]}" if failed else "still being tuned"
 
 
-def _flags(track: Track, unit: Unit, finals: Sequence[Record]) -> list[str]:
-    """What marks a row beyond its tuning."""
-    flags = []
-    done = sum(r.outcome.state == "done" for r in finals)
-    if len(finals) < track.budget.seeds:
-        flags.append("short-budget")
-    if len(finals) > track.budget.seeds:
-        flags.append("long-budget")
-    if finals and done < len(finals):
-        flags.append(f"failed-seeds:{len(finals) - done}")
-    if unit.is_local:
-        flags.append("local")
-    if unit.revision != TRAINING_REVISION:
-        flags.append(f"revision-{unit.revision}")
-    return flags
+def _budget(track: Track, method: Method, tunings: Sequence[Tuning], runs: Mapping[int, int]) -> tuple[set[str], bool]:
+    """What marks a row that had more or less than the track's budget, and whether each of its studies had exactly that.
+
+    Args:
+        track: the rules.
+        method: of the row.
+        tunings: of the studies that count.
+        runs: study → number of final models.
+    """
+    budget = track.budget
+    if method.baseline is not None:
+        # What nothing random can move is run once; how often the untrained network is, the track's budget says.
+        expected = 1 if method.baseline in FIXED_BASELINES else budget.studies * budget.repetitions
+        return ({"short-budget"} if sum(runs.values()) < expected else set()), True
+    trials = [tuning.counted - tuning.budget for tuning in tunings]
+    repetitions = [number - budget.repetitions for number in runs.values()] or [-budget.repetitions]
+    excess = [*trials, *repetitions, len(runs) - budget.studies]
+    found = {flag for flag, is_there in (("short-budget", min(excess) < 0), ("long-budget", max(excess) > 0)) if is_there}
+    return found, not any((*trials, *repetitions))
+
+
+def _tuning_flags(tunings: Sequence[Tuning]) -> set[str]:
+    """What marks any of the studies; of failed trials the number in all."""
+    failed = sum(tuning.failed for tuning in tunings)
+    every = {flag for tuning in tunings for flag in tuning.flags}
+    kept = {flag for flag in every if flag.partition(":")[0] not in ("short-budget", "long-budget", "failed-trials")}
+    return kept | ({f"failed-trials:{failed}"} if failed else set())
+
+
+def _unit_flags(unit: Unit, *, is_baseline: bool) -> set[str]:
+    found = {"local"} if unit.is_local and not is_baseline else set()
+    return found | ({f"revision-{unit.revision}"} if unit.revision != TRAINING_REVISION and not is_baseline else set())

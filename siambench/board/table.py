@@ -7,20 +7,31 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from siambench.board.differences import Difference, differences
 from siambench.board.rows import Row
 from siambench.records.exams import OtherExam
-from siambench.spec import BASELINES, CONCATENATED, FIXED_BASELINES, Every, Exam, Listed, ScoringSpec
-from siambench.stats import compare_all, minimum_detectable_difference, rank_intervals, score_table, t_interval, tie_groups
+from siambench.spec import BASELINES, CONCATENATED, Every, Exam, Listed, ScoringSpec
+from siambench.stats import (
+    StudyTests,
+    brown_forsythe,
+    compare_studies,
+    detectable_differences,
+    rank_intervals,
+    robust_residuals,
+    tie_groups,
+)
 from siambench.tracks.rules import Track
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 POWER = 0.8
+
+BELOW_VALIDATION = "test-below-validation"
+"""The flag of a row whose test score falls far below what the other rows' validation scores would have one expect."""
+
+_ROWS_FOR_A_LINE = 6
+_FAR_BELOW = 3.0
 
 
 @dataclass(frozen=True)
@@ -32,15 +43,14 @@ class Line:
         rank: lowest and highest rank that the tests leave open; None where it is not ranked.
         group: number of its tie group, 1 being the best; None where it is not ranked.
         beats: places in the table, from 0, of the rows that it is significantly better than; ranked rows come first.
-        difference: mean over the common seeds of this row minus the fresh one, and its half-width; None where there is
-            no single fresh row, or for that row itself.
+        difference: of this row minus another one; None where there is nothing to compare it with, see `siambench.board.differences`.
     """
 
     row: Row
     rank: tuple[int, int] | None
     group: int | None
     beats: tuple[int, ...]
-    difference: tuple[float, float | None] | None
+    difference: Difference | None
 
 
 @dataclass(frozen=True)
@@ -48,16 +58,29 @@ class Detectable:
     """How large a true difference of two rows has to be to be found.
 
     Args:
-        difference: in the units of the primary metric.
-        seeds: common to the two.
+        difference: in the units of the primary metric: the median over the pairs.
+        studies: of each row.
         pairs: of ranked rows, all tested together.
         power: how often it is found.
     """
 
     difference: float
-    seeds: int
+    studies: int
     pairs: int
     power: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far study means of ranked rows lie apart.
+
+    Args:
+        sd: of all rows together, in the units of the primary metric.
+        brown_forsythe: p-value of the test that the rows' spreads are equal; None where nothing tells. It decides nothing.
+    """
+
+    sd: float
+    brown_forsythe: float | None
 
 
 @dataclass(frozen=True)
@@ -78,7 +101,9 @@ class Table:
         lines: from best to worst, then those without scores, the baselines last.
         units: what happened to them.
         direction: of the primary metric.
-        detectable: None with fewer than two ranked rows, two seeds, or any spread.
+        detectable: None with fewer than two ranked rows, two studies, or any spread.
+        spread: None with fewer than two ranked rows or two studies.
+        unseen: names of full shipped rows in whose place stands a fresh one that is not full; they stay in the tests.
         closed_set: whether its rows were tested on the classes they were trained on.
         scoring: how its final models were made and compared; None without rows.
         exam: that its rows sat; None without records.
@@ -91,6 +116,8 @@ class Table:
     units: Mapping[str, int]
     direction: str
     detectable: Detectable | None
+    spread: Spread | None
+    unseen: tuple[str, ...]
     closed_set: bool
     scoring: ScoringSpec | None
     exam: Exam | None = None
@@ -121,8 +148,9 @@ def _told_apart(rows: Sequence[Row]) -> list[Row]:
 def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direction: str = "max", setting: Setting | None = None) -> Table:
     """Order and rank rows of one exam by the track's primary metric.
 
-    A fresh row replaces its shipped twin. Ranked are full rows: those with exactly the track's trials and repetitions. A full shipped
-    row whose place a fresh one takes that is not full stays in the family of tests, unseen: no other rank moves.
+    A fresh row replaces its shipped twin. Ranked are full rows, those with exactly the track's studies, trials and repetitions, where
+    there are at least two. A full shipped row whose place a fresh one takes that is not full stays in the family of tests, unseen: no
+    other rank moves.
 
     Args:
         track: the rules.
@@ -133,7 +161,7 @@ def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direct
     """
     setting = setting or Setting()
     fresh = {row.name: row for row in rows if not row.shipped}
-    kept = _told_apart([_beside(row, rows) for row in rows if not (row.shipped and row.name in fresh)])
+    kept = [_beside(row, rows) for row in rows if not (row.shipped and row.name in fresh)]
     twins = [row for row in rows if row.shipped and row.name in fresh and row.method.baseline is None]
     unseen = [row for row in twins if row.is_full and not fresh[row.name].is_full]
     primary, better = track.metrics.primary, direction == "max"
@@ -145,42 +173,61 @@ def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direct
         section = int(score is None) + int(not row.is_full) if baseline is None else 3 + BASELINES.index(baseline)
         return section, mean, row.name
 
-    kept.sort(key=order)
-    new = [row for row in kept if not row.shipped and row.method.baseline is None]
-    reference = new[0] if len(new) == 1 and len(kept) > 1 else None
-    ranked = [row for row in kept if row.method.baseline is None and primary in row.scores and row.is_full]
+    kept = sorted(_told_apart(_below_validation(kept, unseen, primary, better=better)), key=order)
+    full = [row for row in kept if row.method.baseline is None and row.is_full]
     # In the order of their scores, as tie groups are read off from the best downwards.
-    family = sorted((*ranked, *(row for row in unseen if primary in row.scores)), key=order)
-    lines, detectable = [], None
-    if ranked:
-        _, _, scores = score_table({str(index): row.by_seed[primary] for index, row in enumerate(family)})
-        tests = compare_all(scores)
-        ranks = rank_intervals(tests, higher_is_better=better)
-        groups = tie_groups([row.scores[primary].mean for row in family], tests, higher_is_better=better)
-        signs = tests.signs() if better else -tests.signs()
-        detectable = _detectable(scores)
-        places = {id(row): place for place, row in enumerate(ranked)}
-        for row, rank, group, sign in zip(family, ranks, groups, signs, strict=True):
-            if id(row) in places:
-                beaten = (id(family[place]) for place in np.flatnonzero(sign > 0))
-                beats = tuple(places[other] for other in beaten if other in places)
-                lines.append(Line(row, (rank.low, rank.high), group, beats, _difference(row, reference, primary)))
-    lines += [Line(row, None, None, (), _difference(row, reference, primary)) for row in kept[len(ranked) :]]
+    family = sorted([*full, *unseen], key=order)
+    tests = compare_studies([list(row.by_study[primary].values()) for row in family]) if family else None
+    told = differences(kept, family, tests, primary)
+    ranked = _ranked(full, family, tests, better=better)
+    lines = []
+    for row in kept:
+        rank, group, beats = ranked.get(id(row), (None, None, ()))
+        lines.append(Line(row, rank, group, beats, told.get(id(row))))
     methods = [row for row in kept if row.method.baseline is None]
-    scoring = next((row.scoring for row in [*methods, *kept]), None)
-    closed_set = any(row.closed_set for row in kept)
     return Table(
         track=track,
         lines=tuple(lines),
         units=dict(units),
         direction=direction,
-        detectable=detectable,
-        closed_set=closed_set,
-        scoring=scoring,
+        detectable=_detectable(tests),
+        spread=_spread(family, tests, primary),
+        unseen=tuple(sorted(row.name for row in unseen)),
+        closed_set=any(row.closed_set for row in kept),
+        scoring=next((row.scoring for row in [*methods, *kept]), None),
         exam=setting.exam,
         others=setting.others,
         reference=setting.reference or track.name,
     )
+
+
+def _ranked(
+    full: Sequence[Row], family: Sequence[Row], tests: StudyTests | None, *, better: bool
+) -> dict[int, tuple[tuple[int, int], int, tuple[int, ...]]]:
+    """Rank interval, group and the places of those beaten, by the identity of each full row that is shown."""
+    if tests is None or len(family) < 2:
+        return {}
+    ranks = rank_intervals(tests, higher_is_better=better)
+    groups = tie_groups([float(mean) for mean in tests.mean], tests, higher_is_better=better)
+    signs = tests.signs() if better else -tests.signs()
+    places = {id(row): place for place, row in enumerate(full)}
+    found = {}
+    for row, rank, group, sign in zip(family, ranks, groups, signs, strict=True):
+        beaten = (id(family[int(place)]) for place in np.flatnonzero(sign > 0))
+        found[id(row)] = ((rank.low, rank.high), group, tuple(places[other] for other in beaten if other in places))
+    return found
+
+
+def _below_validation(rows: Sequence[Row], unseen: Sequence[Row], primary: str, *, better: bool) -> list[Row]:
+    """The rows, each with a flag whose test falls far below the line of test on validation score through the full ones."""
+    family = [row for row in [*rows, *unseen] if row.method.baseline is None and row.is_full and row.validation[1] is not None]
+    sign = 1.0 if better else -1.0
+    validation = [sign * (row.validation[1] or 0.0) for row in family]
+    if len(family) < _ROWS_FOR_A_LINE or len(set(validation)) < 2:
+        return list(rows)
+    residuals = robust_residuals(validation, [sign * row.scores[primary].mean for row in family])
+    below = {id(row) for row, residual in zip(family, residuals, strict=True) if residual < -_FAR_BELOW}
+    return [dataclasses.replace(row, flags=tuple(sorted({*row.flags, BELOW_VALIDATION}))) if id(row) in below else row for row in rows]
 
 
 def _beside(row: Row, rows: Sequence[Row]) -> Row:
@@ -200,27 +247,17 @@ def pairs_text(track: Track, pairs: object) -> str:
     return "all" if isinstance(pairs, Every) else ""
 
 
-def _detectable(scores: NDArray[np.float64]) -> Detectable | None:
-    """From scores [K, S] with NaN where missing: the spread of a typical pair's differences, at the seeds it shares."""
-    first, second = np.triu_indices(len(scores), k=1)
-    differences = scores[first] - scores[second]
-    shared = np.isfinite(differences).sum(axis=1)
-    enough = shared >= 2
-    if not enough.any():
+def _detectable(tests: StudyTests | None) -> Detectable | None:
+    """At the spread of the median pair, tested at the strictest step of Holm."""
+    if tests is None or len(tests.mean) < 2:
         return None
-    seeds = int(np.sort(shared)[(shared.size - 1) // 2])
-    deviation = float(np.median(np.nanstd(differences[enough], axis=1, ddof=1)))
-    difference = minimum_detectable_difference(deviation, seeds, shared.size, power=POWER) if seeds else None
+    difference = detectable_differences(tests, power=POWER).median
+    rows = len(tests.mean)
     # Without any spread nothing can be said of what would be found.
-    return Detectable(difference, seeds, shared.size, POWER) if difference else None
+    return Detectable(difference, int(tests.studies.min()), rows * (rows - 1) // 2, POWER) if difference else None
 
 
-def _difference(row: Row, reference: Row | None, primary: str) -> tuple[float, float | None] | None:
-    if reference is None or row is reference or row.method.baseline in FIXED_BASELINES:
+def _spread(family: Sequence[Row], tests: StudyTests | None, primary: str) -> Spread | None:
+    if tests is None or len(tests.mean) < 2 or not tests.pooled_variance >= 0:
         return None
-    ours, theirs = reference.by_seed.get(primary, {}), row.by_seed.get(primary, {})
-    common = sorted(set(ours) & set(theirs))
-    if not common:
-        return None
-    interval = t_interval([theirs[seed] - ours[seed] for seed in common])
-    return interval.mean, interval.half_width
+    return Spread(tests.pooled_deviation, brown_forsythe([list(row.by_study[primary].values()) for row in family]))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from siambench.board.rows import Score
+from siambench.board.differences import Difference
+from siambench.board.scores import Grouped, Score
 from siambench.interfaces import Cell
 
 MISSING = "—"
@@ -23,13 +25,6 @@ class Ends(NamedTuple):
 
     low: float
     high: float
-
-
-class Difference(NamedTuple):
-    """A mean difference, and its half-width or None."""
-
-    mean: float
-    half_width: float | None
 
 
 class Names(tuple[str, ...]):
@@ -54,7 +49,13 @@ def parameter(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-_PAIRED: Mapping[type, tuple[str, str]] = {Ranks: ("_low", "_high"), Ends: ("_low", "_high"), Difference: ("", "_half_width")}
+_PAIRED: Mapping[type, tuple[str, str]] = {Ranks: ("_low", "_high"), Ends: ("_low", "_high")}
+
+_PARTS: Mapping[type, tuple[str, ...]] = {
+    Difference: ("mean", "half_width", "to", "over"),
+    Grouped: ("mean", "half_width", "n", "over"),
+}
+"""What of such a value a flat file holds; the mean goes by the name of the column."""
 
 
 def text_of(value: object, kind: type | None = None) -> str:  # noqa: PLR0911  one line for each thing that a cell can be
@@ -67,13 +68,15 @@ def text_of(value: object, kind: type | None = None) -> str:  # noqa: PLR0911  o
     if isinstance(value, Unspoken):
         return ""
     if value is None:
-        return MISSING if kind in (Score, Ends) else ""
+        return MISSING if kind in (Score, Ends, Grouped) else ""
     if isinstance(value, Score):
         return number(value.mean) if value.ci95 is None else f"{number(value.mean)} ± {number(value.ci95)}"
     if isinstance(value, Ranks):
         return str(value.low) if value.low == value.high else f"{value.low}–{value.high}"
     if isinstance(value, Ends):
         return f"[{number(value.low)}, {number(value.high)}]"
+    if isinstance(value, Grouped):
+        return f"{number(value.mean)} ± {number(value.half_width)}"
     if isinstance(value, Difference):
         return f"{value.mean:+.3f}" + ("" if value.half_width is None else f" ± {value.half_width:.3f}")
     if isinstance(value, Mapping):
@@ -87,7 +90,10 @@ def json_of(value: object) -> Cell:
     """A cell as JSON."""
     if isinstance(value, Score):
         ends = None if value.classes95 is None else list(value.classes95)
-        return {"mean": value.mean, "ci95": value.ci95, "n": value.n, "classes95": ends}
+        groups = json_of(value.groups95)
+        return {"mean": value.mean, "ci95": value.ci95, "n": value.n, "over": value.over, "classes95": ends, "groups95": groups}
+    if isinstance(value, Difference | Grouped):
+        return asdict(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, tuple):
@@ -114,4 +120,6 @@ def flat(name: str, value: object, kind: type | None) -> dict[str, Any]:
     if kind is not None and kind in _PAIRED:
         first, second = value if isinstance(value, tuple) else (None, None)
         return {f"{name}{ending}": part for ending, part in zip(_PAIRED[kind], (first, second), strict=True)}
+    if kind is not None and kind in _PARTS:
+        return {name if part == "mean" else f"{name}_{part}": None if value is None else getattr(value, part) for part in _PARTS[kind]}
     return {name: list(value) if isinstance(value, Names) else value}

@@ -8,8 +8,10 @@ from typing import Any
 
 from siambench.board import captions, costs
 from siambench.board.columns import columns_of, has_classes, main_metrics
-from siambench.board.rows import Row, Score
+from siambench.board.rows import Row
+from siambench.board.scores import Grouped, Score
 from siambench.board.table import Table
+from siambench.board.tuning import Tuning
 from siambench.board.values import MISSING, Ends, flat, json_of, number, text_of
 from siambench.identity import to_json as exam_json
 from siambench.interfaces import ColumnView, RowView, SectionView, TableView
@@ -68,7 +70,7 @@ def to_json(table: Table) -> dict[str, Any]:
     columns = [column for column in columns_of(table) if column.audience != "people"]
     rows = []
     for line in table.lines:
-        cells = {column.name: json_of(column.value(table, line)) for column in columns if column.kind not in (Score, Ends)}
+        cells = {column.name: json_of(column.value(table, line)) for column in columns if column.kind not in (Score, Ends, Grouped)}
         scores = {metric: json_of(line.row.scores[metric]) for metric in table.metrics if metric in line.row.scores}
         rows.append({**cells, "scores": scores, "costs": costs.to_json(line.row.costs)})
     directions = {metric: way for line in reversed(table.lines) for metric, way in line.row.directions.items()}
@@ -82,6 +84,8 @@ def to_json(table: Table) -> dict[str, Any]:
         "metrics": [{"name": metric, "direction": directions.get(metric.removeprefix(CONCATENATED), "max")} for metric in table.metrics],
         "rows": rows,
         "minimum_detectable_difference": None if table.detectable is None else asdict(table.detectable),
+        "spread_over_studies": None if table.spread is None else asdict(table.spread),
+        "unseen": list(table.unseen),
         "units": dict(table.units),
     }
 
@@ -97,7 +101,7 @@ def _proven(table: Table) -> list[SectionView]:
         names = (places_text(table, place, set(line.beats)), places_text(table, place, open_ones))
         rows.append((str(line.group), line.row.name, *names))
     head = ("group", "method", "significantly better than", "not told apart from")
-    return [SectionView("What is proven", captions.PROVEN.format(primary=table.track.metrics.primary), head, tuple(rows))]
+    return [SectionView("What is proven", captions.proven(table), head, tuple(rows))]
 
 
 def places_text(table: Table, place: int, chosen: Collection[int]) -> str:
@@ -149,7 +153,8 @@ def steps(trials: int) -> list[int]:
 
 
 def _tuning(table: Table) -> list[SectionView]:
-    tuned = sorted((line.row.tuning for line in table.lines if line.row.tuning and line.row.trials), key=lambda found: found.method.name)
+    tested = {(row.key, tuning.study): _test_of(table, row, tuning) for row in _methods(table) for tuning in row.tunings}
+    tuned = [tuning for row in _methods(table) for tuning in row.tunings if tuning.counted]
     if not tuned:
         return []
     marks = steps(max(tuning.counted for tuning in tuned))
@@ -158,10 +163,20 @@ def _tuning(table: Table) -> list[SectionView]:
         chosen = tuning.selected
         where = (MISSING, MISSING) if chosen is None else (str(chosen.number), str(chosen.epoch))
         best = (number(tuning.best_after(mark)) for mark in marks)
-        rows.append((tuning.method.name, *best, *where, "" if chosen is None else text_of(chosen.params)))
-    head = ("method", *(f"after {mark}" for mark in marks), "trial", "epoch", "selected parameters")
+        scores = (number(None if chosen is None else chosen.value), number(tested[tuning.row, tuning.study]))
+        rows.append((tuning.method.name, str(tuning.study), *best, *scores, *where, "" if chosen is None else text_of(chosen.params)))
+    head = ("method", "study", *(f"after {mark}" for mark in marks), "validation", "test", "trial", "epoch", "selected parameters")
     text = captions.TUNING.format(primary=table.track.metrics.primary, track=quoted(table.reference))
     return [SectionView("Tuning", text, head, tuple(rows))]
+
+
+def _methods(table: Table) -> list[Row]:
+    return sorted((line.row for line in table.lines if line.row.method.baseline is None), key=lambda row: (row.name, row.key))
+
+
+def _test_of(table: Table, row: Row, tuning: Tuning) -> float | None:
+    """The mean over the final models of a study; None where it selected nothing."""
+    return None if tuning.selected is None else row.by_study.get(table.track.metrics.primary, {}).get(tuning.study)
 
 
 def _missing(table: Table) -> list[SectionView]:

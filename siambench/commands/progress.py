@@ -53,11 +53,11 @@ class Progress:
         self._folder = running
         self._running: list[Running] = []
         self._looked = float("-inf")
-        self._branches = {study.row: _Branch(study) for study in prepared.studies}
+        self._branches = {plan.key: _Branch(plan) for plan in prepared.studies}
         self._baselines = 0
         self._pace = Pace(
-            tune=sum(study.trials * study.folds for study in prepared.studies),
-            final=len(prepared.baselines) + sum(study.seeds for study in prepared.studies),
+            tune=sum(plan.tune_units for plan in prepared.studies),
+            final=len(prepared.baselines) + sum(plan.repetitions for plan in prepared.studies),
         )
         self._counts = {"done": 0, "cached": 0, "failed": 0, "lost": 0}
         self._live = Live(console=console, get_renderable=self._tree, refresh_per_second=4) if console.is_terminal else None
@@ -76,7 +76,7 @@ class Progress:
         self._counts[event.state] += 1
         timed = None if event.state == "cached" else event.record
         self._pace.count(event.unit.kind, None if timed is None else timed.seconds)
-        branch = self._branches.get(event.unit.row)
+        branch = self._branches.get((event.unit.row, event.unit.study))
         if branch is None:
             self._baselines += 1
         else:
@@ -117,18 +117,22 @@ class Progress:
         running = self._look()
         baselines = tree.add(Text(f"baselines {self._baselines}/{len(self._prepared.baselines)}"))
         for one in running:
-            if one.row not in self._branches:
+            if (one.row, one.study) not in self._branches:
                 baselines.add(Text(printable(one.told)))
         for key, branch in self._branches.items():
             plan = branch.plan
-            text = f"{plan.method.name}: tuning {branch.tuned}/{plan.trials * plan.folds}, final {branch.final}/{plan.seeds}"
+            if plan.study and not branch.tuned and not branch.final:
+                # Of a round that has not begun.
+                continue
+            study = f" study {plan.study}" if plan.study else ""
+            text = f"{plan.method.name}{study}: tuning {branch.tuned}/{plan.tune_units}, final {branch.final}/{plan.repetitions}"
             if branch.best is not None:
                 text += f", best validation {plan.template.scoring.primary} {branch.best:.3f}"
             if branch.troubles:
                 text += f", {branch.troubles} failed or lost"
             grown = tree.add(Text(printable(text)))
             for one in running:
-                if one.row == key:
+                if (one.row, one.study) == key:
                     grown.add(Text(printable(one.told)))
         return tree
 
@@ -142,7 +146,10 @@ class Progress:
 def _better(branch: _Branch, folds: list[Record]) -> float | None:
     """The best validation score so far, with a trial whose folds have all ended."""
     plan = branch.plan
-    found = best_epoch([fold.outcome for fold in folds], plan.template.scoring.primary, maximise=plan.maximise)
+    training = plan.template.training
+    assert training is not None
+    outcomes = [fold.outcome for fold in folds]
+    found = best_epoch(outcomes, plan.template.scoring.primary, maximise=plan.maximise, annealed=training.is_annealed)
     values = [branch.best, None if found is None else found[1]]
     place = best_trial(values, maximise=plan.maximise)
     return None if place is None else values[place]

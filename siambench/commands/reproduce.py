@@ -12,25 +12,30 @@ from siambench.errors import DifferenceError, UsageError
 
 if TYPE_CHECKING:
     from siambench.execution.reproduction import Rerun
+    from siambench.records.record import Record
 
 
 @click.command()
 @click.argument("track")
 @click.argument("row")
-@click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="Which of the row's seeds; repeatable.  [default: all]")
+@click.option("--study", "studies", multiple=True, type=click.IntRange(min=0), help="Which of its studies; repeatable.  [default: all]")
+@click.option("--repetition", "repetitions", multiple=True, type=click.IntRange(min=0), help="Likewise of each study.  [default: all]")
+@click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), hidden=True)
 @click.option("--from", "more", multiple=True, type=click.Path(path_type=Path), help="An output folder of run that holds the row.")
 @click.option("--exam", metavar="ID", help="Another exam whose records are there.  [default: the track's]")
 @click.option("--where", "places", multiple=True, metavar="NAME=PATH", help="Where a file or folder is that the row was made with.")
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
-    help="Allowed distance of scores where versions differ.  [default: half their deviation over seeds]",
+    help="Allowed distance of scores where versions differ.  [default: half their deviation over repetitions]",
 )
 @click.option("--jobs", default="auto", show_default=True, help="Worker processes: a number, or auto.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def reproduce(
     track: str,
     row: str,
+    studies: tuple[int, ...],
+    repetitions: tuple[int, ...],
     seeds: tuple[int, ...],
     more: tuple[Path, ...],
     exam: str | None,
@@ -54,11 +59,11 @@ def reproduce(
     found_in, records = final_records(track, row, more, exam=exam)
     say_damaged(found_in.damaged)
     rules = found_in.track
-    known = [record.unit.repetition for record in records]
-    for seed in seeds:
-        if seed not in known:
-            raise UsageError(f"{row} has no seed {seed}; its seeds: {', '.join(map(str, known))}")
-    chosen = [record for record in records if not seeds or record.unit.repetition in seeds]
+    if seeds:
+        if repetitions:
+            raise UsageError("--seed is the older word for --repetition: give one of the two")
+        click.echo("--seed is read as --repetition; the next version will not know it", err=True)
+    chosen = _chosen(row, records, studies, repetitions or seeds)
     primary, allowed = rules.metrics.primary, spread(records)
     if tolerance is not None:
         allowed = {name: tolerance for record in records for name in record.outcome.scores}
@@ -71,7 +76,7 @@ def reproduce(
         ):
             click.echo(_line(row, primary, one), err=True)
             found.append(one)
-    found.sort(key=lambda one: one.repetition)
+    found.sort(key=lambda one: (one.study, one.repetition))
     if as_json:
         print_json(
             {
@@ -96,6 +101,20 @@ def reproduce(
     )
 
 
+def _chosen(row: str, records: list[Record], studies: tuple[int, ...], repetitions: tuple[int, ...]) -> list[Record]:
+    """Those of some studies and repetitions; where none are named, of all."""
+    asked = (("study", "studies", studies), ("repetition", "repetitions", repetitions))
+    for name, several, numbers in asked:
+        known = sorted({getattr(record.unit, name) for record in records})
+        for number in numbers:
+            if number not in known:
+                raise UsageError(f"{row} has no {name} {number}; its {several}: {', '.join(map(str, known))}")
+    found = [record for record in records if all(not numbers or getattr(record.unit, name) in numbers for name, _, numbers in asked)]
+    if not found:
+        raise UsageError(f"{row} has no repetition {', '.join(map(str, repetitions))} in study {', '.join(map(str, studies))}")
+    return found
+
+
 def _place(text: str) -> tuple[str, str]:
     name, found, path = text.partition("=")
     if not found or not name or not path:
@@ -109,7 +128,7 @@ def _place(text: str) -> tuple[str, str]:
 
 def _line(row: str, primary: str, one: Rerun) -> str:
     before, now = ("none" if value is None else f"{value:.6f}" for value in one.primary)
-    return f"{row} seed {one.repetition}: {one.state}, {primary} {before} recorded, {now} now"
+    return f"{row} study {one.study} repetition {one.repetition}: {one.state}, {primary} {before} recorded, {now} now"
 
 
 def _difference(row: str, different: list[Rerun], *, same: bool) -> str:
@@ -118,11 +137,16 @@ def _difference(row: str, different: list[Rerun], *, same: bool) -> str:
     what = scores or f"its {' and '.join(one.elsewhere)}"
     why = "with the same versions on the same machine" if same else "by more than the tolerance, or in what is no score"
     versions = "; ".join(f"{name} {before} → {now}" for name, (before, now) in one.surroundings.items())
-    return f"{row}: {len(different)} results differ {why}; seed {one.repetition}: {what}" + (f"; versions: {versions}" if versions else "")
+    return f"{row}: {len(different)} results differ {why}; study {one.study} repetition {one.repetition}: {what}" + (
+        f"; versions: {versions}" if versions else ""
+    )
 
 
 def _document(one: Rerun) -> dict[str, object]:
     return {
+        "study": one.study,
+        "repetition": one.repetition,
+        # The older word, for one more version.
         "seed": one.repetition,
         "state": one.state,
         "scores": {name: list(pair) for name, pair in one.scores.items()},

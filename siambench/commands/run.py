@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
 from siambench.commands.terminal import jobs_of, print_json, say_damaged, say_older, say_refused, show_table, stdout_for_documents
 from siambench.errors import InterruptedRunError, UnfinishedError
-from siambench.spec import FEEDS
+from siambench.spec import FEEDS, MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS
 from siambench.wording import duration, printable
 
 if TYPE_CHECKING:
+    from siambench.execution.coordinator import Run
     from siambench.spec import Feed
+    from siambench.studies.plan import StudyPlan
     from siambench.studies.request import Prepared
 
 log = logging.getLogger("siambench")
+
+
+class Studies(click.ParamType[Any]):
+    """A number of studies, or ``all``."""
+
+    name = "studies"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | Literal["all"]:
+        """The number, or the word.
+
+        Raises:
+            click.BadParameter: if it is neither.
+        """
+        if value == "all":
+            return "all"
+        try:
+            return click.IntRange(min=1, max=MOST_STUDIES).convert(value, param, ctx)
+        except click.BadParameter as error:
+            raise click.BadParameter(f"{value!r} is neither all nor a whole number from 1 to {MOST_STUDIES}", ctx, param) from error
 
 
 @click.command()
@@ -30,8 +52,11 @@ log = logging.getLogger("siambench")
 @click.option("--backbone", help="Replaces the track's backbone.")
 @click.option("--dataset", help="A data set without a track, or folder:PATH, csv:PATH, npz:PATH, safetensors:PATH.")
 @click.option("--feed", type=click.Choice(FEEDS), default="classes", show_default=True, help="How batches are formed.")
-@click.option("--trials", type=click.IntRange(min=1, max=100_000), help="Tuning budget per method.  [default: the track's]")
-@click.option("--seeds", type=click.IntRange(min=1, max=10_000), help="Final models per method.  [default: the track's]")
+@click.option("--studies", type=Studies(), metavar="N|all", help="Independent tunings per method; all: the track's number.  [default: 1]")
+@click.option("--trials", type=click.IntRange(min=1, max=MOST_TRIALS), help="Trials of each study.  [default: the track's]")
+@click.option("--repetitions", type=click.IntRange(min=1, max=MOST_REPETITIONS), help="Final models of each study.  [default: the track's]")
+@click.option("--seeds", type=click.IntRange(min=1, max=MOST_REPETITIONS), hidden=True)
+@click.option("--space", metavar="NAME", help="Tune in another space that a loss brings, such as reality-check.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Fix a parameter (loss.margin=0.2) or change a rule.")
 @click.option("--jobs", default="auto", show_default=True, help="Units at once: a number, or auto.")
 @click.option("--engine", default="local", show_default=True, help="Where units run: an installed engine.")
@@ -51,8 +76,11 @@ def run(
     backbone: str | None,
     dataset: str | None,
     feed: str,
+    studies: int | Literal["all"] | None,
     trials: int | None,
+    repetitions: int | None,
     seeds: int | None,
+    space: str | None,
     changes: tuple[str, ...],
     jobs: str,
     engine: str,
@@ -76,7 +104,7 @@ def run(
     from siambench.execution.engines.choice import choose
     from siambench.records.folder import Folder, folders_of
     from siambench.records.record import older, read_all, reason_of
-    from siambench.studies.request import Request, prepare
+    from siambench.studies.request import Request, prepare, repetitions_of
     from siambench.tracks.files import parse_set
 
     request = Request(
@@ -87,8 +115,10 @@ def run(
         backbone=backbone,
         dataset=dataset,
         feed=cast("Feed", feed),
+        studies=studies,
         trials=trials,
-        seeds=seeds,
+        repetitions=repetitions_of(repetitions, seeds, said="--seeds"),
+        space=space,
         changes=parse_set(changes),
         observers=observers,
     )
@@ -123,13 +153,22 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
     _say_data(prepared, err=as_json)
     cached = coordinator.cached_units(prepared, out)
     workers = jobs or automatic_jobs()
-    seconds = estimate(prepared.track, tune=sum(s.trials * s.folds for s in prepared.studies), final=sum(s.seeds for s in prepared.studies))
+    tune, final = sum(plan.tune_units for plan in prepared.studies), sum(plan.repetitions for plan in prepared.studies)
+    seconds = estimate(prepared.track, tune=tune, final=final)
     share = 1 - cached / prepared.planned
     wall = None if seconds is None else seconds * share / workers
+    rows = _rows(prepared)
     if as_json:
         studies = [
-            {"method": s.method.name, "trials": s.trials, "folds": s.folds, "seeds": s.seeds, "dimension": len(s.space)}
-            for s in prepared.studies
+            {
+                "method": plan.method.name,
+                "studies": number,
+                "trials": plan.trials,
+                "folds": plan.folds,
+                "repetitions": plan.repetitions,
+                "dimension": len(plan.space),
+            }
+            for plan, number in rows
         ]
         track = {"name": prepared.track.name, "version": prepared.track.version}
         units = {"planned": prepared.planned, "cached": cached}
@@ -139,12 +178,21 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
         print_json({"schema": 1, "track": track, "exam": exam, "folder": str(folder), **found})
         return
     click.echo(printable(f"track {prepared.track.name} {prepared.track.version}, exam {prepared.exam.short}, records in {folder}"))
-    for study in prepared.studies:
-        budget = f"{study.trials} trials × {study.folds} folds + {study.seeds} seeds, {len(study.space)} parameters"
-        click.echo(printable(f"  {study.method.name}: {budget}"))
+    for plan, number in rows:
+        times = f"{number} stud{'y' if number == 1 else 'ies'}"
+        raced = ", the best 2 of 4 beyond the first fold" if plan.races else ""
+        budget = f"{plan.trials} trials × {plan.folds} folds{raced} + {plan.repetitions} repetitions, {len(plan.space)} parameters"
+        click.echo(printable(f"  {plan.method.name}: {times} of {budget}"))
     click.echo(f"  baselines: {len(prepared.baselines)} units")
     guess = "no estimate: no unit of this track was timed yet" if wall is None else f"about {duration(wall)} with {workers} workers"
-    click.echo(f"{prepared.planned} units, {cached} cached; {guess}")
+    at_most = "at most " if any(plan.races for plan in prepared.studies) else ""
+    click.echo(f"{at_most}{prepared.planned} units, {cached} cached; {guess}")
+
+
+def _rows(prepared: Prepared) -> list[tuple[StudyPlan, int]]:
+    """One study of each row, and how many it has."""
+    numbers = Counter(plan.row for plan in prepared.studies)
+    return [(plan, numbers[plan.row]) for plan in prepared.studies if not plan.study]
 
 
 def _say_data(prepared: Prepared, *, err: bool) -> None:
@@ -178,6 +226,9 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
         click.echo(printable(f"the observer {name} took {seconds:.2f} s over all units"), err=True)
     for damage in outcome.damaged:
         click.echo(printable(f"run again, for it held no intact record: {damage}"), err=True)
+    rest = _rest(prepared, outcome)
+    if rest:
+        click.echo(printable(rest), err=True)
     units = outcome.units
     click.echo(f"{units['done']} done · {units['cached']} cached · {units['failed']} failed · {units['lost']} lost", err=True)
     if outcome.interrupted:
@@ -187,6 +238,20 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
             f"{units['lost']} units were lost, so {', '.join(outcome.unfinished) or 'a baseline'} is not finished; "
             f"the same command tries again (reasons above and in {out / 'siambench.log'})"
         )
+
+
+def _rest(prepared: Prepared, outcome: Run) -> str:
+    """What the studies that were not asked for would cost, by those that ran; nothing where none is left."""
+    ran = max((plan.study for plan in prepared.studies), default=0) + 1
+    left = prepared.track.budget.studies - ran
+    if left < 1 or outcome.interrupted or outcome.unfinished:
+        return ""
+    rows = {plan.row for plan in prepared.studies}
+    took = [record.seconds for record in outcome.records if record.unit.row in rows and record.seconds is not None]
+    cost = duration(sum(took) / ran * left / max(1, outcome.jobs)) if took else "as long again each"
+    number = "study" if left == 1 else "studies"
+    asked = "the same command with --studies all"
+    return f"{ran} of {ran + left} studies, so not ranked yet; the other {left} {number} would take about {cost}: {asked}"
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from siambench.commands.terminal import print_grid, print_json, say_damaged
+from siambench.errors import UnknownNameError
 from siambench.wording import printable
 
 if TYPE_CHECKING:
@@ -28,9 +29,10 @@ _CURVE = 24
 @click.option(
     "--from", "more", multiple=True, type=click.Path(path_type=Path), help="An output folder of run whose records join a study's."
 )
+@click.option("--study", "number", type=int, metavar="N", help="Of a row the study of that number, from 0.  [default: all]")
 @click.option("--exam", metavar="ID", help="Of a study: another exam whose records are there.  [default: the track's]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def show(kind: str, name: str, row: str | None, more: tuple[Path, ...], exam: str | None, as_json: bool) -> None:  # noqa: FBT001
+def show(kind: str, name: str, row: str | None, more: tuple[Path, ...], number: int | None, exam: str | None, as_json: bool) -> None:  # noqa: FBT001  one for each option
     """Show one component, or how a row of a leaderboard was tuned.
 
     \b
@@ -40,25 +42,30 @@ def show(kind: str, name: str, row: str | None, more: tuple[Path, ...], exam: st
     if kind == "study":
         if row is None:
             raise click.UsageError("a study is named by its track and its row: siambench show study TRACK ROW")
-        _show_study(name, row, more, exam, as_json=as_json)
+        _show_study(name, row, more, exam, number, as_json=as_json)
         return
-    if row is not None or more or exam is not None:
-        extra = row if row is not None else "--from" if more else "--exam"
+    if row is not None or more or exam is not None or number is not None:
+        extra = row if row is not None else "--from" if more else "--exam" if exam is not None else "--study"
         raise click.UsageError(f"{extra} goes with a study alone: siambench show study TRACK ROW")
     _show_component(kind, name, as_json=as_json)
 
 
-def _show_study(track: str, row: str, more: tuple[Path, ...], exam: str | None, *, as_json: bool) -> None:
+def _show_study(track: str, row: str, more: tuple[Path, ...], exam: str | None, number: int | None, *, as_json: bool) -> None:
     from siambench.board import files, tuning
 
-    found, rows, source = files.tuning(track, row, more, exam=exam)
+    studies, rows, source = files.tunings(track, row, more, exam=exam)
     say_damaged(source.damaged)
+    shown = [study for study in studies if number in (None, study.study)]
+    if not shown:
+        raise UnknownNameError(f"study of {row}", str(number), [str(study.study) for study in studies])
     if as_json:
-        print_json(tuning.to_json(found, rows=rows))
+        print_json(tuning.to_json(shown, rows=rows))
         return
-    print_grid(tuning_table(found))
-    for sentence in tuning_summary(found, rows=rows):
-        click.echo(printable(sentence))
+    for place, study in enumerate(shown):
+        print_grid(tuning_table(study))
+        # What holds for the row is said once, below the last of its studies.
+        for sentence in tuning_summary(study, rows=rows if place + 1 == len(shown) else 1):
+            click.echo(printable(sentence))
 
 
 def tuning_table(tuning: Tuning) -> RichTable:
@@ -68,7 +75,7 @@ def tuning_table(tuning: Tuning) -> RichTable:
 
     from siambench.board.values import MISSING, number, parameter
 
-    title = f"{tuning.method.name} on {tuning.track} {tuning.version}, row {tuning.row}"
+    title = f"{tuning.method.name} on {tuning.track} {tuning.version}, row {tuning.row}, study {tuning.study}"
     shown = RichTable(title=Text(printable(title)), title_justify="left")
     for name in ("trial", "kind", tuning.primary, "epoch", "folds", "best"):
         shown.add_column(Text(printable(name)), justify="left" if name == "kind" else "right", no_wrap=True)
@@ -76,7 +83,10 @@ def tuning_table(tuning: Tuning) -> RichTable:
     shown.add_column("parameters", overflow="fold")
     for trial in tuning.trials:
         at = None if trial.epoch is None else trial.epoch - 1
-        folds = "failed" if at is None else " ".join(number(fold[at]) for fold in trial.folds)
+        folds = trial.state if at is None else " ".join(number(fold[at]) for fold in trial.folds)
+        if trial.state == "pruned":
+            # It ran more folds where the budget was extended afterwards; the race was decided by the first.
+            folds = f"{number(trial.first)}, pruned"
         epoch = MISSING if trial.epoch is None else str(trial.epoch)
         params = " ".join(f"{name}={parameter(value)}" for name, value in sorted(trial.params.items()))
         chosen = tuning.selected is not None and trial.number == tuning.selected.number
@@ -110,7 +120,8 @@ def tuning_summary(tuning: Tuning, *, rows: int) -> list[str]:
     from siambench.board.values import number
 
     chosen = tuning.selected
-    counted = f"{tuning.counted} of {tuning.budget} trials counted, {tuning.failed} failed, {len(tuning.space)} parameters"
+    pruned = f", {tuning.pruned} pruned after their first fold" if tuning.pruned else ""
+    counted = f"{tuning.counted} of {tuning.budget} trials counted, {tuning.failed} failed{pruned}, {len(tuning.space)} parameters"
     found = [counted + (f", {tuning.pending} trials incomplete" if tuning.pending else "")]
     if chosen is None:
         found.append("no trial is selected")
@@ -135,7 +146,12 @@ def _show_component(kind: str, name: str, *, as_json: bool) -> None:
         print_json(facts)
         return
     for key, value in facts.items():
-        if isinstance(value, dict):
+        if key == "spaces" and isinstance(value, dict):
+            for named, space in value.items():
+                click.echo(printable(f"space {named}:"))
+                for parameter, form in space.items():
+                    click.echo(printable(f"  {parameter}: " + "  ".join(f"{k}={v}" for k, v in form.items())))
+        elif isinstance(value, dict):
             click.echo(f"{key}:" + ("" if value else " none"))
             for inner, content in value.items():
                 shown = content if not isinstance(content, dict) else "  ".join(f"{k}={v}" for k, v in content.items())
@@ -172,6 +188,8 @@ def _plain(name: str, value: object) -> object:
 
     if name == "space" and isinstance(value, Mapping):
         return {parameter: dimension_to_json(dimension) for parameter, dimension in value.items()}
+    if name == "spaces" and isinstance(value, Mapping):
+        return {named: _plain("space", space) for named, space in value.items()}
     if name == "files" and callable(value):
         return [remote.name for remote in value()]
     if isinstance(value, Mapping):

@@ -18,5 +18,5 @@ def tracks(as_json: bool) -> None:  # noqa: FBT001
         print_json([{"name": t.name, "version": t.version, "title": t.title, "dataset": t.dataset.name} for t in found])
         return
     for track in found:
-        budget = f"{track.budget.trials} trials, {track.budget.seeds} seeds, by {track.metrics.primary}"
+        budget = f"{track.budget.trials} trials, {track.budget.repetitions} seeds, by {track.metrics.primary}"
         click.echo(f"{track.name} {track.version}  {track.title or track.dataset.name}: {budget}")

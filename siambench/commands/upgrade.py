@@ -17,7 +17,7 @@ def upgrade(directory: Path) -> None:
     DIRECTORY is an output folder of run, a folder of such folders, or a track's folder. The old files are kept beside the new ones.
     """
     from siambench.records.upgrade import upgrade as bring
-    from siambench.studies.request import groups_of
+    from siambench.studies.contents import groups_of
 
     with stdout_for_documents():
         found_folders = bring(directory, groups_of())

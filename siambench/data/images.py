@@ -262,6 +262,20 @@ def decode(
     return pixels[None] if mode == "grey" else pixels.transpose(2, 0, 1)
 
 
+def fitted(image: NDArray[np.uint8], *, height: int, width: int) -> NDArray[np.uint8]:
+    """A grey image at the largest size that fits, its proportions kept, in the middle of black: uint8 [H, W] to [height, width]."""
+    from PIL import Image as Pillow
+
+    scale = min(height / image.shape[0], width / image.shape[1])
+    inner = tuple(max(1, round(edge * scale)) for edge in image.shape)
+    # Reduction by areas keeps thin strokes that sampling would lose.
+    how = Pillow.Resampling.BOX if scale < 1 else Pillow.Resampling.BICUBIC
+    found = np.zeros((height, width), dtype=np.uint8)
+    top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
+    found[top : top + inner[0], left : left + inner[1]] = np.asarray(Pillow.fromarray(image).resize(inner[::-1], how))
+    return found
+
+
 def _eight_bits(image: Image, called: str, white: int) -> Image:
     from PIL import Image as Pillow
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,29 +27,72 @@ def prepared(items: NDArray[Any], form: Form, device: torch.device) -> Tensor:
         form: what they are.
         device: where they are wanted.
     """
-    batch = to_device(items, device)
+    batch = torch.from_numpy(np.ascontiguousarray(items)).to(device)
     return to_float(batch) if form == "images" else batch
 
 
-def augmented(items: Tensor, form: Form, rules: Mapping[str, Any], *, generator: Generator) -> Tensor:
-    """A random change of each item, drawn independently, by the rules for its form.
+@dataclass(frozen=True)
+class Draws:
+    """What was drawn for the items of several batches at once, on the device of the items.
+
+    Args:
+        changes: by their names, tensors [S, B, …]: S batches of B items; empty where the rules change nothing.
+    """
+
+    changes: Mapping[str, Tensor]
+
+    def of(self, batch: int) -> Mapping[str, Tensor]:
+        """Those of one batch, [B, …] each."""
+        return {name: drawn[batch] for name, drawn in self.changes.items()}
+
+
+def drawn(form: Form, rules: Mapping[str, Any], shape: Sequence[int], *, generator: Generator, device: torch.device) -> Draws:
+    """Draw random changes of batches of items, each independently, by the rules for their form.
+
+    Args:
+        form: what they are.
+        rules: as a track's ``[augment]``; what is missing, or an empty mapping, changes nothing, and nothing is drawn for it.
+        shape: of the batches together: S, B, and the shape of an item.
+        generator: a CPU generator, the source of all randomness.
+        device: where the draws are wanted.
+    """
+    draw = {"images": _drawn_for_images, "arrays": _drawn_for_arrays, "tokens": _drawn_for_tokens}[form]
+    return Draws({name: found.to(device, non_blocking=True) for name, found in draw(rules, tuple(shape), generator).items()})
+
+
+def numbers_drawn(form: Form, rules: Mapping[str, Any], item: Sequence[int]) -> int:
+    """How many numbers `drawn` keeps for one item of that shape: what its memory follows."""
+    one = drawn(form, rules, (1, 1, *item), generator=Generator(), device=torch.device("cpu"))
+    return sum(found.numel() for found in one.changes.values())
+
+
+def changed(items: Tensor, form: Form, rules: Mapping[str, Any], draws: Mapping[str, Tensor]) -> Tensor:
+    """The items of one batch, each changed as was drawn for it.
 
     Args:
         items: from `prepared`.
         form: what they are.
-        rules: as a track's ``[augment]``; what is missing, or an empty mapping, changes nothing.
+        rules: that were drawn for.
+        draws: of the batch, from `Draws.of`; the items themselves come back where there are none.
+    """
+    if not draws:
+        return items
+    if form == "images":
+        return _moved(items, draws["theta"], rules.get("padding", "zeros"))
+    return _changed_arrays(items, draws) if form == "arrays" else _changed_tokens(items, draws, rules)
+
+
+def augmented(items: Tensor, form: Form, rules: Mapping[str, Any], *, generator: Generator) -> Tensor:
+    """A random change of each item of one batch: `drawn`, then `changed`.
+
+    Args:
+        items: from `prepared`.
+        form: what they are.
+        rules: as for `drawn`.
         generator: a CPU generator, the source of all randomness.
     """
-    change = {"images": augment, "arrays": augment_arrays, "tokens": augment_tokens}[form]
-    return change(items, rules, generator=generator)
-
-
-def to_device(images: NDArray[Any], device: torch.device) -> Tensor:
-    """A batch of items on a device; on a GPU the copy runs beside what is computed there, which it only does from pinned memory."""
-    batch = torch.from_numpy(np.ascontiguousarray(images))
-    if device.type == "cuda":
-        batch = batch.pin_memory()
-    return batch.to(device, non_blocking=True)
+    draws = drawn(form, rules, (1, *items.shape), generator=generator, device=items.device)
+    return changed(items, form, rules, draws.of(0))
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -68,29 +113,48 @@ def augment(images: Tensor, rules: Mapping[str, Any], *, generator: Generator) -
     Returns:
         fp32 [B, C, H, W] on the device of ``images``.
     """
+    return augmented(images, "images", rules, generator=generator)
+
+
+def _drawn_for_images(rules: Mapping[str, Any], shape: tuple[int, ...], generator: Generator) -> dict[str, Tensor]:
+    """The affine maps, fp32 [S, B, 2, 3], from places in the result to places in the image, both in [-1, 1]."""
     if not any(rules.get(key) for key in ("rotate", "translate", "shear", "flip")) and tuple(rules.get("scale", (1, 1))) == (1, 1):
-        return images
-    draws = torch.rand((len(images), 6), generator=generator, dtype=torch.float32)
+        return {}
+    draws = torch.rand((*shape[:2], 6), generator=generator, dtype=torch.float32)
     signed = draws * 2 - 1
-    rotate = signed[:, 0] * math.radians(rules.get("rotate", 0.0))
-    shear = torch.tan(signed[:, 1] * math.radians(rules.get("shear", 0.0)))
+    rotate = signed[..., 0] * math.radians(rules.get("rotate", 0.0))
+    shear = torch.tan(signed[..., 1] * math.radians(rules.get("shear", 0.0)))
     low, high = rules.get("scale", (1.0, 1.0))
-    scale = low + draws[:, 2] * (high - low)
-    mirror = torch.where(draws[:, 3] < 0.5, -1.0, 1.0) if rules.get("flip") else torch.ones(len(images))
-    # grid_sample's coordinates run over [-1, 1]: a share of the edge is twice that.
-    move = signed[:, 4:] * 2 * rules.get("translate", 0.0)
+    scale = low + draws[..., 2] * (high - low)
+    mirror = torch.where(draws[..., 3] < 0.5, -1.0, 1.0) if rules.get("flip") else torch.ones(shape[:2])
+    # Places run over [-1, 1]: a share of the edge is twice that.
+    move = signed[..., 4:] * 2 * rules.get("translate", 0.0)
     cosine, sine = torch.cos(rotate) / scale, torch.sin(rotate) / scale
     # A turn is one in pixels: in shares of the edges, a wide image would be sheared by it.
-    height, wide = images.shape[2:]
+    height, wide = shape[-2:]
     theta = torch.stack(
         [
-            torch.stack([mirror * cosine, (shear * cosine - sine) * (height / wide), move[:, 0]], dim=1),
-            torch.stack([mirror * sine * (wide / height), shear * sine + cosine, move[:, 1]], dim=1),
+            torch.stack([mirror * cosine, (shear * cosine - sine) * (height / wide), move[..., 0]], dim=-1),
+            torch.stack([mirror * sine * (wide / height), shear * sine + cosine, move[..., 1]], dim=-1),
         ],
-        dim=1,
-    ).to(images.device, non_blocking=True)
-    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
-    return functional.grid_sample(images, grid, mode="bilinear", padding_mode=rules.get("padding", "zeros"), align_corners=False)
+        dim=-2,
+    )
+    return {"theta": theta}
+
+
+def _moved(images: Tensor, theta: Tensor, padding: str) -> Tensor:
+    height, wide = images.shape[2:]
+    # One product gives the place that each pixel comes from: `affine_grid` takes thirty times as long over small images on a CPU.
+    places = theta.reshape(-1, 3) @ _pixels(height, wide, images.device)
+    grid = places.view(len(images), 2, height, wide).permute(0, 2, 3, 1)
+    return functional.grid_sample(images, grid, mode="bilinear", padding_mode=padding, align_corners=False)
+
+
+@lru_cache(maxsize=8)
+def _pixels(height: int, wide: int, device: torch.device) -> Tensor:
+    """The centres of an image's pixels in [-1, 1], with a row of ones below: fp32 [3, H · W]."""
+    across, down = ((torch.arange(edge, dtype=torch.float32) * 2 + 1) / edge - 1 for edge in (wide, height))
+    return torch.stack([across.repeat(height), down.repeat_interleave(wide), torch.ones(height * wide)]).to(device)
 
 
 def augment_arrays(arrays: Tensor, rules: Mapping[str, Any], *, generator: Generator) -> Tensor:
@@ -109,17 +173,27 @@ def augment_arrays(arrays: Tensor, rules: Mapping[str, Any], *, generator: Gener
     Source:
         Um et al., Data Augmentation of Wearable Sensor Data for Parkinson's Disease Monitoring, ICMI 2017.
     """
+    return augmented(arrays, "arrays", rules, generator=generator)
+
+
+def _drawn_for_arrays(rules: Mapping[str, Any], shape: tuple[int, ...], generator: Generator) -> dict[str, Tensor]:
     warp, (low, high), jitter = rules.get("time_warp", 0.0), rules.get("scaling", (1.0, 1.0)), rules.get("jitter", 0.0)
-    count = len(arrays)
+    found = {}
     if warp:
-        share = ((torch.rand(count, generator=generator) * 2 - 1) * warp).to(arrays.device)
-        arrays = _warped(arrays, share)
+        found["share"] = (torch.rand(shape[:2], generator=generator) * 2 - 1) * warp
     if (low, high) != (1.0, 1.0):
-        factor = (low + torch.rand(count, generator=generator) * (high - low)).to(arrays.device)
-        arrays = arrays * factor.view(-1, *[1] * (arrays.ndim - 1))
+        found["factor"] = low + torch.rand(shape[:2], generator=generator) * (high - low)
     if jitter:
-        arrays = arrays + jitter * torch.randn(arrays.shape, generator=generator).to(arrays.device)
-    return arrays
+        found["noise"] = jitter * torch.randn(shape, generator=generator)
+    return found
+
+
+def _changed_arrays(arrays: Tensor, draws: Mapping[str, Tensor]) -> Tensor:
+    if "share" in draws:
+        arrays = _warped(arrays, draws["share"])
+    if "factor" in draws:
+        arrays = arrays * draws["factor"].view(-1, *[1] * (arrays.ndim - 1))
+    return arrays + draws["noise"] if "noise" in draws else arrays
 
 
 def _warped(arrays: Tensor, share: Tensor) -> Tensor:
@@ -151,14 +225,20 @@ def augment_tokens(tokens: Tensor, rules: Mapping[str, Any], *, generator: Gener
     Source:
         Wei, Zou, EDA: Easy Data Augmentation Techniques for Boosting Performance on Text Classification Tasks, EMNLP 2019.
     """
-    drop, swap = rules.get("drop", 0.0), rules.get("swap", 0.0)
-    if swap:
-        tokens = _swapped(tokens, torch.rand(tokens.shape, generator=generator).to(tokens.device) < swap)
-    if drop:
-        draws = torch.rand(tokens.shape, generator=generator).to(tokens.device)
-        kept = (draws >= drop) & (tokens != 0)
+    return augmented(tokens, "tokens", rules, generator=generator)
+
+
+def _drawn_for_tokens(rules: Mapping[str, Any], shape: tuple[int, ...], generator: Generator) -> dict[str, Tensor]:
+    return {name: torch.rand(shape, generator=generator) for name in ("swap", "drop") if rules.get(name, 0.0)}
+
+
+def _changed_tokens(tokens: Tensor, draws: Mapping[str, Tensor], rules: Mapping[str, Any]) -> Tensor:
+    if "swap" in draws:
+        tokens = _swapped(tokens, draws["swap"] < rules["swap"])
+    if "drop" in draws:
+        kept = (draws["drop"] >= rules["drop"]) & (tokens != 0)
         # Of an item that would be left empty, the token with the largest draw stays.
-        largest = draws.masked_fill(tokens == 0, -1).argmax(dim=1, keepdim=True)
+        largest = draws["drop"].masked_fill(tokens == 0, -1).argmax(dim=1, keepdim=True)
         kept |= torch.zeros_like(kept).scatter(1, largest, value=True)
         order = torch.argsort((~kept).to(torch.int8), dim=1, stable=True)
         tokens = (tokens * kept).gather(1, order)

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from siambench.data.transforms import prepared
+from siambench.data.supply import supply
 from siambench.tracks.parts import Items
 
 if TYPE_CHECKING:
     from siambench.spec import Form
 
 _BATCH = 512
+"""Items that are embedded at once, and texts whose tokens are counted at once. On a CPU 64 to 512 take the same time within 5 %."""
 
 
 def embed(
@@ -30,12 +31,13 @@ def embed(
     """Embeddings fp32 [size, D] of items 0 … size - 1, in fp32 whatever the training's precision."""
     model.eval()
     memory_format = getattr(model, "memory_format", torch.contiguous_format)
-    parts = []
+    places = torch.split(torch.arange(size), _BATCH)
+    # Each item is read once: there is nothing to keep in the memory of a device, only to copy beside what is computed there.
+    given = supply(read, size, form, device, way="streamed" if device.type == "cuda" else "direct")
+    # Not `torch.inference_mode`: what a trunk keeps from its first call, such as encodings of positions, could not be trained with any
+    # more; and it is no faster.
     with torch.no_grad():
-        for start in range(0, size, _BATCH):
-            items = prepared(read(np.arange(start, min(start + _BATCH, size))), form, device)
-            parts.append(model(items.contiguous(memory_format=memory_format)))
-    return torch.cat(parts)
+        return torch.cat([model(items.contiguous(memory_format=memory_format)) for items in given.batches(places)])
 
 
 class RawInput(torch.nn.Module):

@@ -44,6 +44,7 @@ class Scores:
         class_queries: how many queries of each class have a positive, in order of the classes.
         notes: what a reader must know: queries without a positive, reduced precision, standard errors.
         faults: why a metric that broke or gave no score has none, by metric; the notes say it too.
+        jackknife: of a metric over pairs, its score with each class left out, in order of the classes; see `left_out`.
     """
 
     scores: Mapping[str, float | None]
@@ -51,6 +52,7 @@ class Scores:
     class_queries: tuple[int, ...]
     notes: Mapping[str, float | int | str]
     faults: Mapping[str, str] = field(default_factory=dict)
+    jackknife: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
 
     def score_of(self, primary: str) -> float | None:
         """The score that a unit cannot do without.
@@ -73,6 +75,7 @@ def evaluate_items(
     distance: Distance = "cosine",
     pairs: Pairs | Literal["every"] | None = None,
     clock: Clock | None = None,
+    jackknifed: str | None = None,
 ) -> Scores:
     """Score a model on a part of a data set.
 
@@ -85,6 +88,7 @@ def evaluate_items(
         distance: what near means.
         pairs: verification pairs by position in ``items``; ``"every"``: every pair; None: they are drawn.
         clock: counts the time of embedding as its phase ``embed``.
+        jackknifed: the metric that is also scored with each class left out, where it has no score per query; see `left_out`.
 
     Raises:
         DivergedError: if an embedding is not finite.
@@ -117,7 +121,39 @@ def evaluate_items(
         pairs=pairs,
         episodes=episodes,
     )
-    return score(evaluated, named, classes=len(items.class_names))
+    classes = len(items.class_names)
+    found = score(evaluated, named, classes=classes)
+    scores = {} if jackknifed is None else left_out(jackknifed, named[jackknifed], evaluated, classes=classes)
+    return dataclasses.replace(found, jackknife=scores)
+
+
+def left_out(name: str, entry: MetricEntry, evaluated: Evaluated, *, classes: int) -> dict[str, tuple[float | None, ...]]:
+    """A metric over pairs with each class left out, for the jackknife over classes; nothing for others, whose queries have scores.
+
+    Pairs stay as they were drawn or listed, but for those of the class.
+
+    Args:
+        name: of the metric.
+        entry: of the metric.
+        evaluated: all items.
+        classes: K of the labels 0 … K - 1.
+
+    Returns:
+        By the name of the metric one score per class, None where nothing is left to score.
+
+    Source:
+        Efron, Tibshirani, An introduction to the bootstrap, 1993, chapter 11.
+    """
+    if not entry.over_pairs or classes < 2:
+        return {}
+    scores: list[float | None] = []
+    for label in range(classes):
+        try:
+            value = value_of(name, entry, evaluated.without(label))
+        except MetricError:
+            value = None
+        scores.append(value if isinstance(value, float) else None)
+    return {name: tuple(scores)}
 
 
 def pairs_of(path: Path, items: Items) -> Pairs:
@@ -270,7 +306,10 @@ def separated(parts: Sequence[Scores]) -> Scores:
     # Standard errors and thresholds are of one model each; why a metric does not apply holds for all.
     notes = {name: note for name, note in parts[0].notes.items() if len(parts) == 1 or not isinstance(note, float)}
     faults = {name: fault for part in reversed(parts) for name, fault in part.faults.items()}
-    return Scores(scores, per_class, parts[0].class_queries, {**notes, **faults}, faults)
+    jackknife = {
+        name: tuple(_mean(values) for values in zip(*(part.jackknife[name] for part in parts), strict=True)) for name in parts[0].jackknife
+    }
+    return Scores(scores, per_class, parts[0].class_queries, {**notes, **faults}, faults, jackknife)
 
 
 def _mean(values: Sequence[float | None], digits: int | None = None) -> float | None:

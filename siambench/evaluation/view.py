@@ -14,6 +14,7 @@ from siambench import metrics
 from siambench.errors import DivergedError, MetricError
 from siambench.identity import seed_of
 from siambench.metrics.checks import unit_length
+from siambench.metrics.kept import Kept
 
 if TYPE_CHECKING:
     from siambench.metrics import AllPairs, Distance, Pairs
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 GivenEpisodes = Callable[[str], tuple[Tensor, Tensor, Tensor] | None]
 
 _LEAST_DEPTH = 8
+
+_PAIRS: Kept[metrics.Pairs] = Kept(4)
+"""Drawn once a process for each part: they depend on its labels and the seed alone, and take as long as all other scores together."""
 
 
 def no_episodes(name: str) -> tuple[Tensor, Tensor, Tensor] | None:  # noqa: ARG001  the signature is shared
@@ -76,6 +80,30 @@ class Evaluated:
         self._matches: Tensor | None = None
         self._pairs = pairs
 
+    def without(self, label: int) -> Evaluated:
+        """The same without the items of one class, and of drawn or listed pairs without those that one of its items is in."""
+        kept = self.labels != label
+        pairs = self._pairs
+        if pairs != "every":
+            pairs = None if self.pairs is None else _kept(self.pairs, kept.cpu())
+        found = Evaluated(
+            self._given[kept],
+            self.labels[kept],
+            seed=self._seed,
+            queries=int(kept[: self.queries].sum()) if self.has_gallery else None,
+            groups=None if self.groups is None else self.groups[kept],
+            distance=self.distance,
+            depth=self._deepest,
+            pairs=pairs,
+        )
+        if pairs == "every":
+            found.every_pair = self._without_each.get(label)
+        return found
+
+    @cached_property
+    def _without_each(self) -> dict[int, AllPairs | None]:
+        return metrics.all_pairs_without_each_class(self._given, self.labels, queries=self.queries if self.has_gallery else None)
+
     @property
     def depth(self) -> int:
         """How many items a query is compared with."""
@@ -106,7 +134,10 @@ class Evaluated:
         if isinstance(self._pairs, metrics.Pairs):
             return self._pairs
         try:
-            return metrics.draw_pairs(self.labels.cpu(), seed=self.seed("pairs"))
+            labels, seed = self.labels.cpu(), self.seed("pairs")
+            queries = self.queries if self.has_gallery else None
+            drawn_from = [labels, None if queries is None else torch.tensor([queries])]
+            return _PAIRS.of(drawn_from, seed, lambda: metrics.draw_pairs(labels, seed=seed, queries=queries))
         except MetricError as error:
             self.note("verification", str(error))
             return None
@@ -117,7 +148,7 @@ class Evaluated:
         if self._pairs != "every":
             return None
         try:
-            return metrics.all_pairs_verification(self._given, self.labels)
+            return metrics.all_pairs_verification(self._given, self.labels, queries=self.queries if self.has_gallery else None)
         except MetricError as error:
             self.pairs = None  # nor are there any to draw
             self.note("verification", str(error))
@@ -139,6 +170,13 @@ class Evaluated:
     def note(self, name: str, value: float | str) -> None:
         """Leave a fact beside the scores; a number that is not finite, which no JSON can hold, as text."""
         self.notes[name] = value if isinstance(value, str) or math.isfinite(value) else str(value)
+
+
+def _kept(pairs: Pairs, kept: Tensor) -> Pairs:
+    """The pairs both items of which are kept, by their new positions; kept: bool [N]."""
+    place = kept.cumsum(0) - 1
+    whole = kept[pairs.left] & kept[pairs.right]
+    return metrics.Pairs(place[pairs.left[whole]], place[pairs.right[whole]], pairs.same[whole], pairs.fold[whole])
 
 
 def _as_seen(embeddings: Tensor, distance: Distance) -> Tensor:

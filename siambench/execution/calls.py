@@ -22,12 +22,15 @@ PRELOAD = (
     "siambench.execution.worker",
     "siambench.builtin.backbones.networks",
     "siambench.builtin.samplers.sampling",
-    "pytorch_metric_learning.losses",
-    "pytorch_metric_learning.miners",
     # What torch and scipy would otherwise import in every worker, at the first step of an optimiser.
     "torch._dynamo",
     "scipy.special",
+    # What a unit and its record are written with, made once; and the intervals that some metrics note.
+    "siambench.execution.forms",
+    "siambench.stats",
 )
+"""What the server imports that workers are forked from: paid once a run. pytorch-metric-learning, and scikit-learn with it, is imported in
+the workers whose units name a component that needs it."""
 
 
 def execute(unit: Unit, context: Context) -> Record:

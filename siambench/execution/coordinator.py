@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import signal
 import threading
@@ -17,7 +18,7 @@ from siambench.board.table import Setting, Table, build
 from siambench.errors import PluginError, left_by
 from siambench.interfaces import Lost
 from siambench.records.exams import other_exams
-from siambench.records.folder import Folder, folders_of
+from siambench.records.folder import Budget, Folder, folders_of
 from siambench.records.openings import read_openings
 from siambench.records.record import Record
 from siambench.records.running import forget
@@ -58,6 +59,7 @@ class Run:
         observer_seconds: what each observer took over all units.
         damaged: files that held no intact record of a unit, which was run again, and why.
         interrupted: whether the user stopped it.
+        jobs: how many units ran at once, as far as is known.
         table: what came of it.
     """
 
@@ -69,6 +71,7 @@ class Run:
     observer_seconds: dict[str, float] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
     interrupted: bool = False
+    jobs: int = 1
     table: Table | None = None
 
 
@@ -79,7 +82,7 @@ def run(
     engine: Callable[[], Engine],
     notify: Callable[[Event], None] = lambda _: None,
 ) -> Run:
-    """Run what is not cached, study by study, and build the table.
+    """Run what is not cached, round by round of studies, and build the table.
 
     Args:
         prepared: what to run.
@@ -91,9 +94,8 @@ def run(
 
     folder = Folder.of(out, prepared.track, prepared.exam)
     outcome = Run(prepared, units={"planned": prepared.planned, "done": 0, "cached": 0, "failed": 0, "lost": 0})
-    studies = {plan.row: Study(plan) for plan in prepared.studies}
-    asked = {plan.row: (plan.trials * plan.folds, plan.seeds) for plan in prepared.studies}
-    asked |= {row: (0, number) for row, number in Counter(unit.row for unit in prepared.baselines).items()}
+    studies = {plan.key: Study(plan) for plan in prepared.studies}
+    asked = _asked(prepared)
     with folder.held(prepared.track, asked), _Drain() as drain:
         try:
             _Coordinator(folder, prepared, studies, outcome, engine, notify, drain).run()
@@ -102,12 +104,24 @@ def run(
         except BaseException as error:
             # A script that calls `siambench.run` would end with it, and as if all were well.
             raise PluginError(f"the run was ended by code that is not siambench's: {left_by(error)}") from error
-    outcome.unfinished = [s.plan.method.name for s in studies.values() if s.state not in ("done", "failed")]
+    outcome.units["planned"] = len(prepared.baselines) + sum(study.planned for study in studies.values())
+    outcome.unfinished = list(dict.fromkeys(s.plan.method.name for s in studies.values() if s.state not in ("done", "failed")))
     beside = [place for place in folders_of(out, prepared.track) if place.resolve() != folder.path.resolve()]
     others = other_exams(((one.exam, one.unit.method) for place in beside for one in Folder(place).read().records), prepared.exam)
     setting = Setting(prepared.exam, others, reference_of(folder, prepared.track))
     outcome.table = build(prepared.track, _rows(outcome, folder), units=outcome.units, direction=prepared.direction, setting=setting)
     return outcome
+
+
+def _asked(prepared: Prepared) -> dict[str, Budget]:
+    """Row → what is asked of it."""
+    studies = Counter(plan.row for plan in prepared.studies)
+    asked = {plan.row: Budget(studies[plan.row], plan.trials, plan.repetitions) for plan in prepared.studies}
+    baselines = {(unit.row, unit.study, unit.repetition) for unit in prepared.baselines}
+    for row in {row for row, _, _ in baselines}:
+        own = [(study, repetition) for name, study, repetition in baselines if name == row]
+        asked[row] = Budget(1 + max(study for study, _ in own), 0, 1 + max(repetition for _, repetition in own))
+    return asked
 
 
 def reference_of(folder: Folder, track: Track) -> str:
@@ -149,7 +163,7 @@ class _Coordinator:
         self,
         folder: Folder,
         prepared: Prepared,
-        studies: Mapping[str, Study],
+        studies: Mapping[tuple[str, int], Study],
         outcome: Run,
         make_engine: Callable[[], Engine],
         notify: Callable[[Event], None],
@@ -164,17 +178,31 @@ class _Coordinator:
         self._drain = drain
         self._engine: Engine | None = None
         self._open: dict[str, Unit] = {}
+        # Of one round after the other; a run that stops leaves those behind untouched.
+        self._waiting = deque(studies.values())
+        self._shipped = files.shipped_folder(prepared.track)
 
     def run(self) -> None:
         stopped = False
         try:
-            self._enqueue([*self._prepared.baselines, *(unit for study in self._studies.values() for unit in study.start())])
+            self._enqueue(self._prepared.baselines)
+            self._begin_more()
             while self._open and not stopped:
                 stopped = self._step()
+                self._begin_more()
         finally:
             if self._engine is not None:
                 self._engine.close(now=stopped or bool(self._open))
         self._outcome.interrupted = bool(self._drain.asked)
+
+    def _begin_more(self) -> None:
+        """Begin studies: all of the first round, and later ones as soon as workers would be idle."""
+        while self._waiting and not self._drain.asked and (not self._waiting[0].plan.study or len(self._open) < self._capacity()):
+            self._enqueue(self._waiting.popleft().start())
+
+    def _capacity(self) -> int:
+        """How many units run at once, as far as the engine says."""
+        return max(1, getattr(self._engine, "jobs", None) or 1)
 
     def _step(self) -> bool:
         assert self._engine is not None
@@ -208,6 +236,8 @@ class _Coordinator:
             unit = waiting.popleft()
             record = self._folder.cached(unit)
             damage = self._folder.damage(unit) if record is None else None
+            if record is None and damage is None and unit.method.baseline is not None:
+                record = self._from_shipped(unit)
             if damage is not None:
                 self._outcome.damaged.append(damage)
                 log.warning("made anew, for it holds no intact record: %s", damage)
@@ -217,9 +247,17 @@ class _Coordinator:
                 self._open[unit.id] = unit
                 self._submit(unit)
 
+    def _from_shipped(self, unit: Unit) -> Record | None:
+        """The record of a baseline that came with siambench: nothing of it depends on a method, so it need not be made again."""
+        record = None if self._shipped is None else self._shipped.cached(unit)
+        if record is None or self._keep(unit, dataclasses.replace(record, exam=self._prepared.exam)) is not None:
+            return None
+        return self._folder.cached(unit)
+
     def _submit(self, unit: Unit) -> None:
         if self._engine is None:
             self._engine = self._make_engine()
+            self._outcome.jobs = self._capacity()
             log.info("engine: %s", self._engine.describe())
         from siambench.studies.search import settings
 
@@ -248,7 +286,7 @@ class _Coordinator:
         else:
             log.error("%s lost: %s", unit.label, reason)
         self._notify(Event(unit, state, reason, record))
-        study = self._studies.get(unit.row)
+        study = self._studies.get((unit.row, unit.study))
         return [] if study is None else study.finish(unit, record)
 
     def _hear(self, unit: Unit, record: Record) -> None:
@@ -267,13 +305,13 @@ def cached_units(prepared: Prepared, out: Path) -> int:
     from siambench.studies.search import Study
 
     folder, found = Folder.of(out, prepared.track, prepared.exam), 0
-    studies = {plan.row: Study(plan) for plan in prepared.studies}
+    studies = {plan.key: Study(plan) for plan in prepared.studies}
     waiting = deque([*prepared.baselines, *(unit for study in studies.values() for unit in study.start())])
     while waiting:
         unit = waiting.popleft()
         record = folder.cached(unit)
         if record is not None:
             found += 1
-            if unit.row in studies:
-                waiting.extend(studies[unit.row].finish(unit, record))
+            if (unit.row, unit.study) in studies:
+                waiting.extend(studies[unit.row, unit.study].finish(unit, record))
     return found

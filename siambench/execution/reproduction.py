@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from siambench.board import files
 from siambench.board.rows import finals_of
-from siambench.board.tuning import tuning_of
+from siambench.board.tuning import tunings_of
 from siambench.errors import UnfinishedError, UnknownNameError, UsageError
 from siambench.identity import canonical, to_json
 from siambench.interfaces import Lost
@@ -40,7 +40,8 @@ class Rerun:
     """One final unit run again.
 
     Args:
-        repetition: which.
+        study: which.
+        repetition: which of its final models.
         state: ``"identical"``: the whole result, bit for bit; ``"within tolerance"``: other versions or another machine, and no
             score further away than is allowed; ``"different"``.
         scores: metric → (recorded, now), of those that are not identical.
@@ -49,6 +50,7 @@ class Rerun:
         primary: (recorded, now) of the track's primary metric.
     """
 
+    study: int
     repetition: int
     state: Literal["identical", "within tolerance", "different"]
     scores: Mapping[str, tuple[float | None, float | None]]
@@ -58,7 +60,7 @@ class Rerun:
 
 
 def final_records(name: str, row: str, directories: Sequence[Path] = (), *, exam: str | None = None) -> tuple[files.Found, list[Record]]:
-    """The records of the final units behind a row, by repetition, and where they were looked for.
+    """The records of the final units behind a row, by study and repetition, and where they were looked for.
 
     Args:
         name: of a shipped track, or the path of a track's folder.
@@ -84,7 +86,7 @@ def final_records(name: str, row: str, directories: Sequence[Path] = (), *, exam
 
 def _selected(track: Track, members: list[Record]) -> list[Record]:
     is_baseline = members[0].unit.method.baseline is not None
-    return finals_of(track, members, None if is_baseline else tuning_of(members, budget=track.budget.trials))
+    return finals_of(track, members, None if is_baseline else tunings_of(members, budget=track.budget.trials))
 
 
 def rerun(
@@ -124,7 +126,7 @@ def rerun(
             for ended in workers.wait(0.2):
                 before = waiting.pop(ended.key)
                 if isinstance(ended, Lost):
-                    raise UnfinishedError(f"repetition {before.unit.repetition} was lost: {ended.reason}")
+                    raise UnfinishedError(f"{before.unit.label} was lost: {ended.reason}")
                 yield compared(before, ended.value, primary, allowed=allowed, widened=widened)
         finished = True
     finally:
@@ -153,13 +155,19 @@ def _local_names(unit: Unit) -> Iterator[str]:
 
 
 def spread(records: Sequence[Record]) -> dict[str, float]:
-    """Half the standard deviation of each score over a row's recorded repetitions: nearer than another one would usually come."""
+    """Half the standard deviation of each score over a study's recorded repetitions, pooled over studies.
+
+    Nearer than another repetition would usually come. Where every study has one, that over the studies.
+    """
+    studies = {record.unit.study for record in records}
     found = {}
     for name in {name for record in records for name in record.outcome.scores}:
-        values = [record.outcome.scores.get(name) for record in records]
-        known = [value for value in values if value is not None]
-        if len(known) > 1:
-            found[name] = statistics.stdev(known) / 2
+        groups = [[r.outcome.scores.get(name) for r in records if r.unit.study == study] for study in sorted(studies)]
+        known = [[value for value in group if value is not None] for group in groups]
+        several = [group for group in known if len(group) > 1] or [[value for group in known for value in group]]
+        if len(several[0]) > 1:
+            squares = math.fsum(statistics.variance(group) * (len(group) - 1) for group in several)
+            found[name] = math.sqrt(squares / sum(len(group) - 1 for group in several)) / 2
     return found
 
 
@@ -192,7 +200,7 @@ def compared(before: Record, now: Record, primary: str, *, allowed: Mapping[str,
     ):
         state = "within tolerance"
     shown = old.scores.get(primary), new.scores.get(primary)
-    return Rerun(before.unit.repetition, state, scores, elsewhere, surroundings, shown)
+    return Rerun(before.unit.study, before.unit.repetition, state, scores, elsewhere, surroundings, shown)
 
 
 def _elsewhere(before: Record, now: Record) -> tuple[str, ...]:

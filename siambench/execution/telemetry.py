@@ -14,7 +14,7 @@ import torch
 
 from siambench.clock import Clock
 from siambench.machine import FORCE_BF16, peak_memory_mb, processor
-from siambench.training.state import device
+from siambench.training.state import device, settings
 from siambench.wording import without_paths
 
 LIBRARIES = ("siambench", "torch", "torchvision", "pytorch-metric-learning", "numpy", "scipy")
@@ -58,8 +58,9 @@ def _cpu() -> str:
     return f"{processor()}, {torch.backends.cpu.get_cpu_capability()}" + (f", oneDNN up to {limit}" if limit not in ("", "DEFAULT") else "")
 
 
-def _gpu() -> dict[str, str]:
-    """The model of the GPU that units run on here, and the version of cuDNN; nothing without one."""
+def _gpu() -> dict[str, Any]:
+    """The model of the GPU that units run on here, the version of cuDNN, and how torch is set to compute; nothing without a GPU."""
     if device().type != "cuda":
         return {}
-    return {"gpu": torch.cuda.get_device_name(device()), "cudnn": str(torch.backends.cudnn.version())}  # type: ignore[no-untyped-call]
+    cudnn = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
+    return {"gpu": torch.cuda.get_device_name(device()), "cudnn": cudnn, "settings": settings(device())}

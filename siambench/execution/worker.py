@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import itertools
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,23 +21,25 @@ from siambench.errors import DataMissingError, LostError, SiambenchError, named,
 from siambench.evaluation.embedding import Concatenated, raw_model
 from siambench.evaluation.scoring import Scores, evaluate_items, pairs_of, separated
 from siambench.execution.failures import failure, is_ours, trace_of
+from siambench.execution.listeners import Listeners
 from siambench.execution.places import EVERY, OWN, foreign
 from siambench.execution.telemetry import told
 from siambench.identity import seed_of
-from siambench.interfaces import Done, Epoch, EpochEnded, Outcome, UnitEnded, UnitStarted
+from siambench.interfaces import Done, Epoch, Outcome
 from siambench.machine import keep_freed_memory, libraries, no_bf16
 from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.records.openings import append_opening, opening
 from siambench.records.record import Record, write
 from siambench.records.running import RunningNote
-from siambench.spec import CONCATENATED, CONTENT, NO_MINER, Context, DataSpec, Every, Listed, SplitSpec, Unit
+from siambench.spec import CONCATENATED, CONTENT, NO_MINER, Context, DataSpec, Every, Exam, Listed, SplitSpec, Unit
 from siambench.tracks.parts import Items, Parts
 from siambench.tracks.split import Split, cut
+from siambench.tracks.steps import scaled_steps
 from siambench.training.components import Entries
 from siambench.training.loop import Trained, Validate, train
 from siambench.training.model import EmbeddingModel, build_model, pretrained_features
 from siambench.training.observers import Observers
-from siambench.training.state import device
+from siambench.training.state import device, memory_told, settle
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
@@ -55,6 +56,7 @@ def execute(unit: Unit, context: Context) -> Record:
         LostError: if the environment took the unit.
     """
     torch.set_num_threads(1)
+    settle(device())
     keep_freed_memory()
     started, clock, trace = time.time(), Clock(), None
     with contextlib.redirect_stdout(sys.stderr):
@@ -63,12 +65,12 @@ def execute(unit: Unit, context: Context) -> Record:
         except BaseException as error:
             # Nothing of the method has run yet: what is wrong is the data, the installation or a file that is gone.
             raise LostError(text_of(error) if isinstance(error, SiambenchError) else named(error)) from error
-        listeners = _Told(unit, ready, clock)
+        listeners = Listeners(unit, ready.observers, clock, folds=ready.parts.folds)
         try:
             with RunningNote(context.running, unit, epochs=listeners.epochs) as note:
                 outcome: Outcome = _run(_with_paths(unit, ready), ready, clock, listeners.by(note))
         except (MemoryError, torch.OutOfMemoryError, DataMissingError) as error:
-            raise LostError(named(error)) from error
+            raise LostError(_taken(error)) from error
         except BaseException as error:  # whatever a component raises is its method's result, and no process here is a user's to interrupt
             if isinstance(error, LostError) and is_ours(error):
                 raise
@@ -76,14 +78,26 @@ def execute(unit: Unit, context: Context) -> Record:
                 raise LostError(f"out of memory: {text_of(error)}") from error
             outcome, trace = failure(error), trace_of(error)
         listeners.ended(outcome)
-    telemetry = {**told(started, clock, trace), "components": dict(ready.components), "search": dict(context.search)}
+    return _left(Record(unit, _exam(context), outcome, _telemetry(ready, context, told(started, clock, trace))), context)
+
+
+def _exam(context: Context) -> Exam:
+    if context.exam is None:
+        raise LostError("the unit came without the exam that it is run for")
+    return context.exam
+
+
+def _telemetry(ready: _Ready, context: Context, told_here: Mapping[str, Any]) -> dict[str, Any]:
+    telemetry = {**told_here, "components": dict(ready.components), "search": dict(context.search)}
     if ready.files:
         telemetry["files"] = {name: path.name for name, path in ready.files.items()}
     if context.observers:
         telemetry["observers"] = ready.observers.to_json()
-    if context.exam is None:
-        raise LostError("the unit came without the exam that it is run for")
-    record = Record(unit, context.exam, outcome, telemetry)
+    return telemetry
+
+
+def _left(record: Record, context: Context) -> Record:
+    """The record, written where the coordinator's folder is shared."""
     # The coordinator made the folder: where it is not to be found, it is not shared, and the record is handed back alone.
     if context.records is not None and Path(context.records).is_dir():
         with contextlib.suppress(OSError):
@@ -91,53 +105,8 @@ def execute(unit: Unit, context: Context) -> Record:
     return record
 
 
-class _Told:
-    """What is told of a unit while it runs: to its running note, and to observers."""
-
-    def __init__(self, unit: Unit, ready: _Ready, clock: Clock) -> None:
-        self._unit, self._observers, self._clock = unit, ready.observers, clock
-        self.epochs = 0
-        if unit.training is not None:
-            models = ready.parts.folds if unit.scoring.protocol == "reality-check" and unit.kind == "final" else 1
-            self.epochs = (unit.stop_epoch or unit.training.epochs) * models
-        self._observers.tell(
-            UnitStarted(
-                unit=unit.id,
-                label=unit.label,
-                track=unit.track,
-                method=unit.method.name,
-                kind=unit.kind,
-                trial=unit.trial,
-                fold=unit.fold,
-                repetition=unit.repetition,
-                params=dict(unit.params),
-                epochs=self.epochs,
-            )
-        )
-
-    def by(self, note: RunningNote) -> Callable[[Epoch], None]:
-        """What training calls after each epoch."""
-        number = itertools.count(1)
-
-        def ended(figures: Epoch) -> None:
-            note.epoch()
-            seconds = self._clock.total
-            self._observers.tell(
-                EpochEnded(
-                    unit=self._unit.id,
-                    label=self._unit.label,
-                    # Of several fold-models one after the other, counted through, as `epochs` is.
-                    epoch=next(number),
-                    epochs=self.epochs,
-                    figures=figures,
-                    seconds=seconds,
-                )
-            )
-
-        return ended
-
-    def ended(self, outcome: Outcome) -> None:
-        self._observers.tell(UnitEnded(unit=self._unit.id, label=self._unit.label, outcome=outcome, seconds=self._clock.total))
+def _taken(error: BaseException) -> str:
+    return named(error) if isinstance(error, DataMissingError) else memory_told(error, device())
 
 
 @lru_cache(maxsize=2)
@@ -247,31 +216,36 @@ def _with_paths(unit: Unit, ready: _Ready) -> Unit:
 
 def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]) -> Done:
     parts, metrics, scoring = ready.parts, ready.metrics, unit.scoring
+    every: Literal["every"] | None = "every" if isinstance(scoring.pairs, Every) else None
     if unit.kind == "tune":
         validation = parts.validation()
         seed = seed_of(unit.data.fingerprint, "pairs", unit.fold)
 
         def validate(model: EmbeddingModel) -> Mapping[str, float | None]:
             with clock.phase("evaluate"):
-                found = evaluate_items(model, validation, metrics, seed=seed, device=device(), distance=scoring.distance, clock=clock)
+                # A listed file names items of the test part; every pair there is in validation too.
+                found = evaluate_items(
+                    model, validation, metrics, seed=seed, device=device(), distance=scoring.distance, pairs=every, clock=clock
+                )
                 found.score_of(scoring.primary)
                 return found.scores
 
         with clock.phase("train"):
             tuned = _train(unit, ready, parts.training(), ended, validate)
-        return _outcome(metrics, [tuned], None)
+        return _outcome(metrics, [tuned], None, {})
 
     with contextlib.nullcontext() if unit.training is None else clock.phase("train"):
         models, trained = _final_models(unit, ready, ended)
     with clock.phase("evaluate"):
         test = parts.test()
-        pairs: Pairs | Literal["every"] | None = pairs_of(ready.files["pairs"], test) if "pairs" in ready.files else None
-        if isinstance(scoring.pairs, Every):
-            pairs = "every"
+        pairs: Pairs | Literal["every"] | None = pairs_of(ready.files["pairs"], test) if "pairs" in ready.files else every
 
         def evaluate(model: torch.nn.Module) -> Scores:
             seed = seed_of(unit.data.fingerprint, "pairs", "test")
-            return evaluate_items(model, test, metrics, seed=seed, device=device(), distance=scoring.distance, pairs=pairs, clock=clock)
+            primary = scoring.primary
+            return evaluate_items(
+                model, test, metrics, seed=seed, device=device(), distance=scoring.distance, pairs=pairs, clock=clock, jackknifed=primary
+            )
 
         found = separated([evaluate(model) for model in models])
         if scoring.protocol == "reality-check":
@@ -281,7 +255,7 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
             found = dataclasses.replace(found, scores={**found.scores, **joined}, notes={**found.notes, **faults})
         # Without the score that it is ranked by, a unit has failed; one without another score has not.
         found.score_of(scoring.primary)
-    return _outcome(metrics, trained, found)
+    return _outcome(metrics, trained, found, test.class_attributes)
 
 
 def _final_models(unit: Unit, ready: _Ready, ended: Callable[[Epoch], None]) -> tuple[list[torch.nn.Module], list[Trained]]:
@@ -291,16 +265,28 @@ def _final_models(unit: Unit, ready: _Ready, ended: Callable[[Epoch], None]) -> 
         return [raw_model(parts.training()).to(device())], []
     if ready.entries is None:
         build = pretrained_features if unit.method.baseline == "pretrained" else build_model
-        return [build(unit, ready.backbone, ready.dataset).to(device())], []
+        models = [unit] if unit.scoring.protocol == "retrain" else [_of_fold(unit, fold) for fold in range(parts.folds)]
+        return [build(one, ready.backbone, ready.dataset).to(device()) for one in models], []
     if unit.scoring.protocol == "retrain":
         trained = [_train(unit, ready, parts.training(), ended, None)]
     else:
-        trained = [_train(_of_fold(unit, fold), ready, parts.fold_training(fold), ended, None) for fold in range(parts.folds)]
+        folds = [parts.fold_training(fold) for fold in range(parts.folds)]
+        of_folds = [len(items) for items in folds]
+        trained = [
+            _train(_with_steps(_of_fold(unit, fold), len(items), of_folds), ready, items, ended, None) for fold, items in enumerate(folds)
+        ]
     return [one.model for one in trained], trained
 
 
 def _of_fold(unit: Unit, fold: int) -> Unit:
     return dataclasses.replace(unit, seeds={stream: seed_of(seed, "fold", fold) for stream, seed in unit.seeds.items()})
+
+
+def _with_steps(unit: Unit, images: int, of_folds: Sequence[int]) -> Unit:
+    """A unit of the Reality Check, which holds the steps of a trial, with those of a fold-model."""
+    assert unit.training is not None
+    steps = scaled_steps(unit.training.steps_per_epoch, images=images, of_folds=of_folds)
+    return dataclasses.replace(unit, training=dataclasses.replace(unit.training, steps_per_epoch=steps))
 
 
 def _roles(unit: Unit, context: Context) -> dict[str, tuple[str, str]]:
@@ -358,7 +344,9 @@ def _train(unit: Unit, ready: _Ready, items: Items, ended: Callable[[Epoch], Non
     return train(unit, ready.entries, items, validate, ended=ended)
 
 
-def _outcome(metrics: Mapping[str, MetricEntry], trained: Sequence[Trained], found: Scores | None) -> Done:
+def _outcome(
+    metrics: Mapping[str, MetricEntry], trained: Sequence[Trained], found: Scores | None, attributes: Mapping[str, tuple[str, ...]]
+) -> Done:
     rates = [one.repeat_rate for one in trained if one.repeat_rate is not None]
     return Done(
         scores={} if found is None else dict(found.scores),
@@ -371,6 +359,8 @@ def _outcome(metrics: Mapping[str, MetricEntry], trained: Sequence[Trained], fou
         directions={name: entry.direction for name, entry in metrics.items()},
         ranges={name: (entry.low, entry.high) for name, entry in metrics.items()},
         over_pairs=tuple(name for name, entry in metrics.items() if entry.over_pairs),
+        class_attributes=attributes,
+        jackknife={} if found is None else dict(found.jackknife),
     )
 
 

@@ -3,7 +3,21 @@
 Arrays of a data set are numpy, all that is trained or scored is torch.
 """
 
-from siambench.interfaces._components import Dataset, Engine, Episodes, Finished, Indices, Loss, Lost, Miner, Place, ReadItems, Sampler
+from siambench.interfaces._components import (
+    Dataset,
+    Engine,
+    Episodes,
+    Finished,
+    Indices,
+    Loss,
+    Lost,
+    Mined,
+    Miner,
+    Place,
+    ReadItems,
+    Sampler,
+    SortedTriplets,
+)
 from siambench.interfaces._evaluation import Evaluation
 from siambench.interfaces._events import EpochEnded, Observer, UnitEnded, UnitStarted
 from siambench.interfaces._outcomes import Done, Epoch, Failed, Outcome
@@ -24,6 +38,7 @@ __all__ = [
     "Indices",
     "Loss",
     "Lost",
+    "Mined",
     "Miner",
     "Observer",
     "Outcome",
@@ -32,6 +47,7 @@ __all__ = [
     "RowView",
     "Sampler",
     "SectionView",
+    "SortedTriplets",
     "TableView",
     "UnitEnded",
     "UnitStarted",

@@ -15,6 +15,30 @@ if TYPE_CHECKING:
 
 ReadItems = Callable[["NDArray[np.int64]"], "NDArray[Any]"]
 Indices = tuple["Tensor", ...]
+"""Three index tensors int64 [T] are triplets, four are pairs; in what siambench's own miners and feeds give, -1 marks an empty place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SortedTriplets:
+    """Triplets by anchor and positive: their negatives are neighbours among the anchor's negatives in order of distance.
+
+    As many as B³ / 4 triplets in matrices [B, B], whatever their number is. A third-party loss is given them as three index tensors.
+
+    Args:
+        order: for each anchor the items by rising distance, its negatives first, int64 [B, B].
+        distances: those distances, fp [B, B]; infinite for what is no negative.
+        start: where the negatives of anchor and positive begin in the anchor's order, int64 [B, B].
+        stop: where they end, int64 [B, B]; not above ``start`` where there are none.
+    """
+
+    order: Tensor
+    distances: Tensor
+    start: Tensor
+    stop: Tensor
+
+
+Mined = Indices | SortedTriplets
+"""What a miner may give."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +70,8 @@ class Dataset:
         vocabulary: of tokens, one more than the largest id there can be; the id of a token depends on no other item.
         class_attributes: further facts about each class, e.g. ``{"alphabet": (…)}``, K values each; folds and splits may follow one.
         parts: the official split, where there is one: part name (``"trainval"``, ``"test"``) → indices int64. Where queries
-            are compared with a gallery of its own, ``"query"`` and ``"gallery"`` stand in the place of ``"test"``.
+            are compared with a gallery of its own, ``"query"`` and ``"gallery"`` stand in the place of ``"test"``, and
+            ``"trainval-gallery"`` may say which of trainval are compared with in validation.
         digests: SHA-256 of the content of each item, 32 bytes each, N of them; None: of what `read` gives.
         item_names: one per item, distinct, by which a file of verification pairs names them; None: they have none.
         episodes: evaluations with items of their own, by name; read only when a final model is evaluated.
@@ -80,7 +105,7 @@ class Loss(Protocol):
 class Miner(Protocol):
     """A choice among the tuples of a batch."""
 
-    def __call__(self, embeddings: Tensor, labels: Tensor) -> Indices:
+    def __call__(self, embeddings: Tensor, labels: Tensor) -> Mined:
         """From embeddings [B, D] and labels int64 [B] to three (triplets) or four (pairs) index tensors int64 [T]."""
 
 

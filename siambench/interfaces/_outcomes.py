@@ -43,6 +43,9 @@ class Done(Document):
         directions: ``"max"`` or ``"min"`` by metric: which way is better.
         ranges: smallest and largest possible value by metric; None where there is no bound.
         over_pairs: those of the metrics that are computed from verification pairs.
+        class_attributes: of a final unit, what groups its test classes (``script``, ``alphabet``): by attribute the value of each class.
+        jackknife: of a final unit, the primary metric with each test class left out, where it has no score per query; None where
+            nothing is left to score.
     """
 
     scores: Mapping[str, float | None]
@@ -54,6 +57,8 @@ class Done(Document):
     directions: Mapping[str, Literal["max", "min"]]
     ranges: Mapping[str, tuple[float | None, float | None]]
     over_pairs: tuple[str, ...]
+    class_attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    jackknife: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     state: Literal["done"] = "done"
     ended: Literal["ok"] = "ok"
     error: None = None

@@ -18,7 +18,8 @@ class ColumnView:
         name: for machines, such as ``rank``, ``map@r``, ``test_opened``.
         title: for people, such as ``test opened``.
         audience: for whom it is shown: ``"people"``, ``"machines"`` or ``"all"``.
-        values: one per row. Of a metric a mapping with ``mean``, ``ci95``, ``n`` and ``classes95``, or None where there is no score.
+        values: one per row. Of a metric a mapping with ``mean``, ``ci95``, ``n``, ``over``, ``classes95`` and ``groups95``, or None
+            where there is no score.
         texts: the same as people read them; a missing score is a dash.
     """
 

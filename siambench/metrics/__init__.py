@@ -1,6 +1,6 @@
 """Pure functions from embeddings and labels to scores: exact, in float64, without files, clock or global random state."""
 
-from siambench.metrics.all_pairs import AllPairs, Bounded, all_pairs_verification
+from siambench.metrics.all_pairs import AllPairs, Bounded, all_pairs_verification, all_pairs_without_each_class
 from siambench.metrics.averages import ClassMeans, average, class_means
 from siambench.metrics.clustering import ClusterAgreement, cluster_agreement, normalised_mutual_information
 from siambench.metrics.episodes import EpisodeIndices, Rule, draw_episodes, episode_accuracy
@@ -56,6 +56,7 @@ __all__ = [
     "Rule",
     "alignment",
     "all_pairs_verification",
+    "all_pairs_without_each_class",
     "answerable",
     "average",
     "best_threshold",

@@ -70,8 +70,8 @@ class AllPairs:
 
 
 @torch.no_grad()
-def all_pairs_verification(embeddings: Tensor, labels: Tensor, *, bins: int = BINS) -> AllPairs:
-    """Score every pair of items by its cosine, each pair once and no item with itself.
+def all_pairs_verification(embeddings: Tensor, labels: Tensor, *, queries: int | None = None, bins: int = BINS) -> AllPairs:
+    """Score every pair of items by its cosine, each pair once and no item with itself; or every query with every item of a gallery.
 
     Similarities are computed in float32, in square tiles, and counted into equal bins of [-1, 1]; the few genuine pairs are
     counted class by class and taken from the whole. Within a bin the order of pairs is not known, so every score comes
@@ -82,10 +82,13 @@ def all_pairs_verification(embeddings: Tensor, labels: Tensor, *, bins: int = BI
     Args:
         embeddings: [N, D], any real type; brought to unit length in float64 before they are rounded.
         labels: int64 [N].
+        queries: Q, where the items from Q on are a gallery of their own: pairs are then a query and an item of the gallery, Q · (N - Q)
+            of them. None: all items with each other.
         bins: how many; the bounds shrink with it. Memory is 16 bytes for each, and one tile of 2048 × 2048 similarities.
 
     Raises:
-        MetricError: if shapes do not fit, labels are not int64, an embedding is not finite, or one kind of pairs is missing.
+        MetricError: if shapes do not fit, labels are not int64, an embedding is not finite, there is no query or no gallery, or one
+            kind of pairs is missing.
 
     Source:
         Hanley, McNeil, The meaning and use of the area under a receiver operating characteristic curve, Radiology 1982;
@@ -95,13 +98,75 @@ def all_pairs_verification(embeddings: Tensor, labels: Tensor, *, bins: int = BI
     check_labels(labels, length=len(embeddings))
     if bins < 2:
         raise MetricError(f"at least 2 bins are needed, got {bins}")
+    if queries is not None and not 0 < queries < len(labels):
+        raise MetricError(f"queries must leave a gallery: between 1 and {len(labels) - 1}, got {queries}")
     points = _unit_float32(embeddings)
-    everyone = torch.zeros(bins, dtype=torch.int64)
-    for similarities in _tiles(points):
-        everyone += _counts(similarities, bins)
-    same = torch.zeros(bins, dtype=torch.int64)
-    for similarities in _genuine(points, labels):
-        same += _counts(similarities, bins)
+    everyone = _total(_tiles(points) if queries is None else _rectangles(points[:queries], points[queries:]), bins)
+    return _scores(_total(_genuine(points, labels, queries), bins), everyone)
+
+
+@torch.no_grad()
+def all_pairs_without_each_class(
+    embeddings: Tensor, labels: Tensor, *, queries: int | None = None, bins: int = BINS
+) -> dict[int, AllPairs | None]:
+    """`all_pairs_verification` with each class left out in turn, for the jackknife over classes.
+
+    The pairs of a class are counted and taken from the whole, so that all classes together cost about three times what one score does.
+
+    Args:
+        embeddings: [N, D], any real type.
+        labels: int64 [N].
+        queries: Q, where the items from Q on are a gallery of their own; None: all items with each other.
+        bins: how many.
+
+    Returns:
+        By label, in rising order; None where without that class one kind of pairs is missing.
+
+    Raises:
+        MetricError: if shapes do not fit, labels are not int64, or an embedding is not finite.
+
+    Source:
+        Efron, Tibshirani, An introduction to the bootstrap, 1993, chapter 11.
+    """
+    check_embeddings(embeddings)
+    check_labels(labels, length=len(embeddings))
+    if bins < 2:
+        raise MetricError(f"at least 2 bins are needed, got {bins}")
+    points = _unit_float32(embeddings)
+    # Without a gallery all items are both: a pair of a member and another item is then counted from the member's side alone.
+    asked = torch.arange(len(labels), device=labels.device) < (len(labels) if queries is None else queries)
+    everyone = _total(_tiles(points) if queries is None else _rectangles(points[asked], points[~asked]), bins)
+    genuine = {}
+    for label in sorted(set(labels.tolist())):
+        own = labels == label
+        genuine[label] = _total(_genuine(points[own], labels[own], None if queries is None else int(own[:queries].sum())), bins)
+    same = sum(genuine.values(), torch.zeros(bins, dtype=torch.int64))
+    found: dict[int, AllPairs | None] = {}
+    for label, of_class in genuine.items():
+        own = labels == label
+        if queries is None:
+            mixed = _total(_rectangles(points[own], points[~own]), bins)
+        else:
+            mixed = _total(_rectangles(points[own & asked], points[~own & ~asked]), bins)
+            mixed += _total(_rectangles(points[~own & asked], points[own & ~asked]), bins)
+        # A pair counted in two products of different shapes may be rounded into neighbouring bins: none may get lost by it.
+        _, without = _settled(of_class + mixed, everyone)
+        try:
+            found[label] = _scores(same - of_class, without)
+        except MetricError:
+            found[label] = None
+    return found
+
+
+def _total(similarities: Iterator[Tensor], bins: int) -> Tensor:
+    total = torch.zeros(bins, dtype=torch.int64)
+    for some in similarities:
+        total += _counts(some, bins)
+    return total
+
+
+def _scores(same: Tensor, everyone: Tensor) -> AllPairs:
+    """From the counts of genuine pairs and of all, int64 [bins]."""
     impostors = everyone - same
     if bool((impostors < 0).any()):
         # A pair counted in two products of different shapes may be rounded into neighbouring bins.
@@ -140,17 +205,29 @@ def _tiles(points: Tensor) -> Iterator[Tensor]:
             yield tile
 
 
-def _genuine(points: Tensor, labels: Tensor) -> Iterator[Tensor]:
+def _rectangles(queries: Tensor, gallery: Tensor) -> Iterator[Tensor]:
+    """The similarities of all queries with all of the gallery."""
+    for top in range(0, len(queries), _TILE):
+        for left in range(0, len(gallery), _TILE):
+            yield queries[top : top + _TILE] @ gallery[left : left + _TILE].T
+
+
+def _genuine(points: Tensor, labels: Tensor, queries: int | None) -> Iterator[Tensor]:
     """The similarities of the pairs of one class, many small classes at a time."""
     order = labels.argsort(stable=True)
     _, counts = torch.unique_consecutive(labels[order], return_counts=True)
     waiting: list[Tensor] = []
     size = 0
     for members in torch.split(order, counts.tolist()):
+        if queries is None:
+            found = _tiles(points[members]) if len(members) > 1 else iter(())
+        else:
+            asked = members < queries
+            found = _rectangles(points[members[asked]], points[members[~asked]])
         if len(members) > _SMALL:
-            yield from _tiles(points[members])
-        elif len(members) > 1:
-            waiting += [similarities.flatten().clone() for similarities in _tiles(points[members])]
+            yield from found
+        else:
+            waiting += [similarities.flatten().clone() for similarities in found]
             size += len(members) ** 2
         if size > _TILE**2 // 4:
             yield torch.cat(waiting)

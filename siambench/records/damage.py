@@ -44,7 +44,10 @@ def _of_training(unit: Unit, exam: Exam) -> dict[str, tuple[Any, Any]]:
         return {}
     rules = to_json(unit.training)
     found: dict[str, tuple[Any, Any]] = {"evaluation.protocol": (exam.evaluation.get("protocol"), unit.scoring.protocol)}
-    found |= {f"training.{key}": (value, rules[key]) for key, value in exam.training.items() if key in rules}
+    # A final model is trained on more images than a trial, for as many more steps.
+    resolved = {"steps_per_epoch"} if unit.kind == "final" else set()
+    resolved |= set() if exam.training.get("validate_every") else {"validate_every"}
+    found |= {f"training.{key}": (value, rules[key]) for key, value in exam.training.items() if key in rules and key not in resolved}
     found |= {"augment": (dict(exam.augment), rules["augment"])}
     if unit.model is not None and unit.method.backbone is None:
         found |= {"model.backbone": (exam.model.get("backbone", unit.model.backbone), unit.model.backbone)}

@@ -17,6 +17,7 @@ import filelock
 
 from siambench.data.files import read_regular
 from siambench.errors import RecordError, SiambenchError, UsageError
+from siambench.identity import Document, from_json, to_json
 from siambench.machine import FULL, UNWRITABLE, is_alive
 from siambench.records.lock import owner_of
 from siambench.records.openings import append_opening, opening, read_openings
@@ -33,9 +34,24 @@ OPENINGS = "test-openings.jsonl"
 """The log of test openings in a track's folder."""
 
 BUDGETS = "budgets.json"
-"""Row → how many tune and final units the last run asked of it; ``--trials`` is in no other file."""
+"""Row → the `Budget` that the last run asked of it; ``--trials`` is in no other file."""
 
 LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class Budget(Document):
+    """What a run asks of a row.
+
+    Args:
+        studies: independent tunings.
+        trials: of each; 0 of a baseline.
+        repetitions: final models of each.
+    """
+
+    studies: int
+    trials: int
+    repetitions: int
 
 
 @dataclass
@@ -94,12 +110,12 @@ class Folder:
         return self.path / "track.json"
 
     @property
-    def budgets(self) -> dict[str, tuple[int, int]]:
-        """Row → how many tune and final units the last run asked of it; empty where nothing can be read."""
+    def budgets(self) -> dict[str, Budget]:
+        """Row → what the last run asked of it; empty where nothing can be read."""
         try:
             document = json.loads(read_regular(self.path / BUDGETS, most=LARGEST))
-            return {str(row): (int(tune), int(final)) for row, (tune, final) in document.items()}
-        except (UsageError, ValueError, TypeError, AttributeError, RecursionError):
+            return {str(row): from_json(Budget, json.dumps(asked), where=BUDGETS) for row, asked in document.items()}
+        except (UsageError, RecordError, ValueError, TypeError, AttributeError, RecursionError):
             return {}
 
     def read(self) -> Contents:
@@ -113,12 +129,12 @@ class Folder:
         return found
 
     @contextlib.contextmanager
-    def held(self, track: Track, asked: Mapping[str, tuple[int, int]] | None = None) -> Iterator[None]:
+    def held(self, track: Track, asked: Mapping[str, Budget] | None = None) -> Iterator[None]:
         """Hold the folder against a second coordinator.
 
         Args:
             track: its rules.
-            asked: row → how many tune and final units this run asks of it, for who looks at the folder.
+            asked: row → what this run asks of it, for who looks at the folder.
 
         Raises:
             UsageError: if another run holds it, or it cannot be written.
@@ -149,10 +165,11 @@ class Folder:
                 raise
             raise UsageError(f"{self.path} cannot be written: {error.strerror}; choose another folder with --out") from error
 
-    def _leave_budgets(self, asked: Mapping[str, tuple[int, int]]) -> None:
+    def _leave_budgets(self, asked: Mapping[str, Budget]) -> None:
         """Beside what earlier runs left of theirs."""
         temporary = (self.path / BUDGETS).with_suffix(".part")
-        temporary.write_text(json.dumps({**self.budgets, **asked}, indent=0) + "\n", encoding="utf-8")
+        document = {row: to_json(budget) for row, budget in {**self.budgets, **asked}.items()}
+        temporary.write_text(json.dumps(document, indent=0) + "\n", encoding="utf-8")
         temporary.replace(self.path / BUDGETS)
 
     @property

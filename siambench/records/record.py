@@ -171,7 +171,7 @@ class Record:
 
 @dataclass(frozen=True)
 class _File(Document):
-    schema: Literal[4]
+    schema: Literal[5]
     id: str
     exam: Exam
     unit: Unit

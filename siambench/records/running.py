@@ -32,6 +32,7 @@ class Running:
     Args:
         unit: its id.
         row: what it belongs to, as `siambench.spec.Unit.row`.
+        study: number of the study.
         label: for people.
         epoch: how many epochs have ended.
         epochs: how many there will be at most; 0 where nothing is trained.
@@ -42,6 +43,7 @@ class Running:
 
     unit: str
     row: str
+    study: int
     label: str
     epoch: int
     epochs: int
@@ -68,7 +70,14 @@ class RunningNote:
     def __init__(self, folder: str | None, unit: Unit, *, epochs: int) -> None:
         self._path = None if folder is None or not Path(folder).is_dir() else Path(folder) / f"{unit.id}.json"
         self._epoch = 0
-        self._facts = {"row": unit.row, "label": unit.label, "epochs": epochs, "host": socket.gethostname(), "process": os.getpid()}
+        self._facts = {
+            "row": unit.row,
+            "study": unit.study,
+            "label": unit.label,
+            "epochs": epochs,
+            "host": socket.gethostname(),
+            "process": os.getpid(),
+        }
         self._started = time.time()
 
     def __enter__(self) -> Self:
@@ -106,7 +115,7 @@ def running(folder: Path) -> list[Running]:
                 continue
             seconds = max(0.0, time.time() - float(left["started"]))
             numbers = (int(left["epoch"]), int(left["epochs"]), str(left["host"]), int(left["process"]))
-            found.append(Running(path.stem, str(left["row"]), str(left["label"]), *numbers, seconds))
+            found.append(Running(path.stem, str(left["row"]), int(left["study"]), str(left["label"]), *numbers, seconds))
     return sorted(found, key=lambda one: (-one.seconds, one.unit))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,11 @@ from typing import Literal
 
 from siambench.errors import ConfigError, DataMissingError, RecordError
 from siambench.records.exams import OtherExam, other_exams
-from siambench.records.folder import Folder, track_folders
+from siambench.records.folder import Budget, Folder, track_folders
 from siambench.records.lock import Owner, owner_of
 from siambench.records.record import Record, read_all, reason_of, row_key, schema_of
 from siambench.records.running import Running, running
+from siambench.records.selection import most_tune_units
 from siambench.spec import BASELINES, FIXED_BASELINES, RECORD_SCHEMA, Exam, Method
 from siambench.tracks.exam import departures
 from siambench.tracks.files import load_track
@@ -33,7 +35,8 @@ class Count:
     Args:
         ended: how many have a record.
         failed: how many of those failed.
-        planned: how many there will be, as the last run of the row asked, else by the track's budget; None where neither is told.
+        planned: how many there will be at the most, as the last run of the row asked, else by the track's budget; None where neither is
+            told.
     """
 
     ended: int
@@ -55,7 +58,7 @@ class Begun:
         row: its key.
         state: ``"failed"`` where every trial failed, so that there is nothing to train.
         tune: of tune units; nothing is planned for a baseline.
-        final: of final units of the trial selected last.
+        final: of final units of the trial that each study selected last.
     """
 
     method: str
@@ -124,6 +127,7 @@ class _Seen:
     row: str
     method: Method
     kind: str
+    study: int
     selected: tuple[int | None, int | None]
     label: str
     searched: bool
@@ -239,6 +243,7 @@ def _seen(record: Record) -> _Seen:
         row=unit.row,
         method=unit.method,
         kind=unit.kind,
+        study=unit.study,
         selected=(unit.trial, unit.stop_epoch),
         label=unit.label,
         searched=bool(unit.space),
@@ -247,7 +252,7 @@ def _seen(record: Record) -> _Seen:
     )
 
 
-def _begun(seen: Sequence[_Seen], track: Track | None, budgets: Mapping[str, tuple[int, int]]) -> tuple[Begun, ...]:
+def _begun(seen: Sequence[_Seen], track: Track | None, budgets: Mapping[str, Budget]) -> tuple[Begun, ...]:
     """From records in order of their end."""
     groups: dict[str, list[_Seen]] = {}
     for one in seen:
@@ -259,37 +264,76 @@ def _begun(seen: Sequence[_Seen], track: Track | None, budgets: Mapping[str, tup
     return tuple(sorted(rows, key=lambda row: (row.method.split("@")[0] not in BASELINES, row.method, row.row)))
 
 
-def _baseline(group: Sequence[_Seen], track: Track | None, asked: tuple[int, int] | None) -> Begun:
-    _, repetitions = asked or _planned(track, searched=False)
-    final = _count(group, 1 if group[0].method.baseline in FIXED_BASELINES else repetitions)
+def _baseline(group: Sequence[_Seen], track: Track | None, asked: Budget | None) -> Begun:
+    budget = asked or _planned(track, searched=False)
+    once = group[0].method.baseline in FIXED_BASELINES
+    final = _count(group, 1 if once else None if budget is None else budget.studies * budget.repetitions)
     return Begun(group[0].method.name, group[0].row, "final" if final.left else "done", Count(0, 0, 0), final)
 
 
-def _method(group: Sequence[_Seen], track: Track | None, asked: tuple[int, int] | None) -> Begun:
+def _method(group: Sequence[_Seen], track: Track | None, asked: Budget | None) -> Begun:
+    budget = asked or _planned(track, searched=group[0].searched)
+    begun: dict[int, list[_Seen]] = {}
+    for one in group:
+        begun.setdefault(one.study, []).append(one)
+    studies = [_study(begun[number], track, budget) for number in sorted(begun)]
+    missing = 0 if budget is None else max(0, budget.studies - len(studies))
+    tune, final = _sum([study.tune for study in studies]), _sum([study.final for study in studies])
+    if missing and track is not None and budget is not None:
+        tune = dataclasses.replace(tune, planned=(tune.planned or 0) + missing * _most(track, budget))
+        final = dataclasses.replace(final, planned=(final.planned or 0) + missing * budget.repetitions)
+    states = {study.state for study in studies}
+    state: State = "failed" if states == {"failed"} and not missing else "tuning" if "tuning" in states or missing else "final"
+    if state == "final" and "final" not in states:
+        state = "done"
+    return Begun(group[0].method.name, group[0].row, state, tune, final)
+
+
+@dataclass(frozen=True)
+class _Study:
+    state: State
+    tune: Count
+    final: Count
+
+
+def _study(group: Sequence[_Seen], track: Track | None, budget: Budget | None) -> _Study:
+    """One study, from its records in order of their end."""
     tuned = [one for one in group if one.kind == "tune"]
     finals = [one for one in group if one.kind == "final"]
     # A larger budget than before may have selected another trial: what was trained for the one before is no part of the row.
     chosen = [one for one in finals if one.selected == finals[-1].selected]
-    tune, final = asked or _planned(track, searched=group[0].searched)
-    if tune is not None and finals and (not tuned or tuned[-1].ended <= finals[-1].ended):
-        # Final models come after tuning, so it has ended, maybe with fewer trials than the track's.
-        tune = len(tuned)
-    tuning = _count(tuned, tune)
-    state: State = "tuning"
-    if not tuning.left and tuning.planned is not None:
-        in_vain = tuned and tuning.failed == tuning.ended and not finals
-        final = 0 if in_vain else final
-        state = "failed" if in_vain else ("final" if _count(chosen, final).left else "done")
-    elif track is None and finals:
-        state = "final"
-    return Begun(group[0].method.name, group[0].row, state, tuning, _count(chosen, final))
+    if track is None or budget is None:
+        return _Study("final" if finals else "tuning", _count(tuned, None), _count(chosen, None))
+    failed = sum(one.error is not None for one in tuned)
+    # A trial that fails on the fold that is raced on runs no other.
+    all_in_vain = failed == len(tuned) and len(tuned) >= budget.trials * (1 if track.training.racing else track.split.folds)
+    if finals and (not tuned or tuned[-1].ended <= finals[-1].ended):
+        # Final models come after tuning, so it has ended: how many units a race spared is known by now.
+        tuning = _count(tuned, len(tuned))
+    else:
+        tuning = _count(tuned, len(tuned) if all_in_vain and not finals else _most(track, budget))
+    if all_in_vain and not finals:
+        return _Study("failed", tuning, _count(chosen, 0))
+    final = _count(chosen, budget.repetitions)
+    return _Study("tuning" if tuning.left else "final" if final.left else "done", tuning, final)
 
 
-def _planned(track: Track | None, *, searched: bool) -> tuple[int | None, int | None]:
+def _most(track: Track, budget: Budget) -> int:
+    return most_tune_units(budget.trials, track.split.folds, racing=track.training.racing)
+
+
+def _sum(counts: Sequence[Count]) -> Count:
+    planned = [count.planned for count in counts if count.planned is not None]
+    ended, failed = sum(count.ended for count in counts), sum(count.failed for count in counts)
+    return Count(ended, failed, sum(planned) if len(planned) == len(counts) else None)
+
+
+def _planned(track: Track | None, *, searched: bool) -> Budget | None:
+    """What a run asks where nothing else is told: one study."""
     if track is None:
-        return None, None
+        return None
     # With nothing to search every trial would be the same: one is run.
-    return (track.budget.trials if searched else 1) * track.split.folds, track.budget.seeds
+    return Budget(1, track.budget.trials if searched else 1, track.budget.repetitions)
 
 
 def _count(seen: Sequence[_Seen], planned: int | None) -> Count:

@@ -15,7 +15,7 @@ from siambench.data.files import read_regular
 from siambench.errors import ConfigError, DataMissingError, RecordError, UsageError
 from siambench.identity import canonical, digest, to_json
 from siambench.machine import COMPUTING
-from siambench.records.folder import BUDGETS, LOCK, OPENINGS, track_folders
+from siambench.records.folder import BUDGETS, LOCK, OPENINGS, Budget, Folder, track_folders
 from siambench.records.openings import read_openings
 from siambench.records.record import LARGEST, Record, read, schema_of, write
 from siambench.spec import RECORD_SCHEMA, Exam
@@ -185,6 +185,17 @@ def _from_3(document: Mapping[str, Any], beside: Beside) -> dict[str, Any]:
     }
 
 
+def _from_4(document: Mapping[str, Any], _: Beside) -> dict[str, Any]:
+    unit, exam = dict(document["unit"]), dict(document["exam"])
+    # Every epoch was validated, under every schedule, and every trial ran all folds.
+    if unit["training"]:
+        unit["training"] = {"validate_every": 1, **unit["training"]}
+    if exam["training"]:
+        exam["training"] = {**exam["training"], "validate_every": 1, "racing": False}
+    unit = {"space_name": "", **unit}
+    return {**document, "schema": 5, "id": digest(unit), "unit": unit, "exam": exam}
+
+
 def _exam(unit: Mapping[str, Any], beside: Beside) -> Exam:
     """The exam that a unit was run for: what itself does not tell is taken from the rules beside it, or stays empty."""
     scoring, training, primary, track = unit["scoring"], unit["training"], unit["scoring"]["primary"], beside.track
@@ -246,7 +257,7 @@ def _components_from_2(components: Mapping[str, str]) -> dict[str, dict[str, Any
     return found
 
 
-_STEPS = {1: _from_1, 2: _from_2, 3: _from_3}
+_STEPS = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
 
 _IMAGES = set(AUGMENT_OF_FORM["images"])
 """All that older layouts knew."""
@@ -331,7 +342,8 @@ def _upgrade_one(folder: Path, groups: GroupsOf | None) -> Upgraded:
             path.replace(kept / path.name)
             done += 1
     _rename_openings(folder / OPENINGS, renamed)
-    _rename_budgets(folder / BUDGETS)
+    _rename_budgets(folder / BUDGETS, 1 if beside.track is None else beside.track.split.folds)
+    _complete_rules(Folder(folder).rules)
     return Upgraded(folder, done, current, tuple(damaged))
 
 
@@ -349,15 +361,36 @@ def _line(line: Mapping[str, Any], renamed: Mapping[str, str]) -> dict[str, Any]
     return found
 
 
-def _rename_budgets(path: Path) -> None:
+def _rename_budgets(path: Path, folds: int) -> None:
     try:
         budgets = json.loads(path.read_bytes())
-        renamed = {_row(row): asked for row, asked in budgets.items()}
-    except (OSError, ValueError, AttributeError):
+        renamed = {_row(row): _budget(asked, folds) for row, asked in budgets.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
         # A budget that cannot be read is not told; the track's is taken.
         return
     if renamed != budgets:
         _replace(path, json.dumps(renamed, indent=0) + "\n")
+
+
+def _budget(asked: Any, folds: int) -> Any:
+    """What older layouts kept as the numbers of tune and final units: a row was one study."""
+    if not isinstance(asked, list):
+        return asked
+    tune, final = asked
+    return to_json(Budget(1, int(tune) // folds, int(final)))
+
+
+def _complete_rules(path: Path) -> None:
+    """The rules in a folder of ``run``, with what its units followed and the older layout had no key for."""
+    try:
+        rules = json.loads(path.read_bytes())
+        training = {"validate_every": 1, "racing": False, **rules["training"]}
+        # So that a second upgrade finds nothing to do, and rules of today stay as they are.
+        is_older = set(training) != set(rules["training"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if is_older:
+        _replace(path, json.dumps({**rules, "training": training}, indent=2) + "\n")
 
 
 def _replace(path: Path, text: str) -> None:

@@ -14,12 +14,14 @@ from siambench.stats.intervals import (
     t_interval,
 )
 from siambench.stats.ranking import Decided, RankInterval, mean_ranks, rank_intervals, ranks, tie_groups
+from siambench.stats.regression import robust_residuals
 from siambench.stats.studies import (
     DetectableDifferences,
     StudyTests,
     brown_forsythe,
     compare_studies,
     detectable_differences,
+    pair_interval,
     partial_difference,
 )
 
@@ -45,9 +47,11 @@ __all__ = [
     "jackknife_difference",
     "mean_ranks",
     "minimum_detectable_difference",
+    "pair_interval",
     "partial_difference",
     "rank_intervals",
     "ranks",
+    "robust_residuals",
     "score_table",
     "t_interval",
     "tie_groups",

@@ -177,6 +177,35 @@ def partial_difference(scores: ArrayLike, tests: StudyTests, row: int, *, confid
     return Interval(_mean(sample) - float(tests.mean[row]), float(stdtrit(freedom, (1 + confidence) / 2)) * error)
 
 
+def pair_interval(tests: StudyTests, row: int, other: int, *, confidence: float = CONFIDENCE) -> Interval:
+    """How far two full rows lie apart: m_i - m_j ± t · √(u_i / n_i + u_j / n_j), by the variances that their test rests on.
+
+    It is the interval of one pair, chosen before: it is not corrected for the other pairs of the table, as ranks are.
+
+    Args:
+        tests: all pairs of K methods, from `compare_studies`.
+        row: index of the one.
+        other: index of what is taken away, another one.
+        confidence: in (0, 1).
+
+    Returns:
+        (difference, half-width) in units of scores; the half-width is None where a row has one study, or neither a spread.
+
+    Raises:
+        MetricError: if there are no such two rows.
+
+    Source:
+        Welch, The generalization of Student's problem when several different population variances are involved, Biometrika 1947.
+    """
+    rows = len(tests.mean)
+    if not (0 <= row < rows and 0 <= other < rows) or row == other:
+        raise MetricError(f"a pair is two of the {rows} rows that were tested, counted from 0, got {row} and {other}")
+    freedom, error = float(tests.pair_freedom[row, other]), float(tests.standard_error[row, other])
+    known = math.isfinite(freedom) and min(tests.studies[row], tests.studies[other]) > 1
+    half_width = float(stdtrit(freedom, (1 + confidence) / 2)) * error if known else None
+    return Interval(float(tests.difference[row, other]), half_width)
+
+
 def brown_forsythe(scores: Sequence[ArrayLike]) -> float | None:
     """Whether rows differ in spread: one analysis of variance over the distances of study means from their row's median.
 

@@ -10,11 +10,10 @@ from typing import Any
 from siambench.errors import ConfigError, suggestion
 from siambench.identity import digest, seed_of
 from siambench.plugin import WARMUP, BackboneEntry, LossEntry, MinerEntry
+from siambench.records.selection import most_tune_units
 from siambench.spaces import Dimension, Float, Params, Value, dimension_to_json, fits, kind_of
 from siambench.spec import (
     API,
-    BASELINES,
-    FIXED_BASELINES,
     NO_MINER,
     PAIRS_SAMPLER,
     TRAINING_REVISION,
@@ -33,7 +32,8 @@ from siambench.spec import (
     VerificationPairs,
 )
 from siambench.tracks.exam import base_name
-from siambench.tracks.rules import MethodRules, Track
+from siambench.tracks.rules import BudgetRules, MethodRules, Track
+from siambench.tracks.steps import scaled_steps
 
 STREAMS = ("weights", "order", "augmentation", "loss")
 """Separate sources of randomness, so that a change in one leaves the others as they are."""
@@ -54,7 +54,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Resolved:
-    """One method on one track, everything looked up: what `study_plan` makes a study of.
+    """One method on one track, everything looked up: what `study_plans` makes its studies of.
 
     Args:
         method: what is compared.
@@ -70,8 +70,9 @@ class Resolved:
         augment: the rules of augmentation for the form of the items.
         maximise: whether a higher primary metric is better.
         pairs: the verification pairs of the test part.
-        trials: budget that replaces the track's, or None.
-        seeds: final models that replace the track's number, or None.
+        budget: how many trials each study has, and how many final models; of the studies those that are asked for.
+        images: how many images final models are trained on, then for each fold how many trials are.
+        space_name: what the space of the entries is called; ``""``: their own.
         fixed: parameters fixed by the user, those of other methods included.
     """
 
@@ -87,42 +88,64 @@ class Resolved:
     model_options: Params
     augment: Mapping[str, Any]
     maximise: bool
+    budget: BudgetRules
+    images: tuple[int, tuple[int, ...]]
     pairs: VerificationPairs = field(default_factory=Drawn)
-    trials: int | None = None
-    seeds: int | None = None
+    space_name: str = ""
     fixed: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """The tuning and the final models of one method on one track.
+    """One independent tuning of one method on one track, and its final models.
 
     Args:
         method: what is tuned.
+        study: its number, from 0.
         space: what is searched, by flat names such as ``loss.margin``.
         defaults: a value for every parameter: trial 0, and what is not searched.
         edited: parameters fixed by the user, whose row is marked.
-        template: a unit from which all others are made.
+        template: a final unit from which all others are made.
+        steps: per epoch, of a trial.
         trials: budget.
-        seeds: number of final models.
+        repetitions: number of final models.
         folds: folds of a trial.
+        racing: whether in each batch of trials only the best on fold 0 run the others.
         scratch: options under which the backbone starts from random weights, where it can start from others.
     """
 
     method: Method
+    study: int
     space: Mapping[str, Dimension]
     defaults: Params
     edited: tuple[str, ...]
     template: Unit
+    steps: int
     trials: int
-    seeds: int
+    repetitions: int
     folds: int
+    racing: bool
     scratch: Params
 
     @property
     def row(self) -> str:
-        """The identity of its row: rules, method, space, components and data, without the budget."""
+        """The identity of its row: rules, method, space, components and data, without the budget and the study."""
         return self.template.row
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from the other studies of a run."""
+        return self.row, self.study
+
+    @property
+    def races(self) -> bool:
+        """Whether trials may end after fold 0."""
+        return self.racing and self.folds > 1
+
+    @property
+    def tune_units(self) -> int:
+        """How many tune units it comes to, at the most."""
+        return most_tune_units(self.trials, self.folds, racing=self.racing)
 
     @property
     def maximise(self) -> bool:
@@ -131,6 +154,7 @@ class StudyPlan:
 
     def tune_unit(self, trial: int, fold: int, params: Params) -> Unit:
         """One fold of one trial."""
+        assert self.template.training is not None
         return dataclasses.replace(
             _tuned_by_primary(self.template),
             kind="tune",
@@ -138,8 +162,9 @@ class StudyPlan:
             fold=fold,
             repetition=0,
             stop_epoch=None,
+            training=dataclasses.replace(self.template.training, steps_per_epoch=self.steps),
             params=dict(sorted(params.items())),
-            seeds=_seeds(self.template, "tune", fold, 0),
+            seeds=seeds_of(self.template, "tune", fold, 0),
         )
 
     def final_unit(self, trial: int | None, epoch: int | None, params: Params, repetition: int) -> Unit:
@@ -150,13 +175,14 @@ class StudyPlan:
             stop_epoch=epoch,
             repetition=repetition,
             params=dict(sorted(params.items())),
-            seeds=_seeds(self.template, "final", None, repetition),
+            seeds=seeds_of(self.template, "final", None, repetition),
         )
 
 
-def _seeds(template: Unit, kind: str, fold: int | None, repetition: int) -> dict[str, int]:
+def seeds_of(template: Unit, kind: str, fold: int | None, repetition: int) -> dict[str, int]:
+    """The seeds of a unit by their streams: hashes of names, of which the study is one."""
     # The method is not among the names: methods meet the same weights and, in one batch layout, the same order.
-    names = (base_name(template.track), template.data.fingerprint, kind, fold, repetition)
+    names = (base_name(template.track), template.data.fingerprint, kind, template.study, fold, repetition)
     return {stream: seed_of(*names, stream) for stream in STREAMS}
 
 
@@ -188,8 +214,8 @@ def refusal(method: Method, loss: LossEntry) -> str | None:
     return None
 
 
-def study_plan(resolved: Resolved) -> StudyPlan:
-    """The study of one method on one track.
+def study_plans(resolved: Resolved) -> list[StudyPlan]:
+    """The studies of one method on one track, as many as its budget says.
 
     Raises:
         ConfigError: if a fixed value lies outside its space.
@@ -208,18 +234,25 @@ def study_plan(resolved: Resolved) -> StudyPlan:
         # 1 and 1.0 are one number: they make one row.
         is_real = isinstance(space.pop(name, None), Float) or isinstance(defaults[name], float)
         defaults[name] = float(fixed[name]) if is_real else fixed[name]
-    return StudyPlan(
-        method=resolved.method,
-        space=space,
-        defaults=defaults,
-        edited=edited,
-        template=_template(resolved, space, defaults, edited),
-        # With nothing left to search every trial would be the same.
-        trials=(resolved.trials or track.budget.trials) if space else 1,
-        seeds=resolved.seeds or track.budget.seeds,
-        folds=track.split.folds,
-        scratch=resolved.backbone.scratch,
-    )
+    template = _template(resolved, space, defaults, edited)
+    return [
+        StudyPlan(
+            method=resolved.method,
+            study=study,
+            space=space,
+            defaults=defaults,
+            edited=edited,
+            template=dataclasses.replace(template, study=study),
+            steps=track.training.steps_per_epoch,
+            # With nothing left to search every trial would be the same.
+            trials=resolved.budget.trials if space else 1,
+            repetitions=resolved.budget.repetitions,
+            folds=track.split.folds,
+            racing=track.training.racing,
+            scratch=resolved.backbone.scratch,
+        )
+        for study in range(resolved.budget.studies)
+    ]
 
 
 def _space(resolved: Resolved) -> tuple[dict[str, Dimension], dict[str, Value]]:
@@ -260,7 +293,7 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
         ),
         model=ModelSpec(backbone=backbone, options=dict(resolved.model_options), embedding_size=track.model.embedding_size),
         training=TrainingSpec(
-            **track.training.model_dump(mode="json"),
+            **{**track.training.spec, "steps_per_epoch": _final_steps(resolved)},
             sampler=sampler_of(method, loss),
             images_per_class=loss.images_per_class,
             normalise=loss.normalise,
@@ -276,6 +309,7 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
         ),
         params={},
         space={name: dimension_to_json(dimension) for name, dimension in sorted(space.items())},
+        space_name=resolved.space_name,
         space_versions=_space_versions(resolved),
         edited=edited,
         components=dict(sorted(resolved.components.items())),
@@ -293,7 +327,17 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
 def _tuned_by_primary(unit: Unit) -> Unit:
     """The same without what is reported beside the primary metric: one more of those leaves all tuning as it is."""
     components = {role: where for role, where in unit.components.items() if not role.startswith(REPORTED)}
-    return dataclasses.replace(unit, scoring=dataclasses.replace(unit.scoring, metrics=(unit.scoring.primary,)), components=components)
+    scoring = dataclasses.replace(unit.scoring, metrics=(unit.scoring.primary,))
+    return dataclasses.replace(unit, scoring=scoring, components=components)
+
+
+def _final_steps(resolved: Resolved) -> int:
+    """Of the fold-models of the Reality Check each has its own number, which the worker takes from the track's."""
+    steps = resolved.track.training.steps_per_epoch
+    if resolved.track.evaluation.protocol == "reality-check":
+        return steps
+    images, of_folds = resolved.images
+    return scaled_steps(steps, images=images, of_folds=of_folds)
 
 
 def _space_versions(resolved: Resolved) -> dict[str, int]:
@@ -311,41 +355,3 @@ def check_fixed(fixed: Mapping[str, Value], plans: Sequence[StudyPlan]) -> None:
     for name in fixed:
         if name not in known:
             raise ConfigError(f"--set: no method here has a parameter {name!r}{suggestion(name, known)}; parameters: {', '.join(known)}")
-
-
-def baseline_units(plan: StudyPlan) -> list[Unit]:
-    """The units of the rows that nothing is trained for: ``untrained`` for every repetition, the others once.
-
-    ``pretrained`` is there where training starts from pretrained weights: the features of those, without a head.
-
-    Args:
-        plan: any study of the track.
-    """
-    model = plan.template.model
-    assert model is not None
-    starts_pretrained = any(model.options[name] != value for name, value in plan.scratch.items())
-    units = []
-    for baseline in BASELINES:
-        if baseline == "pretrained" and not starts_pretrained:
-            continue
-        # The baseline is a property of the track: nothing of the method it was made beside may reach its identity.
-        roles = ("dataset", "primary", *(() if baseline == "raw" else ("backbone",)))
-        own = {role: where for role, where in plan.template.components.items() if role in roles or role.startswith(REPORTED)}
-        scratch = plan.scratch if baseline == "untrained" else {}
-        template = dataclasses.replace(
-            plan.template,
-            method=Method(baseline, backbone=None if baseline == "raw" else plan.method.backbone),
-            row=f"baseline-{baseline}",
-            training=None,
-            space={},
-            space_versions={},
-            edited=(),
-            model=None if baseline == "raw" else dataclasses.replace(model, options={**model.options, **scratch}),
-            components=own,
-            scoring=dataclasses.replace(plan.template.scoring, protocol="retrain"),
-        )
-        units += [
-            dataclasses.replace(template, repetition=repetition, seeds=_seeds(template, "final", None, repetition))
-            for repetition in range(1 if baseline in FIXED_BASELINES else plan.seeds)
-        ]
-    return units

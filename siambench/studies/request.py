@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from siambench.components.catalogue import Catalogue, check_options
 from siambench.components.component import Component
 from siambench.data.locate import find
-from siambench.data.names import as_path, as_text
 from siambench.data.summary import Summary, summary
-from siambench.errors import CombinationError, ConfigError, EmptyPlanError, SiambenchError, UsageError
+from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError, suggestion
 from siambench.machine import libraries
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry
 from siambench.spaces import Params, Value
-from siambench.spec import NO_MINER, Drawn, Every, Exam, Feed, Form, Listed, Method, Source, SplitSpec, Unit, VerificationPairs
+from siambench.spec import NO_MINER, Drawn, Every, Exam, Feed, Form, Listed, Method, Source, Unit, VerificationPairs
 from siambench.studies import plan as planning
+from siambench.studies.baselines import baselines_of
+from siambench.studies.contents import dataset_name, exam_track, files_among
 from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.exam import exam_of, groups_digest, with_content
 from siambench.tracks.files import edit_track, load_comparison, load_track, track_folder
 from siambench.tracks.parts import Parts
-from siambench.tracks.rules import AUGMENT_OF_FORM, AugmentRules, Comparison, MethodRules, Track
+from siambench.tracks.rules import AUGMENT_OF_FORM, AugmentRules, BudgetRules, Comparison, MethodRules, Track
 from siambench.tracks.split import Split, cut
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
     from siambench.plugin import MetricEntry
+
+log = logging.getLogger("siambench")
 
 _MODEL_OPTIONS = "model.options."
 
@@ -49,15 +51,49 @@ class Request:
     backbone: str | None = None
     dataset: str | None = None
     feed: Feed = "classes"
+    studies: int | Literal["all"] | None = None
     trials: int | None = None
-    seeds: int | None = None
+    repetitions: int | None = None
+    space: str | None = None
     changes: Mapping[str, Value] = field(default_factory=dict)
     observers: tuple[str, ...] = ()
 
 
+def repetitions_of(repetitions: int | None, seeds: int | None, *, said: str) -> int | None:
+    """What is asked for, where ``seeds``, the older word, is still understood.
+
+    Args:
+        repetitions: final models of each study, or None.
+        seeds: the same by its older name, or None.
+        said: how that was given.
+
+    Raises:
+        UsageError: if both are.
+    """
+    if seeds is None:
+        return repetitions
+    if repetitions is not None:
+        raise UsageError(f"{said} is the older word for repetitions: give one of the two")
+    log.warning("%s is read as repetitions; the next version will not know it", said)
+    return seeds
+
+
 @dataclass(frozen=True)
 class Prepared:
-    """A request resolved: nothing has run, and all that can be wrong with a request has been found."""
+    """A request resolved: nothing has run, and all that can be wrong with a request has been found.
+
+    Args:
+        track: the rules.
+        exam: what they are with the data.
+        studies: of all methods, those of one number beside each other, so that a table stands after the first round.
+        baselines: what nothing is trained for.
+        refused: combinations that make no sense.
+        local: paths behind what stands for files and folders.
+        direction: of the primary metric.
+        observers: that are told of what happens.
+        data: what the data set holds.
+        distributions: that the observers come from.
+    """
 
     track: Track
     exam: Exam
@@ -72,8 +108,8 @@ class Prepared:
 
     @property
     def planned(self) -> int:
-        """Number of units, if every study comes to its final models."""
-        return len(self.baselines) + sum(s.trials * s.folds + s.seeds for s in self.studies)
+        """Number of units at the most: if every study comes to its final models, and races spare what they must."""
+        return len(self.baselines) + sum(plan.tune_units + plan.repetitions for plan in self.studies)
 
 
 @dataclass(frozen=True)
@@ -99,7 +135,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     changes = {**comparison.set, **request.changes}
     # The budget that rows are judged by stays the track's: another one is a request, and marks the row.
     other_budget = {key: changes.pop(key) for key in [key for key in changes if key.startswith("budget.")]}
-    budget = edit_track(track, other_budget)[0].budget
+    budget = _budget(request, comparison, edit_track(track, other_budget)[0].budget, is_asked="budget.studies" in other_budget)
     track, fixed = edit_track(track, changes)
     # Names first: a typo should not have to wait for data.
     dataset_component = catalogue.get("datasets", track.dataset.name)
@@ -107,10 +143,11 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     observers = [catalogue.get("observers", observer.partition(":")[0]).provenance for observer in request.observers]
     shared = {"dataset": dataset_component.source, "primary": metrics[track.metrics.primary].source}
     shared |= {f"{planning.REPORTED}{name}": component.source for name, component in metrics.items()}
-    dataset_name, local = _dataset_name(track.dataset.name)
+    short, local = dataset_name(track.dataset.name)
     named = planning.methods_of(comparison.methods)
     _check_model_options(changes, named, track)
-    chosen, refused = _methods(named, track, catalogue, local)
+    space = request.space or comparison.space or ""
+    chosen, refused = _methods(named, track, catalogue, local, space=space)
     if not chosen:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
 
@@ -122,16 +159,19 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     pairs, pairs_path = _pairs(request, comparison, track, dataset, split)
     local |= pairs_path
     augment = _augment(track, dataset_component, dataset)
-    track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": dataset_name})})
+    track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": short})})
     for name, component in metrics.items():
         if component.entry.needs is not None and component.entry.needs not in dataset.episodes:
             raise ConfigError(f"the metric {name} needs {component.entry.needs!r}, which data set {track.dataset.name} does not bring")
     primary = metrics[track.metrics.primary].entry
     _check_primary(track, primary, dataset, split)
     data = split.fingerprint, groups_digest(dataset, split, track.split.group)
-    exam = exam_of(_with_content(track, catalogue, chosen), data=data, augment=augment, direction=primary.direction, pairs=pairs)
+    used = next((one.options for one in chosen if one.method.backbone in (None, track.model.backbone)), None)
+    exam = exam_of(exam_track(track, catalogue, used), data=data, augment=augment, direction=primary.direction, pairs=pairs)
+    images = len(split.trainval), tuple(len(training) for training, _ in split.folds)
+    _check_over(track, dataset)
     studies = [
-        planning.study_plan(
+        planning.study_plans(
             planning.Resolved(
                 method=one.method,
                 loss=one.loss,
@@ -145,21 +185,23 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
                 dataset_options={**dataset_component.entry.defaults, **track.dataset.options},
                 augment=augment,
                 maximise=primary.direction == "max",
+                budget=budget,
+                images=images,
                 pairs=pairs,
-                trials=request.trials or comparison.trials or budget.trials,
-                seeds=request.seeds or comparison.seeds or budget.seeds,
+                space_name=space,
                 fixed=fixed,
             )
         )
         for one in chosen
     ]
-    planning.check_fixed(fixed, studies)
-    baselines = _baselines(studies)
+    rounds = [plan for round_ in zip(*studies, strict=True) for plan in round_]
+    planning.check_fixed(fixed, rounds)
+    baselines = baselines_of(rounds)
     watching = tuple(sorted({where.distribution for where in observers if where.plugin != "siambench"}))
     return Prepared(
         track=track,
         exam=exam,
-        studies=tuple(studies),
+        studies=tuple(rounds),
         baselines=baselines,
         refused=tuple(refused),
         local=local,
@@ -170,8 +212,30 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     )
 
 
+def _budget(request: Request, comparison: Comparison, track: BudgetRules, *, is_asked: bool) -> BudgetRules:
+    """What is run: of the studies one, unless more are asked for, else what is asked, else the track's."""
+    asked: int | Literal["all"] = request.studies or comparison.studies or ("all" if is_asked else 1)
+    return BudgetRules(
+        studies=track.studies if asked == "all" else asked,
+        trials=request.trials or comparison.trials or track.trials,
+        repetitions=request.repetitions or comparison.repetitions or track.repetitions,
+    )
+
+
+def _check_over(track: Track, dataset: Dataset) -> None:
+    """See that classes have the attribute whose groups intervals are to be taken over.
+
+    Raises:
+        ConfigError: if they do not.
+    """
+    asked, known = track.metrics.over, dataset.class_attributes
+    if asked is not None and asked not in known:
+        has = f"the classes of data set {track.dataset.name} have {', '.join(known) or 'no attribute'}"
+        raise ConfigError(f"metrics.over: no attribute {asked!r}{suggestion(asked, known)}; {has}")
+
+
 def _methods(
-    named: Sequence[Method], track: Track, catalogue: Catalogue, local: dict[str, str]
+    named: Sequence[Method], track: Track, catalogue: Catalogue, local: dict[str, str], *, space: str
 ) -> tuple[list[_Chosen], list[planning.Refused]]:
     """The methods that make sense, and those that do not; paths of files are added to ``local``."""
     chosen, refused = [], []
@@ -182,6 +246,8 @@ def _methods(
                 raise UsageError(f"two files give the name {name!r}: rename one of {local[name]} and {path}")
         local |= one.paths
         reason = planning.refusal(one.method, one.loss)
+        if reason is None and space:
+            one, reason = _in_space(one, space)
         if reason is None:
             chosen.append(one)
         elif len(named) == 1:
@@ -189,6 +255,15 @@ def _methods(
         else:
             refused.append(planning.Refused(one.method, reason))
     return chosen, refused
+
+
+def _in_space(one: _Chosen, space: str) -> tuple[_Chosen, str | None]:
+    """A method whose components are tuned in another of their spaces; and why not, where they have none of that name."""
+    if space not in one.loss.spaces:
+        return one, f"the loss {one.method.loss} has no space {space!r}; it has {', '.join(one.loss.spaces) or 'none beside its own'}"
+    # A miner that has no such space has its own, as it has none to tune where there is nothing to choose.
+    miner = one.miner.in_space(space) if space in one.miner.spaces else one.miner
+    return dataclasses.replace(one, loss=one.loss.in_space(space), miner=miner), None
 
 
 def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Track]:
@@ -299,16 +374,6 @@ def _check_model_options(changes: Mapping[str, Value], methods: Sequence[Method]
             raise ConfigError(f"--set {key} is for the track's backbone {track.model.backbone!r}, which no method here uses")
 
 
-def _dataset_name(name: str) -> tuple[str, dict[str, str]]:
-    # A path is a fact of this machine: units carry the folder's name, the context of a run says where it is.
-    kind, found, path = name.partition(":")
-    if not found:
-        return name, {}
-    place = as_path(path).resolve()
-    short = f"{kind}:{as_text(place.name)}"
-    return short, {short: f"{kind}:{as_text(place)}"}
-
-
 def _looked_up(method: Method, track: Track, catalogue: Catalogue) -> _Chosen:
     loss = catalogue.get("losses", method.loss)
     miner = catalogue.get("miners", method.miner)
@@ -321,60 +386,9 @@ def _looked_up(method: Method, track: Track, catalogue: Catalogue) -> _Chosen:
         components["miner"] = miner
     sources = {role: component.source for role, component in components.items()}
     given = track.model.options if backbone.name == track.model.backbone else {}
-    files = _files_among(given, backbone)
+    files = files_among(given, backbone)
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     options = {**backbone.entry.defaults, **with_content(given, digests)}
     paths = {f"{_MODEL_OPTIONS}{name}": str(path) for name, path in files.items()}
     paths |= {loss.name: f"{loss.path}:{loss.name.rpartition(':')[2]}"} if loss.path else {}
     return _Chosen(dataclasses.replace(method, loss=loss.name), loss.entry, miner.entry, backbone.entry, sources, options, paths)
-
-
-def _files_among(options: Mapping[str, Value], backbone: Component) -> dict[str, Path]:
-    """The options of a backbone that name a file of weights, and where it is."""
-    found = {}
-    for name, value in options.items():
-        entry = backbone.entry
-        if isinstance(value, str) and value not in (entry.defaults.get(name), entry.scratch.get(name)):
-            path = Path(value).expanduser()
-            # What else might bear the name of a file that happens to lie here says that it does: by a folder, or by a suffix.
-            if path.is_file() and (name in entry.scratch or len(path.parts) > 1 or path.suffix):
-                found[name] = path.resolve()
-    return found
-
-
-def _with_content(track: Track, catalogue: Catalogue, chosen: Sequence[_Chosen]) -> Track:
-    """The track with the content of files of weights in place of their paths, as the exam knows them."""
-    used = next((one.options for one in chosen if one.method.backbone in (None, track.model.backbone)), None)
-    if used is None:
-        files = _files_among(track.model.options, catalogue.get("backbones", track.model.backbone))
-        used = with_content(track.model.options, {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()})
-    options = {name: used[name] for name in track.model.options}
-    return track.model_copy(update={"model": track.model.model_copy(update={"options": options})})
-
-
-def groups_of() -> Callable[[Mapping[str, Any]], str | None]:
-    """What gives the digest of the groups of the classes that a unit's data has, from that data: None where it is not to be had here.
-
-    For records of layouts that did not keep it.
-    """
-    known: dict[str, str | None] = {}
-
-    def groups(data: Mapping[str, Any]) -> str | None:
-        fingerprint, rules = str(data["fingerprint"]), data["split"]
-        if rules["group"] is not None and fingerprint not in known:
-            known[fingerprint] = None
-            with contextlib.suppress(SiambenchError):
-                dataset = Catalogue.load().dataset(data["dataset"], data["options"])
-                split = cut(dataset, SplitSpec(**rules))
-                if split.fingerprint == fingerprint:
-                    known[fingerprint] = groups_digest(dataset, split, rules["group"])
-        return known.get(fingerprint)
-
-    return groups
-
-
-def _baselines(studies: Sequence[planning.StudyPlan]) -> tuple[Unit, ...]:
-    units: dict[str, Unit] = {}
-    for study in studies:
-        units |= {unit.id: unit for unit in planning.baseline_units(study)}
-    return tuple(units.values())

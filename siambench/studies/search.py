@@ -1,32 +1,32 @@
 """Tuning of one study. The only module that knows Optuna.
 
-Trials are asked for in batches of a fixed size, run anywhere in any order, and told in trial order; the sampler is made
-anew, seeded by the names of track, method and trial, before each ask. So a study gives the same trials on any number of
-workers, and the records on disk replay it after a crash.
+Trials are asked for in batches of a fixed size, run anywhere in any order, and told in trial order; what proposes them is seeded by the
+names of track, method, study and trial before each ask. So a study gives the same trials on any number of workers, and the records on
+disk replay it after a crash. Where trials race, all of a batch run fold 0, and the best of them the other folds.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
+from scipy.stats import qmc
 
 from siambench.identity import seed_of
 from siambench.records.record import Record
-from siambench.records.selection import best_epoch, best_trial
-from siambench.spaces import Choice, Dimension, Float, Params
-from siambench.spec import RANDOM_TRIALS, Unit
+from siambench.records.selection import BATCH, RANDOM_TRIALS, best_epoch, best_trial, survivors
+from siambench.spaces import Choice, Dimension, Float, Int, Params, Value
+from siambench.spec import Unit
 
 if TYPE_CHECKING:
     from siambench.studies.plan import StudyPlan
-
-BATCH = 4
-"""Trials asked for at once, whatever the number of workers."""
 
 TPE_ARGUMENTS: Mapping[str, Any] = {
     "n_startup_trials": 1,
@@ -35,7 +35,12 @@ TPE_ARGUMENTS: Mapping[str, Any] = {
     "group": False,
     "constant_liar": True,
 }
-"""Every argument of the sampler that a release of Optuna might change its default of, but for those it has deprecated."""
+"""Every argument of Optuna's sampler that a release might change its default of, but for those it has deprecated."""
+
+Sampler = Literal["quasi-random", "tpe"]
+
+SAMPLER: Sampler = "quasi-random"
+"""What proposes the trials after the default one, of every method alike."""
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -63,18 +68,12 @@ class _Trial:
     params: Params
     handle: optuna.trial.Trial
     records: dict[int, Record] = field(default_factory=dict)
-    ended: int = 0
-    lost: bool = False
 
 
-def settings() -> dict[str, Any]:
+def settings(sampler: Sampler = SAMPLER) -> dict[str, Any]:
     """What the search was done with, for the record."""
-    return {
-        "optuna": optuna.__version__,
-        "batch": BATCH,
-        "random_trials": RANDOM_TRIALS,
-        "tpe": dict(TPE_ARGUMENTS),
-    }
+    found: dict[str, Any] = {"optuna": optuna.__version__, "batch": BATCH, "sampler": sampler}
+    return found if sampler == "quasi-random" else {**found, "random_trials": RANDOM_TRIALS, "tpe": dict(TPE_ARGUMENTS)}
 
 
 class Study:
@@ -82,20 +81,33 @@ class Study:
 
     Args:
         plan: the study.
+        sampler: what proposes its trials.
     """
 
-    def __init__(self, plan: StudyPlan) -> None:
+    def __init__(self, plan: StudyPlan, *, sampler: Sampler = SAMPLER) -> None:
         self.plan = plan
-        self.state = "tuning"
+        self.state = "waiting"
         self.selection: Selection | None = None
         self._study = optuna.create_study(direction="maximize" if plan.maximise else "minimize")
+        self._sampler = sampler
         self._batch: list[_Trial] = []
+        self._open: set[str] = set()
+        self._is_any_lost = False
+        self._racing = False
         self._told = 0
         self._values: list[tuple[float, int, int, Params]] = []
         self._final: dict[str, bool] = {}
+        self._spared = 0
+
+    @property
+    def planned(self) -> int:
+        """How many units it comes to, at the most: those that a race has spared so far are left out."""
+        finals = 0 if self.state == "failed" else self.plan.repetitions
+        return self.plan.tune_units - self._spared + finals
 
     def start(self) -> list[Unit]:
         """The first units."""
+        self.state = "tuning"
         return self._ask()
 
     def finish(self, unit: Unit, record: Record | None) -> list[Unit]:
@@ -106,58 +118,94 @@ class Study:
         """
         if unit.kind == "final":
             self._final[unit.id] = record is not None
-            if len(self._final) == self.plan.seeds:
+            if len(self._final) == self.plan.repetitions:
                 self.state = "done" if all(self._final.values()) else "paused"
             return []
-        trial = next(t for t in self._batch if t.number == unit.trial)
-        trial.ended += 1
+        self._open.discard(unit.id)
         if record is None:
-            trial.lost = True
+            self._is_any_lost = True
         else:
-            trial.records[unit.fold or 0] = record
-        if any(t.ended < self.plan.folds for t in self._batch):
+            next(t for t in self._batch if t.number == unit.trial).records[unit.fold or 0] = record
+        if self._open:
             return []
-        if any(t.lost for t in self._batch):
+        if self._is_any_lost:
             # What the environment took is neither a result nor a failure: nothing is told, the next run goes on from here.
             self.state = "paused"
             return []
-        for done in self._batch:
-            self._tell(done)
-        if self._told < self.plan.trials:
-            return self._ask()
-        return self._choose()
+        if self._racing:
+            self._racing = False
+            remaining = self._remaining()
+            if remaining:
+                return self._waited_for(remaining)
+        for trial in self._batch:
+            self._tell(trial)
+        return self._ask() if self._told < self.plan.trials else self._choose()
+
+    def _waited_for(self, units: list[Unit]) -> list[Unit]:
+        self._open = {unit.id for unit in units}
+        return units
 
     def _ask(self) -> list[Unit]:
         numbers = range(self._told, min(self._told + BATCH, self.plan.trials))
         self._batch = [self._ask_one(number) for number in numbers]
-        return [self.plan.tune_unit(t.number, fold, t.params) for t in self._batch for fold in range(self.plan.folds)]
+        self._racing = self.plan.races
+        folds = 1 if self._racing else self.plan.folds
+        return self._waited_for([self.plan.tune_unit(t.number, fold, t.params) for t in self._batch for fold in range(folds)])
+
+    def _remaining(self) -> list[Unit]:
+        """The other folds of the trials that won the race of fold 0."""
+        plan = self.plan
+        winners = survivors([self._first_value(trial) for trial in self._batch], first=self._told, maximise=plan.maximise)
+        most = min(len(self._batch), 2 + (self._told == 0))
+        self._spared += (most - len(winners)) * (plan.folds - 1)
+        running = [self._batch[place] for place in winners]
+        return [plan.tune_unit(trial.number, fold, trial.params) for trial in running for fold in range(1, plan.folds)]
+
+    def _first_value(self, trial: _Trial) -> float | None:
+        found = self._best([trial.records[0]])
+        return None if found is None else found[1]
+
+    def _best(self, folds: Sequence[Record]) -> tuple[int, float] | None:
+        training = self.plan.template.training
+        assert training is not None
+        outcomes = [record.outcome for record in folds]
+        return best_epoch(outcomes, self.plan.template.scoring.primary, maximise=self.plan.maximise, annealed=training.is_annealed)
 
     def _ask_one(self, number: int) -> _Trial:
         space = {name: _distribution(dimension) for name, dimension in sorted(self.plan.space.items())}
         if number == 0 and space:
             self._study.enqueue_trial({name: self.plan.defaults[name] for name in space})
-        # Names alone, not versions: whoever repeats a study, from a wheel or a checkout, is given the same trials.
-        unit = self.plan.template
-        seed = seed_of("search", unit.track, unit.data.fingerprint, self.plan.method.name, number) % 2**32
+        elif self._sampler == "quasi-random" and space:
+            self._study.enqueue_trial(quasi_random(self.plan.space, number, seed=self._seed("quasi-random")))
         with warnings.catch_warnings():
             # Multivariate TPE is marked experimental, and naming some arguments deprecated; every one of them is passed and recorded.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             warnings.simplefilter("ignore", FutureWarning)
-            if number <= RANDOM_TRIALS:
+            seed = self._seed(number) % 2**32
+            if self._sampler == "quasi-random" or number <= RANDOM_TRIALS:
                 self._study.sampler = optuna.samplers.RandomSampler(seed=seed)
             else:
                 self._study.sampler = optuna.samplers.TPESampler(seed=seed, **TPE_ARGUMENTS)
             handle = self._study.ask(space)
         return _Trial(number, {**self.plan.defaults, **handle.params}, handle)
 
+    def _seed(self, what: str | int) -> int:
+        # Names alone, not versions: whoever repeats a study, from a wheel or a checkout, is given the same trials.
+        unit = self.plan.template
+        return seed_of("search", unit.track, unit.data.fingerprint, self.plan.method.name, self.plan.study, what)
+
     def _tell(self, trial: _Trial) -> None:
         self._told += 1
-        folds = [trial.records[fold].outcome for fold in range(self.plan.folds)]
-        found = best_epoch(folds, self.plan.template.scoring.primary, maximise=self.plan.maximise)
+        found = self._best([trial.records[fold] for fold in sorted(trial.records)])
         if found is None:
             self._study.tell(trial.handle, state=TrialState.FAIL)
             return
         epoch, value = found
+        if len(trial.records) < self.plan.folds:
+            # It lost the race: Optuna is told what it came to, and that it went no further.
+            trial.handle.report(value, step=0)
+            self._study.tell(trial.handle, state=TrialState.PRUNED)
+            return
         self._study.tell(trial.handle, value)
         self._values.append((value, trial.number, epoch, trial.params))
 
@@ -170,7 +218,45 @@ class Study:
         value, number, epoch, params = self._values[place]
         self.selection = Selection(number, epoch, value, params)
         self.state = "final"
-        return [self.plan.final_unit(number, epoch, params, repetition) for repetition in range(self.plan.seeds)]
+        return [self.plan.final_unit(number, epoch, params, repetition) for repetition in range(self.plan.repetitions)]
+
+
+def quasi_random(space: Mapping[str, Dimension], number: int, *, seed: int) -> dict[str, Value]:
+    """The point of a trial in a scrambled Sobol sequence: it fills the space evenly, and does not depend on other trials' results.
+
+    A `Choice` has no order that a sequence could fill evenly: its option is drawn by a hash.
+
+    Args:
+        space: what is searched, at least one dimension.
+        number: of the trial, from 1: trial 0 is the default.
+        seed: of the sequence, the same for all trials of a study.
+
+    Source:
+        Sobol, On the distribution of points in a cube and the approximate evaluation of integrals, USSR Computational Mathematics and
+        Mathematical Physics 1967; scrambled after Owen, Journal of Complexity 1998.
+    """
+    ordered = [(name, dimension) for name, dimension in sorted(space.items()) if not isinstance(dimension, Choice)]
+    found: dict[str, Value] = {}
+    if ordered:
+        # A power of two of points, as the sequence is made for.
+        points = qmc.Sobol(len(ordered), scramble=True, rng=np.random.default_rng(seed)).random_base2(max(1, number.bit_length()))
+        found |= {name: _at(dimension, float(share)) for (name, dimension), share in zip(ordered, points[number - 1], strict=True)}
+    for name, dimension in space.items():
+        if isinstance(dimension, Choice):
+            found[name] = dimension.options[seed_of(seed, name, number) % len(dimension.options)]
+    return found
+
+
+def _at(dimension: Float | Int, share: float) -> Value:
+    """The value of a dimension at a share of its range, in [0, 1)."""
+    low, high = float(dimension.low), float(dimension.high)
+    if isinstance(dimension, Int):
+        # Every whole number has the same share of the range, or of its logarithm.
+        low, high = low - 0.5, high + 0.5
+    value = math.exp(math.log(low) + share * (math.log(high) - math.log(low))) if dimension.log else low + share * (high - low)
+    if isinstance(dimension, Int):
+        return min(dimension.high, max(dimension.low, round(value)))
+    return min(dimension.high, max(dimension.low, value))
 
 
 def _distribution(dimension: Dimension) -> BaseDistribution:

@@ -14,7 +14,7 @@ from siambench.machine import libraries
 from siambench.plugin import DatasetEntry
 from siambench.spaces import Value
 from siambench.spec import NO_MINER, Drawn, Form, Method
-from siambench.studies.plan import Resolved, StudyPlan, study_plan
+from siambench.studies.plan import Resolved, StudyPlan, study_plans
 from siambench.tracks.exam import exam_of, groups_digest
 from siambench.tracks.rules import Track
 from siambench.tracks.split import cut
@@ -143,7 +143,7 @@ def synthetic_track(**changes: Any) -> Track:
         "split": {"rule": "class-halves", "folds": 2},
         "model": {"backbone": "mlp", "options": {"width": 16, "layers": 1}, "embedding_size": 8},
         "training": {"epochs": 2, "steps_per_epoch": 3, "batch_size": 8},
-        "budget": {"trials": 2, "seeds": 2},
+        "budget": {"studies": 1, "trials": 2, "repetitions": 2},
     }
     for section, values in changes.items():
         document[section] = {**document.get(section, {}), **values} if isinstance(values, Mapping) else values
@@ -189,7 +189,7 @@ def synthetic_study(
     options = track.model.options if backbone.name == track.model.backbone else {}
     direction = catalogue.get("metrics", track.metrics.primary).entry.direction
     data = split.fingerprint, groups_digest(dataset, split, track.split.group)
-    return study_plan(
+    return study_plans(
         Resolved(
             method=method,
             loss=loss.entry,
@@ -203,6 +203,8 @@ def synthetic_study(
             model_options={**backbone.entry.defaults, **options},
             augment=rules,
             maximise=direction == "max",
+            budget=track.budget,
+            images=(len(split.trainval), tuple(len(training) for training, _ in split.folds)),
             fixed=fixed or {},
         )
-    )
+    )[0]

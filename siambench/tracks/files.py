@@ -19,7 +19,7 @@ from siambench.data.names import as_text, reason
 from siambench.errors import ConfigError, DataError, DataMissingError, UnknownNameError, suggestion
 from siambench.spaces import Value
 from siambench.tracks.exam import EDITED, base_name
-from siambench.tracks.rules import LARGEST_WHOLE, TRACK_SECTIONS, Comparison, Track
+from siambench.tracks.rules import LARGEST_WHOLE, TRACK_SECTIONS, Comparison, Track, in_todays_words
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -196,6 +196,16 @@ def parse_set(pairs: tuple[str, ...] | list[str]) -> dict[str, Value]:
     return result
 
 
+def _in_todays_words(changes: Mapping[str, Value]) -> Mapping[str, Value]:
+    prefix = "budget."
+    budget = {key.removeprefix(prefix): value for key, value in changes.items() if key.startswith(prefix)}
+    try:
+        found = in_todays_words(budget, "--set budget.seeds")
+    except ValueError as error:
+        raise ConfigError(f"--set: budget: {error}") from error
+    return {key: value for key, value in changes.items() if not key.startswith(prefix)} | {f"{prefix}{key}": found[key] for key in found}
+
+
 def edit_track(track: Track, changes: Mapping[str, Value]) -> tuple[Track, dict[str, Value]]:
     """Apply those changes that concern the track's rules; a changed track is another exam, named ``…+edited``.
 
@@ -211,7 +221,7 @@ def edit_track(track: Track, changes: Mapping[str, Value]) -> tuple[Track, dict[
     """
     document = track.model_dump(by_alias=True, mode="json")
     rest: dict[str, Value] = {}
-    for key, value in changes.items():
+    for key, value in _in_todays_words(changes).items():
         section, _, path = key.partition(".")
         if section not in (*TRACK_SECTIONS, "space") or not path:
             rest[key] = value
@@ -228,7 +238,8 @@ def edit_track(track: Track, changes: Mapping[str, Value]) -> tuple[Track, dict[
     found = _validate(Track, document, "--set")
     # The budget is not a rule of the exam: its rows are marked, not banished. Nor is what is reported beside the primary metric. And what
     # is set to what it was is not changed.
-    same = {"budget": track.budget, "metrics": found.metrics.model_copy(update={"report": track.metrics.report})}
+    reported = {"report": track.metrics.report, "over": track.metrics.over}
+    same = {"budget": track.budget, "metrics": found.metrics.model_copy(update=reported)}
     if found.model_copy(update=same) != track:
         found = found.model_copy(update={"name": f"{base_name(track.name)}{EDITED}"})
     return found, rest

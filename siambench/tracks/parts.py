@@ -38,6 +38,12 @@ class Items:
     groups: NDArray[np.int64] | None = None
     is_gallery: NDArray[np.bool_] | None = None
 
+    @property
+    def class_attributes(self) -> dict[str, tuple[str, ...]]:
+        """What groups the classes, such as their script: by attribute the value of each class, K values."""
+        classes = np.unique(self.dataset.labels[self.indices])
+        return {name: tuple(str(values[number]) for number in classes) for name, values in self.dataset.class_attributes.items()}
+
     def read(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         """Items by their position in this part, in the form of the data set.
 
@@ -166,14 +172,15 @@ class Parts:
         return len(self._split.folds)
 
     def validation(self) -> Items:
-        """The held-out classes of a tune unit's fold.
+        """The held-out classes of a tune unit's fold, in query and gallery where the split parts trainval as it parts the test.
 
         Raises:
             WithheldError: for a final unit, which trains on them.
         """
         if self._kind == "final":
             raise WithheldError("a final unit has no validation part: it trains on all of trainval")
-        return self._items(self._split.folds[self._fold or 0][1])
+        fold = self._fold or 0
+        return _parted(self._items(self._split.folds[fold][1]), None if self._split.galleries is None else self._split.galleries[fold])
 
     def test(self) -> Items:
         """The test part, its opening logged.
@@ -184,10 +191,7 @@ class Parts:
         if self._kind != "final":
             raise WithheldError("a tune unit asked for the test part, which is withheld from it")
         self._opened()
-        items = self._items(self._split.test)
-        if self._split.gallery is None:
-            return items
-        return dataclasses.replace(items, is_gallery=np.isin(items.indices, self._split.gallery))
+        return _parted(self._items(self._split.test), self._split.gallery)
 
     def _items(self, indices: NDArray[np.int64]) -> Items:
         classes, labels = np.unique(self._dataset.labels[indices], return_inverse=True)
@@ -198,6 +202,10 @@ class Parts:
             _, number = np.unique([attribute[c] for c in classes], return_inverse=True)
             groups = number.astype(np.int64)[labels]
         return Items(self._dataset, indices, labels.astype(np.int64), names, groups)
+
+
+def _parted(items: Items, gallery: NDArray[np.int64] | None) -> Items:
+    return items if gallery is None else dataclasses.replace(items, is_gallery=np.isin(items.indices, gallery))
 
 
 def _without(dataset: Dataset, withheld: NDArray[np.int64]) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -9,10 +10,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from siambench.errors import ConfigError
 from siambench.spaces import Float, Value
-from siambench.spec import SCHEMA, Feed, Form, SplitSpec
+from siambench.spec import ANNEALING, MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, SCHEMA, Feed, Form, SplitSpec
 
-MOST_TRIALS = 100_000
-MOST_SEEDS = 10_000
+log = logging.getLogger("siambench")
+
 MOST_STEPS = 1_000_000
 """Of epochs, of steps per epoch, and of items in a batch: what is larger is a slip, not a plan."""
 
@@ -25,6 +26,20 @@ TRACK_SECTIONS = ("dataset", "split", "model", "training", "augment", "budget", 
 class _Frozen(BaseModel):
     # Strict: true is no number, "2" is no 2, and 2.0 no whole number; a whole number is a number.
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True, allow_inf_nan=False)
+
+
+def in_todays_words(given: Any, where: str) -> Any:
+    """Rules in which ``seeds`` is called by its name of today, with a word about it.
+
+    Raises:
+        ValueError: if both are given.
+    """
+    if not isinstance(given, Mapping) or "seeds" not in given:
+        return given
+    if "repetitions" in given:
+        raise ValueError("seeds is the older word for repetitions: give one of the two")
+    log.warning("%s: seeds is read as repetitions; the next version will not know it", where)
+    return {"repetitions" if name == "seeds" else name: value for name, value in given.items()}
 
 
 def _sane(options: dict[str, Value]) -> dict[str, Value]:
@@ -84,9 +99,12 @@ class ModelRules(_Frozen):
 class TrainingRules(_Frozen):
     """One training run, the same for every method of the track.
 
-    ``precision`` is a fixed value, never chosen by the machine. ``early_stopping`` is the number of epochs without a
-    better validation score after which a tune unit stops; 0: never. With ``rotate_classes`` each training class turned
-    by 90°, 180° and 270° is three further classes.
+    ``precision`` is a fixed value, never chosen by the machine. Under an annealing schedule (``cosine``, ``one-cycle``) a trial is
+    scored after its last epoch; under the others after every ``validate_every`` epochs (0: every one) and the last, and the best of
+    them is chosen. A number there under an annealing schedule asks for the curve, and decides nothing. ``early_stopping`` is the number of
+    validations without a better score after which a tune unit stops; 0: never. With ``racing``, of each batch of four trials the best two
+    on fold 0, and always the default, run the other folds. With ``rotate_classes`` each training class turned by 90°, 180° and 270° is
+    three further classes.
     """
 
     epochs: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 4
@@ -95,8 +113,23 @@ class TrainingRules(_Frozen):
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = "one-cycle"
     precision: Literal["fp32", "bf16"] = "fp32"
+    validate_every: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 0
     early_stopping: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 0
+    racing: bool = True
     rotate_classes: bool = False
+
+    @model_validator(mode="after")
+    def _stops_where_the_rate_allows(self) -> TrainingRules:
+        if self.early_stopping and self.schedule in ANNEALING:
+            raise ValueError(f"early_stopping is for the schedules constant and plateau: under {self.schedule} the last epoch decides")
+        return self
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What of it is part of a unit, resolved."""
+        found = self.model_dump(mode="json", exclude={"racing"})
+        every = self.validate_every or (self.epochs if self.schedule in ANNEALING else 1)
+        return {**found, "validate_every": min(every, self.epochs)}
 
 
 class AugmentRules(_Frozen):
@@ -167,18 +200,31 @@ class RangeRules(_Frozen):
 
 
 class SpaceRules(_Frozen):
-    """What every method tunes beside its own parameters; ``loss_lr`` is for losses with parameters of their own."""
+    """What every method tunes beside its own parameters; ``loss_lr`` is for losses with parameters of their own.
+
+    Proxies and class weights are compared by their direction, so that a rate moves them by an angle: below 1e-3 Adam hardly turns them
+    within some hundred steps. Kim et al., Proxy Anchor Loss, CVPR 2020, train them at 1e-2, a hundred times the network's rate.
+    """
 
     lr: RangeRules = RangeRules(low=1e-4, high=1e-1, log=True, default=3e-3)
     weight_decay: RangeRules = RangeRules(low=1e-6, high=1e-2, log=True, default=1e-4)
-    loss_lr: RangeRules = RangeRules(low=1e-6, high=1.0, log=True, default=1e-2)
+    loss_lr: RangeRules = RangeRules(low=1e-3, high=1.0, log=True, default=1e-2)
 
 
 class BudgetRules(_Frozen):
-    """How many trials each method may tune with, and how many final models it trains."""
+    """How many independent studies each method has, with how many trials each may tune, and how many final models each trains.
 
+    ``seeds`` is the older word for ``repetitions``, read for one more version.
+    """
+
+    studies: Annotated[int, Field(ge=1, le=MOST_STUDIES)] = 3
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 8
-    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] = 5
+    repetitions: Annotated[int, Field(ge=1, le=MOST_REPETITIONS)] = 2
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older_word(cls, given: Any) -> Any:
+        return in_todays_words(given, "[budget]")
 
 
 class EvaluationRules(_Frozen):
@@ -199,10 +245,14 @@ DEFAULT_METRICS = ("recall@1", "recall@2", "recall@4", "recall@8", "r_precision"
 
 
 class MetricRules(_Frozen):
-    """The metric that tuning watches and rows are ordered by, and all that are reported."""
+    """The metric that tuning watches and rows are ordered by, and all that are reported.
+
+    ``over`` is the attribute of classes whose groups the interval of a row is taken over; where nothing is said the split's group.
+    """
 
     primary: str = "map@r"
     report: _Names = DEFAULT_METRICS
+    over: str | None = None
 
     @model_validator(mode="after")
     def _reported(self) -> MetricRules:
@@ -245,6 +295,13 @@ class Comparison(_Frozen):
     schema_: _Schema = SCHEMA
     track: str = "glyphs"
     methods: Annotated[list[MethodRules], Field(min_length=1)]
+    studies: Annotated[int, Field(ge=1, le=MOST_STUDIES)] | Literal["all"] | None = None
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] | None = None
-    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] | None = None
+    repetitions: Annotated[int, Field(ge=1, le=MOST_REPETITIONS)] | None = None
+    space: str | None = None
     set: Options = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older_word(cls, given: Any) -> Any:
+        return in_todays_words(given, "comparison")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from siambench.interfaces import Dataset
 
+VALIDATION_GALLERY = "trainval-gallery"
+"""The part of a data set that holds those of trainval that are compared with, as the gallery of the test is."""
+
 RULES = ("official", "class-halves", "class-fraction", "by-group", "closed-set")
 CLOSED = "closed-set"
 _LEAST_CLASSES = 2
@@ -33,6 +36,8 @@ class Split:
         folds: (training, validation) cuts of ``trainval``, disjoint by class.
         fingerprint: SHA-256 over contents, classes and parts, 64 hexadecimal digits.
         gallery: those of ``test`` that queries are compared with, where the data set separates them; None: all with all.
+        galleries: those of each fold's validation items that the others are compared with, where the data set separates them in
+            trainval as well, so that tuning is judged as the test is; None: all with all.
     """
 
     trainval: NDArray[np.int64]
@@ -40,6 +45,7 @@ class Split:
     folds: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]
     fingerprint: str
     gallery: NDArray[np.int64] | None = None
+    galleries: tuple[NDArray[np.int64], ...] | None = None
 
 
 def digests(dataset: Dataset) -> list[bytes]:
@@ -88,9 +94,18 @@ def cut(dataset: Dataset, rules: SplitSpec) -> Split:
         raise DataError(f"the test part holds {len(np.unique(dataset.labels[test]))} class; retrieval needs at least two")
     if gallery is None and not _has_positive(dataset.labels[test]):
         raise DataError("no class of the test part has two images: there is nothing to retrieve")
-    if gallery is not None and not np.isin(dataset.labels[np.setdiff1d(test, gallery)], dataset.labels[gallery]).any():
-        raise DataError("no query of the test part has an image of its class in the gallery: there is nothing to retrieve")
-    return Split(trainval, test, folds, _fingerprint(dataset, content, trainval, test, folds, gallery), gallery)
+    if gallery is not None:
+        _check_answers(dataset, test, gallery, "the test part")
+    galleries = None
+    if gallery is not None and VALIDATION_GALLERY in dataset.parts:
+        galleries = _galleries(dataset, trainval, folds)
+        for (_, validation), part in zip(folds, galleries, strict=True):
+            same.check(part, np.setdiff1d(validation, part), "as a query and in the gallery of a fold")
+    named = [("trainval", trainval), ("test", test), *((f"validation {i}", v) for i, (_, v) in enumerate(folds))]
+    # Names that a split lacks stay out, so that the fingerprints of splits without a gallery are what they always were.
+    named += [] if gallery is None else [("gallery", gallery)]
+    named += [(f"gallery {i}", part) for i, part in enumerate(galleries or ())]
+    return Split(trainval, test, folds, _fingerprint(dataset, content, named), gallery, galleries)
 
 
 def _halves(dataset: Dataset, rules: SplitSpec) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64] | None]:
@@ -139,6 +154,25 @@ def _official(dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64], N
     if not {"trainval", "test"} <= names:
         raise ConfigError("the data set has no official split: choose class-halves, class-fraction or by-group")
     return np.sort(dataset.parts["trainval"]), np.sort(dataset.parts["test"]), None
+
+
+def _check_answers(dataset: Dataset, items: NDArray[np.int64], gallery: NDArray[np.int64], where: str) -> None:
+    if not np.isin(dataset.labels[np.setdiff1d(items, gallery)], dataset.labels[gallery]).any():
+        raise DataError(f"no query of {where} has an image of its class in the gallery: there is nothing to retrieve")
+
+
+def _galleries(
+    dataset: Dataset, trainval: NDArray[np.int64], folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
+) -> tuple[NDArray[np.int64], ...]:
+    """The gallery among each fold's validation items."""
+    chosen = dataset.parts[VALIDATION_GALLERY]
+    outside = int((~np.isin(chosen, trainval)).sum())
+    if outside:
+        raise DataError(f"the part {VALIDATION_GALLERY} holds {outside} items that are not in trainval")
+    found = tuple(validation[np.isin(validation, chosen)] for _, validation in folds)
+    for fold, ((_, validation), gallery) in enumerate(zip(folds, found, strict=True)):
+        _check_answers(dataset, validation, gallery, f"the validation part of fold {fold}")
+    return found
 
 
 def _last_of_each_class(dataset: Dataset, fraction: float) -> NDArray[np.bool_]:
@@ -265,17 +299,8 @@ def _seen(dataset: Dataset) -> str:
     return "; ".join(["", *([] if any(note.startswith("the classes are") for note in notes) else [classes]), *notes])
 
 
-def _fingerprint(
-    dataset: Dataset,
-    content: Sequence[bytes],
-    trainval: NDArray[np.int64],
-    test: NDArray[np.int64],
-    folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
-    gallery: NDArray[np.int64] | None,
-) -> str:
+def _fingerprint(dataset: Dataset, content: Sequence[bytes], parts: Sequence[tuple[str, NDArray[np.int64]]]) -> str:
     total = hashlib.sha256()
-    parts = [("trainval", trainval), ("test", test), *((f"validation {i}", v) for i, (_, v) in enumerate(folds))]
-    parts += [] if gallery is None else [("gallery", gallery)]
     for name, indices in parts:
         total.update(f"{name} {len(indices)}\n".encode())
         for i in indices:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from siambench.errors import PluginError, SiambenchError, said
-from siambench.interfaces import Indices
+from siambench.interfaces import Indices, Mined, SortedTriplets
 from siambench.plugin import NAMED_BY_FORWARD, BackboneEntry, LossEntry, MinerEntry, SamplerEntry, call_factory
 from siambench.spaces import Params
 from siambench.spec import Feed
@@ -66,16 +66,19 @@ class LossCall:
         # A loss may ask for the indices without giving them a default; one that takes none is not handed any.
         third = positional[2] if len(positional) > 2 else None
         self._asks = third is not None and third.default is third.empty and third.kind is third.POSITIONAL_OR_KEYWORD
+        # siambench's own losses pass over empty places themselves, so that nobody waits for the device to count the others.
+        self._as_mined = bool(getattr(loss, "takes_empty_places", False))
 
     def __call__(
-        self, embeddings: Tensor, labels: Tensor, indices: Indices | None = None, *, progress: float = 0.0, groups: Tensor | None = None
+        self, embeddings: Tensor, labels: Tensor, indices: Mined | None = None, *, progress: float = 0.0, groups: Tensor | None = None
     ) -> Tensor:
         """The loss of a batch, a scalar with a gradient.
 
         Args:
             embeddings: fp32 [B, D].
             labels: int64 [B].
-            indices: three (triplets) or four (pairs) index tensors int64 [T]; None: the loss forms its tuples itself.
+            indices: three (triplets) or four (pairs) index tensors int64 [T], or what `mine` and `fed_indices` give, of which a loss that
+                does not say ``takes_empty_places`` is handed `plain` index tensors; None: the loss forms its tuples itself.
             progress: the share of training that is done, in [0, 1]; passed where ``forward`` names it.
             groups: the group of each item's class, int64 [B], or None; likewise.
 
@@ -84,6 +87,8 @@ class LossCall:
         """
         offered: Mapping[str, Any] = {"progress": progress, "groups": groups}
         named = {extra: offered[extra] for extra in self._named}
+        if indices is not None and not self._as_mined:
+            indices = plain(indices)
         given = (embeddings, labels) if indices is None and not self._asks else (embeddings, labels, indices)
         value: Any = self.loss(*given, **named)
         if not isinstance(value, Tensor) or value.ndim != 0:
@@ -107,17 +112,52 @@ def build_miner(entry: MinerEntry, params: Params, *, name: str) -> Callable[...
     return found
 
 
-def mine(miner: Callable[..., Any], embeddings: Tensor, labels: Tensor, *, name: str) -> Indices:
-    """What a miner chooses of a batch, without a gradient: three index tensors (triplets) or four (pairs).
+def mine(miner: Callable[..., Any], embeddings: Tensor, labels: Tensor, *, name: str) -> Mined:
+    """What a miner chooses of a batch, without a gradient: three index tensors (triplets), four (pairs), or `SortedTriplets`.
+
+    siambench's own miners mark a place without a tuple by -1 rather than wait for the device to count them; see `plain` and `number_of`.
 
     Raises:
         PluginError: if it gives another number of them.
     """
     with torch.no_grad():
-        indices = tuple(miner(embeddings.detach(), labels))
+        found = miner(embeddings.detach(), labels)
+    if isinstance(found, SortedTriplets):
+        return found
+    indices = tuple(found)
     if len(indices) not in (3, 4):
         raise PluginError(f"miner {name!r} must return three index tensors (triplets) or four (pairs), got {len(indices)}")
     return indices
+
+
+def plain(mined: Mined) -> Indices:
+    """Index tensors int64 [T] without empty places, as a loss by anybody takes them: three of triplets, four of pairs.
+
+    Args:
+        mined: what a miner or a feed gave.
+    """
+    if isinstance(mined, SortedTriplets):
+        taken = (mined.stop - mined.start).clamp(min=0)
+        row, column = taken.nonzero(as_tuple=True)
+        number = taken[row, column]
+        anchor, positive = row.repeat_interleave(number), column.repeat_interleave(number)
+        first = (mined.start[row, column] - number.cumsum(dim=0) + number).repeat_interleave(number)
+        return anchor, positive, mined.order[anchor, first + torch.arange(len(anchor), device=anchor.device)]
+    return tuple(_without_empty(part) for part in mined)
+
+
+def _without_empty(part: Tensor) -> Tensor:
+    # What a miner by anybody gives is handed on as it is: what it should be, is for its contract to say.
+    if not isinstance(part, Tensor) or bool((part >= 0).all()):
+        return part
+    return part[part >= 0]
+
+
+def number_of(mined: Mined) -> Tensor:
+    """How many tuples a miner chose, int64 scalar on its device: triplets, or positive pairs."""
+    if isinstance(mined, SortedTriplets):
+        return (mined.stop - mined.start).clamp(min=0).sum()
+    return (torch.as_tensor(mined[0]) >= 0).sum()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,12 +255,12 @@ def pair_indices(labels: Tensor) -> Indices:
         labels: int64 [2 P].
 
     Returns:
-        Four index tensors: left and right of the pairs with ``same = 1``, left and right of the others.
+        Four index tensors [P]: left and right of the pairs with ``same = 1``, left and right of the others; -1 in the others' places.
     """
     half = len(labels) // 2
     left = torch.arange(half, device=labels.device)
-    same = labels[:half] == labels[half:]
-    return left[same], left[same] + half, left[~same], left[~same] + half
+    right, same = left + half, labels[:half] == labels[half:]
+    return torch.where(same, left, -1), torch.where(same, right, -1), torch.where(same, -1, left), torch.where(same, -1, right)
 
 
 def triplet_indices(labels: Tensor) -> Indices:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from siambench.data.transforms import augmented, prepared
 from siambench.errors import DivergedError
 from siambench.tracks.parts import Items, turned, unlabelled
-from siambench.training.components import Entries, Layout, LossCall, as_seen, build_batches, build_loss, build_miner, fed_indices, mine
+from siambench.training.batches import Batches
+from siambench.training.components import Entries, Layout, LossCall, as_seen, build_batches, build_loss, build_miner, mine, number_of
 from siambench.training.model import EmbeddingModel, build_model
 from siambench.training.optimiser import build_optimiser, build_schedules
 from siambench.training.state import device, seed_globals
 from siambench.training.watch import Watcher
 
 if TYPE_CHECKING:
-    from siambench.interfaces import Epoch, Indices
-    from siambench.spec import Feed, Unit
+    from siambench.interfaces import Epoch, Mined
+    from siambench.spec import Unit
 
 Validate = Callable[[EmbeddingModel], Mapping[str, float | None]]
 
@@ -53,7 +53,7 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
         unit: what to train.
         entries: what it is built from.
         items: the items and labels it may train on.
-        validate: scores of the model after an epoch, or None for a final unit.
+        validate: scores of the model, asked for after every ``validate_every`` epochs and after the last; None for a final unit.
         ended: told after each epoch.
 
     Raises:
@@ -66,7 +66,7 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
     items = turned(items) if rules.rotate_classes else items
     items = unlabelled(items) if feed == "views" else items
     model = build_model(unit, entries.backbone, items.dataset).to(target)
-    batches, sampler = build_batches(
+    order, sampler = build_batches(
         entries.sampler,
         torch.from_numpy(items.labels),
         Layout(
@@ -90,29 +90,34 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
     miner = None if entries.miner is None else build_miner(entries.miner, unit.own("miner"), name=unit.method.miner)
     optimiser = build_optimiser(rules.optimiser, unit.params, model, built)
     step_schedule, epoch_schedule = build_schedules(rules, optimiser)
-    augmentation = torch.Generator().manual_seed(unit.seeds["augmentation"])
+    batches = Batches(
+        items,
+        order,
+        feed=feed,
+        augment=rules.augment,
+        generator=torch.Generator().manual_seed(unit.seeds["augmentation"]),
+        device=target,
+    )
     mined_from = round(float(unit.params.get("miner.warmup", 0.0)) * rules.epochs * rules.steps_per_epoch)
 
     curve: list[Epoch] = []
-    watcher, step = Watcher(), 0
-    for epoch in range(unit.stop_epoch or rules.epochs):
+    watcher, step, epochs = Watcher(), 0, unit.stop_epoch or rules.epochs
+    for epoch in range(1, epochs + 1):
         model.train()
-        for _ in range(rules.steps_per_epoch):
-            batch = next(batches)
-            inputs, batch_labels, batch_groups = _batch(items, batch, feed, target)
-            inputs = augmented(inputs, items.dataset.form, rules.augment, generator=augmentation)
-            inputs = inputs.contiguous(memory_format=model.memory_format)
+        for batch in batches.epoch(rules.steps_per_epoch):
+            inputs = batch.items.contiguous(memory_format=model.memory_format)
+            # Ten microseconds; without it, dropout and losses that draw would depend on what was drawn before, as by a miner.
             seed_globals(unit.seeds["loss"], step)
             with torch.autocast(target.type, torch.bfloat16, enabled=rules.precision == "bf16"):
                 embeddings = model(inputs)
             embeddings = as_seen(embeddings, normalise=rules.normalise)
             with _divergence_recognised(embeddings, step):
-                indices: Indices | None = fed_indices(feed, batch_labels)
+                indices: Mined | None = batch.indices
                 tuples = None
                 if miner is not None and step >= mined_from:
-                    indices = mine(miner, embeddings, batch_labels, name=unit.method.miner)
-                    tuples = len(indices[0])
-                value = loss(embeddings, batch_labels, indices, progress=step / rules.steps, groups=batch_groups)
+                    indices = mine(miner, embeddings, batch.labels, name=unit.method.miner)
+                    tuples = number_of(indices)
+                value = loss(embeddings, batch.labels, indices, progress=step / rules.steps, groups=batch.groups)
             optimiser.zero_grad(set_to_none=True)
             value.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -120,28 +125,16 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
                 step_schedule.step()
             watcher.step(value, tuples)
             step += 1
-        figures = watcher.epoch(epoch + 1, model.parameters())
+        figures = watcher.epoch(epoch, model.parameters())
         if epoch_schedule is not None:
             epoch_schedule.step(figures.loss)
-        if validate is not None:
+        if validate is not None and (epoch % rules.validate_every == 0 or epoch == epochs):
             figures = dataclasses.replace(figures, validation=dict(validate(model)))
         curve.append(figures)
         ended(figures)
-        if validate is not None and _stops_early(unit, curve):
+        if figures.validation is not None and _stops_early(unit, curve):
             break
     return Trained(model, tuple(curve), getattr(sampler, "repeat_rate", None))
-
-
-def _batch(items: Items, batch: Tensor, feed: Feed, target: torch.device) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The items of a batch, their labels int64 [B], and the groups of their classes or None; all on the device."""
-    inputs = prepared(items.read(batch.numpy()), items.dataset.form, target)
-    if feed == "views":
-        # The labels of views are the items' places in the batch: which of them share a class is not known here.
-        labels = torch.arange(len(batch)).repeat(2)
-        return torch.cat([inputs, inputs]), labels.to(target, non_blocking=True), None
-    labels = torch.from_numpy(items.labels[batch.numpy()]).to(target, non_blocking=True)
-    groups = None if items.groups is None else torch.from_numpy(items.groups[batch.numpy()]).to(target, non_blocking=True)
-    return inputs, labels, groups
 
 
 @contextlib.contextmanager
@@ -156,9 +149,10 @@ def _divergence_recognised(embeddings: Tensor, step: int) -> Iterator[None]:
 
 
 def _stops_early(unit: Unit, curve: Sequence[Epoch]) -> bool:
+    """Whether as many validations as the patience have brought nothing better."""
     assert unit.training is not None
     patience = unit.training.early_stopping
-    values = [(epoch.validation or {}).get(unit.scoring.primary) for epoch in curve]
+    values = [epoch.validation.get(unit.scoring.primary) for epoch in curve if epoch.validation is not None]
     known = [value for value in values if value is not None]
     if not patience or len(values) <= patience or len(known) < len(values):
         return False

@@ -20,9 +20,9 @@ class Watcher:
 
     def __init__(self) -> None:
         self._losses: list[Tensor] = []
-        self._tuples: list[int] = []
+        self._tuples: list[Tensor | int] = []
 
-    def step(self, loss: Tensor, tuples: int | None) -> None:
+    def step(self, loss: Tensor, tuples: Tensor | int | None) -> None:
         """Take the loss of one step, and how many tuples the miner chose (None: no miner)."""
         self._losses.append(loss.detach())
         if tuples is not None:
@@ -39,7 +39,7 @@ class Watcher:
         losses = torch.stack(self._losses).double().cpu()
         gradients = [p.grad for p in parameters if p.grad is not None]
         norm = float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
-        tuples = math.fsum(self._tuples) / len(self._tuples) if self._tuples else None
+        tuples = math.fsum(map(float, self._tuples)) / len(self._tuples) if self._tuples else None
         self._losses, self._tuples = [], []
         finite = torch.isfinite(losses)
         if not bool(finite.all()):

@@ -35,13 +35,13 @@ def test_start_up(row, words):
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory, request):
-    """A track of records as a lab would have: 48 methods of 50 trials on 4 folds and 10 seeds, made from the shipped ones."""
+    """A track of records as a lab would have: 48 methods of 50 trials on 4 folds and 10 repetitions, made from the shipped ones."""
     root = tmp_path_factory.mktemp("many")
     folder = root / "glyphs"
     (folder / "records").mkdir(parents=True)
     shipped = [record for _, record in read_all(track_folder("glyphs") / "records") if isinstance(record, Record)]
-    finals = [r for r in shipped if r.unit.kind == "final" and r.unit.method.name == "triplet"][:10]
-    tune = next(r for r in shipped if r.unit.kind == "tune" and r.unit.method.name == "triplet")
+    final = next(r for r in shipped if r.unit.kind == "final" and r.unit.method.baseline is None)
+    tune = next(r for r in shipped if r.unit.kind == "tune" and r.unit.method == final.unit.method)
     methods, trials = (2, 2) if request.config.getoption("--small") else (48, 50)
 
     def leave(record, method, value, **changes):
@@ -63,13 +63,15 @@ def many(tmp_path_factory, request):
         method = f"loss-{number:02d}"
         for trial in range(trials):
             for fold in range(4):
-                leave(tune, method, 0.2 + 0.001 * trial + 0.001 * number, trial=trial, fold=fold)
-        for repetition, record in enumerate(finals):
-            # Every epoch of a trial scores the same, and of equal ones the first is selected.
-            changes = {"trial": trials - 1, "stop_epoch": 1, "repetition": repetition}
-            leave(record, method, 0.2 + 0.005 * number + 0.001 * repetition, **changes)
+                leave(tune, method, 0.2 + 0.001 * trial + 0.001 * number, trial=trial, fold=fold, study=0)
+        for repetition in range(10):
+            # The last trial scores best, and its last epoch counts.
+            changes = {"trial": trials - 1, "stop_epoch": final.unit.training.epochs, "repetition": repetition, "study": 0}
+            leave(final, method, 0.2 + 0.005 * number + 0.001 * repetition, **changes)
     text = (track_folder("glyphs") / "track.toml").read_text(encoding="utf-8")
-    text = text.replace("folds = 2", "folds = 4").replace("trials = 12", f"trials = {trials}")
+    budget = {"studies = 5": "studies = 1", "trials = 12": f"trials = {trials}", "repetitions = 2": "repetitions = 10"}
+    for before, after in {"folds = 2": "folds = 4", **budget}.items():
+        text = text.replace(before, after)
     (folder / "track.toml").write_text(text, encoding="utf-8")
     return folder
 
@@ -102,7 +104,7 @@ def test_planning_a_hundred_thousand_units(row, small):
     catalogue = Catalogue.load()
 
     def plan():
-        prepared = prepare(Request(losses=losses, trials=trials, seeds=trials), catalogue)
+        prepared = prepare(Request(losses=losses, trials=trials, repetitions=trials), catalogue)
         found = set()
         for study in prepared.studies:
             for trial in range(trials):

@@ -119,7 +119,8 @@ def test_training_beside_a_loop_by_hand(method, unit_of, row, threads):
         reference=lambda: by_hand(unit, entries, items, images, memory_format=torch.channels_last),
     )
     epochs = losses.view(unit.training.epochs, -1).mean(dim=1).tolist()
-    assert [epoch.loss for epoch in trained.curve] == pytest.approx(epochs, rel=1e-12)
+    # The loop moves images by torch's grid, the harness by a matrix product: pixels differ in their last digits.
+    assert [epoch.loss for epoch in trained.curve] == pytest.approx(epochs, rel=1e-6)
 
 
 WIDE = {"model.options.width": 64, "model.options.growth": 1}

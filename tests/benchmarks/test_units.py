@@ -67,8 +67,8 @@ def test_what_a_unit_takes_outside_training(units, row, tmp_path):
 
 def test_two_jobs_beside_one(row, small, tmp_path):
     """The same command from start to end, each time into an empty folder, with two workers and with one."""
-    budget = ["--trials", "1", "--seeds", "1", "--set", "training.epochs=1", "--set", "training.steps_per_epoch=3"]
-    words = ["--loss", "contrastive", "--loss", "supcon", *(budget if small else ["--trials", "4", "--seeds", "6"])]
+    budget = ["--trials", "1", "--repetitions", "1", "--set", "training.epochs=1", "--set", "training.steps_per_epoch=3"]
+    words = ["--loss", "contrastive", "--loss", "supcon", *(budget if small else ["--trials", "4", "--repetitions", "6"])]
     counter = iter(range(1000))
 
     def run(jobs):
@@ -78,7 +78,7 @@ def test_two_jobs_beside_one(row, small, tmp_path):
         return {path.stem for path in out.rglob("records/*.json")}
 
     two, one = row(3).pair(
-        "`siambench run --loss contrastive --loss supcon --trials 4 --seeds 6 --jobs 2`",
+        "`siambench run --loss contrastive --loss supcon --trials 4 --repetitions 6 --jobs 2`",
         "the same with `--jobs 1`",
         aim="≥ 1.7",
         work=lambda: run(2),

@@ -25,7 +25,7 @@ from siambench.spec import (
     Unit,
 )
 from siambench.tracks.exam import exam_of
-from siambench.tracks.rules import SplitRules, Track
+from siambench.tracks.rules import BudgetRules, SplitRules, Track
 
 TRACK = Track.model_validate(
     {
@@ -33,11 +33,17 @@ TRACK = Track.model_validate(
         "version": "1.0",
         "dataset": {"name": "digits"},
         "model": {"backbone": "conv4", "embedding_size": 8},
-        "training": {"epochs": 2, "steps_per_epoch": 3, "batch_size": 16},
-        "budget": {"trials": 2, "seeds": 3},
+        "training": {"epochs": 2, "steps_per_epoch": 3, "batch_size": 16, "schedule": "constant", "validate_every": 1, "racing": False},
+        "budget": {"studies": 3, "trials": 2, "repetitions": 1},
         "metrics": {"primary": "map@r", "report": ["map@r", "recall@1", "eer"]},
     }
 )
+BY_SCRIPT = TRACK.model_copy(update={"split": SplitRules(folds=2, group="script")})
+"""The same with folds that follow the attribute ``script``."""
+
+ONE_STUDY = TRACK.model_copy(update={"budget": BudgetRules(studies=1, trials=2, repetitions=3)})
+"""The same with one study of three final models."""
+
 NO_UNITS = {"planned": 0, "done": 0, "cached": 0, "failed": 0, "lost": 0}
 SPACE = {"loss.margin": {"type": "float", "low": 0.0, "high": 1.0, "log": False}}
 SHIPPED = Source("siambench", "siambench", "5" * 64)
@@ -53,8 +59,9 @@ TRAINING = TrainingSpec(
     steps_per_epoch=3,
     batch_size=16,
     optimiser="adam",
-    schedule="one-cycle",
+    schedule="constant",
     precision="fp32",
+    validate_every=1,
     early_stopping=0,
     rotate_classes=False,
     sampler="m-per-class",
@@ -95,6 +102,7 @@ def unit(method="triplet", kind="final", trial=0, fold=None, repetition=0, **cha
         "scoring": SCORING,
         "params": {} if baseline else {"loss.margin": 0.3 + 0.1 * trial},
         "space": {} if baseline else SPACE,
+        "space_name": "",
         "space_versions": {},
         "edited": (),
         "components": {"loss": SHIPPED},
@@ -148,9 +156,20 @@ def tuned(method, trial, fold, values, state="done", telemetry=None, **changes):
 
 
 def study(method, scores, outcome=None, **changes):
-    """Two trials of which the second is best at epoch 2, and final models with these scores."""
+    """One study: two trials of which the second is best at epoch 2, and final models with these scores."""
     records = [tuned(method, t, f, [0.1, 0.2 + 0.1 * t], **changes) for t in range(2) for f in range(2)]
     return records + [final(method, i, score, outcome=outcome, trial=1, **changes) for i, score in enumerate(scores)]
+
+
+def studies(method, scores, repetitions=1, outcome=None, **changes):
+    """As many studies as scores, each with so many final models of that score."""
+    numbered = enumerate(scores)
+    return [record for number, score in numbered for record in study(method, [score] * repetitions, outcome, study=number, **changes)]
+
+
+def untrained(scores, repetitions=1, **changes):
+    """The untrained network of as many studies as scores, drawn anew for each final model."""
+    return [final("untrained", i, score, study=number, **changes) for number, score in enumerate(scores) for i in range(repetitions)]
 
 
 CURVES = {
@@ -175,18 +194,20 @@ def trials(numbers=tuple(CURVES), method="triplet", **changes):
     return found
 
 
-def with_classes(method, per_seed, queries, **changes):
-    """A study whose final models have these per-class scores of the primary metric."""
-    records = study(method, [], **changes)
-    for repetition, scores in enumerate(per_seed):
+def with_classes(method, per_model, queries, attributes=None, **changes):
+    """As many studies as models, each with a final model of these per-class scores of the primary metric."""
+    records = []
+    for number, scores in enumerate(per_model):
+        records += study(method, [], study=number, **changes)
         known = [(s, q) for s, q in zip(scores, queries or [1] * len(scores), strict=True) if s is not None]
         mean = sum(s * q for s, q in known) / sum(q for _, q in known)
         outcome = {"per_class": {"map@r": tuple(scores)}, "class_queries": None if queries is None else tuple(queries)}
-        records.append(final(method, repetition, mean, trial=1, outcome=outcome, **changes))
+        outcome["class_attributes"] = attributes or {}
+        records.append(final(method, 0, mean, trial=1, outcome=outcome, study=number, **changes))
     return records
 
 
-PER_SEED = [
+PER_MODEL = [
     [0.1, 0.9, 0.4, 0.3, 0.55, 0.61, 0.05, 0.33],
     [0.2, 0.7, 0.5, 0.3, 0.57, 0.62, 0.07, 0.33],
     [0.3, 0.8, 0.6, 0.0, 0.53, 0.66, 0.09, 0.36],
@@ -204,7 +225,7 @@ SCORES = {
 
 def several():
     """Four methods, two of them good and two bad, and none told apart from its like."""
-    return [record for method, scores in SCORES.items() for record in study(method, scores)]
+    return [record for method, scores in SCORES.items() for record in studies(method, scores)]
 
 
 def timed(records, seed=0, phases=("data", "train", "evaluate")):

@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 import pytest
-from made import CLOSED, TRACK, final, study, table_of
+from made import CLOSED, TRACK, final, studies, study, table_of
 from scipy import stats
 
 from siambench.board import across
@@ -25,7 +25,7 @@ def track_table(name, means, extra=(), version="1.0", direction="max"):
     """A table of a track of this name, in which each method scores so much, give or take a hundredth."""
     track = TRACK.model_copy(update={"name": name, "version": version})
     records = [
-        r for method, mean in means.items() for r in study(method, [mean - 0.01, mean, mean + 0.01], track=name, track_version=version)
+        r for method, mean in means.items() for r in studies(method, [mean - 0.01, mean, mean + 0.01], track=name, track_version=version)
     ]
     return table_of([*records, *extra], track=track, direction=direction)
 
@@ -49,7 +49,7 @@ def test_a_direction_counts_for_its_own_track():
 
 def test_a_row_without_a_score_is_left_out_with_its_reason():
     """A method whose final models failed on one track is not ranked, and neither it nor a baseline changes the others' ranks."""
-    failed = [*study("arcface", [], track="two")[:4], final("arcface", 0, 0, state="failed", trial=1, track="two")]
+    failed = [*study("arcface", [], track="two"), final("arcface", 0, 0, state="failed", trial=1, track="two")]
     baselines = [final("raw", 0, 0.9, track="two")]
     found = across.build([track_table("one", ONE), track_table("two", TWO, [*failed, *baselines])])
     assert {"arcface": "no score on two (every final model failed: it raised)"} == found.left_out
@@ -81,7 +81,7 @@ def test_closed_set_tracks_stand_alone():
 
     def closed(name):
         track = TRACK.model_copy(update={"name": name})
-        return table_of(study("triplet", [0.5, 0.51, 0.52], track=name, data=CLOSED), track=track)
+        return table_of(studies("triplet", [0.5, 0.51, 0.52], track=name, data=CLOSED), track=track)
 
     with pytest.raises(UsageError, match="two is closed-set"):
         across.build([track_table("one", ONE), closed("two")])
@@ -91,7 +91,7 @@ def test_closed_set_tracks_stand_alone():
 @pytest.fixture
 def found():
     """Two tracks with four methods in common, of which one has a single seed on the second."""
-    short = study("lifted", [0.4], track="two")
+    short = studies("lifted", [0.4], track="two")
     return across.build([track_table("one", {**ONE, "lifted": 0.1}), track_table("two", {**TWO, "npair": 0.2}, short)])
 
 
@@ -137,13 +137,13 @@ def test_the_captions_explain_the_flags_that_occur(found):
     """What the figures mean, each flag that occurs, and who is left out, stand in the captions."""
     captions = across.view(found).captions
     assert across.CAPTION == captions[0]
-    assert "short-budget: fewer trials or seeds than the track's budget: not ranked." in captions
+    assert "short-budget: fewer studies, trials or repetitions than the track's budget: not ranked." in captions
     assert "Left out, no row on two: arcface." in captions
     assert 3 == len(captions)
 
 
 def test_two_rows_of_one_name_are_refused():
     """A track with two rows of a method cannot be ranked: to take the better one would be to choose by the test."""
-    twice = track_table("one", ONE, study("triplet", [0.6, 0.61, 0.62], track="one", row="another"))
+    twice = track_table("one", ONE, studies("triplet", [0.6, 0.61, 0.62], track="one", row="another"))
     with pytest.raises(UsageError, match="one has two rows of triplet"):
         across.build([twice, track_table("two", TWO)])

@@ -7,28 +7,33 @@ import io
 import json
 
 import pytest
-from made import NO_UNITS, PER_SEED, QUERIES, SHIPPED, TRACK, final, several, study, table_of, with_classes
+from made import BY_SCRIPT, NO_UNITS, PER_MODEL, QUERIES, SHIPPED, TRACK, final, several, studies, study, table_of, untrained, with_classes
 
 from siambench.board.columns import LEADING, TRAILING, Column, columns_of, has_classes, main_metrics
+from siambench.board.differences import Difference
 from siambench.board.formats import csv as as_csv
 from siambench.board.formats import markdown, terminal
-from siambench.board.rows import Score, rows_of
+from siambench.board.rows import rows_of
+from siambench.board.scores import Grouped, Score
 from siambench.board.table import build
-from siambench.board.values import Difference, Ends, Names, Ranks, flat
+from siambench.board.values import Ends, Names, Ranks, flat
 from siambench.board.view import flat_rows, view
 
 
 @pytest.fixture
 def table():
     """A table in which every column occurs: one fresh row beside shipped ones, intervals over classes, concatenated scores."""
-    shipped = rows_of(TRACK, [*with_classes("npair", PER_SEED, QUERIES), final("raw", 0, 0.05)], shipped=True)
+    shipped = rows_of(TRACK, [*with_classes("npair", PER_MODEL, QUERIES), final("raw", 0, 0.05)], shipped=True)
     scores = {"map@r": 0.3, "recall@1": 0.5, "concatenated:map@r": 0.4}
-    fresh = rows_of(TRACK, study("triplet", [], components={"loss": SHIPPED}) + finals(scores))
+    fresh = rows_of(TRACK, finals(scores))
     return build(TRACK, [*shipped, *fresh], units=NO_UNITS)
 
 
 def finals(scores):
-    return [final("triplet", i, 0, trial=1, outcome={"scores": {**scores, "map@r": 0.3 + i / 100}}) for i in range(3)]
+    """Three studies with a final model each."""
+    given = [{**scores, "map@r": 0.3 + number / 100} for number in range(3)]
+    own = {"components": {"loss": SHIPPED}}
+    return [record for number, one in enumerate(given) for record in study("triplet", [0], {"scores": one}, study=number, **own)]
 
 
 def titles(text):
@@ -62,13 +67,17 @@ def test_the_columns_are_these(table):
         ("better_than", "machines"),
         ("map@r", "all"),
         ("map@r_classes", "all"),
-        ("difference", "people"),
+        ("map@r_groups", "machines"),
+        ("sd_over_studies", "all"),
+        ("difference", "all"),
         ("recall@1", "all"),
         ("eer", "machines"),
         ("concatenated:map@r", "machines"),
         ("params", "machines"),
+        ("studies", "all"),
         ("trials", "all"),
-        ("seeds", "all"),
+        ("repetitions", "all"),
+        ("seeds", "machines"),
         ("dimension", "all"),
         ("test_opened", "all"),
         ("flags", "all"),
@@ -84,7 +93,8 @@ def test_columns_that_are_always_there_frame_those_of_the_metrics(table):
         columns = columns_of(one)
         assert LEADING == columns[: len(LEADING)]
         assert TRAILING == columns[-len(TRAILING) :]
-    assert ["map@r", "map@r_classes", "recall@1", "eer"] == [c.name for c in columns_of(table_of([]))[len(LEADING) : -len(TRAILING)]]
+    beside = ["map@r", "map@r_classes", "map@r_groups", "sd_over_studies", "difference"]
+    assert [*beside, "recall@1", "eer"] == [c.name for c in columns_of(table_of([]))[len(LEADING) : -len(TRAILING)]]
 
 
 def test_a_column_without_a_word_on_its_audience_is_everybodys():
@@ -98,7 +108,8 @@ def test_people_see_the_columns_for_people(table):
     shown = [column for column in columns_of(table) if column.audience in ("people", "all")]
     assert [column.title for column in shown] == titles(markdown.render(view(table)))
     head = next(line for line in terminal.render(view(table)).splitlines() if line.startswith("┃"))
-    narrow = [c.title for c in shown if c.name not in ("group", "dimension", "test_opened", "map@r_classes")]
+    left_out = ("group", "sd_over_studies", "repetitions", "dimension", "test_opened", "map@r_classes", "map@r_groups")
+    narrow = [c.title for c in shown if c.name not in left_out]
     assert narrow == [cell.strip() for cell in head.strip("┃").split("┃")]
 
 
@@ -112,7 +123,7 @@ def test_machines_see_the_columns_for_machines(table):
     assert names == list(frame(table).columns)
     assert {tuple(names)} == {tuple(row) for row in flat_rows(table)}
     document = json.loads(json.dumps(view(table).document))
-    plain = {column.name for column in shown if column.kind not in (Score, Ends)}
+    plain = {column.name for column in shown if column.kind not in (Score, Ends, Grouped)}
     scores = {column.name for column in shown if column.kind is Score}
     for row in document["rows"]:
         assert plain | {"scores", "costs"} == set(row)
@@ -127,12 +138,13 @@ def test_every_view_column_is_a_column(table):
 
 
 def test_flat_columns_are_named_after_their_column():
-    """A rank has a low and a high one, a score its interval and number, an interval two ends, a difference its half-width."""
+    """A rank has a low and a high one, a score its interval and number, an interval two ends, a difference its width and what it is to."""
     expected = {
         Ranks: ["rank_low", "rank_high"],
         Score: ["rank", "rank_ci95", "rank_n"],
         Ends: ["rank_low", "rank_high"],
-        Difference: ["rank", "rank_half_width"],
+        Difference: ["rank", "rank_half_width", "rank_to", "rank_over"],
+        Grouped: ["rank", "rank_half_width", "rank_n", "rank_over"],
         Names: ["rank"],
         None: ["rank"],
     }
@@ -159,16 +171,33 @@ def test_the_primary_metric_stands_first():
 
 def test_the_interval_over_classes_is_shown_where_a_row_has_one():
     """Without one its column is for machines, which find it always there."""
-    without, with_one = table_of(study("triplet", [0.3, 0.31])), table_of(with_classes("triplet", PER_SEED, QUERIES))
+    without, with_one = table_of(studies("triplet", [0.3, 0.31])), table_of(with_classes("triplet", PER_MODEL, QUERIES))
     assert (False, True) == (has_classes(without), has_classes(with_one))
     for one, audience in ((without, "machines"), (with_one, "all")):
         assert [audience] == [column.audience for column in columns_of(one) if column.name == "map@r_classes"]
 
 
 def test_the_difference_is_there_where_one_fresh_row_stands_beside_others(table):
-    """Several fresh rows are compared by the tests alone: no column of differences."""
-    assert ["Δ map@r"] == [column.title for column in columns_of(table) if column.name == "difference"]
-    assert "difference" not in [column.name for column in columns_of(table_of(several()))]
+    """Several full rows are compared by the tests alone: machines find a column without differences, and people none."""
+    assert [("Δ map@r to triplet", "all")] == [(c.title, c.audience) for c in columns_of(table) if c.name == "difference"]
+    assert ["machines"] == [column.audience for column in columns_of(table_of(several())) if column.name == "difference"]
+
+
+def test_the_interval_over_groups_takes_the_place_of_that_over_classes():
+    """Where classes come in three groups or more people see the mean over groups, and machines both."""
+    records = with_classes("triplet", PER_MODEL, QUERIES, attributes={"script": tuple("aabbccdd")})
+    table = table_of(records, track=BY_SCRIPT)
+    columns = {column.name: column for column in columns_of(table)}
+    assert ("machines", "all") == (columns["map@r_classes"].audience, columns["map@r_groups"].audience)
+    assert "map@r, mean over each script" == columns["map@r_groups"].title
+    assert columns["map@r_classes"].value(table, table.lines[0]) is not None
+
+
+def test_the_spread_over_studies_is_that_of_their_means(table):
+    """Of a method with two studies or more it is the standard deviation of the studies' means; of one, and of a baseline, nothing."""
+    found = table_of([*studies("triplet", [0.30, 0.34, 0.38]), *study("npair", [0.1, 0.2]), *untrained([0.04, 0.05, 0.06])])
+    column = next(column for column in columns_of(found) if column.name == "sd_over_studies")
+    assert [pytest.approx(0.04), None, None] == [column.value(found, line) for line in found.lines]
 
 
 def test_the_backbone_is_the_tracks_where_the_method_names_none(table):
@@ -183,10 +212,10 @@ def test_components_of_others_are_named_for_people():
     """Where a row has a component of another distribution, people are shown which; where all come with siambench, no column is."""
     from siambench.spec import Source
 
-    own = table_of(study("triplet", [0.4, 0.5]))
+    own = table_of(studies("triplet", [0.4, 0.5]))
     assert "from" not in [column.name for column in columns_of(own)]
     foreign = {"loss": Source("soft", "siambench-soft", "1" * 64), "sampler": Source("siambench", "siambench", "2" * 64)}
-    mixed = table_of([*study("triplet", [0.4, 0.5]), *study("soft", [0.3, 0.2], components=foreign)])
+    mixed = table_of([*studies("triplet", [0.4, 0.5]), *studies("soft", [0.3, 0.2], components=foreign)])
     column = next(column for column in columns_of(mixed) if column.name == "from")
     assert [("siambench-soft 0.1.0",) if line.row.name == "soft" else () for line in mixed.lines] == [
         column.value(mixed, line) for line in mixed.lines

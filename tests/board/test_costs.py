@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from made import TRACK, final, study, table_of, timed, tuned
+from made import ONE_STUDY, final, study, table_of, timed, tuned
 
 from siambench.board.costs import HEAD, PHASES, cells, costs_of, to_json
 from siambench.board.rows import rows_of
@@ -22,7 +22,7 @@ def test_tuning_is_summed_and_final_units_have_a_median():
     """Of tune units the sums stand there, of final units the medians, by phase; memory is the highest of all."""
     records = timed(study("triplet", [0.5, 0.51, 0.52]))
     tune, finals = records[:4], records[4:]
-    (row,) = rows_of(TRACK, records)
+    (row,) = rows_of(ONE_STUDY, records)
     assert (4, 3) == (row.costs.tuning.units, row.costs.final.units)
     assert np.sum(seconds_of(tune)) == pytest.approx(row.costs.tuning.seconds, abs=1e-4)
     assert np.median(seconds_of(finals)) == pytest.approx(row.costs.final.seconds, abs=1e-4)
@@ -36,7 +36,7 @@ def test_tuning_is_summed_and_final_units_have_a_median():
 def test_the_order_of_records_does_not_matter():
     """Records in another order give the same costs, to the last digit."""
     records = timed(study("triplet", [0.5, 0.51, 0.52]))
-    (row,), (other,) = rows_of(TRACK, records), rows_of(TRACK, records[::-1])
+    (row,), (other,) = rows_of(ONE_STUDY, records), rows_of(ONE_STUDY, records[::-1])
     assert to_json(row.costs) == to_json(other.costs)
 
 
@@ -44,15 +44,15 @@ def test_only_what_the_row_counts_is_counted():
     """A trial without all its folds, and a final model of a trial that is no longer selected, cost the row nothing."""
     records = timed(study("triplet", [0.5, 0.51, 0.52]))
     more = [tuned("triplet", 2, 0, [0.1]), final("triplet", 0, 0.4, trial=0)]
-    (row,) = rows_of(TRACK, records)
-    (other,) = rows_of(TRACK, records + timed(more, seed=1))
+    (row,) = rows_of(ONE_STUDY, records)
+    (other,) = rows_of(ONE_STUDY, records + timed(more, seed=1))
     assert to_json(row.costs) == to_json(other.costs)
 
 
 def test_a_failed_trial_costs_what_it_took():
     """Units that failed spent budget, and are counted."""
     records = timed([tuned("triplet", t, f, [0.2], state="failed" if t else "done") for t in range(2) for f in range(2)])
-    (row,) = rows_of(TRACK, records)
+    (row,) = rows_of(ONE_STUDY, records)
     assert 4 == row.costs.tuning.units
     assert np.sum(seconds_of(records)) == pytest.approx(row.costs.tuning.seconds, abs=1e-4)
     assert (0, None) == (row.costs.final.units, row.costs.final.seconds)
@@ -78,12 +78,12 @@ def test_telemetry_of_any_form_is_borne(telemetry):
     found = costs_of(records[:4], records[4:])
     assert (4, None, {}, None, ()) == (found.tuning.units, found.tuning.seconds, found.tuning.phases, found.peak_memory_mb, found.devices)
     assert json.dumps(to_json(found), allow_nan=False)
-    assert rows_of(TRACK, records)[0].scores
+    assert rows_of(ONE_STUDY, records)[0].scores
 
 
 def test_rows_are_equal_whatever_they_cost():
     """Two rows that differ in their costs alone are equal."""
-    slow, fast = (rows_of(TRACK, timed(study("triplet", [0.5, 0.51, 0.52]), seed=seed)) for seed in (1, 2))
+    slow, fast = (rows_of(ONE_STUDY, timed(study("triplet", [0.5, 0.51, 0.52]), seed=seed)) for seed in (1, 2))
     assert slow[0].costs != fast[0].costs
     assert slow == fast
 
@@ -99,12 +99,12 @@ def test_each_row_of_the_document_has_its_costs():
 
 def test_a_row_of_the_file_has_a_cell_for_every_column():
     """A row of ``costs.csv`` has the method, sums of tuning, medians of final units, memory and device, empty where nothing is told."""
-    (row,) = rows_of(TRACK, timed(study("triplet", [0.5, 0.51, 0.52])))
+    (row,) = rows_of(ONE_STUDY, timed(study("triplet", [0.5, 0.51, 0.52])))
     found = dict(zip(HEAD, cells("triplet", row.costs), strict=True))
     assert ("triplet", 4, 3, "cpu", "") == tuple(
         found[name] for name in ("method", "tuning_units", "final_units", "device", "final_embed_seconds")
     )
     assert row.costs.tuning.seconds == float(found["tuning_seconds"])
     assert row.costs.final.phases["train"] == float(found["final_train_seconds"])
-    (bare,) = rows_of(TRACK, [final("raw", 0, 0.1)])
+    (bare,) = rows_of(ONE_STUDY, [final("raw", 0, 0.1)])
     assert {"raw", 0, 1, ""} == set(cells("raw", bare.costs))

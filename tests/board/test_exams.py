@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from made import CLOSED, SCORING, TRACK, final, study, table_of
+from made import CLOSED, SCORING, TRACK, final, studies, study, table_of
 
+from siambench.board.captions import captions
 from siambench.board.exams import choose
 from siambench.board.files import found_in, leaderboard
 from siambench.board.rows import rows_of
@@ -26,8 +27,8 @@ def with_rules(records, **training):
     return found
 
 
-OWN = [*study("triplet", [0.3, 0.31, 0.32]), *study("npair", [0.1, 0.12, 0.11]), final("raw", 0, 0.05)]
-LONGER = with_rules([*study("supcon", [0.5, 0.51, 0.52]), final("raw", 0, 0.05)], epochs=9)
+OWN = [*studies("triplet", [0.3, 0.31, 0.32]), *studies("npair", [0.1, 0.12, 0.11]), final("raw", 0, 0.05)]
+LONGER = with_rules([*studies("supcon", [0.5, 0.51, 0.52]), final("raw", 0, 0.05)], epochs=9)
 
 
 def test_the_exam_that_follows_the_rules_is_shown_and_the_others_are_named():
@@ -35,9 +36,9 @@ def test_the_exam_that_follows_the_rules_is_shown_and_the_others_are_named():
     found = choose(TRACK, [*OWN, *LONGER])
     assert {record.id for record in OWN} == {record.id for record in found.records}
     (other,) = found.others
-    assert (("supcon",), 8, ("training.epochs",)) == (other.methods, other.units, other.differs)
-    assert f"not shown: 8 units of another exam, {other.exam.short} (supcon), which differs in training.epochs" in other.told
-    assert {"id": other.exam.id, "methods": ["supcon"], "units": 8, "differs": ["training.epochs"]} == other.to_json()
+    assert (("supcon",), 16, ("training.epochs",)) == (other.methods, other.units, other.differs)
+    assert f"not shown: 16 units of another exam, {other.exam.short} (supcon), which differs in training.epochs" in other.told
+    assert {"id": other.exam.id, "methods": ["supcon"], "units": 16, "differs": ["training.epochs"]} == other.to_json()
 
 
 def test_another_exam_is_asked_for_by_the_first_digits_of_its_id():
@@ -58,13 +59,13 @@ def test_another_exam_is_asked_for_by_the_first_digits_of_its_id():
 @pytest.mark.parametrize(
     "other",
     [
-        study("supcon", [0.5], track_version="2.0"),
-        study("supcon", [0.5], data=CLOSED),
-        study("supcon", [0.5], scoring=dataclasses.replace(SCORING, protocol="reality-check")),
-        study("supcon", [0.5], scoring=dataclasses.replace(SCORING, distance="euclidean")),
-        study("supcon", [0.5], data=dataclasses.replace(CLOSED, fingerprint="e")),
-        study("supcon", [0.5], data=dataclasses.replace(CLOSED, groups="g")),
-        with_rules(study("supcon", [0.5]), precision="bf16"),
+        studies("supcon", [0.5], track_version="2.0"),
+        studies("supcon", [0.5], data=CLOSED),
+        studies("supcon", [0.5], scoring=dataclasses.replace(SCORING, protocol="reality-check")),
+        studies("supcon", [0.5], scoring=dataclasses.replace(SCORING, distance="euclidean")),
+        studies("supcon", [0.5], data=dataclasses.replace(CLOSED, fingerprint="e")),
+        studies("supcon", [0.5], data=dataclasses.replace(CLOSED, groups="g")),
+        with_rules(studies("supcon", [0.5]), precision="bf16"),
     ],
     ids=["version", "closed-set", "protocol", "distance", "data", "groups", "precision"],
 )
@@ -87,7 +88,7 @@ def test_a_track_whose_rules_were_edited_shows_none_of_the_old_rows():
 def test_the_folders_own_exam_goes_before_one_with_more_records():
     """Of two exams that follow the rules, which say nothing of the data, the one of the track's own folder is shown."""
     data = dataclasses.replace(OWN[0].unit.data, fingerprint="another")
-    more = [*study("triplet", [0.3] * 9, data=data), *study("npair", [0.3] * 9, data=data)]
+    more = [*studies("triplet", [0.3] * 9, data=data), *studies("npair", [0.3] * 9, data=data)]
     assert OWN[0].exam == choose(TRACK, OWN, more).exam
     assert "another" == choose(TRACK, (), [*OWN, *more]).exam.data
 
@@ -101,7 +102,7 @@ def leave(folder, records):
 
 def test_a_table_of_two_folders_keeps_to_one_exam(tmp_path):
     """`--from` a folder that holds two exams joins the rows of one; a folder given twice, or as itself, doubles no row."""
-    home = leave(tmp_path / "made", OWN[:7])
+    home = leave(tmp_path / "made", OWN[:15])
     leave(tmp_path / "out" / "made-00000000", OWN)
     leave(tmp_path / "out" / "made-11111111", LONGER)
     table, found = leaderboard(str(home), [tmp_path / "out", tmp_path / "out" / "made-00000000", home])
@@ -128,13 +129,15 @@ def test_an_ad_hoc_track_is_known_by_its_path_and_by_its_name(tmp_path, monkeypa
 
 
 def test_a_row_that_is_not_full_moves_no_rank():
-    """A row with fewer or more trials or repetitions than the track's, or a failed one, is shown, flagged and not ranked."""
-    full = [*study("triplet", [0.30, 0.31, 0.33]), *study("npair", [0.10, 0.12, 0.11]), *study("supcon", [0.5, 0.51, 0.49])]
+    """A row with fewer or more studies than the track's, or a failure that nothing stands for, is shown, flagged and not ranked."""
+    full = [*studies("triplet", [0.30, 0.31, 0.33]), *studies("npair", [0.10, 0.12, 0.11]), *studies("supcon", [0.5, 0.51, 0.49])]
     before = {line.row.name: line.rank for line in table_of(full).lines}
+    tuned_well = [record for record in study("failed", [], study=2) if record.unit.kind == "tune"]
+    failed = [*tuned_well, final("failed", 0, 0, state="failed", trial=1, study=2)]
     odd = {
-        "short": study("short", [0.4]),
-        "long": study("long", [0.4, 0.41, 0.42, 0.43]),
-        "failed": [*study("failed", [0.4, 0.41]), final("failed", 2, 0, state="failed", trial=1)],
+        "short": studies("short", [0.4]),
+        "long": studies("long", [0.4, 0.41, 0.42, 0.43]),
+        "failed": [*studies("failed", [0.4, 0.41]), *failed],
     }
     for name, records in odd.items():
         table = table_of([*full, *records])
@@ -146,18 +149,23 @@ def test_a_row_that_is_not_full_moves_no_rank():
 def test_the_full_twin_of_a_row_that_is_not_full_stays_in_the_family_of_tests():
     """One's own short row stands in place of the shipped full one; ranks, groups and who is better than whom stay as they were."""
     records = {
-        name: study(name, scores)
+        name: studies(name, scores)
         for name, scores in {"triplet": [0.30, 0.31, 0.33], "npair": [0.10, 0.12, 0.11], "supcon": [0.5, 0.51, 0.49]}.items()
     }
     shipped = rows_of(TRACK, [record for found in records.values() for record in found], shipped=True)
     before = build(TRACK, shipped, units={})
-    after = build(TRACK, [*shipped, *rows_of(TRACK, study("triplet", [0.9]))], units={})
+    after = build(TRACK, [*shipped, *rows_of(TRACK, studies("triplet", [0.9]))], units={})
     told = {line.row.name: (line.rank, line.group) for line in before.lines if line.row.name != "triplet"}
     assert told == {line.row.name: (line.rank, line.group) for line in after.lines if line.row.name != "triplet"}
     assert [("triplet", False, None)] == [
         (line.row.name, line.row.shipped, line.rank) for line in after.lines if line.row.name == "triplet"
     ]
-    assert before.detectable == after.detectable
+    assert (before.detectable, before.spread) == (after.detectable, after.spread)
+    assert ((), ("triplet",)) == (before.unseen, after.unseen)
+    told = (
+        "Of `triplet` your own results are shown, which are not full and so not ranked; what ships with siambench stays in the tests unseen"
+    )
+    assert [False, True] == [told in " ".join(captions(table, classes=False)) for table in (before, after)]
 
 
 # ---- versions of libraries
@@ -165,7 +173,7 @@ def test_the_full_twin_of_a_row_that_is_not_full_stays_in_the_family_of_tests():
 
 def test_of_two_versions_of_a_row_the_newer_is_shown_and_the_other_named():
     """Trials and final models of two library versions are never mixed: the newer make is the row, flagged, the older named."""
-    old, new = study("triplet", [0.3, 0.31, 0.32]), study("triplet", [0.4, 0.41, 0.42], libraries={"torch": "2.10"})
+    old, new = studies("triplet", [0.3, 0.31, 0.32]), studies("triplet", [0.4, 0.41, 0.42], libraries={"torch": "2.10"})
     table = table_of([*old, *new])
     (line,) = table.lines
     assert (0.41, 3, ("torch 2.9",)) == (round(line.row.scores["map@r"].mean, 9), line.row.seeds, line.row.also_made_with)
@@ -175,8 +183,8 @@ def test_of_two_versions_of_a_row_the_newer_is_shown_and_the_other_named():
 
 def test_ones_own_row_goes_before_a_newer_shipped_one():
     """The table shows the user's own version, and names the shipped one's."""
-    shipped = rows_of(TRACK, study("triplet", [0.3, 0.31, 0.32], libraries={"torch": "2.10"}), shipped=True)
-    table = build(TRACK, [*shipped, *rows_of(TRACK, study("triplet", [0.4, 0.41, 0.42]))], units={})
+    shipped = rows_of(TRACK, studies("triplet", [0.3, 0.31, 0.32], libraries={"torch": "2.10"}), shipped=True)
+    table = build(TRACK, [*shipped, *rows_of(TRACK, studies("triplet", [0.4, 0.41, 0.42]))], units={})
     (line,) = table.lines
     assert (False, ("torch 2.10",), ("mixed-versions",)) == (line.row.shipped, line.row.also_made_with, line.row.flags)
 

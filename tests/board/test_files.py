@@ -7,7 +7,7 @@ import dataclasses
 import io
 
 import pytest
-from made import LOCAL, TRACK, final, study, table_of, timed, trials, tuned
+from made import LOCAL, TRACK, final, studies, table_of, timed, trials, tuned
 
 from siambench.board import costs, files
 from siambench.errors import DataMissingError, DifferenceError, UnknownNameError, UsageError
@@ -27,13 +27,13 @@ def leave(folder, records, *, rules=True):
 
 def local(score=0.7):
     """A row that nobody else could make again."""
-    return study("./mine.py:Loss", [score, score + 0.01, score + 0.02], components={"loss": LOCAL})
+    return studies("./mine.py:Loss", [score, score + 0.01, score + 0.02], components={"loss": LOCAL})
 
 
 @pytest.fixture
 def folder(tmp_path):
     """The folder of a track with two rows, one of them local, and a baseline."""
-    return leave(tmp_path / "made", timed([*study("triplet", [0.5, 0.51, 0.52]), *local(), final("raw", 0, 0.1)]))
+    return leave(tmp_path / "made", timed([*studies("triplet", [0.5, 0.51, 0.52]), *local(), final("raw", 0, 0.1)]))
 
 
 def table_in(folder, more=()):
@@ -45,21 +45,21 @@ def test_the_table_of_a_folder_is_that_of_its_records(folder):
     (folder / "records" / "broken.json").write_text("{")
     table, found = files.leaderboard(str(folder))
     assert ["./mine.py:Loss", "triplet", "raw"] == [line.row.name for line in table.lines]
-    assert {"planned": 15, "done": 15, "cached": 0, "failed": 0, "lost": 0} == dict(table.units)
+    assert {"planned": 31, "done": 31, "cached": 0, "failed": 0, "lost": 0} == dict(table.units)
     assert [folder / "records" / "broken.json"] == list(found.damaged)
     assert "invalid JSON" in found.damaged[folder / "records" / "broken.json"]
 
 
 def test_records_of_further_folders_join(folder, tmp_path):
     """What several folders hold of one row is one row, and a record that two of them hold counts once."""
-    whole = study("npair", [0.2, 0.21, 0.22])
+    whole = studies("npair", [0.2, 0.21, 0.22])
     one = leave(tmp_path / "one" / "made", whole[:5], rules=False)
     two = leave(tmp_path / "two" / "made", whole[4:], rules=False)
     append_opening(one / "test-openings.jsonl", {"unit": "gone", "method": "npair"})
     table = table_in(folder, [tmp_path / "one", two])
     (row,) = (line.row for line in table.lines if line.row.name == "npair")
     assert (3, 4) == (row.seeds, row.opened)
-    assert 15 + len(whole) == table.units["planned"]
+    assert 31 + len(whole) == table.units["planned"]
 
 
 def test_a_folder_without_records_of_the_track_is_an_error(tmp_path, folder):
@@ -93,14 +93,14 @@ def test_shipped_rows_stand_beside_another_reported_metric():
 
 def test_a_direction_is_what_the_records_say():
     """The first record that names a metric says which way it is better; of one that none names more is."""
-    records = [*study("npair", [0.1]), final("triplet", 0, 0.3, outcome={"directions": {"odd": "min"}})]
+    records = [*studies("npair", [0.1]), final("triplet", 0, 0.3, outcome={"directions": {"odd": "min"}})]
     assert ["max", "min", "min", "max"] == [files.direction_of(records, name) for name in ("map@r", "eer", "odd", "unheard")]
     assert "max" == files.direction_of([], "eer")
 
 
 def test_failed_records_are_counted():
     """The units behind a table that was made from records are done or failed."""
-    records = [*study("triplet", [0.5]), final("triplet", 1, 0, state="failed", trial=1)]
+    records = [*studies("triplet", [0.5]), final("triplet", 1, 0, state="failed", trial=1)]
     assert {"planned": 6, "done": 5, "cached": 0, "failed": 1, "lost": 0} == files.counts(records)
 
 
@@ -111,7 +111,7 @@ def test_written_files_are_what_the_records_give(folder):
     page = (folder / "README.md").read_text()
     assert "## Tuning" in page
     assert "mine.py" not in page
-    assert [("triplet", "1"), ("raw", "")] == [
+    assert [("triplet", ""), ("raw", "")] == [
         (row["method"], row["rank_low"]) for row in csv.DictReader(io.StringIO((folder / "table.csv").read_text()))
     ]
     files.check(folder, table_in(folder))
@@ -127,7 +127,7 @@ def test_costs_stand_beside_the_table(folder):
     found = dict(zip(head, lines[0], strict=True))
     assert row.costs.tuning.seconds == float(found["tuning_seconds"])
     assert row.costs.final.phases["train"] == float(found["final_train_seconds"])
-    assert ("", "cpu", "4", "3") == tuple(found[name] for name in ("final_embed_seconds", "device", "tuning_units", "final_units"))
+    assert ("", "cpu", "12", "3") == tuple(found[name] for name in ("final_embed_seconds", "device", "tuning_units", "final_units"))
 
 
 def test_the_first_difference_is_named(folder):
@@ -156,7 +156,7 @@ def test_costs_are_never_compared(folder):
 
 def test_what_is_compared_does_not_depend_on_costs():
     """Records that took another time give other costs, and byte for byte the same page and table."""
-    slow, fast = (table_of(timed(study("triplet", [0.5, 0.51, 0.52]), seed=seed)) for seed in (1, 2))
+    slow, fast = (table_of(timed(studies("triplet", [0.5, 0.51, 0.52]), seed=seed)) for seed in (1, 2))
     assert files.costs_csv(slow) != files.costs_csv(fast)
     assert files.generated(slow) == files.generated(fast)
     assert files.COSTS not in files.generated(slow)
@@ -164,47 +164,47 @@ def test_what_is_compared_does_not_depend_on_costs():
 
 def test_what_is_generated_does_not_depend_on_the_order_of_records():
     """Any permutation of the records gives the same page and table, byte for byte."""
-    records = study("triplet", [0.3, 0.31, 0.32]) + study("npair", [0.1, 0.12, 0.11]) + [final("raw", 0, 0.05)]
+    records = studies("triplet", [0.3, 0.31, 0.32]) + studies("npair", [0.1, 0.12, 0.11]) + [final("raw", 0, 0.05)]
     first, *others = [files.generated(table_of(chosen)) for chosen in (records, records[::-1], records[5:] + records[:5])]
     assert [first, first] == others
 
 
 def test_adopted_are_records_that_anybody_can_make(folder, tmp_path):
     """New records of the exam are copied, local ones and others are not; their lines of the log of openings follow, each once."""
-    other = leave(tmp_path / "run" / "made", [*study("npair", [0.2, 0.21, 0.22]), *local(0.6)], rules=False)
-    leave(other, [*study("supcon", [0.3], track_version="9.0"), *study("triplet", [0.5])], rules=False)
+    other = leave(tmp_path / "run" / "made", [*studies("npair", [0.2, 0.21, 0.22]), *local(0.6)], rules=False)
+    leave(other, [*studies("supcon", [0.3], track_version="9.0"), *studies("triplet", [0.5])], rules=False)
     (other / "records" / "broken.json").write_text("{")
     adopted = {"unit": final("npair", 0, 0.2, trial=1).id, "method": "npair"}
     for line in (adopted, {"unit": "of another exam", "method": "npair"}):
         append_opening(other / "test-openings.jsonl", line)
     before = len(list((folder / "records").glob("*.json")))
-    assert (7, 0) == files.adopt(folder, files.found_in(str(folder), [tmp_path / "run"]))
+    assert (15, 0) == files.adopt(folder, files.found_in(str(folder), [tmp_path / "run"]))
     assert (0, 0) == files.adopt(folder, files.found_in(str(folder), [tmp_path / "run"]))
-    assert before + 7 == len(list((folder / "records").glob("*.json")))
+    assert before + 15 == len(list((folder / "records").glob("*.json")))
     assert [adopted] == read_openings(folder / "test-openings.jsonl")
     assert ["./mine.py:Loss", "triplet", "npair", "raw"] == [line.row.name for line in table_in(folder).lines]
 
 
 def test_rows_are_found_by_their_names(folder, tmp_path):
     """Rows of one name stand in order of their keys, each with its own records, a record of two folders once."""
-    more = leave(tmp_path / "run" / "made", [*study("triplet", [0.4], row="another"), *study("triplet", [0.5])], rules=False)
+    more = leave(tmp_path / "run" / "made", [*studies("triplet", [0.4], row="another"), *studies("triplet", [0.5])], rules=False)
     found = files.rows_by_name(files.found_in(str(folder), [more]).chosen.records)
     assert {"triplet", "./mine.py:Loss", "raw"} == set(found)
-    assert [("another", 5), ("row-triplet", 7)] == [(records[0].unit.row, len(records)) for records in found["triplet"]]
+    assert [("another", 5), ("row-triplet", 15)] == [(records[0].unit.row, len(records)) for records in found["triplet"]]
 
 
 def test_of_several_rows_of_a_name_the_longest_tuning_is_told(folder, tmp_path):
     """The one with most trials is told, with how many bear the name; a baseline and an unknown row are errors."""
-    newer = [tuned("triplet", trial, fold, [0.4], row="newer") for trial in range(3) for fold in range(2)]
+    newer = [tuned("triplet", trial, fold, [0.4], row="newer") for trial in range(7) for fold in range(2)]
     leave(tmp_path / "run" / "made", newer, rules=False)
-    found, rows, _ = files.tuning(str(folder), "triplet")
+    (found, *_), rows, _ = files.tunings(str(folder), "triplet")
     assert ("row-triplet", 2, 1) == (found.row, len(found.trials), rows)
-    found, rows, _ = files.tuning(str(folder), "triplet", [tmp_path / "run"])
-    assert ("newer", 3, 2) == (found.row, len(found.trials), rows)
+    (found,), rows, _ = files.tunings(str(folder), "triplet", [tmp_path / "run"])
+    assert ("newer", 7, 2) == (found.row, len(found.trials), rows)
     with pytest.raises(UsageError, match="raw is a baseline of made: nothing is tuned for it"):
-        files.tuning(str(folder), "raw")
+        files.tunings(str(folder), "raw")
     with pytest.raises(UnknownNameError, match="unknown row 'tripet', did you mean 'triplet'"):
-        files.tuning(str(folder), "tripet")
+        files.tunings(str(folder), "tripet")
 
 
 def test_an_estimate_needs_shipped_records(monkeypatch, tmp_path):

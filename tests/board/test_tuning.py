@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from made import SCORING, SPACE, final, trials, tuned
+from made import SCORING, SPACE, TRAINING, final, trials, tuned
 
-from siambench.board.tuning import to_json, tuning_of
+from siambench.board.tuning import to_json, tuning_of, tunings_of
 
 
 def test_every_trial_stands_in_the_tuning():
@@ -55,6 +55,8 @@ def test_kinds_follow_what_the_search_recorded():
     assert ["default", "random", "random", "tpe", "tpe", "tpe", "tpe"] == [
         t.kind for t in tuning_of(trials(telemetry=search), budget=7).trials
     ]
+    search = {"search": {"sampler": "quasi-random", "batch": 4}}
+    assert ["default", *["quasi-random"] * 6] == [t.kind for t in tuning_of(trials(telemetry=search), budget=7).trials]
 
 
 def test_flags_are_both_present_and_absent():
@@ -88,7 +90,7 @@ def test_trials_that_the_final_models_were_not_selected_from_do_not_count():
     chosen = [final("triplet", i, 0.3, trial=3, stop_epoch=1) for i in range(3)]
     tuning = tuning_of(trials() + chosen, budget=6)
     assert (6, 3, 1) == (tuning.counted, tuning.selected.number, tuning.selected.epoch)
-    assert [True] * 6 + [False] == [trial["counted"] for trial in to_json(tuning)["trials"]]
+    assert [True] * 6 + [False] == [trial["counted"] for trial in to_json([tuning])["studies"][0]["trials"]]
     assert pytest.approx(0.45) == tuning.best_after(6)
     assert tuning.best_after(7) is None
     assert 6 == tuning_of(trials(), budget=6).selected.number
@@ -110,14 +112,93 @@ def test_a_score_that_does_not_apply_is_a_reason():
 
 def test_the_document_has_the_documented_form():
     """`show study --json` has the keys of the documentation, and every fold's curve."""
-    document = to_json(tuning_of(trials(), budget=7), rows=2)
-    assert {
-        *("schema", "track", "method", "row", "rows", "primary", "direction", "budget", "space"),
-        *("trials", "pending", "failed", "default", "selected", "flags"),
-    } == set(document)
-    assert {"trial", "kind", "counted", "state", "error", "params", "folds", "epoch", "value", "best"} == set(document["trials"][0])
-    assert [[0.1, 0.6], [0.1, 0.5]] == document["trials"][6]["folds"]
-    assert {"trial": 6, "epoch": 2, "value": pytest.approx(0.55)} == document["selected"]
+    document = to_json([tuning_of(trials(), budget=7), tuning_of(trials([0, 1], study=3), budget=7)], rows=2)
+    assert {"schema", "track", "method", "row", "rows", "primary", "direction", "budget", "space", "studies"} == set(document)
+    first, second = document["studies"]
+    assert {"study", "trials", "pending", "failed", "pruned", "default", "selected", "flags"} == set(first)
+    trial = {"trial", "kind", "counted", "state", "error", "params", "folds", "epoch", "value", "first_fold", "best"}
+    assert trial == set(first["trials"][0])
+    assert [[0.1, 0.6], [0.1, 0.5]] == first["trials"][6]["folds"]
+    assert {"trial": 6, "epoch": 2, "value": pytest.approx(0.55)} == first["selected"]
+    assert [(0, 7), (3, 2)] == [(one["study"], len(one["trials"])) for one in (first, second)]
     assert ({"name": "made", "version": "1.0"}, "max", 2) == (document["track"], document["direction"], document["rows"])
     assert ("triplet", "row-triplet") == (document["method"], document["row"])
     assert {"loss.margin": {"type": "float", "low": 0.0, "high": 1.0, "log": False}} == document["space"]
+
+
+def test_each_study_of_a_row_has_a_tuning_of_its_own():
+    """Records of several studies are told apart by their numbers: trials, selection and what is pending of one are not another's."""
+    records = [*trials([0, 1, 3], study=2), *trials([0, 1], study=0), final("triplet", 0, 0.3, trial=1, stop_epoch=1, study=2)]
+    found = tunings_of(records, budget=2)
+    assert [(0, 2, 0, 0), (2, 2, 0, 1)] == [(one.study, one.counted, one.selected.number, one.pending) for one in found]
+
+
+def test_under_an_annealing_schedule_the_last_epoch_counts():
+    """The value of a trial is that of its last epoch, though an earlier one was better."""
+    annealed = dataclasses.replace(TRAINING, schedule="cosine")
+    tuning = tuning_of(trials([0, 3], training=annealed) + trials([1], training=annealed), budget=2)
+    assert [(2, 0.25), (2, 0.1)] == [(trial.epoch, trial.value) for trial in tuning.trials]
+
+
+# ---- races
+
+
+def race(firsts, others=(), study=0, failed=()):
+    """A study whose trials have these scores on fold 0, and on fold 1 those of ``others`` by trial; those that failed did on fold 0."""
+    records = []
+    for number, value in enumerate(firsts):
+        state = "failed" if number in failed else "done"
+        records.append(tuned("triplet", number, 0, [value], state=state, study=study))
+    records += [tuned("triplet", number, 1, [value], study=study) for number, value in dict(others).items()]
+    return [dataclasses.replace(one, exam=dataclasses.replace(one.exam, training={**one.exam.training, "racing": True})) for one in records]
+
+
+def test_what_lost_its_race_is_pruned():
+    """Of each batch of four the best two on fold 0, and the default, have a value; the others are pruned, with their score on fold 0."""
+    others = {0: 0.2, 1: 0.4, 3: 0.2, 5: 0.1, 6: 0.3}
+    tuning = tuning_of(race([0.1, 0.5, 0.2, 0.3, 0.3, 0.7, 0.9, 0.6], others), budget=8)
+    assert ["done", "done", "pruned", "done", "pruned", "done", "done", "pruned"] == [trial.state for trial in tuning.trials]
+    assert [0.1, 0.5, 0.2, 0.3, 0.3, 0.7, 0.9, 0.6] == [trial.first for trial in tuning.trials]
+    assert [None, None] == [tuning.trials[2].value, tuning.trials[2].error]
+    assert (8, 0, 3, 0) == (tuning.counted, tuning.failed, tuning.pruned, tuning.pending)
+    assert (6, 0.6) == (tuning.selected.number, tuning.selected.value)
+    assert () == tuning.flags, "what was pruned has spent budget"
+    pruned = to_json([tuning])["studies"][0]["trials"][2]
+    assert ("pruned", None, 0.2, True) == (pruned["state"], pruned["value"], pruned["first_fold"], pruned["counted"])
+
+
+def test_a_trial_that_lost_its_race_is_never_selected():
+    """Not even where all that won it failed afterwards, or where its score on fold 0 is the best there is."""
+    records = [*race([0.1, 0.5, 0.4, 0.3]), *(tuned("triplet", number, 1, [], state="failed") for number in (0, 1, 2))]
+    racing = [dataclasses.replace(one, exam=race([0.1])[0].exam) for one in records]
+    tuning = tuning_of(racing, budget=4)
+    assert ["failed", "failed", "failed", "pruned"] == [trial.state for trial in tuning.trials]
+    assert tuning.selected is None
+
+
+def test_a_race_that_is_not_over_is_pending():
+    """A batch whose winners lack a fold does not count, nor does what comes after it; one that failed on fold 0 needs no other."""
+    assert (0, 4) == (tuning_of(race([0.1, 0.5, 0.4, 0.3], {0: 0.2, 1: 0.2}), budget=4).counted, 4)
+    half = tuning_of(race([0.1, 0.5, 0.4, 0.3, 0.2, 0.3], {0: 0.2, 1: 0.2, 2: 0.1, 5: 0.1}), budget=8)
+    assert (4, 2) == (half.counted, half.pending)
+    failed = tuning_of(race([0.1, 0.5, 0.4, 0.3], {0: 0.2, 2: 0.3, 3: 0.1}, failed=[1]), budget=4)
+    assert ["done", "failed", "done", "done"] == [trial.state for trial in failed.trials]
+    assert ("it diverged", 0) == (failed.trials[1].error, failed.pending)
+
+
+def test_without_racing_a_trial_with_one_fold_is_incomplete():
+    """Where the exam's rules have no races, a trial of fold 0 alone has not ended, however it scored."""
+    records = [tuned("triplet", number, 0, [value]) for number, value in enumerate([0.1, 0.5, 0.4, 0.3])]
+    assert (0, 4) == (tuning_of(records, budget=4).counted, tuning_of(records, budget=4).pending)
+
+
+def test_the_last_batch_is_as_long_as_the_trials_that_count():
+    """Where a budget was extended, trials that stood alone in their batch lose it to later ones, but not for final models made before."""
+    firsts, others = [0.1, 0.5, 0.4, 0.3, 0.2, 0.25, 0.7, 0.8], {0: 0.2, 1: 0.4, 2: 0.1, 4: 0.9, 5: 0.3, 6: 0.1, 7: 0.1}
+    longer = race(firsts, others)
+    assert ["pruned", "pruned", "done", "done"] == [trial.state for trial in tuning_of(longer, budget=8).trials[4:]]
+    assert 1 == tuning_of(longer, budget=8).selected.number
+    before = tuning_of([*longer, final("triplet", 0, 0.3, trial=4, stop_epoch=1)], budget=6)
+    assert (6, 4) == (before.counted, before.selected.number)
+    assert ["done", "done", "done", "done"] == [trial.state for trial in before.trials[4:]]
+    assert (6, 4) == (tuning_of(longer, budget=6, limit=6).counted, tuning_of(longer, budget=6, limit=6).selected.number)

@@ -6,10 +6,12 @@ import json
 
 import pytest
 
-from siambench.board.rows import Score
-from siambench.board.values import Difference, Ends, Names, Ranks, Unspoken, flat, json_of, number, parameter, text_of
+from siambench.board.differences import Difference
+from siambench.board.scores import Grouped, Score
+from siambench.board.values import Ends, Names, Ranks, Unspoken, flat, json_of, number, parameter, text_of
 
-SCORE = Score(0.41234, 0.00567, 3)
+SCORE = Score(0.41234, 0.00567, 3, over="studies")
+GROUPED = Grouped(0.31, 0.05, 7, "script")
 
 
 @pytest.mark.parametrize(
@@ -23,8 +25,10 @@ SCORE = Score(0.41234, 0.00567, 3)
         (None, Ranks, ""),
         (Ends(0.2811, 0.3169), Ends, "[0.281, 0.317]"),
         (None, Ends, "—"),
-        (Difference(-0.0311, 0.0042), Difference, "-0.031 ± 0.004"),
-        (Difference(0.0311, None), Difference, "+0.031"),
+        (GROUPED, Grouped, "0.310 ± 0.050"),
+        (None, Grouped, "—"),
+        (Difference("supcon", -0.0311, 0.0042, "studies"), Difference, "-0.031 ± 0.004"),
+        (Difference("supcon", 0.0311, None, "studies"), Difference, "+0.031"),
         (None, Difference, ""),
         (Names(("closed-set", "local")), Names, "closed-set, local"),
         (Names(()), Names, ""),
@@ -46,11 +50,22 @@ def test_a_cell_as_people_read_it(value, kind, expected):
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (SCORE, {"mean": 0.41234, "ci95": 0.00567, "n": 3, "classes95": None}),
-        (Score(0.4, None, 1, (0.3, 0.5)), {"mean": 0.4, "ci95": None, "n": 1, "classes95": [0.3, 0.5]}),
+        (SCORE, {"mean": 0.41234, "ci95": 0.00567, "n": 3, "over": "studies", "classes95": None, "groups95": None}),
+        (
+            Score(0.4, None, 1, (0.3, 0.5), groups95=GROUPED),
+            {
+                "mean": 0.4,
+                "ci95": None,
+                "n": 1,
+                "over": "repetitions",
+                "classes95": [0.3, 0.5],
+                "groups95": {"mean": 0.31, "half_width": 0.05, "n": 7, "over": "script"},
+            },
+        ),
         (Ranks(2, 5), [2, 5]),
         (Ends(0.1, 0.2), [0.1, 0.2]),
-        (Difference(0.1, None), [0.1, None]),
+        (Difference("supcon", 0.1, None, "repetitions"), {"to": "supcon", "mean": 0.1, "half_width": None, "over": "repetitions"}),
+        (GROUPED, {"mean": 0.31, "half_width": 0.05, "n": 7, "over": "script"}),
         (Names(("a", "b")), ["a", "b"]),
         (Unspoken(3), 3),
         ({"a": 1}, {"a": 1}),
@@ -74,8 +89,14 @@ def test_a_cell_as_json(value, expected):
         (None, Ranks, {"c_low": None, "c_high": None}),
         (Ends(0.1, 0.2), Ends, {"c_low": 0.1, "c_high": 0.2}),
         (None, Ends, {"c_low": None, "c_high": None}),
-        (Difference(0.1, 0.2), Difference, {"c": 0.1, "c_half_width": 0.2}),
-        (Difference(0.1, None), Difference, {"c": 0.1, "c_half_width": None}),
+        (
+            Difference("supcon", 0.1, 0.2, "studies"),
+            Difference,
+            {"c": 0.1, "c_half_width": 0.2, "c_to": "supcon", "c_over": "studies"},
+        ),
+        (None, Difference, {"c": None, "c_half_width": None, "c_to": None, "c_over": None}),
+        (GROUPED, Grouped, {"c": 0.31, "c_half_width": 0.05, "c_n": 7, "c_over": "script"}),
+        (None, Grouped, {"c": None, "c_half_width": None, "c_n": None, "c_over": None}),
         (Names(("a", "b")), Names, {"c": ["a", "b"]}),
         (Unspoken(3), None, {"c": 3}),
         ({"a": 1}, None, {"c": {"a": 1}}),
@@ -89,7 +110,14 @@ def test_a_cell_in_a_flat_file(value, kind, expected):
 
 def test_the_kind_alone_says_which_columns_there_are():
     """A flat file has the same columns in a row where the cell is missing as in one where it is not."""
-    for kind, value in ((Score, SCORE), (Ranks, Ranks(1, 2)), (Ends, Ends(0, 1)), (Difference, Difference(0, 1)), (None, 3)):
+    for kind, value in (
+        (Score, SCORE),
+        (Ranks, Ranks(1, 2)),
+        (Ends, Ends(0, 1)),
+        (Difference, Difference("supcon", 0.0, 1.0, "studies")),
+        (Grouped, GROUPED),
+        (None, 3),
+    ):
         assert list(flat("c", value, kind)) == list(flat("c", None, kind))
 
 

@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 
 import pytest
-from made import LOCAL, PER_SEED, QUERIES, SCORING, TRACK, final, several, study, table_of, trials, tuned, with_classes
+from made import BY_SCRIPT, LOCAL, PER_MODEL, QUERIES, SCORING, TRACK, final, several, studies, study, table_of, trials, tuned, with_classes
 
-from siambench.board.captions import PROVEN
+from siambench.board.captions import proven
 from siambench.board.columns import columns_of
 from siambench.board.view import flat_rows, places_text, steps, to_json, view
 from siambench.interfaces import RowView
@@ -41,12 +41,12 @@ def test_every_column_has_a_value_and_a_text_for_every_row():
 
 def test_shipped_rows_are_not_fresh():
     """A row that came with siambench is told apart from one that did not."""
-    assert [False] == [row.fresh for row in view(table_of(study("triplet", [0.3]), shipped=True)).rows]
+    assert [False] == [row.fresh for row in view(table_of(studies("triplet", [0.3]), shipped=True)).rows]
 
 
 def test_values_are_what_json_can_hold():
     """Every value of every column passes through JSON unchanged, and so do the flat rows and the document."""
-    seen = view(table_of([*with_classes("triplet", PER_SEED, QUERIES), *study("npair", [0.1]), final("raw", 0, 0.1)]))
+    seen = view(table_of([*with_classes("triplet", PER_MODEL, QUERIES), *studies("npair", [0.1]), final("raw", 0, 0.1)]))
     for held in ([list(column.values) for column in seen.columns], list(seen.flat), seen.document):
         assert held == json.loads(json.dumps(held, allow_nan=False))
 
@@ -55,7 +55,7 @@ def test_the_interval_over_classes_is_everywhere():
     """Columns, flat rows, JSON and the data frame have the same ends, in a column that is labelled apart from the t-interval."""
     from siambench.api import frame
 
-    table = table_of([*with_classes("triplet", PER_SEED, QUERIES), final("raw", 0, 0.1)])
+    table = table_of([*with_classes("triplet", PER_MODEL, QUERIES), final("raw", 0, 0.1)])
     low, high = table.lines[0].row.scores["map@r"].classes95
     column = column_of(table, "map@r_classes")
     assert "map@r, 95 % over classes" == column.title
@@ -72,8 +72,8 @@ def test_the_interval_over_classes_is_everywhere():
 
 def test_the_captions_follow_the_columns():
     """The interval over classes is explained where it is shown, and only there."""
-    assert "over classes" in view(table_of(with_classes("triplet", PER_SEED, QUERIES))).captions[0]
-    assert "over classes" not in " ".join(view(table_of(study("triplet", [0.3, 0.31]))).captions)
+    assert "over classes" in view(table_of(with_classes("triplet", PER_MODEL, QUERIES))).captions[0]
+    assert "over classes" not in " ".join(view(table_of(studies("triplet", [0.3, 0.31]))).captions)
 
 
 def test_a_track_without_records_has_an_empty_view():
@@ -92,20 +92,37 @@ def test_a_track_without_records_has_an_empty_view():
 
 def test_json_has_the_documented_form():
     """The document has the documented keys, the direction of each metric, and finite numbers only."""
-    document = to_json(table_of([*study("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)]))
-    assert {"schema", "track", "exam", "other_exams", "primary", "metrics", "rows", "units", "minimum_detectable_difference"} == set(
-        document
-    )
+    document = to_json(table_of([*studies("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)]))
+    keys = {"schema", "track", "exam", "other_exams", "primary", "metrics", "rows", "units"}
+    assert keys | {"minimum_detectable_difference", "spread_over_studies", "unseen"} == set(document)
     assert ({"name": "made", "version": "1.0"}, "map@r") == (document["track"], document["primary"])
     directions = {"map@r": "max", "recall@1": "max", "eer": "min"}
     assert [{"name": name, "direction": direction} for name, direction in directions.items()] == document["metrics"]
     expected = {
-        *("method", "loss", "miner", "feed", "backbone", "distribution", "rank", "group", "better_than"),
-        *("scores", "params", "trials", "seeds", "dimension", "test_opened", "flags", "also_made_with", "shipped", "reason", "costs"),
+        *("method", "loss", "miner", "feed", "backbone", "distribution", "rank", "group", "better_than", "difference"),
+        *(
+            "scores",
+            "params",
+            "studies",
+            "trials",
+            "repetitions",
+            "seeds",
+            "sd_over_studies",
+            "dimension",
+            "test_opened",
+            "flags",
+            "also_made_with",
+            "shipped",
+            "reason",
+            "costs",
+        ),
     }
     assert expected == set(document["rows"][0])
-    assert [1, 1] == document["rows"][0]["rank"]
-    assert {"mean": 0.1, "ci95": None, "n": 1, "classes95": None} == document["rows"][1]["scores"]["map@r"]
+    assert document["rows"][0]["rank"] is None
+    assert [1, 1] == to_json(table_of(several()[:15] + several()[15:30]))["rows"][0]["rank"]
+    assert {"mean": 0.1, "ci95": None, "n": 1, "over": "repetitions", "classes95": None, "groups95": None} == document["rows"][1]["scores"][
+        "map@r"
+    ]
     assert json.dumps(document, allow_nan=False)
 
 
@@ -113,23 +130,29 @@ def test_the_documented_example_is_a_row():
     """The example of leaderboards/README.md has the keys of the document, of a row, of a score and of the detectable difference."""
     page = Path(__file__).parents[2] / "leaderboards" / "README.md"
     example = json.loads(re.search(r"```json\n(.*?)```", page.read_text(), re.DOTALL).group(1))
-    document = to_json(table_of(study("triplet", [0.3, 0.31, 0.35]) + study("npair", [0.1, 0.12, 0.11])))
+    records = [*with_classes("triplet", PER_MODEL, QUERIES, attributes={"script": tuple("aabbccdd")}), *studies("npair", [0.1, 0.12, 0.11])]
+    document = to_json(table_of([*records, *studies("lifted", [0.05])], track=BY_SCRIPT))
+    partial = next(row for row in document["rows"] if row["method"] == "lifted")
+    assert set(partial["difference"]) == set(example["rows"][1]["difference"])
+    groups = example["rows"][0]["scores"]["map@r"]["groups95"]
+    assert set(document["rows"][0]["scores"]["map@r"]["groups95"]) == set(groups)
     assert set(document) == set(example)
     assert set(document["rows"][0]) == set(example["rows"][0])
     assert set(document["rows"][0]["scores"]["map@r"]) == set(example["rows"][0]["scores"]["map@r"])
-    assert set(document["minimum_detectable_difference"]) == set(example["minimum_detectable_difference"])
+    for key in ("minimum_detectable_difference", "spread_over_studies"):
+        assert set(document[key]) == set(example[key])
 
 
 def test_the_primary_metric_goes_by_the_tables_direction():
     """Where the table was ordered upwards, the document says so of its primary metric, whatever a record says."""
-    document = to_json(table_of(study("triplet", [0.3, 0.31]), direction="min"))
+    document = to_json(table_of(studies("triplet", [0.3, 0.31]), direction="min"))
     assert {"name": "map@r", "direction": "min"} == document["metrics"][0]
 
 
 def test_baselines_have_a_budget_for_machines_alone():
-    """People are not shown trials and seeds of a baseline, for which nothing is tuned; machines are."""
-    table = table_of([*study("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)])
-    for name, values in (("trials", (2, 0)), ("seeds", (3, 1)), ("dimension", (1, 0))):
+    """People are not shown studies, trials and repetitions of a baseline, for which nothing is tuned; machines are."""
+    table = table_of([*studies("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)])
+    for name, values in (("studies", (3, 1)), ("trials", (2, 0)), ("repetitions", (1, 1)), ("dimension", (1, 0))):
         column = column_of(table, name)
         assert values == column.values
         assert (str(values[0]), "") == column.texts
@@ -139,7 +162,7 @@ def test_baselines_have_a_budget_for_machines_alone():
 
 def test_the_distribution_of_every_component_is_named():
     """Machines are told of each component what it comes from, by its role; a file is local."""
-    table = table_of(study("triplet", [0.3, 0.31, 0.32], components={"backbone": TIMM, "loss": LOCAL}))
+    table = table_of(studies("triplet", [0.3, 0.31, 0.32], components={"backbone": TIMM, "loss": LOCAL}))
     expected = {"backbone": "siambench-timm 0.3", "loss": "local 0"}
     assert expected == to_json(table)["rows"][0]["distribution"] == flat_rows(table)[0]["distribution"]
     assert "machines" == column_of(table, "distribution").audience
@@ -164,8 +187,10 @@ def test_what_is_proven_is_listed():
         ("2", "npair", "—", "arcface"),
         ("2", "arcface", "—", "npair"),
     ) == section.rows
-    assert PROVEN.format(primary="map@r") == section.text
-    assert section_of(table_of(study("triplet", [0.3, 0.31, 0.32])), "What is proven") is None
+    assert proven(table_of(several())) == section.text
+    assert "over 3 independent studies, on these test classes: " in section.text
+    assert "these test classes and groups of them (by script)" in section_of(table_of(several(), track=BY_SCRIPT), "What is proven").text
+    assert section_of(table_of(studies("triplet", [0.3, 0.31, 0.32])), "What is proven") is None
 
 
 @pytest.mark.parametrize(
@@ -186,7 +211,7 @@ def test_what_is_proven_is_listed():
 )
 def test_places_are_named_in_few_words(place, chosen, expected):
     """Runs of neighbours in the order of the table are written as such, single rows by their names."""
-    records = [record for i in range(7) for record in study(f"m{i}", [0.9 - i / 10, 0.91 - i / 10, 0.93 - i / 10])]
+    records = [record for i in range(7) for record in studies(f"m{i}", [0.9 - i / 10, 0.91 - i / 10, 0.93 - i / 10])]
     assert expected == places_text(table_of(records), place, chosen)
 
 
@@ -195,10 +220,10 @@ def test_concatenated_scores_stand_with_the_other_metrics():
     from siambench.api import frame
 
     rules = {"scoring": dataclasses.replace(SCORING, protocol="reality-check")}
-    records = study("triplet", [], **rules)
+    records = []
     for i in range(3):
         scores = {"map@r": 0.3 + i / 100, "recall@1": 0.5, "concatenated:map@r": 0.4 + i / 100, "concatenated:recall@1": 0.6}
-        records.append(final("triplet", i, 0, trial=1, outcome={"scores": scores}, **rules))
+        records += study("triplet", [0], {"scores": scores}, study=i, **rules)
     table = table_of([*records, final("raw", 0, 0.1)])
     section = section_of(table, "Other metrics")
     assert ("method", "eer", "concatenated:map@r", "concatenated:recall@1") == section.head
@@ -207,7 +232,7 @@ def test_concatenated_scores_stand_with_the_other_metrics():
     assert 0.41 == pytest.approx(frame(table)["concatenated:map@r"][0])
     assert 0.41 == pytest.approx(to_json(table)["rows"][0]["scores"]["concatenated:map@r"]["mean"])
     assert {"name": "concatenated:map@r", "direction": "max"} in to_json(table)["metrics"]
-    plain = table_of(study("triplet", [0.3, 0.31, 0.32]))
+    plain = table_of(studies("triplet", [0.3, 0.31, 0.32]))
     assert not [column.name for column in columns_of(plain) if column.name.startswith("concatenated:")]
     assert ("method", "eer") == section_of(plain, "Other metrics").head
 
@@ -215,21 +240,21 @@ def test_concatenated_scores_stand_with_the_other_metrics():
 def test_concatenated_scores_go_the_way_of_their_metric():
     """The direction of a concatenated score is that of the metric it is of."""
     scores = {"map@r": 0.3, "eer": 0.2, "concatenated:eer": 0.1}
-    metrics = to_json(table_of(study("triplet", [0.3], outcome={"scores": scores})))["metrics"]
+    metrics = to_json(table_of(studies("triplet", [0.3], outcome={"scores": scores})))["metrics"]
     assert {"name": "concatenated:eer", "direction": "min"} in metrics
 
 
 def test_without_other_metrics_there_is_no_section_of_them():
     """A track that reports what the main table shows has no further section."""
     track = TRACK.model_copy(update={"metrics": TRACK.metrics.model_copy(update={"report": ("map@r", "recall@1")})})
-    assert section_of(table_of(study("triplet", [0.3, 0.31]), track=track), "Other metrics") is None
+    assert section_of(table_of(studies("triplet", [0.3, 0.31]), track=track), "Other metrics") is None
 
 
 def test_a_missing_cell_has_its_reason():
     """Below the table stands each reason once, with the rows that it is the reason of, and that of a row without any score."""
     notes = {"eer": "too few classes"}
     failed = [tuned("arcface", t, f, [], state="failed") for t in range(2) for f in range(2)]
-    records = study("triplet", [0.3, 0.31, 0.32], outcome={"notes": notes}) + study("npair", [0.1, 0.12, 0.11]) + failed
+    records = studies("triplet", [0.3, 0.31, 0.32], outcome={"notes": notes}) + studies("npair", [0.1, 0.12, 0.11]) + failed
     section = section_of(table_of([*records, final("raw", 0, 0.1)]), "Missing cells")
     assert (
         "triplet: eer: too few classes",
@@ -241,24 +266,27 @@ def test_a_missing_cell_has_its_reason():
 
 def test_nothing_is_missing_in_a_column_that_is_not_there():
     """Where no row has an interval over classes the column is not shown, and its absence has no reason; where one has, it has."""
-    older = with_classes("triplet", PER_SEED, None)
+    older = with_classes("triplet", PER_MODEL, None)
     alone = table_of(older)
     assert "over classes" not in " ".join(section_of(alone, "Missing cells").lines)
     assert "machines" == column_of(alone, "map@r_classes").audience
-    both = table_of(older + with_classes("npair", PER_SEED, QUERIES))
+    both = table_of(older + with_classes("npair", PER_MODEL, QUERIES))
     assert "triplet: map@r over classes: its records do not say how many queries a class has" in section_of(both, "Missing cells").lines
     assert "all" == column_of(both, "map@r_classes").audience
 
 
 def test_the_best_by_trial_is_listed():
-    """One row per method: the best after 1, 2, 4 … trials, a dash where so many are not counted, and the selected trial."""
-    chosen = [final("triplet", i, 0.3, trial=6) for i in range(3)]
+    """A line per study: the best after 1, 2, 4 … trials, a dash where so many are not counted, and of the selected trial both scores."""
+    chosen = [final("triplet", i, 0.3 + i / 10, trial=6) for i in range(3)]
     other = trials([0, 1], method="npair") + [final("npair", i, 0.1, trial=0) for i in range(3)]
-    section = section_of(table_of([*trials(), *chosen, *other]), "Tuning")
-    assert ("method", "after 1", "after 2", "after 4", "after 7", "trial", "epoch", "selected parameters") == section.head
+    second = trials([0, 1], method="npair", study=1)
+    section = section_of(table_of([*trials(), *chosen, *second, *other]), "Tuning")
+    marks = ("after 1", "after 2", "after 4", "after 7")
+    assert ("method", "study", *marks, "validation", "test", "trial", "epoch", "selected parameters") == section.head
     assert (
-        ("npair", "0.250", "0.250", "—", "—", "0", "2", "loss.margin = 0.3"),
-        ("triplet", "0.250", "0.250", "0.450", "0.550", "6", "2", "loss.margin = 0.9"),
+        ("npair", "0", "0.250", "0.250", "—", "—", "0.250", "0.100", "0", "2", "loss.margin = 0.3"),
+        ("npair", "1", "0.250", "0.250", "—", "—", "0.250", "—", "0", "2", "loss.margin = 0.3"),
+        ("triplet", "0", "0.250", "0.250", "0.450", "0.550", "0.550", "0.400", "6", "2", "loss.margin = 0.9"),
     ) == section.rows
     assert "siambench show study made METHOD" in section.text
 
@@ -267,7 +295,7 @@ def test_a_tuning_that_selected_nothing_is_listed_with_dashes():
     """Where each trial failed there is neither a best, nor a trial, nor parameters; baselines are not listed."""
     failed = [tuned("triplet", t, f, [], state="failed") for t in range(2) for f in range(2)]
     section = section_of(table_of([*failed, final("raw", 0, 0.1)]), "Tuning")
-    assert (("triplet", "—", "—", "—", "—", ""),) == section.rows
+    assert (("triplet", "0", *("—",) * 6, ""),) == section.rows
     assert section_of(table_of([final("raw", 0, 0.1)]), "Tuning") is None
 
 

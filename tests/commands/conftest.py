@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made import TRACK, study
+from made import TRACK, studies
 
 from siambench.records.record import write
 
@@ -28,6 +28,6 @@ def folder(tmp_path):
 @pytest.fixture
 def both(folder):
     """The folders of two tracks: ``triplet`` has a row on both, ``npair`` on the first alone."""
-    one = folder("one", study("triplet", [0.5, 0.51, 0.52], track="one") + study("npair", [0.1, 0.12, 0.11], track="one"))
-    two = folder("two", study("triplet", [0.4, 0.41, 0.42], track="two"))
+    one = folder("one", studies("triplet", [0.5, 0.51, 0.52], track="one") + studies("npair", [0.1, 0.12, 0.11], track="one"))
+    two = folder("two", studies("triplet", [0.4, 0.41, 0.42], track="two"))
     return one, two

@@ -12,7 +12,7 @@ from PIL import Image
 
 from siambench.records.folder import Folder
 
-TINY = ("--trials", "1", "--seeds", "1", "--jobs", "1", "--set", "training.epochs=1", "--set", "training.steps_per_epoch=2")
+TINY = ("--trials", "1", "--repetitions", "1", "--jobs", "1", "--set", "training.epochs=1", "--set", "training.steps_per_epoch=2")
 SMALL = ("--backbone", "mlp", "--set", "model.options.width=8", "--set", "model.options.layers=1", "--set", "training.batch_size=8")
 
 
@@ -104,8 +104,8 @@ def test_a_frame_says_which_exam_it_is_of(grown, monkeypatch):
 def test_a_rule_that_is_set_to_what_it_was_changes_nothing(siambench, tmp_path):
     """`--set` of the track's own value is no edit: the exam and its folder are the track's."""
     plain = siambench("run", "--loss", "triplet", "--plan", "--json", cwd=tmp_path)
-    same = siambench("run", "--loss", "triplet", "--set", "training.epochs=3", "--plan", "--json", cwd=tmp_path)
-    other = siambench("run", "--loss", "triplet", "--set", "training.epochs=4", "--plan", "--json", cwd=tmp_path)
+    same = siambench("run", "--loss", "triplet", "--set", "training.epochs=4", "--plan", "--json", cwd=tmp_path)
+    other = siambench("run", "--loss", "triplet", "--set", "training.epochs=9", "--plan", "--json", cwd=tmp_path)
     first, second, third = (json.loads(ended.stdout) for ended in (plain, same, other))
     assert (first["exam"], first["folder"]) == (second["exam"], second["folder"])
     assert first["exam"] != third["exam"]

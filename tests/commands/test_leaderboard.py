@@ -8,7 +8,7 @@ import json
 import sys
 
 import pytest
-from made import LOCAL, final, study, tuned
+from made import LOCAL, final, studies, tuned
 
 
 def test_two_tracks_give_mean_ranks_in_every_format(siambench, both):
@@ -31,7 +31,9 @@ def test_one_track_is_shown_in_every_format(siambench, both):
     assert "t-interval" in done.stderr
     rows = {
         "md": [
-            line.split("`")[1] for line in siambench("leaderboard", one, "--format", "md").stdout.splitlines() if "| 2 | 3 | 1 |" in line
+            line.split("`")[1]
+            for line in siambench("leaderboard", one, "--format", "md").stdout.splitlines()
+            if "| 3 | 2 | 1 | 1 |" in line
         ],
         "csv": [row["method"] for row in csv.DictReader(io.StringIO(siambench("leaderboard", one, "--format", "csv").stdout))],
         "json": [row["method"] for row in json.loads(siambench("leaderboard", one, "--format", "json").stdout)["rows"]],
@@ -41,13 +43,13 @@ def test_one_track_is_shown_in_every_format(siambench, both):
 
 def test_the_flags_that_occur_are_explained(siambench, folder):
     """Below the table, on stderr, stands a sentence for each flag in it."""
-    done = siambench("leaderboard", folder("one", study("triplet", [0.5], track="one")))
-    assert "short-budget: fewer trials or seeds than the track's budget: not ranked" in done.stderr.splitlines()
+    done = siambench("leaderboard", folder("one", studies("triplet", [0.5], track="one")))
+    assert "short-budget: fewer studies, trials or repetitions than the track's budget: not ranked" in done.stderr.splitlines()
 
 
 def test_folders_join_the_tracks_they_hold(siambench, folder, both, tmp_path):
     """A folder of `--from` need hold records of one of the tracks only; one that holds none is an error."""
-    folder("two", study("npair", [0.1, 0.12, 0.11], track="two"), within="runs", rules=False)
+    folder("two", studies("npair", [0.1, 0.12, 0.11], track="two"), within="runs", rules=False)
     document = json.loads(siambench("leaderboard", *both, "--from", tmp_path / "runs", "--format", "json").stdout)
     assert ["triplet", "npair"] == [method["method"] for method in document["methods"]]
     done = siambench("leaderboard", *both, "--from", tmp_path / "nowhere")
@@ -118,8 +120,8 @@ def test_the_python_interface_takes_several_tracks(both):
 
 def test_writing_leaves_local_rows_out_and_checks(siambench, folder):
     """The written page and table are those of the rows that anybody can make again, and `--check` accepts them until a byte differs."""
-    local = study("./mine.py:Loss", [0.7, 0.71, 0.72], track="one", components={"loss": LOCAL})
-    one = folder("one", study("triplet", [0.5, 0.51, 0.52], track="one") + local)
+    local = studies("./mine.py:Loss", [0.7, 0.71, 0.72], track="one", components={"loss": LOCAL})
+    one = folder("one", studies("triplet", [0.5, 0.51, 0.52], track="one") + local)
     done = siambench("leaderboard", one, "--write")
     assert 0 == done.returncode
     assert [f"wrote {one / name}" for name in ("README.md", "table.csv", "costs.csv")] == done.stderr.splitlines()
@@ -128,7 +130,7 @@ def test_writing_leaves_local_rows_out_and_checks(siambench, folder):
     assert "mine.py" not in page
     done = siambench("leaderboard", one, "--check")
     assert (0, "") == (done.returncode, done.stdout)
-    assert f"{one}: the generated files are what 14 records give" in done.stderr
+    assert f"{one}: the generated files are what 30 records give" in done.stderr
     (one / "table.csv").write_text("anything\n")
     done = siambench("leaderboard", one, "--check")
     assert (6, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
@@ -138,8 +140,8 @@ def test_writing_leaves_local_rows_out_and_checks(siambench, folder):
 def test_writing_adopts_the_records_of_other_folders(siambench, folder, both, tmp_path):
     """`--write --from` copies what is new into the track's own folder, and says how many records that were."""
     one, _ = both
-    folder("one", study("supcon", [0.3, 0.31, 0.32], track="one"), within="runs", rules=False)
-    for adopted in (7, 0):
+    folder("one", studies("supcon", [0.3, 0.31, 0.32], track="one"), within="runs", rules=False)
+    for adopted in (15, 0):
         done = siambench("leaderboard", one, "--from", tmp_path / "runs", "--write")
         assert f"{adopted} records adopted" == done.stderr.splitlines()[0]
     assert "`supcon`" in (one / "README.md").read_text()
@@ -154,7 +156,7 @@ def test_tables_need_neither_torch_nor_optuna(both):
         "from siambench.board.formats import shipped_formats\n"
         "seen = [view.view(files.leaderboard(sys.argv[1])[0]), across.view(files.leaderboards(sys.argv[1:])[0])]\n"
         "for one in shipped_formats().values(): [one.render(table) for table in seen]\n"
-        "tuning.to_json(files.tuning(sys.argv[1], 'triplet')[0])\n"
+        "tuning.to_json(files.tunings(sys.argv[1], 'triplet')[0])\n"
         "print({'torch', 'pluggy', 'optuna'} & set(sys.modules))\n"
     )
     done = subprocess.run([sys.executable, "-c", code, *map(str, both)], capture_output=True, text=True, check=True)

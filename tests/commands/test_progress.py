@@ -14,7 +14,7 @@ from siambench.execution.coordinator import Event
 from siambench.interfaces import Done, Epoch, Failed
 from siambench.records.running import RunningNote
 from siambench.spec import Method
-from siambench.studies.plan import baseline_units
+from siambench.studies.baselines import baselines_of
 from siambench.studies.request import Prepared
 from siambench.testing import synthetic_study, synthetic_track
 
@@ -31,7 +31,7 @@ def seconds(monkeypatch):
 def prepared():
     """One method with 2 trials on 2 folds and 2 seeds, and 3 baseline units."""
     study = synthetic_study(Method("contrastive"))
-    return Prepared(synthetic_track(), exam_of(study.template), (study,), tuple(baseline_units(study)), (), {}, "max")
+    return Prepared(synthetic_track(), exam_of(study.template), (study,), baselines_of([study]), (), {}, "max")
 
 
 def note(folder, unit, plan=None):
@@ -155,7 +155,7 @@ def test_the_best_trial_is_that_of_whole_trials(prepared, tmp_path, seconds):
     """The best validation score is that of a trial whose folds have all ended, and stays where a later trial is worse."""
     plan = prepared.studies[0]
     progress = Progress(Console(file=io.StringIO()), prepared, tmp_path)
-    branch = progress._branches[plan.row]
+    branch = progress._branches[plan.key]
     for trial, fold, value, best in ((0, 0, 0.9, None), (0, 1, 0.1, 0.5), (1, 0, 0.2, 0.5), (1, 1, 0.4, 0.5)):
         progress.notify(done(plan.tune_unit(trial, fold, plan.defaults), 1.0, value=value))
         assert best == branch.best

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 TINY = (
-    *("--loss", "triplet", "--backbone", "mlp", "--trials", "1", "--seeds", "1", "--jobs", "1", "--set", "dataset.options.size=8"),
+    *("--loss", "triplet", "--backbone", "mlp", "--trials", "1", "--repetitions", "1", "--jobs", "1", "--set", "dataset.options.size=8"),
     *("--set", "training.epochs=1", "--set", "training.steps_per_epoch=2", "--set", "training.batch_size=8"),
 )
 

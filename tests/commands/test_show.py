@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
 
 import pytest
-from made import CURVES, final, study, trials, tuned
+from made import CURVES, final, studies, trials, tuned
 
 from siambench.board.tuning import tuning_of
 from siambench.commands.show import describe, tuning_summary, tuning_table
@@ -44,14 +45,31 @@ def test_show_study_prints_the_tuning(siambench, both):
     assert "2 of 2 trials counted, 0 failed" in done.stdout
     assert "default 0.200, tuned 0.300, +0.100" in done.stdout
     document = json.loads(siambench("show", "study", one, "triplet", "--json").stdout)
-    assert ("row-triplet", 1, 2, 0.2) == (document["row"], document["rows"], len(document["trials"]), document["default"])
-    assert {"trial": 1, "epoch": 2, "value": pytest.approx(0.3)} == document["selected"]
+    assert ("row-triplet", 1, [0, 1, 2]) == (document["row"], document["rows"], [one["study"] for one in document["studies"]])
+    for one in document["studies"]:
+        assert (2, 0.2) == (len(one["trials"]), one["default"])
+        assert {"trial": 1, "epoch": 2, "value": pytest.approx(0.3)} == one["selected"]
+
+
+def test_one_study_is_asked_for_by_its_number(siambench, both):
+    """`--study N` shows that one alone; a number that is not there exits 4 with those that are."""
+    one, _ = both
+    every, second = (siambench("show", "study", one, "triplet", *asked) for asked in ([], ["--study", "1"]))
+    assert [3, 1] == [done.stdout.count("trials counted") for done in (every, second)]
+    assert "row row-triplet, study 1" in second.stdout
+    assert "study 0" not in second.stdout
+    document = json.loads(siambench("show", "study", one, "triplet", "--study", "1", "--json").stdout)
+    assert [1] == [found["study"] for found in document["studies"]]
+    done = siambench("show", "study", one, "triplet", "--study", "3")
+    assert (4, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
+    assert "unknown study of triplet '3'" in done.stderr
+    assert "0, 1, 2" in done.stderr
 
 
 def test_of_several_rows_the_longest_tuning_is_shown(siambench, folder, both, tmp_path):
     """Where a name has two rows, the one with most trials is shown, and how many there are."""
     one, _ = both
-    newer = [tuned("triplet", trial, fold, [0.4], track="one", row="newer") for trial in range(3) for fold in range(2)]
+    newer = [tuned("triplet", trial, fold, [0.4], track="one", row="newer") for trial in range(7) for fold in range(2)]
     folder("one", newer, within="runs", rules=False)
     done = siambench("show", "study", one, "triplet", "--from", tmp_path / "runs")
     assert 0 == done.returncode
@@ -70,6 +88,7 @@ def test_of_several_rows_the_longest_tuning_is_shown(siambench, folder, both, tm
         (["study", "one"], ["siambench show study TRACK ROW"]),
         (["loss", "triplet", "hard"], ["hard goes with a study alone", "siambench show study TRACK ROW"]),
         (["loss", "triplet", "--from", "runs"], ["--from goes with a study alone"]),
+        (["loss", "triplet", "--study", "0"], ["--study goes with a study alone"]),
         (["study", "glyhps", "triplet"], ["did you mean 'glyphs'?"]),
         (["loss", "tripplet"], ["unknown loss 'tripplet'", "did you mean 'triplet'?"]),
         (["los", "triplet"], ["'los", "losses"]),
@@ -78,7 +97,7 @@ def test_of_several_rows_the_longest_tuning_is_shown(siambench, folder, both, tm
 )
 def test_show_says_what_is_wrong(siambench, folder, arguments, words):
     """An unknown row, a baseline, an unknown component, and arguments that do not fit exit 4 with one sentence."""
-    one = folder("one", [*study("triplet", [0.5, 0.51, 0.52], track="one"), final("raw", 0, 0.1, track="one")])
+    one = folder("one", [*studies("triplet", [0.5, 0.51, 0.52], track="one"), final("raw", 0, 0.1, track="one")])
     done = siambench("show", *[one if argument == "one" else argument for argument in arguments])
     assert (4, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
     for word in words:
@@ -123,6 +142,18 @@ def test_the_summary_says_what_trials_come_to():
     assert "2 rows bear this name" in tuning_summary(tuning_of(trials(), budget=7), rows=2)[-1]
 
 
+def test_a_pruned_trial_has_its_score_on_the_first_fold():
+    """A trial that lost its race has no value and no best of its own: its line shows what it scored on fold 0, the summary how many did."""
+    firsts = [0.1, 0.5, 0.2, 0.3]
+    records = [tuned("triplet", number, 0, [value]) for number, value in enumerate(firsts)]
+    records += [tuned("triplet", number, 1, [0.4]) for number in (0, 1, 3)]
+    rules = [dataclasses.replace(one.exam, training={**one.exam.training, "racing": True}) for one in records]
+    tuning = tuning_of([dataclasses.replace(one, exam=exam) for one, exam in zip(records, rules, strict=True)], budget=4)
+    _, lines = printed(tuning)
+    assert ["2", "random", "—", "—", "0.200, pruned", "0.450"] == [cell.strip() for cell in lines[2][:6]]
+    assert "4 of 4 trials counted, 0 failed, 1 pruned after their first fold, 1 parameters" == tuning_summary(tuning, rows=1)[0]
+
+
 def test_incomplete_trials_are_counted():
     """Trials that lack a fold or come after a gap are named as incomplete."""
     tuning = tuning_of([*trials([0, 1, 3, 4]), tuned("triplet", 2, 0, [0.9])], budget=8)
@@ -144,14 +175,18 @@ def test_a_study_of_failures_selects_nothing():
 def test_a_component_says_everything_of_itself(siambench):
     """`show loss triplet` has space, defaults, batch layout, source and provenance; with `--json` as one document."""
     document = json.loads(siambench("show", "loss", "triplet", "--json").stdout)
-    assert {"margin": {"type": "float", "low": -0.2, "high": 2.0, "log": False}} == document["space"]
+    assert {"margin": {"type": "float", "low": 0.02, "high": 0.7, "log": True}} == document["space"]
+    assert {"reality-check": {"margin": {"type": "float", "low": -0.2, "high": 2.0, "log": False}}} == document["spaces"]
     assert ("losses", "triplet", "siambench", "siambench") == tuple(document[key] for key in ("kind", "name", "distribution", "plugin"))
     assert re.fullmatch("[0-9a-f]{64}", document["digest"])
     assert 4 == document["images_per_class"]
     assert "FaceNet" in document["source"]
     done = siambench("show", "losses", "triplet")
     assert (0, "") == (done.returncode, done.stderr)
-    assert "  margin: type=float  low=-0.2  high=2.0  log=False" in done.stdout.splitlines()
+    lines = done.stdout.splitlines()
+    assert "  margin: type=float  low=0.02  high=0.7  log=True" in lines
+    assert "  margin: type=float  low=-0.2  high=2.0  log=False" == lines[lines.index("space reality-check:") + 1]
+    assert any(line.startswith("space_source: default: FaceNet's 0.2") for line in lines)
     assert "images_per_class: 4" in done.stdout.splitlines()
 
 

@@ -6,7 +6,7 @@ import sys
 
 import click
 import pytest
-from made import final, study, table_of, tuned
+from made import final, studies, table_of, tuned
 from shared import plugin_folder
 
 from siambench.board.formats import shipped_formats
@@ -23,7 +23,7 @@ TEX = "return {'tex': FormatEntry(lambda table: ' & '.join(row.name for row in t
 @pytest.fixture
 def seen():
     """A table as formats see it."""
-    return view(table_of([*study("triplet", [0.3, 0.31]), final("raw", 0, 0.1)]))
+    return view(table_of([*studies("triplet", [0.3, 0.31]), final("raw", 0, 0.1)]))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from siambench.data.transforms import augment, augment_arrays, augment_tokens, augmented, prepared, to_float
+from siambench.data.transforms import augment, augment_arrays, augment_tokens, augmented, changed, drawn, prepared, to_float
 
 ALL = {"rotate": 25.0, "scale": [0.8, 1.2], "translate": 0.1, "shear": 10.0, "flip": True, "padding": "border"}
 
@@ -111,6 +111,18 @@ def test_images_are_moved_as_by_hand(rules, padding):
     actual = augment(images, {**rules, "padding": padding}, generator=generator(5))
 
     assert torch.allclose(torch.stack(expected), actual, atol=2e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 5, 9), (2, 3, 24, 24), (1, 1, 1, 7)])
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+def test_images_are_moved_as_torch_does_with_the_same_maps(shape, padding):
+    """The places that pixels come from are those of torch's own `affine_grid`, also where images are not square."""
+    images = torch.rand(shape, generator=generator(1))
+    theta = drawn("images", ALL, (1, *shape), generator=generator(2), device=torch.device("cpu")).of(0)["theta"]
+    grid = torch.nn.functional.affine_grid(theta, list(shape), align_corners=False)
+    expected = torch.nn.functional.grid_sample(images, grid, padding_mode=padding, align_corners=False)
+
+    assert torch.allclose(expected, changed(images, "images", {**ALL, "padding": padding}, {"theta": theta}), atol=2e-5)
 
 
 def test_mirroring_alone_is_exact_and_happens_half_of_the_time():

@@ -8,11 +8,13 @@ from evaluated import Watching, items_of
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
+from siambench import metrics
 from siambench.components.catalogue import Catalogue
 from siambench.errors import DivergedError, MetricError
 from siambench.evaluation.arrays import Arrays, evaluate_arrays, read_pairs
 from siambench.evaluation.embedding import RawInput
 from siambench.evaluation.scoring import evaluate_items, pairs_of, separated
+from siambench.identity import seed_of
 from siambench.plugin import MetricEntry
 from siambench.testing import synthetic_dataset
 from siambench.tracks.parts import Items
@@ -283,3 +285,48 @@ def test_one_models_fault_is_all_models(catalogue):
 
     assert found.scores == {"map@r": parts[0].scores["map@r"], "odd": None}
     assert found.notes["odd"] == found.faults["odd"] == "metric odd gave nan, which is no score"
+
+
+# ---- what tables make intervals over classes of
+
+
+@pytest.mark.parametrize("pairs", [None, "every"])
+@pytest.mark.parametrize("name", ["eer", "roc_auc"])
+def test_a_metric_over_pairs_is_scored_with_each_class_left_out(catalogue, name, pairs):
+    """Its scores are scikit-learn's, or siambench's own for the error, over the pairs in which the class has no item."""
+    from sklearn.metrics import roc_auc_score
+
+    dataset = synthetic_dataset(classes=6, images_per_class=[5, 2, 4, 3, 2, 6], noise=90.0)
+    found = evaluate_items(
+        RawInput(), items_of(dataset), entries(catalogue, (name, "map@r")), seed=3, device=CPU, pairs=pairs, jackknifed=name
+    )
+    pixels = torch.from_numpy(dataset.read(np.arange(22))).flatten(1).double()
+    unit, labels = pixels / pixels.norm(dim=1, keepdim=True), torch.from_numpy(dataset.labels)
+    if pairs is None:
+        drawn = metrics.draw_pairs(labels, seed=seed_of(3, "pairs"))
+        left, right = drawn.left, drawn.right
+    else:
+        left, right = torch.triu_indices(22, 22, offset=1)
+    assert {name} == set(found.jackknife)
+    for label, score in enumerate(found.jackknife[name]):
+        kept = (labels[left] != label) & (labels[right] != label)
+        similarity = (unit[left] * unit[right]).sum(dim=1)[kept]
+        same = (labels[left] == labels[right])[kept]
+        expected = roc_auc_score(same, similarity) if name == "roc_auc" else metrics.equal_error_rate(similarity, same)
+        assert score == pytest.approx(expected, abs=1e-3 if pairs else 1e-9)
+
+
+def test_a_metric_with_a_score_per_query_is_not_left_out_of(catalogue, lonely):
+    """Where queries have scores, and where nobody asks, nothing is scored again."""
+    named = entries(catalogue, ("map@r", "eer"))
+    assert {} == evaluate_items(RawInput(), items_of(lonely), named, seed=0, device=CPU, jackknifed="map@r").jackknife
+    assert {} == evaluate_items(RawInput(), items_of(lonely), named, seed=0, device=CPU).jackknife
+
+
+def test_the_mean_of_models_has_the_mean_without_each_class(catalogue, lonely):
+    """Of several models the scores without each class are averaged class by class."""
+    named = entries(catalogue, ("eer",))
+    parts = [evaluate_items(RawInput(), items_of(lonely), named, seed=seed, device=CPU, jackknifed="eer") for seed in (0, 1)]
+    found = separated(parts)
+    columns = zip(parts[0].jackknife["eer"], parts[1].jackknife["eer"], strict=True)
+    assert [None if None in pair else sum(pair) / 2 for pair in columns] == pytest.approx(list(found.jackknife["eer"]))

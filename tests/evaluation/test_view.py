@@ -106,6 +106,16 @@ def test_every_pair_is_counted_where_it_is_asked_for():
     assert len(drawn.similarities) == len(drawn.pairs.left)
 
 
+def test_with_a_gallery_pairs_are_a_query_and_one_of_it():
+    """Drawn or every one, a verification pair is of a query and of the gallery: 20 queries and 28 others make 560 of them."""
+    labels = LABELS[torch.randperm(48, generator=torch.Generator().manual_seed(3))]
+    every, drawn = evaluated(labels=labels, queries=20, pairs="every"), evaluated(labels=labels, queries=20)
+
+    assert (every.every_pair.genuine + every.every_pair.impostors) == 20 * 28
+    assert every.every_pair.genuine == int((labels[:20, None] == labels[20:]).sum())
+    assert int(drawn.pairs.left.max()) < 20 <= int(drawn.pairs.right.min())
+
+
 def test_embeddings_that_are_no_numbers_are_none():
     """An embedding that is not finite is divergence, told before any metric is asked."""
     points = torch.randn(48, 4)

@@ -111,7 +111,7 @@ def test_bf16_without_hardware_is_refused_before_anything_runs(tmp_path, monkeyp
     monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "nothing")
     track = tmp_path / "track.toml"
     track.write_text(TINY_TRACK.replace("[training]", '[training]\nprecision = "bf16"'))
-    ended = siambench("run", "--track", track, "--loss", "triplet", "--trials", "1", "--seeds", "1", cwd=tmp_path)
+    ended = siambench("run", "--track", track, "--loss", "triplet", "--trials", "1", "--repetitions", "1", cwd=tmp_path)
     assert 4 == ended.returncode
     assert "training.precision = 'bf16': " in ended.stderr
     assert not (tmp_path / "siambench-runs").exists()

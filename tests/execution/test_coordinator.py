@@ -14,6 +14,12 @@ import psutil
 import pytest
 from shared import TINY_TRACK, exam_folder, plugin_folder, records_of, wait_for_records
 
+from siambench.components.catalogue import Catalogue
+from siambench.execution import coordinator
+from siambench.records.folder import Folder
+from siambench.records.record import write
+from siambench.studies.request import Request, prepare
+
 METHOD = ["--loss", "triplet", "--miner", "hard"]
 
 
@@ -42,11 +48,11 @@ def test_a_killed_coordinator_resumes_to_the_same_results(siambench, undisturbed
     wait_for_records(records, after, first)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    assert len(records_of(records)) < 19
+    assert len(records_of(records)) < 18
     again = siambench(*words(undisturbed.track, tmp_path, "--jobs", "2"))
     assert again.returncode == 0, again.stderr
     units = json.loads(again.stdout)["units"]
-    assert 19 == units["done"] + units["cached"]
+    assert 18 == units["done"] + units["cached"]
     assert units["cached"] >= after
     assert undisturbed.outcomes == records_of(records)
 
@@ -56,7 +62,8 @@ def test_a_run_leaves_what_it_asks_of_each_row(undisturbed):
     rows = {found["unit"]["row"] for found in undisturbed.outcomes.values()}
     asked = json.loads((undisturbed.folder / "budgets.json").read_text())
     assert rows == set(asked)
-    assert {(12, 3), (0, 1), (0, 3)} == {tuple(numbers) for numbers in asked.values()}
+    expected = [{"studies": 1, "trials": trials, "repetitions": number} for trials, number in ((0, 1), (0, 3), (6, 3))]
+    assert expected == sorted(asked.values(), key=lambda budget: (budget["trials"], budget["repetitions"]))
 
 
 def test_a_killed_worker_is_tried_again(undisturbed, tmp_path):
@@ -154,7 +161,7 @@ def test_the_first_ctrl_c_drains(siambench, undisturbed, tmp_path):
     assert "Traceback" not in err
     assert "interrupted" in err.splitlines()[-1]
     kept = records_of(exam_folder(tmp_path) / "records")
-    assert 2 <= len(kept) < 19
+    assert 2 <= len(kept) < 18
     again = siambench(*words(undisturbed.track, tmp_path, "--jobs", "2"))
     assert len(kept) == json.loads(again.stdout)["units"]["cached"]
     assert undisturbed.outcomes == records_of(exam_folder(tmp_path) / "records")
@@ -203,7 +210,7 @@ def test_garbage_among_the_records_is_passed_over(siambench, undisturbed, tmp_pa
     (records / ".half.part").write_text("{")
     again = siambench(*words(undisturbed.track, tmp_path))
     document = json.loads(again.stdout)
-    assert (1, 18) == (document["units"]["done"], document["units"]["cached"])
+    assert (1, 17) == (document["units"]["done"], document["units"]["cached"])
     assert [row["scores"] for row in json.loads(undisturbed.stdout)["rows"]] == [row["scores"] for row in document["rows"]]
     assert "{}" == (records / "notes.json").read_text()
 
@@ -220,9 +227,9 @@ def test_only_final_units_open_the_test_part(undisturbed):
 def test_tune_records_hold_no_test_scores(undisturbed):
     """A tune unit's record has validation scores of the primary metric alone."""
     tuned = [found["outcome"] for found in undisturbed.outcomes.values() if found["unit"]["kind"] == "tune"]
-    assert 12 == len(tuned)
-    assert [{}] * 12 == [outcome["scores"] for outcome in tuned]
-    assert {("map@r",)} == {tuple(epoch["validation"]) for outcome in tuned for epoch in outcome["curve"]}
+    assert 4 + 3 + 2 + 2 == len(tuned)
+    assert [{}] * 11 == [outcome["scores"] for outcome in tuned]
+    assert {("map@r",)} == {tuple(outcome["curve"][-1]["validation"]) for outcome in tuned}
 
 
 def test_final_records_hold_per_class_scores(undisturbed):
@@ -279,11 +286,11 @@ def test_a_lost_unit_exits_1_and_is_tried_again(siambench, tmp_path):
         "        time.sleep(60 if os.environ.get('SIAMBENCH_TEST_SLOW') else 0)\n"
         "        return (embeddings ** 4).sum()\n"
     )
-    run = ["run", "--track", track, "--loss", "./slow.py:Slow", "--trials", "1", "--seeds", "1"]
+    run = ["run", "--track", track, "--loss", "./slow.py:Slow", "--trials", "1", "--repetitions", "1"]
     done = siambench(*run, "--time-limit", "6", env={"SIAMBENCH_TEST_SLOW": "1"})
     assert 1 == done.returncode
     assert "limit of 6 s" in done.stderr
-    assert "2 lost" in done.stderr
+    assert "1 lost" in done.stderr
     again = siambench(*run)
     assert 0 == again.returncode, again.stderr
 
@@ -294,7 +301,7 @@ def test_python_run_from_a_script_without_a_guard(tmp_path):
     (tmp_path / "script.py").write_text(
         "print('once')\n"
         "import siambench\n"
-        "rows = siambench.run(track='track.toml', loss='contrastive', feed='pairs', trials=1, seeds=1, jobs=1)\n"
+        "rows = siambench.run(track='track.toml', loss='contrastive', feed='pairs', trials=1, repetitions=1, jobs=1)\n"
         "print(list(rows['method']))\n"
     )
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
@@ -345,3 +352,58 @@ def test_an_observer_that_raises_is_named_once_and_changes_nothing(siambench, un
         told, epochs = record["telemetry"]["observers"], len(record["outcome"]["curve"])
         assert ("OSError: no room" if epochs else None) == told["breaks"]["error"]
         assert {"epochs": epochs} == told["counts"]["gathered"]
+
+
+def test_studies_go_round_by_round_and_the_rest_is_told(siambench, undisturbed, tmp_path):
+    """`--studies all` runs every method's study 0 before any study 1 is needed, in the end the row is full; one study says what is left."""
+    track = tmp_path / "track.toml"
+    track.write_text(
+        Path(undisturbed.track).read_text().replace("studies = 1", "studies = 2").replace("repetitions = 3", "repetitions = 1")
+    )
+    words_of = (
+        "run",
+        "--track",
+        track,
+        "--loss",
+        "triplet",
+        "--loss",
+        "contrastive",
+        "--trials",
+        "2",
+        "--jobs",
+        "1",
+        "--out",
+        tmp_path / "out",
+    )
+    first = siambench(*words_of, "--json")
+    assert 0 == first.returncode, first.stderr
+    assert "1 of 2 studies, so not ranked yet; the other 1 study would take about " in first.stderr
+    assert [None, None] == [row["rank"] for row in json.loads(first.stdout)["rows"] if row["method"] in ("triplet", "contrastive")]
+    whole = siambench(*words_of, "--studies", "all", "--json")
+    assert 0 == whole.returncode, whole.stderr
+    assert "not ranked yet" not in whole.stderr
+    document = json.loads(whole.stdout)
+    assert {"lost": 0, "failed": 0} == {key: document["units"][key] for key in ("lost", "failed")}
+    assert document["units"]["planned"] == document["units"]["done"] + document["units"]["cached"]
+    rows = {row["method"]: row for row in document["rows"]}
+    assert {2} == {rows[name]["studies"] for name in ("triplet", "contrastive")}
+    ordered = [line.split(" study 1 ")[0] for line in whole.stderr.splitlines() if " study 1 " in line]
+    assert {"triplet", "contrastive"} <= {line.split()[-1] for line in ordered}
+
+
+def test_a_baseline_that_came_with_siambench_is_not_made_again(undisturbed, tmp_path, monkeypatch):
+    """Where the very unit lies among the shipped records, its record is taken, and kept in the output folder under this exam."""
+    records = [record for record in Folder(undisturbed.folder).read().records if record.unit.method.baseline]
+    shipped = Folder(tmp_path / "shipped")
+    for record in records:
+        write(shipped.records, record)
+    monkeypatch.setattr("siambench.board.files.shipped_folder", lambda _: shipped)
+    prepared = prepare(Request(track=str(undisturbed.track), losses=("triplet",), miners=("hard",)), Catalogue.load())
+
+    def no_engine():
+        raise AssertionError("a unit was to be run")
+
+    with pytest.raises(AssertionError, match="a unit was to be run"):
+        coordinator.run(prepared, out=tmp_path / "out", engine=no_engine)
+    kept = Folder.of(tmp_path / "out", prepared.track, prepared.exam).read().records
+    assert {record.id for record in records} == {record.id for record in kept}

@@ -76,7 +76,7 @@ def beside(siambench, undisturbed, tmp_path):
     def run(*others, engine="local"):
         named = [word for other in others for word in ("--loss", str(other))]
         out = tmp_path / ("with" if others else "without")
-        budget = ("--trials", "1", "--seeds", "1", "--jobs", "1", "--json", "--engine", engine)
+        budget = ("--trials", "1", "--repetitions", "1", "--jobs", "1", "--json", "--engine", engine)
         done = siambench("run", "--track", undisturbed.track, "--loss", "contrastive", *named, "--out", out, *budget)
         # Some of them lose their own units, so thoroughly do they break their process.
         assert done.returncode in ((0, 1) if others else (0,)), done.stderr
@@ -150,7 +150,7 @@ def test_a_plugin_is_imported_by_the_units_of_its_own_methods_alone(siambench, u
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.delenv("SIAMBENCH_PLUGINS")
     monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
-    budget = ("--trials", "1", "--seeds", "1", "--jobs", "2", "--json")
+    budget = ("--trials", "1", "--repetitions", "1", "--jobs", "2", "--json")
     done = siambench("run", "--track", undisturbed.track, "--loss", "contrastive", "--loss", "own", "--out", tmp_path / "out", *budget)
     assert done.returncode == 0, done.stderr
     telemetry = [json.loads(path.read_text()) for path in (tmp_path / "out").rglob("records/*.json")]

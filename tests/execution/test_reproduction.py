@@ -106,16 +106,16 @@ def test_another_score_with_the_same_versions_is_a_difference(siambench, copy):
     tamper(copy, 2, **further(copy, 2, 1e-9))
     done = reproduce(siambench, copy)
     assert 6 == done.returncode
-    assert "1 results differ with the same versions on the same machine; seed 2: map@r" in done.stderr
+    assert "1 results differ with the same versions on the same machine; study 0 repetition 2: map@r" in done.stderr
 
 
 def test_another_curve_is_a_difference(siambench, copy):
     """The whole outcome is compared, not the scores alone."""
     first, *others = finals(copy)[0].outcome.curve
     tamper(copy, 0, curve=(dataclasses.replace(first, loss=7.0), *others))
-    done = reproduce(siambench, copy, "--seed", "0")
+    done = reproduce(siambench, copy, "--repetition", "0")
     assert 6 == done.returncode
-    assert "seed 0: its curve" in done.stderr
+    assert "study 0 repetition 0: its curve" in done.stderr
 
 
 def test_with_other_versions_a_near_score_is_within_the_tolerance(siambench, copy):
@@ -137,11 +137,21 @@ def test_with_other_versions_a_far_score_names_them(siambench, copy):
 
 
 def test_unknown_rows_and_seeds_are_usage_errors(siambench, made):
-    """A typo in the row gets the nearest name; a seed that the row lacks is answered with those it has."""
+    """A typo in the row gets the nearest name; a repetition or a study that the row lacks is answered with those it has."""
     done = reproduce(siambench, made, row="triplet+har")
     assert (4, True) == (done.returncode, "did you mean 'triplet+hard'" in done.stderr)
+    done = reproduce(siambench, made, "--repetition", "9")
+    assert (4, True) == (done.returncode, "triplet+hard has no repetition 9; its repetitions: 0, 1, 2" in done.stderr)
+    done = reproduce(siambench, made, "--study", "1")
+    assert (4, True) == (done.returncode, "triplet+hard has no study 1; its studies: 0" in done.stderr)
+
+
+def test_the_older_word_is_understood_for_one_more_version(siambench, made):
+    """`--seed` is read as `--repetition`, with a word on stderr; both at once are a usage error."""
     done = reproduce(siambench, made, "--seed", "9")
-    assert (4, True) == (done.returncode, "triplet+hard has no seed 9; its seeds: 0, 1, 2" in done.stderr)
+    assert (4, True) == (done.returncode, "--seed is read as --repetition" in done.stderr)
+    done = reproduce(siambench, made, "--seed", "1", "--repetition", "1")
+    assert (4, True) == (done.returncode, "give one of the two" in done.stderr)
 
 
 def test_a_row_without_final_units_cannot_be_reproduced(siambench, copy):
@@ -167,7 +177,9 @@ def test_a_loss_in_a_file_must_be_said_where(siambench, tmp_path):
     """A row made with a file names it; with `--where` it is reproduced."""
     (tmp_path / "track.toml").write_text(TINY_TRACK)
     (tmp_path / "mine.py").write_text(LOSS)
-    done = siambench("run", "--track", tmp_path, "--loss", "./mine.py:Mine", "--trials", "1", "--seeds", "1", "--out", tmp_path / "out")
+    done = siambench(
+        "run", "--track", tmp_path, "--loss", "./mine.py:Mine", "--trials", "1", "--repetitions", "1", "--out", tmp_path / "out"
+    )
     assert 0 == done.returncode, done.stderr
     done = reproduce(siambench, tmp_path, row="mine.py:Mine")
     assert 4 == done.returncode
@@ -267,6 +279,6 @@ def test_what_was_not_recorded_of_a_machine_is_said():
 
 @pytest.mark.slow
 def test_a_shipped_row_is_reproduced(siambench):
-    """One seed of a shipped row of glyphs, made elsewhere and perhaps with other versions, comes out again."""
-    done = siambench("reproduce", "glyphs", "supcon", "--seed", "0")
+    """One final model of a shipped row of glyphs, made elsewhere and perhaps with other versions, comes out again."""
+    done = siambench("reproduce", "glyphs", "contrastive", "--study", "0", "--repetition", "0")
     assert 0 == done.returncode, done.stderr

@@ -34,7 +34,7 @@ from siambench.records.openings import read_openings
 from siambench.records.record import read
 from siambench.records.running import running
 from siambench.spec import FEEDS, FORMS, Context, Listed, Method, Source
-from siambench.studies.plan import baseline_units
+from siambench.studies.baselines import baselines_of
 from siambench.testing import synthetic_catalogue, synthetic_dataset, synthetic_study, synthetic_track
 from siambench.tracks.parts import Items
 from siambench.training import loop as training
@@ -231,7 +231,7 @@ def test_a_tune_record_has_no_test_scores(catalogue, tmp_path, monkeypatch):
     assert outcome.scores == {}
     assert outcome.per_class == {}
     assert outcome.class_queries is None
-    assert [{"map@r"}, {"map@r"}] == [set(epoch.validation) for epoch in outcome.curve]
+    assert [None, {"map@r"}] == [None if epoch.validation is None else set(epoch.validation) for epoch in outcome.curve]
     assert 0 < max(seen) < 24
     assert not (tmp_path / "openings.jsonl").exists()
 
@@ -246,7 +246,7 @@ def test_each_opening_of_the_test_set_is_logged(catalogue, tmp_path):
         run(unit, context)
     broken = final(study_of(catalogue, metrics={"primary": "nan", "report": ["map@r", "nan"]}))
     run(broken, context)
-    raw = baseline_units(study)[0]
+    raw = baselines_of([study])[0]
     run(raw, context)
 
     lines = read_openings(log)
@@ -260,7 +260,7 @@ def test_baselines_are_scored(catalogue):
     """The raw input and the untrained backbone are scored without training; the untrained one follows its seed."""
     study = study_of(catalogue)
 
-    found = [run(unit).outcome for unit in baseline_units(study)]
+    found = [run(unit).outcome for unit in baselines_of([study])]
 
     assert [len(outcome.curve) for outcome in found] == [0, 0, 0]
     assert all(outcome.scores["map@r"] is not None for outcome in found)
@@ -276,7 +276,7 @@ def test_items_of_every_form_are_run_by_every_feed(monkeypatch, form, feed):
     use(monkeypatch, catalogue)
     model = {"backbone": "bag", "options": {}} if form == "tokens" else {}
     study = study_of(catalogue, feed=feed, model=model, training={"batch_size": 12})
-    for unit in (tune(study), final(study), *baseline_units(study)):
+    for unit in (tune(study), final(study), *baselines_of([study])):
         assert run(unit).outcome.error is None
 
 
@@ -683,7 +683,7 @@ def test_a_baseline_has_no_epochs_and_the_reality_check_those_of_all_models(cata
     context, heard = observe(watch=look)
     study = study_of(catalogue, evaluation={"protocol": "reality-check"})
     context = dataclasses.replace(context, running=str(tmp_path))
-    run(baseline_units(study)[1], context)
+    run(baselines_of([study])[1], context)
     assert [UnitStarted, UnitEnded] == [type(event) for event in heard]
     assert 0 == heard[0].epochs
     heard.clear()
@@ -938,7 +938,7 @@ def test_turned_classes_are_trained_on_where_the_track_says_so(catalogue, monkey
 def test_pretrained_features_are_scored_without_a_head(catalogue):
     """The baseline `pretrained` scores the trunk's features as they are: no weight is drawn for it."""
     study = study_of(catalogue)
-    plain = baseline_units(study)[1]
+    plain = baselines_of([study])[1]
     unit = dataclasses.replace(plain, method=Method("pretrained"), row="baseline-pretrained", repetition=0)
     found = run(unit).outcome
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from shared import exam_folder, plugin_folder, records_of, wait_for_records
 
-UNITS = 19
+UNITS = 18
 """Of the tiny track with its baselines: 6 trials on 2 folds, 3 repetitions, 1 and 3 baselines."""
 
 METHOD = ("--loss", "triplet", "--miner", "hard")
@@ -206,7 +206,7 @@ def with_loss(undisturbed, tmp_path):
 
     def make(name, *more):
         method = ("--loss", f"{tmp_path / 'losses.py'}:{name}")
-        return words(undisturbed.track, tmp_path / "out", "--trials", "1", "--seeds", "1", *more, method=method)
+        return words(undisturbed.track, tmp_path / "out", "--trials", "1", "--repetitions", "1", *more, method=method)
 
     return make
 
@@ -245,8 +245,8 @@ def test_a_loss_that_ends_its_process_loses_its_unit_alone(siambench, with_loss,
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     done = siambench(*with_loss(name, "--memory-limit", "5000"))
     assert 1 == done.returncode, done.stderr
-    assert {"planned": 5, "done": 2, "cached": 0, "failed": 0, "lost": 2} == units(done)
-    assert 2 == done.stderr.count(sentence), done.stderr
+    assert {"planned": 5, "done": 2, "cached": 0, "failed": 0, "lost": 1} == units(done)
+    assert 1 == done.stderr.count(sentence), done.stderr
     assert "MB" not in done.stderr
     # What a worker started has ended with it; the server that all workers are forked from stays for the next run.
     left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
@@ -262,7 +262,8 @@ def test_a_loss_that_raises_what_ends_programs_has_failed(siambench, with_loss, 
     assert 0 == done.returncode, done.stderr
     assert sentence in json.loads(done.stdout)["rows"][0]["reason"]
     outcomes = [found["outcome"] for found in records_of(exam_folder(tmp_path / "out") / "records").values()]
-    assert 2 == [outcome["state"] for outcome in outcomes].count("failed")
+    # The one that failed is that of the fold on which trials race: the other fold is not run.
+    assert 1 == [outcome["state"] for outcome in outcomes].count("failed")
 
 
 LEAVING = {
@@ -312,8 +313,8 @@ def test_a_loss_that_exhausts_memory_loses_its_unit_alone(siambench, with_loss, 
     done = siambench(*with_loss("Greedy", "--memory-limit", "1500"))
     assert 1 == done.returncode, done.stderr
     # Final models are not begun: nothing was selected.
-    assert {"planned": 5, "done": 2, "cached": 0, "failed": 0, "lost": 2} == units(done)
-    assert 2 == done.stderr.count("lost: it used more than the limit of 1500 MB, 2 times")
+    assert {"planned": 5, "done": 2, "cached": 0, "failed": 0, "lost": 1} == units(done)
+    assert 1 == done.stderr.count("lost: it used more than the limit of 1500 MB, 2 times")
     kept = records_of(exam_folder(tmp_path / "out") / "records").values()
     assert {"raw", "untrained"} == {found["unit"]["method"]["loss"] for found in kept}
     assert [] == list((exam_folder(tmp_path / "out") / "running").iterdir())

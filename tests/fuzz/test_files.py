@@ -46,7 +46,8 @@ rotate = 10.0
 scale = [0.9, 1.1]
 [budget]
 trials = 2
-seeds = 1
+studies = 1
+repetitions = 1
 [metrics]
 primary = "map@r"
 report = ["map@r", "recall@1"]

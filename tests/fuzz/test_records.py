@@ -8,7 +8,7 @@ import resource
 from pathlib import Path
 
 import pytest
-from made import TRACK, study, with_classes
+from made import TRACK, studies, with_classes
 
 from siambench.errors import RecordError, UsageError
 from siambench.identity import canonical, to_json
@@ -27,7 +27,7 @@ PIECES = (
 def records() -> list[Record]:
     """Of two rows, one with scores of classes: tuned and final, all with a digest of their outcome."""
     per_seed, queries = [[0.1, 0.9, 0.4], [0.2, 0.8, 0.4], [0.3, 0.7, 0.4]], [5, 20, 3]
-    return [*study("npair", [0.1, 0.12, 0.11]), *with_classes("triplet", per_seed, queries)]
+    return [*studies("npair", [0.1, 0.12, 0.11]), *with_classes("triplet", per_seed, queries)]
 
 
 def bent(text: bytes, chance: random.Random) -> bytes:
@@ -113,7 +113,7 @@ def test_damaged_folders_give_tables_of_what_is_left(tmp_path):
     for record in known:
         write(home / "records", record)
     (home / "track.json").write_text(TRACK.model_dump_json(by_alias=True))
-    whole = {line.row.name: line.row.by_seed for line in files.leaderboard(str(home))[0].lines}
+    whole = {line.row.name: line.row.by_study for line in files.leaderboard(str(home))[0].lines}
     for number in range(FOLDERS):
         folder = tmp_path / f"bent-{number}"
         victims = set(chance.sample(range(len(known)), chance.randrange(1, 5)))
@@ -128,10 +128,10 @@ def test_damaged_folders_give_tables_of_what_is_left(tmp_path):
         table, found = files.leaderboard(str(folder))
         assert set(found.damaged) <= {folder / "records" / f"{known[place].id}.json" for place in victims}
         for line in table.lines:
-            for metric, values in line.row.by_seed.items():
-                assert all(whole[line.row.name][metric][seed] == value for seed, value in values.items())
+            for metric, values in line.row.by_study.items():
+                assert all(whole[line.row.name][metric][study] == value for study, value in values.items())
         joined, _ = files.leaderboard(str(home), [folder])
-        assert whole == {line.row.name: line.row.by_seed for line in joined.lines}
+        assert whole == {line.row.name: line.row.by_study for line in joined.lines}
         _bend_the_rules(folder, rules, chance)
 
 

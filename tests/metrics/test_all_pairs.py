@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from siambench import metrics
 from siambench.errors import MetricError
 from siambench.metrics import all_pairs
-from siambench.metrics.all_pairs import all_pairs_verification
+from siambench.metrics.all_pairs import all_pairs_verification, all_pairs_without_each_class
 
 
 def made(items, classes, seed, spread=1.0):
@@ -100,3 +100,85 @@ def test_both_kinds_of_pairs_are_needed(labels):
     """One class only, or no two items of a class, is an error that counts both kinds."""
     with pytest.raises(MetricError, match=r"both kinds of pairs are needed"):
         all_pairs_verification(torch.eye(4), torch.tensor(labels))
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 10_000), items=st.integers(8, 70), classes=st.integers(2, 6), share=st.sampled_from([None, 0.2, 0.6]))
+def test_leaving_out_a_class_is_scoring_the_others(seed, items, classes, share):
+    """With each class left out stand the scores of the items of the others, up to a pair on the edge of a bin; or None without them."""
+    embeddings, labels = made(items, classes, seed)
+    queries = None if share is None else max(1, round(items * share))
+    found = all_pairs_without_each_class(embeddings, labels, queries=queries, bins=4096)
+    assert sorted(set(labels.tolist())) == list(found)
+    for label, scores in found.items():
+        kept = labels != label
+        try:
+            left = None if queries is None else int(kept[:queries].sum())
+            alone = all_pairs_verification(embeddings[kept], labels[kept], queries=left, bins=4096)
+        except MetricError:
+            assert scores is None
+            continue
+        assert (alone.genuine, alone.impostors) == (scores.genuine, scores.impostors)
+        edge = 3 / min(alone.genuine, alone.impostors)
+        assert alone.roc_auc.value == pytest.approx(scores.roc_auc.value, abs=edge * 1e-2 + 1e-9)
+        assert alone.equal_error_rate.value == pytest.approx(scores.equal_error_rate.value, abs=edge)
+
+
+def test_a_class_larger_than_a_tile_is_left_out_too(monkeypatch):
+    """Counted in small tiles the scores without each class are the same as in one."""
+    embeddings, labels = made(90, 7, seed=5)
+    whole = all_pairs_without_each_class(embeddings, labels, bins=1000)
+    monkeypatch.setattr(all_pairs, "_TILE", 7)
+    monkeypatch.setattr(all_pairs, "_SMALL", 3)
+    tiled = all_pairs_without_each_class(embeddings, labels, bins=1000)
+    assert 3 <= sum(scores is not None for scores in whole.values())
+    for label, scores in whole.items():
+        if scores is None:
+            assert tiled[label] is None
+            continue
+        assert scores.roc_auc.value == pytest.approx(tiled[label].roc_auc.value, abs=1e-3)
+        assert (scores.genuine, scores.impostors) == (tiled[label].genuine, tiled[label].impostors)
+
+
+# ---- queries and a gallery
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 10_000), items=st.integers(8, 90), share=st.floats(0.1, 0.9), bins=st.sampled_from([16, 2**17]))
+def test_with_a_gallery_the_pairs_are_a_query_and_one_of_the_gallery(seed, items, share, bins):
+    """Counts, area, equal error and true accept rate are those of the listed queries × gallery, within the stated error."""
+    embeddings, labels = made(items, 4, seed)
+    queries = min(max(round(items * share), 1), items - 1)
+    unit = torch.nn.functional.normalize(embeddings.double())
+    similarity = (unit[:queries] @ unit[queries:].T).float().double().flatten()
+    same = (labels[:queries, None] == labels[None, queries:]).flatten()
+    if not 0 < int(same.sum()) < len(same):
+        return
+    found = all_pairs_verification(embeddings, labels, queries=queries, bins=bins)
+
+    assert (int(same.sum()), int((~same).sum())) == (found.genuine, found.impostors)
+    # What the bound leaves out: a similarity within rounding of a bin's edge.
+    assert roc_auc_score(same, similarity) == pytest.approx(found.roc_auc.value, abs=found.roc_auc.error + 2 / len(same))
+    assert metrics.equal_error_rate(similarity, same) == pytest.approx(
+        found.equal_error_rate.value, abs=found.equal_error_rate.error + 2 / int(same.sum())
+    )
+
+
+def test_a_gallery_in_tiles_is_the_gallery_whole(monkeypatch):
+    """Cut into small tiles, and with classes larger than are counted at once, the scores are the same."""
+    embeddings, labels = made(150, 4, seed=5)
+    whole = all_pairs_verification(embeddings, labels, queries=60, bins=4096)
+    monkeypatch.setattr(all_pairs, "_TILE", 17)
+    monkeypatch.setattr(all_pairs, "_SMALL", 20)
+    parts = all_pairs_verification(embeddings, labels, queries=60, bins=4096)
+
+    assert (whole.genuine, whole.impostors) == (parts.genuine, parts.impostors)
+    assert whole.roc_auc.value == pytest.approx(parts.roc_auc.value, abs=1e-3)
+    assert whole.equal_error_rate.value == pytest.approx(parts.equal_error_rate.value, abs=1e-2)
+
+
+@pytest.mark.parametrize("queries", [0, 4, -1])
+def test_queries_leave_a_gallery(queries):
+    """Without a query or without a gallery there is no pair, which is said."""
+    with pytest.raises(MetricError, match="queries must leave a gallery"):
+        all_pairs_verification(torch.eye(4), torch.tensor([0, 0, 1, 1]), queries=queries)

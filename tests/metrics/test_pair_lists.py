@@ -259,7 +259,8 @@ steps_per_epoch = 3
 batch_size = 16
 [budget]
 trials = 2
-seeds = 2
+studies = 1
+repetitions = 2
 [evaluation]
 pairs = "pairs.txt"
 [metrics]

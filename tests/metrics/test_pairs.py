@@ -81,7 +81,8 @@ def test_codes_on_the_circle_name_every_pair_once(items):
     generator = torch.Generator().manual_seed(0)
     total = items * (items - 1) // 2
 
-    one, other = pairs._genuine(torch.tensor([0]), torch.tensor([items]), total, generator)
+    everyone = pairs._Sides(torch.tensor([0]), torch.tensor([items]), torch.tensor([items]), apart=False)
+    one, other = pairs._genuine(everyone, total, generator)
 
     found = {tuple(sorted(pair)) for pair in zip(one.tolist(), other.tolist(), strict=True)}
     assert {(i, j) for j in range(items) for i in range(j)} == found
@@ -146,3 +147,64 @@ def test_similarity_is_cosine_or_negative_distance(dtype):
     assert 0 == pair_similarity(points, drawn)[7]
     distance = (exact[left] - exact[right]).norm(dim=1)
     torch.testing.assert_close(pair_similarity(points, drawn, distance="euclidean"), -distance, rtol=0, atol=1e-12)
+
+
+# ---- queries and a gallery
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=4, max_size=24), st.integers(0, 5), st.sampled_from([2, 10, 600]))
+def test_every_promise_of_a_draw_with_a_gallery(sizes, seed, pairs_per_fold):
+    """Each pair is a query and one of the gallery, none twice; labels agree with same, kinds are balanced, folds share no class."""
+    queries = torch.cat([torch.full((size,), number) for number, (size, _) in enumerate(sizes)])
+    gallery = torch.cat([torch.full((size,), number) for number, (_, size) in enumerate(sizes)])
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.cat([side[torch.randperm(len(side), generator=generator)] for side in (queries, gallery)])
+    there = sum(query + gallery > 0 for query, gallery in sizes)
+    folds = min(10, there // 2, sum(query > 0 and gallery > 0 for query, gallery in sizes))
+    if folds < 2:
+        with pytest.raises(MetricError):
+            draw_pairs(labels, seed=seed, queries=len(queries))
+        return
+
+    drawn = draw_pairs(labels, seed=seed, queries=len(queries), pairs_per_fold=pairs_per_fold)
+
+    assert torch.equal(labels[drawn.left] == labels[drawn.right], drawn.same)
+    assert bool((drawn.left < len(queries)).all())
+    assert bool((drawn.right >= len(queries)).all())
+    assert len(drawn.left) == len(set(zip(drawn.left.tolist(), drawn.right.tolist(), strict=True)))
+    assert list(range(folds)) == drawn.fold.unique().tolist()
+    seen = set()
+    for fold in range(folds):
+        here = drawn.fold == fold
+        classes = set(labels[torch.cat([drawn.left[here], drawn.right[here]])].tolist())
+        assert not seen & classes
+        seen |= classes
+        assert int(here.sum()) == 2 * int(drawn.same[here].sum()) <= pairs_per_fold
+
+
+def test_a_small_gallery_has_all_its_pairs_drawn():
+    """Where there are fewer genuine pairs than are wanted, every one of them is drawn, and as many impostors."""
+    labels = torch.tensor([0, 0, 1, 2, 3, 0, 1, 1, 2, 3])
+    drawn = draw_pairs(labels, seed=0, queries=5, folds=2)
+
+    genuine = set(zip(drawn.left[drawn.same].tolist(), drawn.right[drawn.same].tolist(), strict=True))
+    expected = {(q, g) for q in range(5) for g in range(5, 10) if labels[q] == labels[g]}
+    assert expected == genuine
+    assert len(expected) == int((~drawn.same).sum())
+
+
+def test_many_classes_give_impostors_of_different_class_pairs_with_a_gallery():
+    """With more couples of classes than impostors wanted, no two impostors are of the same query's and gallery's classes."""
+    labels = torch.arange(300).repeat(2)
+    drawn = draw_pairs(labels, seed=0, queries=300, folds=2, pairs_per_fold=300)
+
+    couples = torch.stack([labels[drawn.left], labels[drawn.right]], dim=1)[~drawn.same]
+    assert 300 == len(couples) == len(couples.unique(dim=0))
+
+
+@pytest.mark.parametrize("queries", [0, 4, -1, 9])
+def test_queries_leave_a_gallery(queries):
+    """Without a query or without a gallery there is no pair, which is said."""
+    with pytest.raises(MetricError, match="queries must leave a gallery"):
+        draw_pairs(torch.tensor([0, 0, 1, 1]), seed=0, queries=queries)

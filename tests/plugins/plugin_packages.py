@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TINY = ("--trials", "1", "--seeds", "1", "--jobs", "1", "--set", "training.epochs=1", "--set", "training.steps_per_epoch=2")
+TINY = ("--trials", "1", "--repetitions", "1", "--jobs", "1", "--set", "training.epochs=1", "--set", "training.steps_per_epoch=2")
 """The smallest budget that tunes, trains and scores."""
 
 

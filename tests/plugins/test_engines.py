@@ -60,7 +60,7 @@ def siambench_engines():
     }
 """,
 }
-BUDGET = ("--trials", "1", "--seeds", "1", "--set", "training.epochs=1", "--set", "training.steps_per_epoch=2")
+BUDGET = ("--trials", "1", "--repetitions", "1", "--set", "training.epochs=1", "--set", "training.steps_per_epoch=2")
 RUN = ("run", "--loss", "contrastive", "--dataset", "digits", *BUDGET, "--json")
 
 

@@ -79,7 +79,7 @@ def test_failed_units_are_results_and_the_run_exits_0(grid):
 
     assert grid.returncode == 0, grid.stderr
     assert sorted(rows) == sorted(["raw", "untrained", "losses.py:Spread", *(f"losses.py:{name}" for name in FAILURES)])
-    assert "14 failed · 0 lost" in grid.stderr
+    assert "7 failed · 0 lost" in grid.stderr
     assert {rows[f"losses.py:{name}"]["scores"].get("map@r", {"mean": None})["mean"] for name in FAILURES} == {None}
 
 
@@ -89,7 +89,8 @@ def test_a_loss_that_breaks_while_it_trains_has_a_row_with_its_reason(grid, prin
     told = [line for line in grid.stderr.splitlines() if f" losses.py:{name} trial " in line]
     below = [line for line in printed.stderr.splitlines() if line.startswith(f"losses.py:{name}: ")]
 
-    assert [FAILURES[name][1] in line for line in told] == [True, True]
+    # What fails on the fold that trials race on runs no other.
+    assert [FAILURES[name][1] in line for line in told] == [True]
     assert FAILURES[name][1] in rows_of(grid)[f"losses.py:{name}"]["reason"]
     assert [FAILURES[name][1] in line for line in below] == [True]
 
@@ -174,7 +175,7 @@ def test_what_a_file_prints_does_not_spoil_a_document(tmp_path, monkeypatch, cap
 
 def planned(spec):
     changes = {"training.epochs": 1, "training.steps_per_epoch": 2}
-    return prepare(Request(losses=(str(spec),), dataset="digits", trials=1, seeds=1, changes=changes), Catalogue.load())
+    return prepare(Request(losses=(str(spec),), dataset="digits", trials=1, repetitions=1, changes=changes), Catalogue.load())
 
 
 def test_an_unchanged_file_is_served_from_its_records(grid, command_line):

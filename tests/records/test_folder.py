@@ -16,11 +16,11 @@ from shared import exam_of, record_of
 
 from siambench.errors import UsageError
 from siambench.interfaces import Failed
-from siambench.records.folder import BUDGETS, Folder, track_folders
+from siambench.records.folder import BUDGETS, Budget, Folder, track_folders
 from siambench.records.openings import read_openings
 from siambench.records.record import write
 from siambench.spec import Method
-from siambench.studies.plan import baseline_units
+from siambench.studies.baselines import baselines_of
 from siambench.testing import synthetic_study
 from siambench.tracks.files import load_track
 from siambench.tracks.rules import Track
@@ -38,7 +38,7 @@ def folder(tmp_path):
 @pytest.fixture(scope="module")
 def record():
     """That of the raw baseline, which failed."""
-    unit = baseline_units(synthetic_study(Method("contrastive")))[0]
+    unit = baselines_of([synthetic_study(Method("contrastive"))])[0]
     return record_of(unit, Failed(error="made up", ended="raised"), {"started": 12.5, "seconds": {"embed": 1}})
 
 
@@ -117,13 +117,13 @@ def test_the_rules_that_a_run_follows_are_left(folder):
 def test_budgets_of_earlier_runs_stay(folder):
     """What a run asks of its rows is left beside what earlier ones asked of theirs; of one row the last one counts."""
     assert {} == folder.budgets
-    with folder.held(TRACK, {"a": (20, 7), "b": (0, 1)}):
+    with folder.held(TRACK, {"a": Budget(1, 20, 7), "b": Budget(1, 0, 1)}):
         pass
-    with folder.held(TRACK, {"a": (2, 1)}):
-        assert {"a": (2, 1), "b": (0, 1)} == folder.budgets
+    with folder.held(TRACK, {"a": Budget(1, 2, 1)}):
+        assert {"a": Budget(1, 2, 1), "b": Budget(1, 0, 1)} == folder.budgets
     with folder.held(TRACK):
         pass
-    assert {"a": (2, 1), "b": (0, 1)} == folder.budgets
+    assert {"a": Budget(1, 2, 1), "b": Budget(1, 0, 1)} == folder.budgets
 
 
 @pytest.mark.parametrize("text", ["", "[]", "[1]", '{"a": 3}', '{"a": ["x", 1]}'])
@@ -132,9 +132,9 @@ def test_budgets_that_cannot_be_read_are_none(folder, text):
     folder.path.mkdir()
     (folder.path / BUDGETS).write_text(text)
     assert {} == folder.budgets
-    with folder.held(TRACK, {"a": (20, 7)}):
+    with folder.held(TRACK, {"a": Budget(1, 20, 7)}):
         pass
-    assert {"a": (20, 7)} == folder.budgets
+    assert {"a": Budget(1, 20, 7)} == folder.budgets
 
 
 def test_a_folder_is_read_as_a_whole(folder, record):

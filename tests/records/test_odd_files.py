@@ -7,7 +7,7 @@ import json
 import os
 
 import pytest
-from made import TRACK, done, final, study, with_classes
+from made import TRACK, done, final, studies, study, with_classes
 
 from siambench.errors import RecordError
 from siambench.identity import canonical, digest
@@ -50,9 +50,9 @@ ODD = {
     "circle": (a_link_to_itself, "cannot be read"),
     "empty": (content(""), "invalid JSON"),
     "list": (content("[1, 2]"), "input should be an object"),
-    "shape": (content('{"schema": 4, "id": "x", "unit": 3}'), "the key"),
+    "shape": (content('{"schema": 5, "id": "x", "unit": 3}'), "the key"),
     "deep": (content("[" * 100_000), "recursion limit"),
-    "bytes": (content(b'{"schema": 4, "x": "\xff\xfe"}'), "invalid JSON"),
+    "bytes": (content(b'{"schema": 5, "x": "\xff\xfe"}'), "invalid JSON"),
     "number": (content('{"schema": ' + "9" * 10_000 + "}"), "invalid JSON"),
     "binary": (content(bytes(range(256)) * 20), "invalid JSON"),
 }
@@ -213,20 +213,20 @@ def test_a_key_that_comes_twice_hides_nothing(place):
     assert RECORD.outcome == found.outcome
 
 
-@pytest.mark.parametrize("schema", [1, 2, 3, 5])
+@pytest.mark.parametrize("schema", [1, 2, 3, 4, 6])
 def test_another_number_of_the_schema_is_not_passed_over_in_silence(folder, siambench, schema):
     """One digit, and a row would lose its score: `--check` exits 6, `--write` refuses, and what is advised is true."""
     for name in ODD:
         path = folder / "records" / f"{name}.json"
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     victim = folder / "records" / f"{final('triplet', 2, 0.52, trial=1).id}.json"
-    victim.write_text(victim.read_text().replace('"schema":4', f'"schema":{schema}'))
+    victim.write_text(victim.read_text().replace('"schema":5', f'"schema":{schema}'))
     for what in ("--check", "--write"):
         assert 6 == siambench("leaderboard", "made", what, cwd=folder.parent).returncode
     shown = siambench("leaderboard", "made", cwd=folder.parent)
-    assert ("a newer layout: install" if schema > 4 else "holds no intact record") in shown.stderr
+    assert ("a newer layout: install" if schema > 5 else "holds no intact record") in shown.stderr
     upgraded = siambench("upgrade", "made", cwd=folder.parent)
-    assert (4 if schema > 4 else 0) == upgraded.returncode, upgraded.stderr
+    assert (4 if schema > 5 else 0) == upgraded.returncode, upgraded.stderr
 
 
 def test_write_goes_through_no_link(folder, siambench, tmp_path):
@@ -264,7 +264,7 @@ def test_damage_makes_check_fail_and_write_refuse(folder, siambench):
 
 def test_a_record_without_a_digest_is_marked(tmp_path):
     """A row with such a record is flagged `unverified`; what can be checked of it is."""
-    records = [dataclasses.replace(record, verified=False) for record in study("triplet", [0.5, 0.51, 0.52])]
+    records = [dataclasses.replace(record, verified=False) for record in studies("triplet", [0.5, 0.51, 0.52])]
     path = tmp_path / "made"
     for record in records:
         write(path / "records", record)

@@ -22,7 +22,7 @@ from siambench.interfaces import Done, Epoch, Failed
 from siambench.records import record as records
 from siambench.records.record import Record, older, read, read_all, row_key, schema_of, write
 from siambench.spec import RECORD_SCHEMA, Every, Listed, Method
-from siambench.studies.plan import baseline_units
+from siambench.studies.baselines import baselines_of
 from siambench.testing import synthetic_catalogue, synthetic_study
 from siambench.tracks.files import shipped
 
@@ -107,7 +107,7 @@ def test_units_of_every_kind_make_the_round_trip(study, unit):
     """Tune and final units, baselines without a model, and each sort of verification pairs are read back with their identity."""
     pairs = [Every(), Listed("0" * 64)]
     scored = [dataclasses.replace(unit, scoring=dataclasses.replace(unit.scoring, pairs=one)) for one in pairs]
-    baselines = baseline_units(study)
+    baselines = baselines_of([study])
     assert baselines[0].model is None
     for one in (unit, study.final_unit(0, 1, study.defaults, 3), *scored, *baselines):
         again = Record.from_json(canonical(record_of(one, done(), {}).to_json())).unit
@@ -221,7 +221,7 @@ def put(document, place, value):
         ("unit.training.augment", ..., "the key 'unit.training.augment' is missing"),
         ("outcome.curve.0.loss", ..., "the key 'outcome.curve.0.loss' is missing"),
         # A value of another type, which nothing makes into one of the right type.
-        ("schema", 5, "schema: "),
+        ("schema", 6, "schema: "),
         ("schema", "3", "schema: "),
         ("unit.trial", "0", "unit.trial: input should be a valid integer"),
         ("unit.trial", 0.5, "unit.trial: "),
@@ -380,7 +380,7 @@ def test_baselines_of_another_backbone_are_other_rows(study):
     """A method's records share its row; a baseline's also its backbone, which its row does not name: of an exam the rest is the same."""
     final = study.final_unit(0, 1, study.defaults, 0)
     assert study.row == row_key(final) == row_key(study.tune_unit(1, 1, study.defaults))
-    raw, first, second = baseline_units(study)
+    raw, first, second = baselines_of([study])
     assert row_key(first) == row_key(second)
     other = dataclasses.replace(first, method=dataclasses.replace(first.method, backbone="mlp"))
     assert 3 == len({row_key(one) for one in (raw, first, other)})
@@ -395,7 +395,7 @@ def test_older_records_are_counted_by_a_look(tmp_path, record, document):
     old = {"schema": 2, "id": digest(unit), "result": {"unit": unit}, "telemetry": {}}
     (tmp_path / f"{old['id']}.json").write_text(canonical(old))
     assert 1 == older(tmp_path)
-    (tmp_path / f"{record.id}.json").write_text(json.dumps({**document, "schema": 5}))
+    (tmp_path / f"{record.id}.json").write_text(json.dumps({**document, "schema": 6}))
     assert 1 == older(tmp_path)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from siambench.records.running import RunningNote, forget, running
 from siambench.spec import Method
-from siambench.studies.plan import baseline_units
+from siambench.studies.baselines import baselines_of
 from siambench.testing import synthetic_study
 
 
@@ -57,7 +57,7 @@ def test_a_unit_that_raises_takes_its_file_away(tuned, tmp_path):
 def test_what_trains_nothing_has_no_epochs(study, tmp_path):
     """A final unit counts to the epochs that it is told of; a baseline trains nothing, and no epoch of it is told."""
     final = study.final_unit(0, 1, study.defaults, 0)
-    baseline = next(unit for unit in baseline_units(study) if unit.method.loss == "raw")
+    baseline = next(unit for unit in baselines_of([study]) if unit.method.loss == "raw")
     with RunningNote(str(tmp_path), final, epochs=1), RunningNote(str(tmp_path), baseline, epochs=0):
         epochs = {one.label: one.epochs for one in running(tmp_path)}
         told = next(one.told for one in running(tmp_path) if one.epochs == 0)

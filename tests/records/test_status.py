@@ -15,11 +15,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from made import TRACK, final, study, tuned
+from made import ONE_STUDY as TRACK
+from made import final, study, tuned
 from shared import TINY_TRACK, exam_folder
 
 from siambench.interfaces import Failed
-from siambench.records.folder import BUDGETS, Folder
+from siambench.records.folder import BUDGETS, Budget, Folder
 from siambench.records.record import write
 from siambench.records.status import RECENT, folders, status_of
 from siambench.spec import RECORD_SCHEMA
@@ -112,7 +113,7 @@ def test_a_running_run_is_told_with_its_holder(watched):
     assert ["raw", "untrained", "waits.py:Waits"] == list(rows)
     assert ["baseline-raw", "baseline-untrained"] == [rows[name]["row"] for name in ("raw", "untrained")]
     assert [(1, 1), (3, 3)] == [(rows[name]["final"]["ended"], rows[name]["final"]["planned"]) for name in ("raw", "untrained")]
-    assert {"ended": 3, "failed": 0, "planned": 6 * 2} == rows["waits.py:Waits"]["tune"]
+    assert {"ended": 3, "failed": 0, "planned": 4 + 3 + 2 + 2} == rows["waits.py:Waits"]["tune"]
     assert {"ended": 0, "failed": 0, "planned": 3} == rows["waits.py:Waits"]["final"]
     assert ["done", "done", "tuning"] == [row["state"] for row in rows.values()]
     assert 0 < found["last_record_seconds"] < 60
@@ -123,7 +124,7 @@ def test_the_time_left_follows_from_pace_and_budget(watched):
     """With a pace known, the estimate is what is left of the begun rows at that pace."""
     found = document(watched["running"])
     assert found["units_per_minute"] > 0
-    assert 60 * (6 * 2 + 3 - 3) / found["units_per_minute"] == pytest.approx(found["seconds_left"])
+    assert 60 * (4 + 3 + 2 + 2 + 3 - 3) / found["units_per_minute"] == pytest.approx(found["seconds_left"])
 
 
 def test_a_run_is_not_disturbed_by_being_watched(watched):
@@ -139,7 +140,7 @@ def test_people_are_shown_the_same(watched):
     first, *rest = done.stdout.splitlines()
     assert f"tiny 1.0 in {exam_folder(Path('out'))}: process {watched['process']} works on it" in first
     text = "\n".join(rest)
-    for words in ("tuning 3/12, final 0/3", "7 records, the last", "units per minute, about", "left for what has begun"):
+    for words in ("tuning 3/11, final 0/3", "7 records, the last", "units per minute, about", "left for what has begun"):
         assert words in text
     assert "damaged" not in text
 
@@ -147,10 +148,10 @@ def test_people_are_shown_the_same(watched):
 def test_the_running_unit_is_told_with_its_epochs(watched):
     """The one worker's unit stands there with its process and the epoch that it is in, for programs and for people."""
     (unit,) = document(watched["running"])["running"]
-    assert ("waits.py:Waits trial 1 fold 1", 0, 2) == (unit["label"], unit["epoch"], unit["epochs"])
+    assert ("waits.py:Waits trial 3 fold 0", 0, 2) == (unit["label"], unit["epoch"], unit["epochs"])
     assert unit["process"] != watched["process"]
     assert unit["seconds"] >= 0
-    assert "running: waits.py:Waits trial 1 fold 1: epoch 1 of 2, " in watched["shown"].stdout
+    assert "running: waits.py:Waits trial 3 fold 0: epoch 1 of 2, " in watched["shown"].stdout
 
 
 def test_a_killed_run_has_no_holder(watched):
@@ -279,10 +280,10 @@ def test_what_a_run_asked_for_is_planned(tmp_path):
     """Where a run left its budget, that of the track does not count; of rows that it did not ask for, it does."""
     records = [tuned("triplet", 0, 0, [0.1, 0.2]), tuned("npair", 0, 0, [0.1, 0.2]), final("untrained", 0, 0.1)]
     folder = fill(tmp_path, records)
-    leave_budgets(folder, {"row-triplet": (20, 7), "baseline-untrained": (0, 7)})
+    leave_budgets(folder, {"row-triplet": Budget(1, 10, 7), "baseline-untrained": Budget(1, 0, 7)})
     expected = {"untrained": ("final", 0, 0, 1, 7), "npair": ("tuning", 1, 4, 0, 3), "triplet": ("tuning", 1, 20, 0, 7)}
     assert expected == states(folder)
-    leave_budgets(folder, {"row-npair": (2, 1)})
+    leave_budgets(folder, {"row-npair": Budget(1, 1, 1)})
     assert expected | {"npair": ("tuning", 1, 2, 0, 1)} == states(folder)
 
 
@@ -292,7 +293,7 @@ def test_a_budget_that_cannot_be_read_is_passed_over(tmp_path, text):
     folder = fill(tmp_path, [tuned("triplet", 0, 0, [0.1, 0.2])])
     (folder / BUDGETS).write_text(text)
     assert {"triplet": ("tuning", 1, 4, 0, 3)} == states(folder)
-    leave_budgets(folder, {"row-triplet": (20, 7)})
+    leave_budgets(folder, {"row-triplet": Budget(1, 10, 7)})
     assert {"triplet": ("tuning", 1, 20, 0, 7)} == states(folder)
 
 

@@ -15,11 +15,12 @@ from siambench.errors import ConfigError, DataMissingError, RecordError, UsageEr
 from siambench.identity import canonical, digest, to_json
 from siambench.interfaces import Failed
 from siambench.records import upgrade as upgrading
-from siambench.records.folder import BUDGETS, LOCK, OPENINGS, Folder
+from siambench.records.folder import BUDGETS, LOCK, OPENINGS, Budget, Folder
 from siambench.records.openings import read_openings
 from siambench.records.record import read, read_all, schema_of
 from siambench.records.upgrade import upgrade, upgraded
 from siambench.spec import RECORD_SCHEMA, Drawn, Every, Listed, Source, Unit
+from siambench.tracks.exam import departures
 from siambench.tracks.files import load_track
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -117,14 +118,14 @@ def test_an_upgraded_unit_is_a_unit_of_today(old, schema):
 
 
 def test_where_each_record_comes_from_is_told(tmp_path):
-    """Every step of its way stands in the telemetry: of schema 1 three, and under the id that it had under each."""
+    """Every step of its way stands in the telemetry: of schema 1 four, and under the id that it had under each."""
     document = next(iter(originals(1).values()))
     record = upgraded(document)
-    first, second, third = record.telemetry["upgraded_from"]
-    assert {"schema": 1, "id": document["id"]} == first
-    assert (2, 3) == (second["schema"], third["schema"])
-    assert (first["id"], second["id"], third["id"]) == record.former_ids
-    assert 4 == len({record.id, *record.former_ids})
+    steps = record.telemetry["upgraded_from"]
+    assert {"schema": 1, "id": document["id"]} == steps[0]
+    assert [1, 2, 3, 4] == [step["schema"] for step in steps]
+    assert tuple(step["id"] for step in steps) == record.former_ids
+    assert 5 == len({record.id, *record.former_ids})
 
 
 def test_a_step_that_the_first_edition_made_is_not_forgotten():
@@ -167,7 +168,7 @@ def test_upgraded_records_give_their_rows(old, schema):
 
 
 def test_a_shipped_row_is_what_it_was(tmp_path):
-    """The row that the records of schema 2 gave in the table of its day, to its last digit: interval, order of trials and flags too."""
+    """The row that the records of schema 2 gave in the table of its day, to its last digit: interval, order of trials too."""
     shutil.copytree(ASSETS / "schema-2", tmp_path / "glyphs")
     upgrade(tmp_path)
     row = rows(tmp_path / "glyphs")["triplet+hard"]
@@ -176,7 +177,9 @@ def test_a_shipped_row_is_what_it_was(tmp_path):
     assert "0.0105661041895" == f"{row.scores['map@r'].ci95:.12g}"
     assert ("0.129322717939", "0.143641263337") == tuple(f"{end:.12g}" for end in row.scores["map@r"].classes95)
     assert "0.164966666667" == f"{row.scores['eer'].mean:.12g}"
-    assert (12, 10, 4, ("unverified",)) == (row.trials, row.seeds, row.dimension, row.flags)
+    # One study of an older revision, which is no full row of today's rules.
+    expected = (12, 10, 4, ("revision-1", "short-budget", "unverified"))
+    assert expected == (row.trials, row.seeds, row.dimension, row.flags)
 
 
 def test_test_opened_is_what_it_was(old, schema):
@@ -215,10 +218,11 @@ def test_budgets_follow(tmp_path):
     before = json.loads((ASSETS / "schema-2" / BUDGETS).read_text())
     upgrade(tmp_path)
     folder = Folder(tmp_path / "glyphs")
-    assert {"baseline-raw": (0, 1), "baseline-untrained": (0, 10)} == {
+    assert {"baseline-raw": Budget(1, 0, 1), "baseline-untrained": Budget(1, 0, 10)} == {
         row: asked for row, asked in folder.budgets.items() if row.startswith("baseline-")
     }
-    assert {name.replace("anchor-", "baseline-"): tuple(asked) for name, asked in before.items()} == folder.budgets
+    expected = {name.replace("anchor-", "baseline-"): Budget(1, tune // 2, final) for name, (tune, final) in before.items()}
+    assert expected == folder.budgets
     assert {record.unit.row for record in folder.read().records} == set(folder.budgets)
 
 
@@ -436,10 +440,14 @@ def test_the_command_upgrades_and_names_damaged_files(siambench, old, schema):
 
 
 def test_the_table_of_an_upgraded_folder_is_written(siambench, old, schema):
-    """After `siambench upgrade` the leaderboard of the folder stands, with the openings that the old log counted."""
+    """After `siambench upgrade` the table of its exam stands, with the openings that the old log counted."""
     assert 0 == siambench("upgrade", old).returncode
-    done = siambench("leaderboard", old, "--format", "csv")
-    assert (0, "") == (done.returncode, done.stderr)
+    # The rules that lie beside them say nothing of races, which are on today: what was run without is another exam, and is said to be.
+    (other,) = json.loads(siambench("leaderboard", old, "--format", "json").stdout)["other_exams"]
+    assert ["training.racing", "training.validate_every"] == other["differs"]
+    exam = next(record.exam.short for record in Folder(old).read().records)
+    done = siambench("leaderboard", old, "--exam", exam, "--format", "csv")
+    assert 0 == done.returncode, done.stderr
     opened = {line["method"]: line["test_opened"] for line in csv.DictReader(done.stdout.splitlines())}
     assert {1: {"npair": "5", "raw": "1", "untrained": "2"}, 2: {"triplet+hard": "15", "raw": "2", "untrained": "20"}}[schema] == opened
 
@@ -456,3 +464,20 @@ def test_a_run_says_which_command_upgrades(siambench, old, schema):
     done = siambench("run", "--track", old, "--loss", *loss, "--out", old.parent, "--plan")
     assert 0 == done.returncode, done.stderr
     assert f"siambench upgrade {old}" in done.stderr
+
+
+def test_the_rules_that_a_run_left_are_completed(tmp_path):
+    """`track.json` of an older run gets the keys that its units followed without one; its table stands as it did, and stays so."""
+    folder = tmp_path / "glyphs"
+    shutil.copytree(ASSETS / "schema-2", folder)
+    rules = load_track(str(folder / "track.toml")).model_dump(by_alias=True, mode="json")
+    for key in ("validate_every", "racing"):
+        del rules["training"][key]
+    (folder / "track.toml").unlink()
+    (folder / "track.json").write_text(json.dumps(rules))
+    upgrade(tmp_path)
+    track, before = load_track(str(folder)), content(folder)
+    assert (1, False) == (track.training.validate_every, track.training.racing)
+    assert {True} == {departures(track, record.exam) == [] for record in Folder(folder).read().records}
+    upgrade(tmp_path)
+    assert before == content(folder)

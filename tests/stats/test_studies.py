@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from siambench.stats import (
     brown_forsythe,
     compare_studies,
     detectable_differences,
+    pair_interval,
     partial_difference,
     rank_intervals,
     t_interval,
@@ -389,3 +391,41 @@ def test_a_rows_own_interval_is_of_its_own_variance():
     for row, mean, variance in zip(table, tests.mean, tests.variance, strict=True):
         half_width = stats.t.ppf(0.975, len(row) - 1) * math.sqrt(variance / len(row))
         assert t_interval(row) == (pytest.approx(mean, rel=1e-12), pytest.approx(half_width, rel=1e-9))
+
+
+# ---- the interval of a pair
+
+
+def test_the_interval_of_two_rows_is_welchs():
+    """With two rows the variances are their own, and the interval of their difference is that of scipy's Welch test."""
+    one, other = [0.31, 0.35, 0.30, 0.37], [0.22, 0.21, 0.27]
+    found = pair_interval(compare_studies([one, other]), 0, 1)
+    expected = stats.ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
+    assert (found.mean - found.half_width, found.mean + found.half_width) == pytest.approx((expected.low, expected.high), rel=1e-9)
+
+
+def test_the_interval_of_a_pair_leaves_out_zero_where_its_test_is_significant():
+    """For every pair of a table, and whichever comes first, zero lies inside exactly where the uncorrected p-value is above 5 %."""
+    generator = np.random.default_rng(4)
+    rows = [generator.normal(0.3 + 0.01 * row, 0.004 * (1 + row % 3), 5) for row in range(9)]
+    tests = compare_studies(rows)
+    seen = set()
+    for one, other in itertools.permutations(range(9), 2):
+        found, back = pair_interval(tests, one, other), pair_interval(tests, other, one)
+        assert (found.mean, found.half_width) == (-back.mean, back.half_width)
+        seen.add(abs(found.mean) > found.half_width)
+        assert (abs(found.mean) > found.half_width) == (tests.p_value[one, other] < 0.05)
+    assert {True, False} == seen
+
+
+def test_a_row_of_one_study_and_rows_without_spread_have_no_interval():
+    """Where nothing tells the spread the difference stands alone."""
+    assert pair_interval(compare_studies([[0.3, 0.3], [0.2, 0.2]]), 0, 1) == (pytest.approx(0.1), None)
+    assert pair_interval(compare_studies([[0.3], [0.2, 0.25], [0.1, 0.2]]), 0, 1).half_width is None
+
+
+@pytest.mark.parametrize(("row", "other"), [(0, 0), (0, 2), (-1, 1)])
+def test_a_pair_is_two_rows(row, other):
+    """A row is not compared with itself, nor with one that is not there."""
+    with pytest.raises(MetricError, match="a pair is two of the 2 rows"):
+        pair_interval(compare_studies([[0.3, 0.4], [0.2, 0.25]]), row, other)

@@ -14,9 +14,10 @@ from siambench.plugin import BackboneEntry, LossEntry
 from siambench.spaces import Float, dimension_to_json
 from siambench.spec import PAIRS_SAMPLER, TRIPLETS_SAMPLER, VIEWS_SAMPLER, Drawn, Every, Listed, Method, ModelSpec, Source, Unit
 from siambench.studies import plan as planning
-from siambench.studies.plan import STREAMS, WARMUP, Resolved, baseline_units, check_fixed, methods_of, refusal, study_plan
+from siambench.studies.baselines import baselines_of
+from siambench.studies.plan import STREAMS, WARMUP, Resolved, check_fixed, methods_of, refusal, study_plans
 from siambench.testing import synthetic_catalogue, synthetic_study, synthetic_track
-from siambench.tracks.rules import MethodRules
+from siambench.tracks.rules import BudgetRules, MethodRules
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,16 @@ def study_of(catalogue, method="triplet", miner="none", feed="classes", backbone
     """A study on the tiny exam."""
     track = synthetic_track(**changes)
     return synthetic_study(Method(method, miner, feed, backbone), track=track, catalogue=catalogue, fixed=fixed)
+
+
+def one_plan(found):
+    """The first study of a method."""
+    return study_plans(found)[0]
+
+
+def baselines_of_one(study):
+    """The baselines beside one study."""
+    return list(baselines_of([study]))
 
 
 def tune(study, trial=0, fold=0, **params):
@@ -96,7 +107,7 @@ def test_every_method_tunes_the_trunk(catalogue):
 
     assert set(study.space) == {"optimiser.lr", "optimiser.weight_decay", "loss.margin", "miner.margin"}
     assert study.defaults == {"optimiser.lr": 3e-3, "optimiser.weight_decay": 1e-4, "loss.margin": 0.1, "miner.margin": 0.2}
-    assert study.space["loss.margin"] == Float(-0.2, 2.0)
+    assert study.space["loss.margin"] == Float(0.02, 0.7, log=True)
     assert study.template.space == {name: dimension_to_json(dimension) for name, dimension in sorted(study.space.items())}
 
 
@@ -129,7 +140,7 @@ def test_a_fixed_parameter_leaves_the_space(catalogue):
 
 def test_a_fixed_value_must_lie_in_its_space(catalogue):
     """A value outside the space is an error with both."""
-    with pytest.raises(ConfigError, match=r"--set loss\.margin=3\.0 lies outside its space Float\(low=-0\.2, high=2\.0"):
+    with pytest.raises(ConfigError, match=r"--set loss\.margin=3\.0 lies outside its space Float\(low=0\.02, high=0\.7, log=True"):
         study_of(catalogue, fixed={"loss.margin": 3.0})
     with pytest.raises(ConfigError, match="lies outside"):
         study_of(catalogue, fixed={"loss.margin": "wide"})
@@ -173,7 +184,7 @@ def test_a_final_unit_knows_when_to_stop(catalogue):
 def test_units_survive_json(catalogue):
     """Units of every kind are read back from JSON with the same identity."""
     study = study_of(catalogue, "arcface")
-    for unit in (tune(study), study.final_unit(0, 1, study.defaults, 0), *baseline_units(study)):
+    for unit in (tune(study), study.final_unit(0, 1, study.defaults, 0), *baselines_of_one(study)):
         assert unit.id == Unit.from_json(json.dumps(unit.to_json())).id
 
 
@@ -199,9 +210,11 @@ def test_the_budget_is_the_same_for_all_methods(catalogue):
     for method, feed in fed:
         study = study_of(catalogue, method, feed=feed)
         training = study.template.training
-        found.add((study.trials, study.seeds, study.folds, training.epochs, training.steps_per_epoch, training.batch_size))
+        length = training.epochs, study.steps, training.steps_per_epoch, training.batch_size
+        found.add((study.trials, study.repetitions, study.folds, *length))
 
-    assert found == {(2, 2, 2, 2, 3, 8)}
+    # A final model has twice the images of a fold.
+    assert found == {(2, 2, 2, 2, 3, 6, 8)}
 
 
 def test_another_backbone_does_not_get_the_tracks_options(catalogue):
@@ -277,7 +290,7 @@ def test_a_row_follows_its_rules(catalogue):
 
 def test_a_row_does_not_follow_its_budget(catalogue):
     """More trials or seeds go on with the same study: its first trials are those it had."""
-    small, large = study_of(catalogue), study_of(catalogue, budget={"trials": 50, "seeds": 9})
+    small, large = study_of(catalogue), study_of(catalogue, budget={"studies": 1, "trials": 50, "repetitions": 9})
 
     assert small.row == large.row
     assert tune(small).id == tune(large).id
@@ -294,7 +307,7 @@ def test_a_reported_metric_is_no_part_of_tuning(catalogue):
     assert tune(few).id == tune(more).id
     assert final(few).id != final(more).id
     assert ("map@r",) == tune(more).scoring.metrics
-    first, second = study_plan(local), study_plan(foreign)
+    first, second = one_plan(local), one_plan(foreign)
     assert (first.row, tune(first).id) == (second.row, tune(second).id)
     assert final(first).id != final(second).id
 
@@ -304,8 +317,8 @@ def test_a_reported_metric_is_no_part_of_tuning(catalogue):
 
 def test_baselines_are_made_once_per_track(catalogue):
     """The raw input is one unit, the untrained backbone one per seed; none depends on the method it was planned beside."""
-    first = baseline_units(study_of(catalogue, "triplet"))
-    second = baseline_units(study_of(catalogue, "arcface", fixed={"loss.margin": 10.0}))
+    first = baselines_of_one(study_of(catalogue, "triplet"))
+    second = baselines_of_one(study_of(catalogue, "arcface", fixed={"loss.margin": 10.0}))
 
     assert [unit.method.name for unit in first] == ["raw", "untrained", "untrained"]
     assert [unit.repetition for unit in first] == [0, 0, 1]
@@ -315,11 +328,11 @@ def test_baselines_are_made_once_per_track(catalogue):
 
 def test_baselines_follow_the_harness_and_the_backbone(catalogue, monkeypatch):
     """A newer harness runs the baselines anew, and another backbone has an untrained row of its own, but the same raw one."""
-    first = baseline_units(study_of(catalogue))
+    first = baselines_of_one(study_of(catalogue))
     monkeypatch.setattr(planning, "TRAINING_REVISION", 99)
-    newer = baseline_units(study_of(catalogue))
+    newer = baselines_of_one(study_of(catalogue))
     monkeypatch.undo()
-    other = baseline_units(study_of(catalogue, backbone="koch2015"))
+    other = baselines_of_one(study_of(catalogue, backbone="koch2015"))
 
     assert {unit.id for unit in first}.isdisjoint(unit.id for unit in newer)
     assert first[0].id == other[0].id
@@ -330,7 +343,7 @@ def test_baselines_follow_the_harness_and_the_backbone(catalogue, monkeypatch):
 def test_baselines_start_from_the_weights_that_training_starts_from(catalogue):
     """The untrained row's seeds are those of the final models, repetition by repetition."""
     study = study_of(catalogue)
-    untrained = baseline_units(study)[1:]
+    untrained = baselines_of_one(study)[1:]
 
     assert [unit.seeds for unit in untrained] == [study.final_unit(0, 1, study.defaults, r).seeds for r in (0, 1)]
 
@@ -359,7 +372,7 @@ def with_weights(catalogue, default):
 
 def test_pretrained_is_a_baseline_where_training_starts_from_pretrained_weights(catalogue):
     """The baseline `pretrained` is one unit with the track's weights, and `untrained` then starts from none."""
-    units = baseline_units(study_of(with_weights(catalogue, "imagenet")))
+    units = baselines_of_one(study_of(with_weights(catalogue, "imagenet")))
 
     assert [unit.method.name for unit in units] == ["raw", "untrained", "untrained", "pretrained"]
     assert [unit.model.options["weights"] for unit in units[1:]] == ["none", "none", "imagenet"]
@@ -367,7 +380,7 @@ def test_pretrained_is_a_baseline_where_training_starts_from_pretrained_weights(
 
 def test_pretrained_is_no_baseline_where_training_starts_from_nothing(catalogue):
     """A backbone that could have weights, but starts without, has no pretrained row."""
-    units = baseline_units(study_of(with_weights(catalogue, "none")))
+    units = baselines_of_one(study_of(with_weights(catalogue, "none")))
 
     assert {unit.method.name for unit in units} == {"raw", "untrained"}
 
@@ -381,15 +394,16 @@ def test_every_builtin_backbone_with_weights_says_how_it_starts_without():
 
 
 def test_the_rules_of_scoring_are_part_of_a_unit(catalogue):
-    """Another distance or protocol gives other studies and units; baselines do not follow the protocol."""
+    """Another distance or protocol gives other studies and units; an untrained network follows the protocol too."""
     plain, euclid = study_of(catalogue), study_of(catalogue, evaluation={"distance": "euclidean"})
     reality = study_of(catalogue, evaluation={"protocol": "reality-check"})
 
     assert len({study.row for study in (plain, euclid, reality)}) == 3
     scoring = plain.template.scoring
     assert (scoring.distance, scoring.protocol, scoring.pairs, scoring.maximise) == ("cosine", "retrain", Drawn(), True)
-    assert [unit.id for unit in baseline_units(plain)] == [unit.id for unit in baseline_units(reality)]
-    assert {unit.id for unit in baseline_units(plain)}.isdisjoint(unit.id for unit in baseline_units(euclid))
+    assert baselines_of_one(plain)[0] == baselines_of_one(reality)[0]
+    assert {"reality-check"} == {unit.scoring.protocol for unit in baselines_of_one(reality)[1:]}
+    assert {unit.id for unit in baselines_of_one(plain)}.isdisjoint(unit.id for unit in baselines_of_one(euclid))
 
 
 def resolved(catalogue, **changes):
@@ -407,6 +421,8 @@ def resolved(catalogue, **changes):
         "dataset_options": {},
         "model_options": plan.template.model.options,
         "augment": {},
+        "budget": track.budget,
+        "images": (40, (20, 20)),
         "maximise": True,
     }
     return Resolved(**{**fields, **changes})
@@ -414,7 +430,7 @@ def resolved(catalogue, **changes):
 
 def test_all_that_a_method_is_resolved_to_is_part_of_its_row(catalogue):
     """Verification pairs (drawn, every, a list by its digest), direction, augmentation and options of the data each give another row."""
-    plain = study_plan(resolved(catalogue))
+    plain = one_plan(resolved(catalogue))
     changes = [
         {"pairs": Every()},
         {"pairs": Listed("a" * 64)},
@@ -426,7 +442,7 @@ def test_all_that_a_method_is_resolved_to_is_part_of_its_row(catalogue):
         {"exam": exam_of(plain.template, groups="0" * 64)},
         {"model_options": {"width": 8, "layers": 1, "dropout": 0.0}},
     ]
-    studies = [plain, *(study_plan(resolved(catalogue, **change)) for change in changes)]
+    studies = [plain, *(one_plan(resolved(catalogue, **change)) for change in changes)]
 
     assert plain.row == study_of(catalogue).row
     assert len({study.row for study in studies}) == len({tune(study).id for study in studies}) == len(studies)
@@ -434,21 +450,63 @@ def test_all_that_a_method_is_resolved_to_is_part_of_its_row(catalogue):
 
 
 def test_a_request_replaces_the_budget_of_the_track(catalogue):
-    """Trials and seeds that are asked for count, and the row stays what it is."""
-    study = study_plan(resolved(catalogue, trials=7, seeds=3))
+    """Studies, trials and repetitions that are asked for count, and the row stays what it is."""
+    studies = study_plans(resolved(catalogue, budget=BudgetRules(studies=4, trials=7, repetitions=3)))
 
-    assert (study.trials, study.seeds, study.folds) == (7, 3, 2)
-    assert study.row == study_of(catalogue).row
+    assert [(number, 7, 3, 2) for number in range(4)] == [(one.study, one.trials, one.repetitions, one.folds) for one in studies]
+    assert {study_of(catalogue).row} == {one.row for one in studies}
+
+
+def test_studies_differ_in_their_random_numbers_alone(catalogue):
+    """Two studies of a method have other seeds in every stream, for trials and for final models, and nothing else of their own."""
+    one, other = study_plans(resolved(catalogue, budget=BudgetRules(studies=2, trials=7, repetitions=3)))
+    for ours, theirs in ((tune(one), tune(other)), (final(one), final(other))):
+        assert not set(ours.seeds.values()) & set(theirs.seeds.values())
+        assert ours.id != theirs.id
+        assert ours == dataclasses.replace(theirs, study=0, seeds=ours.seeds)
+
+
+@pytest.mark.parametrize(("images", "expected"), [((40, (20, 20)), 6), ((50, (20, 30)), 6), ((41, (20, 20)), 6), ((44, (18, 18)), 7)])
+def test_a_final_model_sees_each_image_as_often_as_a_trial_did(catalogue, images, expected):
+    """Its steps per epoch are the track's, times its images by the mean of the folds'; a trial takes the track's."""
+    steps = {"steps_per_epoch": 3}
+    plan = one_plan(resolved(catalogue, track=synthetic_track(training=steps), images=images))
+    assert 3 == tune(plan).training.steps_per_epoch
+    assert expected == final(plan).training.steps_per_epoch == round(3 * images[0] / (sum(images[1]) / len(images[1])))
+    assert tune(plan).training.epochs == final(plan).training.epochs
+
+
+def test_fold_models_take_their_steps_from_their_own_images(catalogue):
+    """Under the Reality Check's protocol a unit holds the steps of a trial: how many images each model has, the worker knows."""
+    track = synthetic_track(evaluation={"protocol": "reality-check"}, training={"steps_per_epoch": 3})
+    assert 3 == final(one_plan(resolved(catalogue, track=track, images=(60, (20, 30))))).training.steps_per_epoch
+
+
+@pytest.mark.parametrize(("schedule", "asked", "expected"), [("one-cycle", 0, 6), ("cosine", 2, 2), ("constant", 0, 1), ("plateau", 9, 6)])
+def test_a_trial_is_validated_where_it_decides(catalogue, schedule, asked, expected):
+    """Where the rate runs out after the last epoch alone, elsewhere after each, unless the track says after how many."""
+    track = synthetic_track(training={"schedule": schedule, "epochs": 6, "validate_every": asked})
+    assert expected == tune(one_plan(resolved(catalogue, track=track))).training.validate_every
+
+
+@pytest.mark.parametrize(
+    ("trials", "folds", "expected"), [(12, 2, 12 + 3 + 2 + 2), (8, 4, 8 + 9 + 6), (5, 2, 5 + 3 + 1), (2, 3, 6), (1, 2, 2)]
+)
+def test_the_most_units_that_racing_trials_come_to(catalogue, trials, folds, expected):
+    """All of a batch run one fold, the best two and the default the others."""
+    plan = dataclasses.replace(study_of(catalogue), trials=trials, folds=folds)
+    assert expected == plan.tune_units
+    assert trials * folds == dataclasses.replace(plan, racing=False).tune_units
 
 
 def test_the_versions_of_spaces_are_part_of_a_unit(catalogue):
     """Raising the version of a loss's space gives another study; the miner's stands beside it where there is one."""
     loss = catalogue.get("losses", "triplet")
-    newer = dataclasses.replace(loss, entry=dataclasses.replace(loss.entry, space_version=2))
+    newer = dataclasses.replace(loss, entry=dataclasses.replace(loss.entry, space_version=3))
     others = [component for component in catalogue.components() if component is not loss]
 
-    assert study_of(catalogue, miner="hard").template.space_versions == {"loss": 1, "miner": 1}
-    assert study_of(Catalogue((*others, newer), catalogue.plugins)).template.space_versions == {"loss": 2}
+    assert study_of(catalogue, miner="hard").template.space_versions == {"loss": 2, "miner": 1}
+    assert study_of(Catalogue((*others, newer), catalogue.plugins)).template.space_versions == {"loss": 3}
     assert study_of(catalogue).row != study_of(Catalogue((*others, newer), catalogue.plugins)).row
 
 
@@ -457,6 +515,9 @@ def test_a_fixed_value_is_of_the_kind_of_its_default(catalogue):
     for value in (True, "0.5", [0.5]):
         with pytest.raises(ConfigError, match=r"--set loss\.margin"):
             study_of(catalogue, fixed={"loss.margin": value})
-    whole, real = study_of(catalogue, fixed={"loss.margin": 1}), study_of(catalogue, fixed={"loss.margin": 1.0})
+    whole, real = (
+        study_of(catalogue, "contrastive", fixed={"loss.neg_margin": 1}),
+        study_of(catalogue, "contrastive", fixed={"loss.neg_margin": 1.0}),
+    )
     assert whole.row == real.row
-    assert type(whole.defaults["loss.margin"]) is float
+    assert type(whole.defaults["loss.neg_margin"]) is float

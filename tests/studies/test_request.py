@@ -11,8 +11,9 @@ from siambench.components.component import Component, Provenance
 from siambench.errors import CombinationError, ConfigError, DataError, DataMissingError, EmptyPlanError, UnknownNameError, UsageError
 from siambench.plugin import DatasetEntry
 from siambench.spec import Drawn, Every, Listed
-from siambench.studies.request import Request, prepare
+from siambench.studies.request import Request, prepare, repetitions_of
 from siambench.testing import synthetic_catalogue, synthetic_dataset
+from siambench.tracks.rules import BudgetRules, Comparison
 
 TRACK = """
 schema = 1
@@ -32,7 +33,8 @@ steps_per_epoch = 3
 batch_size = 8
 [budget]
 trials = 2
-seeds = 3
+studies = 1
+repetitions = 3
 """
 
 
@@ -78,8 +80,8 @@ def test_one_combination_without_sense_is_an_error_and_so_are_many(asked):
 def test_another_budget_is_no_other_exam(asked):
     """Trials and seeds that are asked for, as flags or as changes, count for the studies; the track stays what it is."""
     plain = asked()
-    for prepared in (asked(trials=5, seeds=1), asked(changes={"budget.trials": 5, "budget.seeds": 1})):
-        assert (5, 1) == (prepared.studies[0].trials, prepared.studies[0].seeds)
+    for prepared in (asked(trials=5, repetitions=1), asked(changes={"budget.trials": 5, "budget.repetitions": 1})):
+        assert (5, 1) == (prepared.studies[0].trials, prepared.studies[0].repetitions)
         assert (plain.track, plain.studies[0].row) == (prepared.track, prepared.studies[0].row)
 
 
@@ -262,3 +264,83 @@ def test_an_unknown_metric_is_refused(asked):
     """A typo in a metric gets the nearest name."""
     with pytest.raises(UnknownNameError, match=r"unknown metric 'recal@1'"):
         asked(more='[metrics]\nreport = ["map@r", "recal@1"]\n')
+
+
+# ---- studies
+
+
+ROUNDS = [("triplet", 0), ("contrastive", 0), ("triplet", 1), ("contrastive", 1), ("triplet", 2), ("contrastive", 2)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, 1),
+        ({"studies": 2}, 2),
+        ({"studies": "all"}, 3),
+        ({"studies": 5}, 5),
+        ({"changes": {"budget.studies": 2}}, 2),
+        ({"changes": {"budget.studies": 2}, "studies": 4}, 4),
+    ],
+)
+def test_one_study_is_run_unless_more_are_asked_for(tmp_path, catalogue, fields, expected):
+    """Of the track's three one comes first, so that a row is there soon; `all`, a number, and a changed budget ask for more."""
+    (tmp_path / "track.toml").write_text(TRACK.replace("studies = 1", "studies = 3"))
+    prepared = prepare(Request(track=str(tmp_path / "track.toml"), losses=("triplet",), **fields), catalogue)
+    assert list(range(expected)) == [plan.study for plan in prepared.studies]
+    assert 3 == prepared.track.budget.studies
+
+
+def test_all_studies_are_those_of_the_track(tmp_path, catalogue):
+    """They come round by round, each with all methods, so that a table stands after the first; untrained networks too."""
+    (tmp_path / "track.toml").write_text(TRACK.replace("studies = 1", "studies = 3"))
+    prepared = prepare(Request(track=str(tmp_path / "track.toml"), losses=("triplet", "contrastive"), studies="all"), catalogue)
+    assert ROUNDS == [(plan.method.name, plan.study) for plan in prepared.studies]
+    assert 2 == len({plan.row for plan in prepared.studies})
+    assert [("raw", 0), *(("untrained", study) for study in range(3) for _ in range(3))] == [
+        (unit.method.name, unit.study) for unit in prepared.baselines
+    ]
+
+
+def test_seeds_are_repetitions_for_one_more_version(asked, caplog):
+    """In a track, a comparison, a changed rule and a request the older word is understood, with a word about it; not both."""
+    found = asked(changes={"budget.seeds": 2})
+    assert (2, True) == (found.studies[0].repetitions, "seeds is read as repetitions" in caplog.text)
+    caplog.clear()
+    assert (
+        4
+        == BudgetRules.model_validate({"seeds": 4}).repetitions
+        == Comparison.model_validate({"methods": [{"loss": "x"}], "seeds": 4}).repetitions
+    )
+    assert 2 == caplog.text.count("seeds is read as repetitions")
+    assert (7, 7, None) == (
+        repetitions_of(None, 7, said="--seeds"),
+        repetitions_of(7, None, said="--seeds"),
+        repetitions_of(None, None, said=""),
+    )
+    with pytest.raises(UsageError, match="give one of the two"):
+        repetitions_of(1, 1, said="--seeds")
+    with pytest.raises(ConfigError, match="give one of the two"):
+        asked(changes={"budget.seeds": 2, "budget.repetitions": 2})
+    with pytest.raises(ValueError, match="give one of the two"):
+        BudgetRules.model_validate({"seeds": 1, "repetitions": 1})
+
+
+def test_another_space_is_another_row(asked):
+    """`--space` tunes in the space of that name, which the unit says; a loss without it is refused with those that it has."""
+    plain, other = asked(), asked(space="reality-check")
+    assert ("", "reality-check") == (plain.studies[0].template.space_name, other.studies[0].template.space_name)
+    assert plain.studies[0].row != other.studies[0].row
+    assert {"low": -0.2, "high": 2.0} == {end: other.studies[0].template.space["loss.margin"][end] for end in ("low", "high")}
+    with pytest.raises(CombinationError, match=r"the loss angular has no space 'reality-check'; it has none beside its own"):
+        asked("angular", space="reality-check")
+    with pytest.raises(CombinationError, match=r"no space 'realty'; it has reality-check"):
+        asked(space="realty")
+
+
+def test_groups_that_classes_do_not_have_are_refused(asked):
+    """`metrics.over` names an attribute of the classes; of one that they lack the data set's are told."""
+    grouped = synthetic_catalogue(groups=4)
+    with pytest.raises(ConfigError, match=r"metrics\.over: no attribute 'script'; the classes of data set synthetic have group$"):
+        asked(changes={"metrics.over": "script"}, catalogue=grouped)
+    assert asked(catalogue=grouped).exam.id == asked(changes={"metrics.over": "group"}, catalogue=grouped).exam.id

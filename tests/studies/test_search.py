@@ -7,17 +7,21 @@ import inspect
 import itertools
 import math
 import random
+from collections import Counter
 
+import numpy as np
 import optuna
 import pytest
 from made import done
+from scipy.stats import loguniform, qmc, uniform
 from shared import curve, record_of
 
 from siambench.identity import seed_of
 from siambench.interfaces import Failed
+from siambench.records.selection import BATCH, RANDOM_TRIALS
 from siambench.spaces import Choice, Float, Int
 from siambench.spec import Method, Source
-from siambench.studies.search import BATCH, RANDOM_TRIALS, Study, settings
+from siambench.studies.search import Study, quasi_random, settings
 from siambench.testing import synthetic_catalogue, synthetic_study, synthetic_track
 
 SPACE = {
@@ -32,13 +36,22 @@ DEFAULTS = {"optimiser.lr": 3e-3, "loss.margin": 0.1, "loss.bins": 8, "loss.rule
 @pytest.fixture(scope="module")
 def base():
     """A plan of the tiny exam."""
-    return synthetic_study(Method("triplet"), track=synthetic_track(budget={"trials": 12, "seeds": 3}), catalogue=synthetic_catalogue())
+    budget, training = {"studies": 1, "trials": 12, "repetitions": 3}, {"epochs": 3, "schedule": "constant"}
+    return synthetic_study(Method("triplet"), track=synthetic_track(budget=budget, training=training), catalogue=synthetic_catalogue())
 
 
 @pytest.fixture
 def plan(base):
-    """A plan with a space of every kind of dimension, 12 trials, 2 folds and 3 seeds."""
-    return dataclasses.replace(base, space=SPACE, defaults=DEFAULTS)
+    """A plan with a space of every kind of dimension, 12 trials that do not race, 2 folds, 3 repetitions and a constant learning rate."""
+    return dataclasses.replace(base, space=SPACE, defaults=DEFAULTS, racing=False)
+
+
+@pytest.fixture
+def raced(plan):
+    """The same with trials that race, on three folds."""
+    split = dataclasses.replace(plan.template.data.split, folds=3)
+    template = dataclasses.replace(plan.template, data=dataclasses.replace(plan.template.data, split=split))
+    return dataclasses.replace(plan, racing=True, folds=3, template=template)
 
 
 def objective(params, fold, epoch):
@@ -110,11 +123,11 @@ def test_there_are_as_many_trials_as_the_budget_says(plan):
     assert [s for s in seen if isinstance(s, int)] == [0, 1, 2]
 
 
-def test_trials_1_to_4_are_random(plan):
+def test_trials_1_to_4_of_tpe_are_random(plan):
     """The first trials after the defaults do not depend on any score; later ones do."""
 
     def trials_with(sign):
-        study = Study(plan)
+        study = Study(plan, sampler="tpe")
         found, waiting = {}, study.start()
         while waiting:
             unit = waiting.pop(0)
@@ -135,10 +148,11 @@ def test_trials_1_to_4_are_random(plan):
 
 
 def test_random_trials_are_those_of_their_names(plan):
-    """A random trial is drawn by a sampler seeded from the names of track, method and trial, and by nothing else."""
-    trials, _ = drive(Study(plan))
+    """A random trial is drawn by a sampler seeded from the names of track, method, study and trial, and by nothing else."""
+    plan = dataclasses.replace(plan, study=2)
+    trials, _ = drive(Study(plan, sampler="tpe"))
     for number in (1, 4):
-        names = ("search", plan.template.track, plan.template.data.fingerprint, plan.method.name, number)
+        names = ("search", plan.template.track, plan.template.data.fingerprint, plan.method.name, 2, number)
         sampler = optuna.samplers.RandomSampler(seed=seed_of(*names) % 2**32)
         reference = optuna.create_study(sampler=sampler)
         asked = reference.ask(
@@ -179,6 +193,167 @@ def test_a_larger_budget_begins_with_the_same_trials(plan):
     large, _ = drive(Study(plan))
 
     assert small == {number: large[number] for number in range(8)}
+
+
+# ---- quasi-random trials
+
+
+def test_quasi_random_trials_are_points_of_one_scrambled_sobol_sequence(plan):
+    """Trial n of a study is the n-th point of a sequence seeded by its names, mapped by scipy's own quantiles; choices come by a hash."""
+    trials, _ = drive(Study(dataclasses.replace(plan, study=3)))
+    seed = seed_of("search", plan.template.track, plan.template.data.fingerprint, plan.method.name, 3, "quasi-random")
+    points = qmc.Sobol(3, scramble=True, rng=np.random.default_rng(seed)).random_base2(4)
+    for number in range(1, 12):
+        bins, margin, rate = points[number - 1]
+        assert trials[number]["loss.margin"] == pytest.approx(uniform(-0.2, 2.2).ppf(margin), rel=1e-12)
+        assert trials[number]["optimiser.lr"] == pytest.approx(loguniform(1e-4, 1e-1).ppf(rate), rel=1e-12)
+        assert trials[number]["loss.bins"] == round(loguniform(1.5, 64.5).ppf(bins))
+        assert trials[number]["loss.rule"] == "abc"[seed_of(seed, "loss.rule", number) % 3]
+
+
+@pytest.mark.parametrize("dimension", [Int(3, 9), Float(-1.0, 1.0), Int(1, 100, log=True), Float(1e-3, 10.0, log=True)])
+def test_quasi_random_points_fill_a_dimension_evenly(dimension):
+    """Of 64 points an eighth lies in each eighth of the range, or of its logarithm, and every whole number occurs."""
+    values = [quasi_random({"x": dimension}, number, seed=4)["x"] for number in range(1, 65)]
+    assert all(dimension.contains(value) for value in values)
+    if isinstance(dimension, Int) and not dimension.log:
+        assert {8, 9, 10} >= set(Counter(values).values())
+        return
+    low, high = (math.log(end) if dimension.log else end for end in (dimension.low, dimension.high))
+    at = [(math.log(value) if dimension.log else value) for value in values]
+    shares = np.histogram(at, bins=8, range=(low, high))[0]
+    assert isinstance(dimension, Int) or set(shares) == {8}
+
+
+def test_every_choice_is_tried(plan):
+    """Over many trials each option comes about as often as the others, and two studies choose otherwise."""
+    space = {"rule": Choice("a", "b", "c")}
+    drawn = [[quasi_random(space, number, seed=seed)["rule"] for number in range(1, 301)] for seed in (1, 2)]
+    assert all(70 <= Counter(one)[option] <= 130 for one in drawn for option in "abc")
+    assert drawn[0] != drawn[1]
+
+
+def test_quasi_random_trials_do_not_depend_on_scores(plan):
+    """They are exchangeable: failures and races among the others move none of them."""
+    usual, _ = drive(Study(plan))
+    failing, _ = drive(Study(plan), failing={1, 2, 5})
+    assert usual == failing
+
+
+def test_studies_of_one_method_draw_trials_of_their_own(plan):
+    """Two studies share the default and nothing else."""
+    one, other = (drive(Study(dataclasses.replace(plan, study=number)))[0] for number in (0, 1))
+    assert one[0] == other[0] == DEFAULTS
+    assert all(one[number] != other[number] for number in range(1, 12))
+
+
+# ---- races
+
+
+def first_fold(trials, numbers):
+    """Trials of a batch by their value on fold 0, the best first."""
+    return sorted(numbers, key=lambda number: -max(objective(trials[number], 0, epoch) for epoch in (1, 2, 3)))
+
+
+@pytest.mark.parametrize("sampler", ["quasi-random", "tpe"])
+def test_the_best_two_of_a_batch_and_the_default_run_every_fold(raced, sampler):
+    """All trials run fold 0; then the best two of each batch, and trial 0 always, run the others; nobody else does."""
+    folds, study = {}, Study(raced, sampler=sampler)
+    waiting, trials = study.start(), {}
+    while waiting:
+        unit = waiting.pop(0)
+        if unit.kind == "tune":
+            trials[unit.trial] = dict(unit.params)
+            folds.setdefault(unit.trial, []).append(unit.fold)
+        waiting += study.finish(unit, answer(unit))
+    winners = {number for first in (0, 4, 8) for number in first_fold(trials, range(first, first + 4))[:2]} | {0}
+    assert {number: [0, 1, 2] if number in winners else [0] for number in range(12)} == folds
+
+
+def test_raced_out_trials_are_told_as_pruned_with_their_first_value(raced):
+    """Optuna knows them as pruned, at the value of fold 0; they are counted, and never selected."""
+    study = Study(raced)
+    trials, finals = drive(study)
+    pruned = [trial for trial in study._study.trials if trial.state == optuna.trial.TrialState.PRUNED]
+    assert 12 == len(study._study.trials)
+    assert 5 <= len(pruned) <= 6
+    for trial in pruned:
+        assert {0: max(objective(trials[trial.number], 0, epoch) for epoch in (1, 2, 3))} == trial.intermediate_values
+        assert study.selection.trial != trial.number
+    assert {study.selection.trial} == {unit.trial for unit in finals}
+
+
+def test_a_race_begins_when_all_of_its_batch_have_run_the_first_fold(raced):
+    """The barrier is the batch: no trial runs a second fold before each of the four has ended on the first."""
+    study = Study(raced)
+    first = study.start()
+    assert [(0, 0), (1, 0), (2, 0), (3, 0)] == [(unit.trial, unit.fold) for unit in first]
+    for unit in first[:-1]:
+        assert [] == study.finish(unit, answer(unit))
+    second = study.finish(first[-1], answer(first[-1]))
+    assert {1, 2} == {unit.fold for unit in second}
+    assert len(second) in (4, 6)
+
+
+def test_a_trial_that_fails_its_first_fold_runs_no_other(raced):
+    """It has failed, the default too; where all of a batch do, the next batch begins."""
+    study = Study(raced)
+    drive(study, failing={0, 1, 2, 3})
+    states = [trial.state for trial in study._study.trials]
+    assert [optuna.trial.TrialState.FAIL] * 4 == states[:4]
+    assert optuna.trial.TrialState.FAIL not in states[4:]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_race_does_not_depend_on_the_order_of_results(raced, seed):
+    """Whatever order results arrive in, the same trials run the same folds, and the same one is selected."""
+    serial, shuffled = Study(raced), Study(raced)
+    cache, other = {}, {}
+    drive(serial, cache=cache)
+    drive(shuffled, cache=other, order=random.Random(seed))
+    assert set(cache) == set(other)
+    assert serial.selection == shuffled.selection
+
+
+def test_a_race_goes_on_after_a_crash(raced):
+    """Stopped anywhere and begun anew on the records that are there, a study with races ends as if it had not been."""
+    whole, records = Study(raced), {}
+    drive(whole, cache=records)
+    for point in range(0, len(records), 3):
+        cache = {}
+        drive(Study(raced), cache=cache, stop_after=point, order=random.Random(point))
+        resumed = Study(raced)
+        drive(resumed, cache=cache)
+        assert set(records) == set(cache)
+        assert whole.selection == resumed.selection
+
+
+def test_how_many_units_there_are_is_known_when_races_have_ended(raced):
+    """Before anything ran it is the most there can be; at the end it is what there was."""
+    study, records = Study(raced), {}
+    assert 12 + 2 * (3 + 2 + 2) + 3 == study.planned == raced.tune_units + raced.repetitions
+    drive(study, cache=records)
+    assert len(records) == study.planned
+
+
+def test_without_races_or_with_one_fold_every_trial_runs_all(raced):
+    """`racing = false` in the track, and a split of one fold, leave nobody out."""
+    for plan in (dataclasses.replace(raced, racing=False), dataclasses.replace(raced, folds=1)):
+        records = {}
+        study = Study(plan)
+        drive(study, cache=records)
+        assert 12 * plan.folds + 3 == len(records) == study.planned
+        assert not any(trial.state == optuna.trial.TrialState.PRUNED for trial in study._study.trials)
+
+
+def test_under_an_annealing_schedule_the_last_epoch_is_taken(plan):
+    """The learning rate has run out there: what a curve says of earlier epochs decides nothing."""
+    training = dataclasses.replace(plan.template.training, schedule="one-cycle")
+    study = Study(dataclasses.replace(plan, template=dataclasses.replace(plan.template, training=training)))
+    trials, finals = drive(study)
+    values = {number: (objective(params, 0, 3) + objective(params, 1, 3)) / 2 for number, params in trials.items()}
+    assert (max(values, key=values.get), 3) == (study.selection.trial, study.selection.epoch)
+    assert {3} == {unit.stop_epoch for unit in finals}
 
 
 # ---- the same trials, whatever happens
@@ -411,8 +586,8 @@ def answer_flat(unit):
 
 def test_the_settings_say_how_it_was_searched():
     """Version and every argument of the sampler are there to be recorded, and the sampler takes no other."""
-    found = settings()
-    assert found["optuna"] == optuna.__version__
+    assert {"optuna": optuna.__version__, "batch": 4, "sampler": "quasi-random"} == settings()
+    found = settings("tpe")
     assert (found["batch"], found["random_trials"]) == (4, 4)
     known = set(inspect.signature(optuna.samplers.TPESampler).parameters)
     assert set(found["tpe"]) <= known

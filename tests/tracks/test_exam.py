@@ -43,7 +43,13 @@ def test_a_rule_that_moves_a_score_is_another_exam(key):
 
 def test_what_does_not_move_a_score_is_the_same_exam():
     """Budget, title, notes, the name and metrics that are only reported leave the id as it is."""
-    changes = {"budget": {"trials": 50, "seeds": 9}, "title": "T", "notes": "N", "name": "else", "metrics": {"report": ["map@r", "eer"]}}
+    changes = {
+        "budget": {"studies": 1, "trials": 50, "repetitions": 9},
+        "title": "T",
+        "notes": "N",
+        "name": "else",
+        "metrics": {"report": ["map@r", "eer"]},
+    }
     assert {exam().id} == {exam(synthetic_track(**{key: value})).id for key, value in changes.items()}
 
 

@@ -266,9 +266,9 @@ def test_a_changed_rule_makes_another_exam(key, value):
 
 def test_a_changed_budget_is_the_same_exam():
     """Trials and seeds change the budget, not the exam: the track keeps its name."""
-    edited, rest = edit_track(synthetic_track(), {"budget.trials": 5, "budget.seeds": 1})
+    edited, rest = edit_track(synthetic_track(), {"budget.trials": 5, "budget.repetitions": 1})
 
-    assert (edited.name, edited.budget.trials, edited.budget.seeds) == ("synthetic", 5, 1)
+    assert (edited.name, edited.budget.trials, edited.budget.repetitions) == ("synthetic", 5, 1)
     assert rest == {}
 
 
@@ -345,7 +345,7 @@ def test_the_track_itself_stays_as_it_is():
         ("[budget]\ntrials = 100001", "budget.trials: .*less than or equal to 100000, got 100001"),
         (f"[budget]\ntrials = {2**63}", "budget.trials: .*less than or equal to 100000"),
         (f"[training]\nbatch_size = {2**40}", "training.batch_size: .*less than or equal to 1000000"),
-        ("[budget]\nseeds = 10001", "budget.seeds: .*less than or equal to 10000"),
+        ("[budget]\nrepetitions = 10001", "budget.repetitions: .*less than or equal to 10000"),
         (f"[dataset.options]\nsize = {2**63}", "dataset.options: size: whole numbers lie in"),
         ("[dataset.options]\nsize = inf", "dataset.options.size: .*finite number, got inf"),
         (f"[training]\nepochs = {'9' * 10_000}", "cannot be read as TOML: Exceeds the limit"),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.metrics import auc, roc_curve
 
 from siambench.board import files
 from siambench.components.catalogue import Catalogue
@@ -32,8 +33,9 @@ def exam(name):
     """Track, data set and split; skipped with the loader's own sentence where the data is not here."""
     track = load_track(name)
     root = os.environ.get("SIAMBENCH_DATA")
-    if track.dataset.name.startswith("omniglot") and not (root and Path(root, "omniglot").is_dir()):
-        pytest.skip("SIAMBENCH_DATA is unset or holds no omniglot folder")
+    folder = {"omniglot-minimal": "omniglot", "signatures": "signatures"}.get(track.dataset.name)
+    if folder is not None and not (root and Path(root, folder).is_dir()):
+        pytest.skip(f"SIAMBENCH_DATA is unset or holds no folder {folder}")
     try:
         dataset = CATALOGUE.dataset(track.dataset.name, track.dataset.options)
     except DataMissingError as error:
@@ -125,3 +127,28 @@ def test_no_image_of_the_official_runs_was_trained_on(name):
     asked = [image.tobytes() for images in (runs.support, runs.query) for run in images for image in run]
     assert 800 == len(asked)
     assert set(asked).isdisjoint(seen)
+
+
+@pytest.mark.parametrize("kind", ["fold 0", "fold 1", "test"])
+def test_signatures_ask_whether_screens_and_paper_are_of_one_hand(kind):
+    """In the test and in both folds each pair is one of screens with one of paper, and raw pixels have the equal error of plain numpy."""
+    track, dataset, split = exam("signatures")
+    tune = kind != "test"
+    parts = Parts(dataset, split, kind="tune" if tune else "final", fold=int(kind[-1]) if tune else None, opened=lambda: None)
+    items = parts.validation() if tune else parts.test()
+    numbers = np.array([int(dataset.item_names[i].split("/")[1]) for i in items.indices])
+    assert np.array_equal(numbers <= 10, items.is_gallery)
+
+    named = CATALOGUE.metrics(["eer", "roc_auc"])
+    found = evaluate_items(RawInput(), items, named, seed=0, device=torch.device("cpu"), pairs="every")
+    pixels = items.read(np.arange(len(items))).reshape(len(items), -1).astype(np.float64)
+    pixels /= np.linalg.norm(pixels, axis=1, keepdims=True)
+    queries, gallery = ~items.is_gallery, items.is_gallery
+    same = (items.labels[queries, None] == items.labels[None, gallery]).ravel()
+    false_accepts, true_accepts, _ = roc_curve(same, (pixels[queries] @ pixels[gallery].T).ravel(), drop_intermediate=False)
+    place = np.flatnonzero(1 - true_accepts <= false_accepts)[0]
+    expected = (1 - true_accepts[place] + false_accepts[place]) / 2
+
+    assert found.scores["eer"] == pytest.approx(expected, abs=1e-3)
+    assert found.scores["roc_auc"] == pytest.approx(auc(false_accepts, true_accepts), abs=1e-4)
+    assert track.evaluation.pairs == "all"

@@ -7,7 +7,7 @@ from siambench.errors import ConfigError, DataError, LeakageError
 from siambench.testing import synthetic_dataset
 from siambench.tracks.parts import Parts
 from siambench.tracks.rules import SplitRules
-from siambench.tracks.split import RULES, cut, digests
+from siambench.tracks.split import RULES, VALIDATION_GALLERY, cut, digests
 
 
 def rules(rule="class-halves", **changes):
@@ -385,6 +385,66 @@ def test_query_and_gallery_are_the_test():
     assert [False, False, True, True, False, True, True, True] == items.is_gallery.tolist()
     other = cut(with_gallery(dataset, [20, 16], [17, 18, 19, 21, 22, 23]), rules("official"))
     assert found.fingerprint != other.fingerprint
+
+
+def parted(dataset, *, trainval_gallery):
+    """The first 16 items in trainval, some of them its gallery; the test in query and gallery."""
+    given = with_gallery(dataset, [16, 17, 20, 21], [18, 19, 22, 23])
+    return dataclasses.replace(given, parts={**given.parts, VALIDATION_GALLERY: np.array(trainval_gallery)})
+
+
+def test_folds_are_parted_as_the_test_is():
+    """Where the data says which items of trainval are compared with, each fold has a gallery of its own, and tune units are told."""
+    dataset = parted(synthetic_dataset(classes=6, images_per_class=4), trainval_gallery=[13, 0, 1, 4, 5, 8, 9, 12])
+    found = cut(dataset, rules("official"))
+
+    assert [[0, 1, 4, 5], [8, 9, 12, 13]] == [gallery.tolist() for gallery in found.galleries]
+    for fold, expected in enumerate(([True, True, False, False] * 2, [True, True, False, False] * 2)):
+        items = Parts(dataset, found, kind="tune", fold=fold, opened=lambda: None).validation()
+        assert expected == items.is_gallery.tolist()
+        assert Parts(dataset, found, kind="tune", fold=fold, opened=lambda: None).training().is_gallery is None
+
+
+def test_the_gallery_of_the_folds_is_part_of_the_fingerprint():
+    """Another gallery in validation is another exam; without one the fingerprint is what it was before there could be one."""
+    dataset = synthetic_dataset(classes=6, images_per_class=4)
+    plain = cut(with_gallery(dataset, [16, 17, 20, 21], [18, 19, 22, 23]), rules("official"))
+    one = cut(parted(dataset, trainval_gallery=[0, 4, 8, 12]), rules("official"))
+    other = cut(parted(dataset, trainval_gallery=[1, 4, 8, 12]), rules("official"))
+
+    assert plain.galleries is None
+    assert plain.fingerprint == "fc2dd3a12a1e987b7f6a45f392451bfb927a5efed0a551184d48ef54d8ecc265"
+    assert 3 == len({plain.fingerprint, one.fingerprint, other.fingerprint})
+
+
+def test_another_rule_has_no_gallery():
+    """A split that is not the official one compares all with all, in the test and in the folds."""
+    found = cut(
+        parted(synthetic_dataset(classes=6, images_per_class=4), trainval_gallery=[0, 4, 8, 12]),
+        rules("class-fraction", test_fraction=0.34),
+    )
+
+    assert (None, None) == (found.gallery, found.galleries)
+
+
+def test_the_gallery_of_the_folds_lies_in_trainval_and_answers():
+    """Items outside of trainval, and a fold whose queries have no answer in its gallery, are refused in one sentence."""
+    dataset = synthetic_dataset(classes=6, images_per_class=4)
+    with pytest.raises(DataError, match="trainval-gallery holds 2 items that are not in trainval"):
+        cut(parted(dataset, trainval_gallery=[0, 4, 8, 18, 22]), rules("official"))
+    with pytest.raises(DataError, match="no query of the validation part of fold 1 has an image of its class in the gallery"):
+        cut(parted(dataset, trainval_gallery=[0, 4]), rules("official"))
+
+
+def test_a_query_of_a_fold_that_stands_in_its_gallery_is_refused():
+    """A copy of a query in the gallery of a fold would answer it, as one in the test would."""
+    dataset = synthetic_dataset(classes=6, images_per_class=4)
+
+    def copy(images):
+        images[1] = images[0]
+
+    with pytest.raises(LeakageError, match=r"1 image occurs both as a query and in the gallery of a fold"):
+        cut(parted(with_images(dataset, copy), trainval_gallery=[0, 4, 8, 12]), rules("official"))
 
 
 def test_an_item_cannot_be_query_and_gallery():

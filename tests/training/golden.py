@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 
-# Before torch is imported: the plainest instructions, which every processor of a kind has, and one thread.
-os.environ |= {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+if __name__ == "__main__":
+    # Before torch is imported: the plainest instructions, which every processor of a kind has, and one thread. Not where a test imports
+    # this module: whatever that process starts would compute otherwise than it does itself.
+    os.environ |= {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 import json
 import sys

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from siambench.errors import DataError, PluginError
+from siambench.interfaces import SortedTriplets
 from siambench.plugin import LossEntry, MinerEntry, SamplerEntry
 from siambench.spec import FEEDS, Method
 from siambench.training.components import (
@@ -17,7 +18,9 @@ from siambench.training.components import (
     build_miner,
     fed_indices,
     mine,
+    number_of,
     pair_indices,
+    plain,
     triplet_indices,
 )
 
@@ -25,9 +28,11 @@ from siambench.training.components import (
 
 
 def test_pair_indices_name_every_pair_once():
-    """Pair i is (i, P + i); genuine ones come as the first two tensors, impostors as the last two."""
+    """Pair i is (i, P + i); genuine ones come as the first two tensors, impostors as the last two, -1 in the others' places."""
     labels = torch.tensor([3, 1, 2, 2, 0, 3, 2, 2, 1, 0])
-    left, right, other_left, other_right = (index.tolist() for index in pair_indices(labels))
+    marked = pair_indices(labels)
+    assert [[0, -1, 2, -1, 4], [5, -1, 7, -1, 9], [-1, 1, -1, 3, -1], [-1, 6, -1, 8, -1]] == [index.tolist() for index in marked]
+    left, right, other_left, other_right = (index.tolist() for index in plain(marked))
 
     assert (left, right) == ([0, 2, 4], [5, 7, 9])
     assert (other_left, other_right) == ([1, 3], [6, 8])
@@ -50,7 +55,41 @@ def test_a_feed_says_its_tuples(feed):
     assert (None if expected is None else [e.tolist() for e in expected]) == (None if found is None else [f.tolist() for f in found])
 
 
+def test_runs_of_sorted_negatives_are_triplets():
+    """Each run stands for its triplets, an empty or inverted one for none; they are counted without being written down."""
+    triplets = SortedTriplets(
+        order=torch.tensor([[2, 3, 0, 1], [3, 2, 1, 0], [0, 1, 2, 3], [1, 0, 3, 2]]),
+        distances=torch.zeros(4, 4),
+        start=torch.tensor([[0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 2], [0, 0, 0, 0]]),
+        stop=torch.tensor([[0, 2, 0, 0], [2, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]),
+    )
+    found = [tuple(one) for one in torch.stack(plain(triplets), dim=1).tolist()]
+
+    assert [(0, 1, 2), (0, 1, 3), (1, 0, 2), (3, 2, 1)] == found
+    assert len(found) == int(number_of(triplets))
+
+
+def test_empty_places_are_not_counted():
+    """The number of tuples is that of triplets or positive pairs, whatever places a miner left empty."""
+    marked = torch.tensor([-1, 4, -1, 0])
+
+    assert int(number_of((marked, marked, marked))) == int(number_of((marked, marked, torch.arange(3), torch.arange(3)))) == 2
+
+
 # ---- a loss as it is built and called
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_a_loss_sees_empty_places_if_it_says_so(takes):
+    """A loss that takes empty places is handed what the miner gave, any other one index tensors without them."""
+    marked = (torch.tensor([0, -1]), torch.tensor([1, -1]), torch.tensor([2, -1]))
+    loss = loss_naming("indices")
+    if takes:
+        loss.takes_empty_places = True
+    LossCall(loss, "made")(torch.ones(4, 2, requires_grad=True), torch.tensor([0, 0, 1, 1]), marked)
+
+    expected = [[0, -1], [1, -1], [2, -1]] if takes else [[0], [1], [2]]
+    assert expected == [part.tolist() for part in loss.given["indices"]]
 
 
 def loss_naming(*names):

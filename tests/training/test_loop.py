@@ -31,7 +31,7 @@ def test_gradients_reach_every_layer(exam_of, bits, loss):
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle", "plateau"])
 def test_stopping_early_keeps_the_horizon(exam_of, bits, optimiser, schedule):
     """A final unit that stops at epoch e ends with the very weights that the whole run had after epoch e."""
-    training = {"epochs": 3, "steps_per_epoch": 2, "optimiser": optimiser, "schedule": schedule}
+    training = {"epochs": 3, "steps_per_epoch": 2, "optimiser": optimiser, "schedule": schedule, "validate_every": 1}
     states = []
     whole = exam_of(Method("contrastive"), training=training)
     curve = whole.run(validate=lambda model: states.append(bits(model)) or {"map@r": 0.5}).curve
@@ -227,7 +227,7 @@ def test_augmentation_is_applied_to_training_images(exam_of, recorded, smooth):
 
 
 def test_validation_follows_each_epoch(exam_of):
-    """The model is validated after every epoch, its scores stand in the curve, and training goes on in training mode."""
+    """Validated after every epoch, a model's scores stand in the curve, and training goes on in training mode."""
     modes = []
 
     def validate(model):
@@ -243,10 +243,48 @@ def test_validation_follows_each_epoch(exam_of):
             return super().forward(images.flatten(1))
 
     entry = BackboneEntry(lambda input_shape: Watching(math.prod(input_shape), 12), source="made up")
-    trained = exam_of(Method("contrastive"), training={"epochs": 3}, backbone=entry).run(validate)
+    trained = exam_of(Method("contrastive"), training={"epochs": 3, "validate_every": 1}, backbone=entry).run(validate)
 
     assert [epoch.validation for epoch in trained.curve] == [{"map@r": 0.1}, {"map@r": 0.2}, {"map@r": 0.3}]
     assert Watching.training_calls == 9
+
+
+@pytest.mark.parametrize(("schedule", "every", "validated"), [("constant", 1, [1, 2, 3, 4, 5]), ("constant", 2, [2, 4, 5])])
+@pytest.mark.parametrize("stop", [None, 3])
+def test_validation_stands_where_the_rules_want_it(exam_of, schedule, every, validated, stop):
+    """A model is validated after every so many epochs and after the last; the curve of the other epochs has no validation."""
+    asked = []
+    exam = exam_of(Method("contrastive"), training={"epochs": 5, "steps_per_epoch": 1, "schedule": schedule, "validate_every": every})
+    curve = exam.changed(stop_epoch=stop).run(lambda model: {"map@r": float(len(asked.append(0) or asked))}).curve
+    expected = [epoch for epoch in validated if stop is None or epoch < stop] + ([] if stop is None else [stop])
+
+    assert [epoch.epoch for epoch in curve if epoch.validation is not None] == expected
+    assert len(asked) == len(expected)
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine"])
+def test_under_annealing_only_the_end_is_validated(exam_of, schedule):
+    """Where the learning rate runs out with the last epoch, a trial is validated once, after it, unless the track asks for a curve."""
+    rules = {"epochs": 3, "steps_per_epoch": 1, "schedule": schedule}
+    plain, curve = (
+        exam_of(Method("contrastive"), training={**rules, **more}).run(lambda _: {"map@r": 0.5}).curve
+        for more in ({}, {"validate_every": 1})
+    )
+
+    assert [None, None, {"map@r": 0.5}] == [epoch.validation for epoch in plain]
+    assert [{"map@r": 0.5}] * 3 == [epoch.validation for epoch in curve]
+    # Validation leaves no trace in training.
+    assert [epoch.loss for epoch in plain] == [epoch.loss for epoch in curve]
+
+
+def test_patience_counts_validations(exam_of):
+    """With validation after every second epoch and a patience of two, training stops two validations after the best one."""
+    rules = {"epochs": 12, "steps_per_epoch": 1, "schedule": "constant", "early_stopping": 2, "validate_every": 2}
+    scores = iter([0.1, 0.5, 0.4, 0.5, 0.9, 0.9])
+
+    curve = exam_of(Method("contrastive"), training=rules).run(lambda _: {"map@r": next(scores)}).curve
+
+    assert [epoch.epoch for epoch in curve] == list(range(1, 9))
 
 
 @pytest.mark.parametrize(
@@ -260,7 +298,7 @@ def test_validation_follows_each_epoch(exam_of):
 )
 def test_early_stopping_waits_for_its_patience(exam_of, values, maximise, epochs):
     """With a patience of two, training stops once two epochs have brought nothing better; an equal score is not better."""
-    exam = exam_of(Method("contrastive"), training={"epochs": 6, "steps_per_epoch": 1, "early_stopping": 2})
+    exam = exam_of(Method("contrastive"), training={"epochs": 6, "steps_per_epoch": 1, "schedule": "constant", "early_stopping": 2})
     exam.changed(scoring=dataclasses.replace(exam.unit.scoring, maximise=maximise))
     scores = iter(values)
 
@@ -270,7 +308,7 @@ def test_early_stopping_waits_for_its_patience(exam_of, values, maximise, epochs
 def test_without_patience_nothing_stops_early(exam_of):
     """With early stopping off all epochs are trained, however the scores fall."""
     scores = iter([0.9, 0.5, 0.1, 0.0])
-    exam = exam_of(Method("contrastive"), training={"epochs": 4, "steps_per_epoch": 1})
+    exam = exam_of(Method("contrastive"), training={"epochs": 4, "steps_per_epoch": 1, "schedule": "constant"})
 
     assert len(exam.run(lambda model: {"map@r": next(scores)}).curve) == 4
 

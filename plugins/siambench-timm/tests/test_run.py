@@ -32,7 +32,7 @@ def test_a_backbone_of_timm_sits_an_exam(images, tmp_path):
         dataset=f"folder:{images}",
         backbone="timm",
         trials=1,
-        seeds=1,
+        repetitions=1,
         jobs=1,
         changes={**TINY, "dataset.options.size": 32, "model.options.model": "test_efficientnet", "model.options.drop_path": 0.1},
         out=tmp_path / "out",
@@ -54,7 +54,7 @@ def test_a_backbone_of_timm_runs_by_name_from_the_command_line(tmp_path):
     result = subprocess.run(
         [
             *(sys.executable, "-m", "siambench", "run", "--loss", "triplet", "--dataset", "digits", "--backbone", "timm-lcnet_050"),
-            *("--trials", "1", "--seeds", "1", "--jobs", "1", "--json", "--out", str(tmp_path / "out")),
+            *("--trials", "1", "--repetitions", "1", "--jobs", "1", "--json", "--out", str(tmp_path / "out")),
             *("--set", "training.epochs=1", "--set", "training.steps_per_epoch=2", "--set", "training.batch_size=16"),
         ],
         capture_output=True,

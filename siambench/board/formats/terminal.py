@@ -12,7 +12,7 @@ from siambench.wording import printable
 NAME = "table"
 SOURCE = "a table for a terminal, as wide as it, or wide enough for a file"
 
-_LEFT_OUT = ("group", "dimension", "test_opened")
+_LEFT_OUT = ("group", "sd_over_studies", "repetitions", "dimension", "test_opened")
 """A terminal is narrow: the groups are the rules between rows, and the page has the rest."""
 
 _FOLDED = ("method", "flags", "from")
@@ -25,7 +25,9 @@ def render(table: TableView) -> str:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    columns = [column for column in table.shown_to("people") if column.name not in _LEFT_OUT and not column.name.endswith("_classes")]
+    columns = [
+        column for column in table.shown_to("people") if column.name not in _LEFT_OUT and not column.name.endswith(("_classes", "_groups"))
+    ]
     closed = " (closed-set)" if "closed-set" in table.title.lower() else ""
     title = f"{table.track} {table.version}{closed}" if table.version else table.title
     shown = RichTable(title=Text(printable(title)), title_justify="left")

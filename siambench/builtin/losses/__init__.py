@@ -1,6 +1,7 @@
-"""The losses, all from pytorch-metric-learning, each with its space, defaults, batch layout and paper.
+"""The losses, each with its space, defaults, batch layout and paper.
 
-Spaces are those of Musgrave et al., A Metric Learning Reality Check, ECCV 2020, where that paper has the loss.
+Spaces say where they are from. The space ``reality-check`` is the one of Musgrave, Belongie, Lim, A Metric Learning Reality Check,
+ECCV 2020, where that paper has the loss: wider, and as its code ran it.
 """
 
 from __future__ import annotations

@@ -12,23 +12,25 @@ if TYPE_CHECKING:
 
 def proxy_anchor(margin: float, alpha: float, num_classes: int, embedding_size: int) -> nn.Module:
     """Each class's proxy is an anchor for the whole batch."""
-    from pytorch_metric_learning.losses import ProxyAnchorLoss
+    from siambench.builtin.losses.forms_proxies import ProxyAnchor
 
-    return ProxyAnchorLoss(num_classes, embedding_size, margin=margin, alpha=alpha)
+    return ProxyAnchor(num_classes=num_classes, embedding_size=embedding_size, margin=margin, alpha=alpha)
 
 
 def arcface(margin: float, scale: float, num_classes: int, embedding_size: int) -> nn.Module:
     """Softmax over classes with ``margin`` degrees added to the angle of the true one."""
-    from pytorch_metric_learning.losses import ArcFaceLoss
+    from siambench.builtin.losses.forms_proxies import ArcFace
 
-    return ArcFaceLoss(num_classes, embedding_size, margin=margin, scale=scale)
+    return ArcFace(num_classes=num_classes, embedding_size=embedding_size, margin=margin, scale=scale)
 
 
 ENTRIES = {
     "proxy-anchor": LossEntry(
         proxy_anchor,
-        space={"margin": Float(0.0, 1.0), "alpha": Float(1.0, 100.0, log=True)},
+        space={"margin": Float(0.0, 0.4), "alpha": Float(8.0, 64.0, log=True)},
         defaults={"margin": 0.1, "alpha": 32.0},
+        space_source="defaults: Kim et al.; space: no margin up to four times theirs, alpha from a quarter to twice theirs",
+        space_version=2,
         sampler="random",
         own_parameters=True,
         source="Kim, Kim, Cho, Kwak, Proxy Anchor Loss for Deep Metric Learning, CVPR 2020",
@@ -37,8 +39,14 @@ ENTRIES = {
     ),
     "arcface": LossEntry(
         arcface,
-        space={"margin": Float(0.0, 90.0), "scale": Float(0.01, 200.0)},
+        space={"margin": Float(0.0, 45.0), "scale": Float(8.0, 128.0, log=True)},
         defaults={"margin": 28.6, "scale": 64.0},
+        spaces={"reality-check": {"margin": Float(0.0, 90.0), "scale": Float(0.01, 200.0)}},
+        space_source=(
+            "defaults: Deng et al.; space: no margin, which is the normalised softmax, up to half of the right angle between unrelated "
+            "vectors, and a scale from an eighth to twice theirs, as fewer classes take less"
+        ),
+        space_version=2,
         sampler="random",
         own_parameters=True,
         source="Deng, Guo, Xue, Zafeiriou, ArcFace, CVPR 2019",

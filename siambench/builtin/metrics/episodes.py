@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from siambench.errors import MetricError
@@ -9,10 +10,19 @@ from siambench.plugin import MetricEntry
 
 if TYPE_CHECKING:
     from siambench.interfaces import Evaluation
-
+    from siambench.metrics import EpisodeIndices
+    from siambench.metrics.kept import Kept
 
 EPISODES = 400
 """Drawn episodes: the standard error of an accuracy near 0.5 over 20 queries each is below half a point."""
+
+
+@cache
+def _drawn() -> Kept[EpisodeIndices]:
+    """Drawn once a process for each part: they depend on its labels, its groups and the seed alone."""
+    from siambench.metrics.kept import Kept
+
+    return Kept(8)
 
 
 def one_shot_error(evaluation: Evaluation) -> float | None:
@@ -36,10 +46,13 @@ def few_shot(evaluation: Evaluation, k: int, *, shots: int, name: str) -> float 
     """
     from siambench import metrics
 
-    labels, embeddings = evaluation.labels, evaluation.embeddings
+    labels, groups, embeddings = evaluation.labels, evaluation.groups, evaluation.embeddings
+    seed = evaluation.seed(f"{k}-way {shots}-shot")
     try:
-        drawn = metrics.draw_episodes(
-            labels, seed=evaluation.seed(f"{k}-way {shots}-shot"), episodes=EPISODES, ways=k, shots=shots, groups=evaluation.groups
+        drawn = _drawn().of(
+            [labels, groups],
+            (seed, k, shots),
+            lambda: metrics.draw_episodes(labels, seed=seed, episodes=EPISODES, ways=k, shots=shots, groups=groups),
         )
     except MetricError as error:
         evaluation.note(name, str(error))

@@ -1,4 +1,4 @@
-"""The miners, from pytorch-metric-learning."""
+"""The miners: ways to choose among a batch's tuples, each with its space and paper."""
 
 from __future__ import annotations
 

@@ -16,37 +16,37 @@ def none() -> None:
 
 def hard() -> nn.Module:
     """For each anchor its furthest positive and its nearest negative."""
-    from pytorch_metric_learning.miners import BatchHardMiner
+    from siambench.builtin.miners.choosing import Hard
 
-    return BatchHardMiner()
+    return Hard()
 
 
 def semihard(margin: float) -> nn.Module:
     """Triplets whose negative is further than the positive, by less than ``margin``."""
-    from pytorch_metric_learning.miners import TripletMarginMiner
+    from siambench.builtin.miners.choosing import Semihard
 
-    return TripletMarginMiner(margin=margin, type_of_triplets="semihard")
+    return Semihard(margin=margin)
 
 
 def easy_positive_hard_negative() -> nn.Module:
     """For each anchor its nearest positive and its nearest negative."""
-    from pytorch_metric_learning.miners import BatchEasyHardMiner
+    from siambench.builtin.miners.choosing import EasyPositiveHardNegative
 
-    return BatchEasyHardMiner(pos_strategy=BatchEasyHardMiner.EASY, neg_strategy=BatchEasyHardMiner.HARD)
+    return EasyPositiveHardNegative()
 
 
 def multi_similarity(epsilon: float) -> nn.Module:
     """Negatives more similar than the least similar positive less ``epsilon``; positives likewise."""
-    from pytorch_metric_learning.miners import MultiSimilarityMiner
+    from siambench.builtin.miners.choosing import MultiSimilarity
 
-    return MultiSimilarityMiner(epsilon=epsilon)
+    return MultiSimilarity(epsilon=epsilon)
 
 
 def distance_weighted(cutoff: float, nonzero_loss_cutoff: float) -> nn.Module:
-    """Negatives drawn with weights inverse to the density of their distance on the sphere."""
-    from pytorch_metric_learning.miners import DistanceWeightedMiner
+    """For each positive pair a negative, drawn with weights inverse to the density of its distance on the sphere."""
+    from siambench.builtin.miners.choosing import DistanceWeighted
 
-    return DistanceWeightedMiner(cutoff=cutoff, nonzero_loss_cutoff=nonzero_loss_cutoff)
+    return DistanceWeighted(cutoff=cutoff, nonzero_loss_cutoff=nonzero_loss_cutoff)
 
 
 ENTRIES = {
@@ -58,8 +58,10 @@ ENTRIES = {
     ),
     "semihard": MinerEntry(
         semihard,
-        space={"margin": Float(0.01, 2.0)},
+        space={"margin": Float(0.02, 0.7, log=True)},
         defaults={"margin": 0.2},
+        space_source="default: FaceNet's margin, here on distances that are not squared; space: that of the loss triplet",
+        space_version=2,
         source="Schroff, Kalenichenko, Philbin, FaceNet, CVPR 2015",
     ),
     "easy-positive-hard-negative": MinerEntry(
@@ -70,15 +72,23 @@ ENTRIES = {
     ),
     "multi-similarity": MinerEntry(
         multi_similarity,
-        space={"epsilon": Float(0.0, 1.0)},
+        space={"epsilon": Float(0.0, 0.5)},
         defaults={"epsilon": 0.1},
+        spaces={"reality-check": {"epsilon": Float(0.0, 1.0)}},
+        space_source="default: Wang et al.; space: up to half of what separates equal from unrelated vectors",
+        space_version=2,
         gives="pairs",
         source="Wang, Han, Huang, Dong, Scott, Multi-Similarity Loss with General Pair Weighting, CVPR 2019",
     ),
     "distance-weighted": MinerEntry(
         distance_weighted,
-        space={"cutoff": Float(0.1, 1.0), "nonzero_loss_cutoff": Float(1.0, 2.0)},
+        space={"cutoff": Float(0.2, 1.0), "nonzero_loss_cutoff": Float(1.1, 1.8)},
         defaults={"cutoff": 0.5, "nonzero_loss_cutoff": 1.4},
+        space_source=(
+            "defaults: the code of Wu et al.; space: around both, so that the nearer bound is always below the further, on either side of "
+            "the square root of 2, where unrelated vectors lie"
+        ),
+        space_version=2,
         source="Wu, Manmatha, Smola, Krähenbühl, Sampling Matters in Deep Embedding Learning, ICCV 2017",
     ),
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
+from itertools import cycle, islice
 
 import torch
 from torch import Generator, Tensor
@@ -18,15 +19,37 @@ class _Counted:
         self.drawn = 0
         self.repeated = 0
 
-    def _count(self, batch: Tensor) -> Tensor:
+    def _count(self, batch: list[int]) -> Tensor:
         self.drawn += len(batch)
-        self.repeated += len(batch) - len(torch.unique(batch))
-        return batch
+        self.repeated += len(batch) - len(set(batch))
+        return torch.tensor(batch, dtype=torch.int64)
 
     @property
     def repeat_rate(self) -> float:
         """Share of the drawn items that stood in their batch already, in [0, 1]; duplicates are positives at distance 0."""
         return self.repeated / self.drawn if self.drawn else 0.0
+
+
+class _ByClass:
+    """Items in order of their classes: those of class c are ``order[starts[c]]`` … ``order[starts[c] + sizes[c] - 1]``.
+
+    Args:
+        labels: int64 [N]; any numbers, class c is the c-th of them in order.
+    """
+
+    def __init__(self, labels: Tensor) -> None:
+        # One sort, instead of a look at all labels for each class.
+        ordered, self.order = torch.sort(labels, stable=True)
+        _, self.sizes = torch.unique_consecutive(ordered, return_counts=True)
+        self.starts = self.sizes.cumsum(0) - self.sizes
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+
+def _below(bounds: Tensor, generator: Generator) -> Tensor:
+    """A whole number in [0, bound) for each bound, int64."""
+    return (torch.rand(len(bounds), generator=generator, dtype=torch.float64) * bounds).long()
 
 
 class MPerClass(_Counted):
@@ -51,9 +74,11 @@ class MPerClass(_Counted):
         super().__init__()
         if batch_size % images_per_class:
             raise DataError(f"a batch of {batch_size} images cannot be cut into slots of {images_per_class} images per class")
-        self.members = [torch.nonzero(labels == c).flatten() for c in torch.unique(labels)]
-        if len(self.members) < 2:
-            raise DataError(f"training needs at least two classes, got {len(self.members)}")
+        classes = _ByClass(labels)
+        if len(classes) < 2:
+            raise DataError(f"training needs at least two classes, got {len(classes)}")
+        # Lists: what is looked up one number at a time is found there in a tenth of the time.
+        self.order, self.starts, self.sizes = classes.order.tolist(), classes.starts.tolist(), classes.sizes.tolist()
         self.slots = batch_size // images_per_class
         self.images_per_class = images_per_class
         self.steps = steps
@@ -61,23 +86,32 @@ class MPerClass(_Counted):
 
     def __iter__(self) -> Iterator[Tensor]:
         """Batches of indices, int64 [batch_size]; images of one class stand together."""
-        queue: list[int] = []
+        queue: deque[int] = deque()
         for _ in range(self.steps):
             while len(queue) < self.slots:
                 # At the seam of two rounds, classes that are in the batch already stand behind the others.
                 waiting = Counter(queue)
-                queue += sorted(torch.randperm(len(self.members), generator=self.generator).tolist(), key=waiting.__getitem__)
-            chosen, queue = queue[: self.slots], queue[self.slots :]
-            drawn = {c: iter(self._draw(self.members[c], times).view(-1, self.images_per_class)) for c, times in Counter(chosen).items()}
-            batch = torch.cat([next(drawn[c]) for c in chosen])
-            yield self._count(batch)
+                queue += sorted(torch.randperm(len(self.sizes), generator=self.generator).tolist(), key=waiting.__getitem__)
+            chosen = [queue.popleft() for _ in range(self.slots)]
+            draws = torch.rand(self.slots * self.images_per_class, generator=self.generator, dtype=torch.float64).tolist()
+            times = Counter(chosen)
+            if len(times) == self.slots:
+                yield self._count([image for c in chosen for image in self._draw(c, self.images_per_class, draws)])
+                continue
+            drawn = {c: iter(self._draw(c, slots * self.images_per_class, draws)) for c, slots in times.items()}
+            yield self._count([image for c in chosen for image in islice(drawn[c], self.images_per_class)])
 
-    def _draw(self, members: Tensor, slots: int) -> Tensor:
-        order = torch.randperm(len(members), generator=self.generator)
-        wanted = slots * self.images_per_class
-        if wanted > len(members):
-            order = order.repeat(-(-wanted // len(members)))
-        return members[order[:wanted]]
+    def _draw(self, c: int, wanted: int, draws: list[float]) -> list[int]:
+        """So many images of a class, without replacement as far as there are as many; beyond that the same ones again, in turn."""
+        order, start, size = self.order, self.starts[c], self.sizes[c]
+        found: list[int] = []
+        # Fisher and Yates's shuffle as far as it is wanted; what it would swap is noted instead, so that a large class costs no more.
+        swapped: dict[int, int] = {}
+        for place in range(min(wanted, size)):
+            other = place + int(draws.pop() * (size - place))
+            found.append(order[start + swapped.get(other, other)])
+            swapped[other] = swapped.get(place, place)
+        return found if wanted <= size else list(islice(cycle(found), wanted))
 
 
 class RandomBatches(_Counted):
@@ -100,7 +134,7 @@ class RandomBatches(_Counted):
             while len(queue) < self.batch_size:
                 queue = torch.cat([queue, torch.randperm(self.size, generator=self.generator)])
             batch, queue = queue[: self.batch_size], queue[self.batch_size :]
-            yield self._count(batch)
+            yield self._count(batch.tolist())
 
 
 class BalancedPairs(_Counted):
@@ -115,9 +149,9 @@ class BalancedPairs(_Counted):
 
     def __init__(self, labels: Tensor, *, batch_size: int, steps: int, generator: Generator) -> None:
         super().__init__()
-        self.members = [torch.nonzero(labels == c).flatten() for c in torch.unique(labels)]
-        self.multiple = [m for m in self.members if len(m) > 1]
-        if len(self.members) < 2 or not self.multiple:
+        self.classes = _ByClass(labels)
+        self.multiple = torch.nonzero(self.classes.sizes > 1).flatten()
+        if len(self.classes) < 2 or len(self.multiple) == 0:
             raise DataError("pairs need two classes, and a class with two images")
         if batch_size % 2:
             raise DataError(f"a batch of pairs holds an even number of images, got {batch_size}")
@@ -129,26 +163,23 @@ class BalancedPairs(_Counted):
         """Batches of indices, int64 [2 P]: P left images, then their P right partners."""
         genuine = self.pairs // 2
         for _ in range(self.steps):
-            pairs = [self._genuine() for _ in range(genuine)] + [self._impostor() for _ in range(self.pairs - genuine)]
-            batch = torch.tensor(pairs, dtype=torch.int64).T.reshape(-1)
-            yield self._count(batch)
+            (left, right), (one, other) = self._genuine(genuine), self._impostors(self.pairs - genuine)
+            yield self._count(self.classes.order[torch.cat([left, one, right, other])].tolist())
 
-    def _below(self, bound: int) -> int:
-        return int(torch.randint(bound, (), generator=self.generator))
-
-    def _genuine(self) -> tuple[int, int]:
-        members = self.multiple[self._below(len(self.multiple))]
-        left = self._below(len(members))
-        right = self._below(len(members) - 1)
+    def _genuine(self, count: int) -> tuple[Tensor, Tensor]:
+        own = self.multiple[_below(torch.full((count,), len(self.multiple)), self.generator)]
+        start, size = self.classes.starts[own], self.classes.sizes[own]
+        left = _below(size, self.generator)
+        right = _below(size - 1, self.generator)
         right += right >= left
-        return int(members[left]), int(members[right])
+        return start + left, start + right
 
-    def _impostor(self) -> tuple[int, int]:
-        left = self._below(len(self.members))
-        right = self._below(len(self.members) - 1)
+    def _impostors(self, count: int) -> tuple[Tensor, Tensor]:
+        left = _below(torch.full((count,), len(self.classes)), self.generator)
+        right = _below(torch.full((count,), len(self.classes) - 1), self.generator)
         right += right >= left
-        a, b = self.members[left], self.members[right]
-        return int(a[self._below(len(a))]), int(b[self._below(len(b))])
+        starts, sizes = self.classes.starts, self.classes.sizes
+        return starts[left] + _below(sizes[left], self.generator), starts[right] + _below(sizes[right], self.generator)
 
 
 class RandomTriplets(_Counted):
@@ -163,33 +194,29 @@ class RandomTriplets(_Counted):
 
     def __init__(self, labels: Tensor, *, batch_size: int, steps: int, generator: Generator) -> None:
         super().__init__()
-        self.members = [torch.nonzero(labels == c).flatten() for c in torch.unique(labels)]
-        self.multiple = torch.tensor([place for place, members in enumerate(self.members) if len(members) > 1], dtype=torch.int64)
-        if len(self.members) < 2 or len(self.multiple) == 0:
+        self.classes = _ByClass(labels)
+        self.multiple = torch.nonzero(self.classes.sizes > 1).flatten()
+        if len(self.classes) < 2 or len(self.multiple) == 0:
             raise DataError("triplets need two classes, and a class with two items")
         if batch_size < 3:
             raise DataError(f"a batch of triplets holds at least three items, got {batch_size}")
-        self.sizes = torch.tensor([len(members) for members in self.members])
-        self.starts = self.sizes.cumsum(0) - self.sizes
-        self.order = torch.cat(self.members)
         self.triplets = batch_size // 3
         self.steps = steps
         self.generator = generator
 
     def __iter__(self) -> Iterator[Tensor]:
         """Batches of indices, int64 [3 P]: anchors, positives, negatives."""
+        starts, sizes = self.classes.starts, self.classes.sizes
         for _ in range(self.steps):
             own = self.multiple[self._below(torch.full((self.triplets,), len(self.multiple)))]
-            anchor = self._below(self.sizes[own])
-            positive = self._below(self.sizes[own] - 1)
+            anchor = self._below(sizes[own])
+            positive = self._below(sizes[own] - 1)
             positive += positive >= anchor
-            other = self._below(torch.full((self.triplets,), len(self.members) - 1))
+            other = self._below(torch.full((self.triplets,), len(self.classes) - 1))
             other += other >= own
-            negative = self._below(self.sizes[other])
-            places = [self.starts[own] + anchor, self.starts[own] + positive, self.starts[other] + negative]
-            yield self._count(self.order[torch.cat(places)])
+            negative = self._below(sizes[other])
+            places = [starts[own] + anchor, starts[own] + positive, starts[other] + negative]
+            yield self._count(self.classes.order[torch.cat(places)].tolist())
 
     def _below(self, bounds: Tensor) -> Tensor:
-        """A whole number in [0, bound) for each bound, int64."""
-        drawn = torch.rand(len(bounds), generator=self.generator, dtype=torch.float64)
-        return (drawn * bounds).long()
+        return _below(bounds, self.generator)

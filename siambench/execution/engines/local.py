@@ -59,7 +59,7 @@ class LocalEngine:
         place: Callable[..., Place] | None = None,
     ) -> None:
         self._function = function
-        self._jobs = jobs or automatic_jobs()
+        self.jobs = jobs or automatic_jobs()
         self._place = place
         self._draining = False
         self._open: dict[str, tuple[tuple[Any, ...], tuple[str, ...]]] = {}
@@ -67,7 +67,7 @@ class LocalEngine:
         self._lock = threading.Lock()
         # A worker keeps to the GPU of its slot, so that none ever gets two.
         gpus = [{"CUDA_VISIBLE_DEVICES": name} for name in gpu_names()]
-        self._pool = Pool(self._jobs, self._ended, preload=preload, limits=(time_limit, memory_limit), surroundings=gpus)
+        self._pool = Pool(self.jobs, self._ended, preload=preload, limits=(time_limit, memory_limit), surroundings=gpus)
 
     def submit(self, key: str, *arguments: Any) -> None:
         """Queue one call."""
@@ -110,4 +110,4 @@ class LocalEngine:
 
     def describe(self) -> str:
         """``local, 2 workers``."""
-        return f"local, {self._jobs} worker{'s' if self._jobs > 1 else ''}"
+        return f"local, {self.jobs} worker{'s' if self.jobs > 1 else ''}"

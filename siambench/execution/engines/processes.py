@@ -160,11 +160,16 @@ class _First:
         )
         theirs.close()
         self._connection = Connection(ours.detach())
+        self._gone = False
         self._lock = threading.Lock()
 
     @property
     def usable(self) -> bool:
-        return self.owner == os.getpid() and self.process.poll() is None
+        if self.owner != os.getpid():
+            return False
+        with self._lock:
+            self._forget()
+        return not self._gone and self.process.poll() is None
 
     def fork(self) -> Worker:
         with self._lock:
@@ -177,9 +182,12 @@ class _First:
 
     def _forget(self) -> None:
         # How its children end is seen by the ends of their pipes.
-        with contextlib.suppress(EOFError, OSError):
+        try:
             while self._connection.poll():
                 self._connection.recv_bytes()
+        except (EOFError, OSError):
+            # One that is killed closes its pipe before the system says that it has ended: until then nothing can be forked from it.
+            self._gone = True
 
     def close(self) -> None:
         self._connection.close()
@@ -197,6 +205,8 @@ def _first(preload: tuple[str, ...]) -> _First:
         if found is None or not found.usable:
             if not _firsts:
                 atexit.register(_close)
+            if found is not None and found.owner == os.getpid():
+                found.close()
             found = _firsts[preload] = _First(preload)
         return found
 

@@ -42,7 +42,7 @@ ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _LOOK = 1.0
 """Seconds between two looks at whether the parent is still there."""
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def main(descriptor: int, preload: Sequence[str], parent: int) -> NoReturn:
@@ -63,6 +63,7 @@ def serve(connection: Connection) -> NoReturn:
     gc.collect()
     gc.freeze()
     parent, children = os.getppid(), set[int]()
+    _adopt()
     woken, wakes = os.pipe()
     for end in (woken, wakes):
         os.set_blocking(end, False)
@@ -88,11 +89,13 @@ def serve(connection: Connection) -> NoReturn:
             for pid, code in _ended(children):
                 children.discard(pid)
                 connection.send_bytes(b"e" + ENDED.pack(pid, code))
+            _end_orphans(children)
     for pid in children:
         _kill(pid, children)
     for pid in children:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, 0)
+    _end_orphans(set())
     os._exit(0)
 
 
@@ -155,6 +158,34 @@ def answer(packed: bytes) -> bytes:
         return pickle.dumps((function(*arguments), None))
     except BaseException as error:  # noqa: BLE001  the reason goes to the user, whatever it is: KeyboardInterrupt and SystemExit too
         return pickle.dumps((None, why(error)))
+
+
+def _adopt() -> None:
+    """Become the parent of what workers leave behind: what has left its worker's group, as by ``setsid``, ends with it all the same."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_orphans(children: set[int]) -> None:
+    """End the processes whose worker has ended, and what those leave behind in turn."""
+    if sys.platform != "linux":
+        return
+    found = _orphans(children)
+    while found:
+        for pid in found:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in found:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+        found = _orphans(children)
+
+
+def _orphans(children: set[int]) -> list[int]:
+    # A server starts nothing but workers: whatever else is its child was left to it.
+    with contextlib.suppress(OSError), open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:  # noqa: PTH123  lighter
+        return [int(pid) for pid in file.read().split() if int(pid) not in children]
+    return []
 
 
 def _end_with(parent: int) -> None:

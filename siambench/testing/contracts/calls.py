@@ -148,4 +148,4 @@ def mine(miner: Callable[..., Any], batch: Batch, *, step: int = 0, seed: int = 
     """What a miner gives for one batch: without gradient, from normalised embeddings."""
     embeddings, labels = components.as_seen(batch.points, normalise=True), batch.labels.clone()
     seed_globals(seed, step)
-    return components.mine(miner, embeddings, labels, name=_NAME)
+    return components.plain(components.mine(miner, embeddings, labels, name=_NAME))

@@ -22,11 +22,12 @@ from siambench.testing.contracts.draws import draws_nothing
 from siambench.testing.contracts.process import SEED, left_alone
 from siambench.testing.contracts.terms import PROCESS, PROCESS_PROMISE, Contract
 from siambench.tracks.rules import AugmentRules
+from siambench.tracks.split import VALIDATION_GALLERY
 from siambench.training.state import seed_globals
 
 _PROBED = 64
 _JUDGED_READS = 8
-_PARTS = ("trainval", "test", "query", "gallery")
+_PARTS = ("trainval", "test", "query", "gallery", VALIDATION_GALLERY)
 
 
 def _not_here(component: Component) -> str | None:
@@ -113,7 +114,12 @@ def parts_hold(component: Component) -> str | None:
     for name, indices in dataset.parts.items():
         if len(np.unique(indices)) < len(indices):
             raise PluginError(f"the part {name} names an item twice")
-    apart = [name for name in dataset.parts if not ("test" in dataset.parts and name in ("query", "gallery"))]
+    if VALIDATION_GALLERY in dataset.parts:
+        outside = np.setdiff1d(dataset.parts[VALIDATION_GALLERY], dataset.parts["trainval"])
+        if len(outside):
+            raise PluginError(f"the part {VALIDATION_GALLERY} holds {len(outside)} items that are not in trainval, among them {outside[0]}")
+    within = {VALIDATION_GALLERY} | ({"query", "gallery"} if "test" in dataset.parts else set())
+    apart = [name for name in dataset.parts if name not in within]
     for one, other in itertools.combinations(apart, 2):
         shared = np.intersect1d(dataset.parts[one], dataset.parts[other])
         if len(shared):

@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from made import LOCAL, PER_SEED, QUERIES, SHIPPED, final, several, study, table_of, tuned, with_classes
+from made import LOCAL, PER_MODEL, QUERIES, SHIPPED, final, several, studies, table_of, tuned, with_classes
 
 from siambench.board.formats import csv as as_csv
 from siambench.board.formats.csv import cell_of, csv_of, digits
@@ -36,9 +36,10 @@ def test_line_ends_are_plain():
 
 def test_numbers_have_twelve_digits():
     """The last digits of a double are left out, and whole numbers stay whole."""
-    table = table_of([*with_classes("triplet", PER_SEED, QUERIES), final("raw", 0, 1 / 3)])
+    records = [*with_classes("triplet", PER_MODEL, QUERIES), *studies("npair", [0.01, 0.02, 0.03]), final("raw", 0, 1 / 3)]
+    table = table_of(records)
     low, high = table.lines[0].row.scores["map@r"].classes95
-    first, second = rows_of(table)
+    first, _, second = rows_of(table)
     assert [f"{low:.12g}", f"{high:.12g}"] == [first["map@r_classes_low"], first["map@r_classes_high"]]
     assert ("0.333333333333", "", "1") == (second["map@r"], second["map@r_ci95"], second["map@r_n"])
     assert ("1", "1", "1", "3") == (first["group"], first["rank_low"], first["rank_high"], first["seeds"])
@@ -55,7 +56,7 @@ def test_what_is_missing_is_empty():
 
 def test_the_distribution_of_components_is_named():
     """What each component comes from stands as JSON, by its role, and so do the parameters."""
-    (row,) = rows_of(table_of(study("triplet", [0.3, 0.31], components={"loss": LOCAL, "backbone": SHIPPED})))
+    (row,) = rows_of(table_of(studies("triplet", [0.3, 0.31], components={"loss": LOCAL, "backbone": SHIPPED})))
     assert {"loss": "local 0", "backbone": "siambench 0.1.0"} == json.loads(row["distribution"])
     assert {"loss.margin": 0.4} == json.loads(row["params"])
     assert ("triplet", "none", "classes", "conv4") == (row["loss"], row["miner"], row["feed"], row["backbone"])
@@ -63,7 +64,7 @@ def test_the_distribution_of_components_is_named():
 
 def test_a_baselines_budget_is_there_for_machines():
     """Trials and parameters of a baseline are nought, its seeds its units: a column of numbers stays one."""
-    raw = rows_of(table_of([*study("triplet", [0.3]), final("raw", 0, 0.1)]))[1]
+    raw = rows_of(table_of([*studies("triplet", [0.3]), final("raw", 0, 0.1)]))[1]
     assert ("0", "1", "0", "") == (raw["trials"], raw["seeds"], raw["dimension"], raw["params"])
 
 
@@ -72,20 +73,20 @@ def test_several_names_have_spaces_between():
     first = rows_of(table_of(several()))[0]
     assert "npair arcface" == first["better_than"]
     assert "" == first["flags"]
-    (short,) = rows_of(table_of(study("triplet", [0.3], revision=0)))
+    (short,) = rows_of(table_of(studies("triplet", [0.3], revision=0)))
     assert "revision-0 short-budget" == short["flags"]
 
 
 @pytest.mark.parametrize("name", ["a,b", 'a "b"', "a|b", "two\nlines", "tab\tbed", "ümlaut"])
 def test_any_name_comes_back(name):
     """Commas, quotes, bars, line breaks, tabs and other alphabets are read back as they were."""
-    assert [name] == [row["method"] for row in rows_of(table_of(study(name, [0.3, 0.31])))]
+    assert [name] == [row["method"] for row in rows_of(table_of(studies(name, [0.3, 0.31])))]
 
 
 @pytest.mark.parametrize(("name", "cell"), [("\x1b[2J", "\\x1b[2J"), ("=cmd()", "'=cmd()"), ("a\u202eb", "a\\x202eb")])
 def test_what_a_reader_would_obey_is_spelt_out(name, cell):
     """Control characters and marks of direction are spelt out, and a formula is text."""
-    assert [cell] == [row["method"] for row in rows_of(table_of(study(name, [0.3, 0.31])))]
+    assert [cell] == [row["method"] for row in rows_of(table_of(studies(name, [0.3, 0.31])))]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 
-from made import final, study, table_of
+from made import final, studies, table_of
 
 from siambench.board import formats
 from siambench.board.formats import shipped_formats
@@ -24,7 +24,7 @@ def test_every_module_is_a_format():
 
 def test_every_format_renders_text():
     """Each gives text that ends its line, of a table with rows and of one without."""
-    for table in (table_of([*study("triplet", [0.3, 0.31]), final("raw", 0, 0.1)]), table_of([])):
+    for table in (table_of([*studies("triplet", [0.3, 0.31]), final("raw", 0, 0.1)]), table_of([])):
         seen = view(table)
         for one in shipped_formats().values():
             text = one.render(seen)
@@ -36,6 +36,6 @@ def test_the_catalogue_has_the_same_formats():
     """What is registered is what the folder holds: the same names, and the same text."""
     catalogue = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
     assert sorted(shipped_formats()) == catalogue.names("formats")
-    seen = view(table_of(study("triplet", [0.3])))
+    seen = view(table_of(studies("triplet", [0.3])))
     for name, one in shipped_formats().items():
         assert one.render(seen) == catalogue.get("formats", name).entry.render(seen)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 
 import pytest
-from made import LOCAL, final, several, study, table_of
+from made import LOCAL, final, several, studies, table_of
 
 from siambench.board.formats import json as as_json
 from siambench.board.view import to_json, view
@@ -14,7 +14,7 @@ from siambench.board.view import to_json, view
 
 def test_the_text_is_the_tables_document():
     """What is printed reads back as the document of the table, ends its line, and keeps other alphabets as they are."""
-    table = table_of([*several(), *study("größer", [0.2, 0.21]), final("raw", 0, 0.01)])
+    table = table_of([*several(), *studies("größer", [0.2, 0.21]), final("raw", 0, 0.01)])
     text = as_json.render(view(table))
     assert to_json(table) == json.loads(text)
     assert text.endswith("}\n")
@@ -24,7 +24,7 @@ def test_the_text_is_the_tables_document():
 @pytest.mark.parametrize("name", ["a|b", 'a "b"', "two\nlines", "\x1b[2Jgone", "back\\slash"])
 def test_any_name_comes_back(name):
     """Bars, quotes, line breaks and control characters are escaped, and read back as they were."""
-    text = as_json.render(view(table_of(study(name, [0.3, 0.31]))))
+    text = as_json.render(view(table_of(studies(name, [0.3, 0.31]))))
     assert name == json.loads(text)["rows"][0]["method"]
     assert "\x1b" not in text
 
@@ -38,7 +38,7 @@ def test_figures_that_are_not_finite_are_refused():
 
 def test_the_distribution_of_components_is_named():
     """Each component of a row is named with what it comes from."""
-    (row,) = json.loads(as_json.render(view(table_of(study("triplet", [0.3], components={"loss": LOCAL})))))["rows"]
+    (row,) = json.loads(as_json.render(view(table_of(studies("triplet", [0.3], components={"loss": LOCAL})))))["rows"]
     assert {"loss": "local 0"} == row["distribution"]
 
 

@@ -7,7 +7,7 @@ import io
 import sys
 
 import pytest
-from made import CLOSED, NO_UNITS, TRACK, final, several, study, table_of
+from made import CLOSED, NO_UNITS, TRACK, final, several, studies, table_of
 
 from siambench.board.formats import terminal
 from siambench.board.rows import rows_of
@@ -26,18 +26,18 @@ def cells(text):
 
 def test_rows_stand_in_their_order():
     """Rank, method, scores, budget and flags stand in a line each, under the track and its version."""
-    text = shown(table_of([*study("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)]))
+    text = shown(table_of([*studies("triplet", [0.3, 0.31, 0.32]), final("raw", 0, 0.1)]))
     assert "made 1.0" == text.splitlines()[0].strip()
     assert [
-        ["1", "triplet", "0.310 ± 0.025", "0.155 ± 0.012", "2", "3", ""],
+        ["", "triplet", "0.310 ± 0.025", "0.155 ± 0.012", "3", "2", ""],
         ["", "raw", "0.100", "0.050", "", "", ""],
     ] == cells(text)
 
 
 def test_what_is_too_wide_is_left_to_the_page():
-    """Groups, number of parameters, openings and intervals over classes are not among a terminal's columns."""
+    """Groups, repetitions, spreads, number of parameters, openings and intervals over classes are not among a terminal's columns."""
     head = next(line for line in shown(table_of(several())).splitlines() if line.startswith("┃"))
-    assert ["rank", "method", "map@r", "recall@1", "trials", "seeds", "flags"] == [cell.strip() for cell in head.strip("┃").split("┃")]
+    assert ["rank", "method", "map@r", "recall@1", "studies", "trials", "flags"] == [cell.strip() for cell in head.strip("┃").split("┃")]
 
 
 def test_rules_part_the_tie_groups():
@@ -50,7 +50,7 @@ def test_rules_part_the_tie_groups():
 
 def test_a_closed_set_is_named_in_the_title():
     """Whoever looks at a closed-set table is told so above it."""
-    assert "made 1.0 (closed-set)" == shown(table_of(study("triplet", [0.3], data=CLOSED))).splitlines()[0].strip()
+    assert "made 1.0 (closed-set)" == shown(table_of(studies("triplet", [0.3], data=CLOSED))).splitlines()[0].strip()
 
 
 def test_a_table_without_rows_is_whole():
@@ -62,23 +62,23 @@ def test_a_table_without_rows_is_whole():
 
 def test_the_difference_to_the_fresh_row_is_shown():
     """With a single fresh row the others have their mean difference from it, and it has none."""
-    shipped = rows_of(TRACK, study("npair", [0.1, 0.12, 0.11]), shipped=True)
-    table = build(TRACK, [*shipped, *rows_of(TRACK, study("triplet", [0.3, 0.31, 0.33]))], units=NO_UNITS)
+    shipped = rows_of(TRACK, studies("npair", [0.1, 0.12, 0.11]), shipped=True)
+    table = build(TRACK, [*shipped, *rows_of(TRACK, studies("triplet", [0.3, 0.31, 0.33]))], units=NO_UNITS)
     text = shown(table)
-    assert "Δ map@r" in text
-    assert ["", "-0.203 ± 0.038"] == [line[3] for line in cells(text)]
+    assert "Δ map@r to triplet" in text
+    assert ["", "-0.203 ± 0.031"] == [line[3] for line in cells(text)]
 
 
 def test_control_characters_are_spelt_out():
     """A name with control codes, a bar or markup cannot move the cursor, or colour anything: it is shown as it is."""
-    text = shown(table_of(study("\x1b[2J\x9b[red]x[/red]|y", [0.3, 0.31])))
+    text = shown(table_of(studies("\x1b[2J\x9b[red]x[/red]|y", [0.3, 0.31])))
     assert not {"\x1b", "\x9b"} & set(text)
     assert r"\x1b[2J\x9b[red]x[/red]|y" in text
 
 
 def test_control_characters_of_a_title_are_spelt_out():
     """The titles of columns and of the table are shown as they are, too."""
-    seen = view(table_of(study("triplet", [0.3])))
+    seen = view(table_of(studies("triplet", [0.3])))
     columns = tuple(dataclasses.replace(c, title="[bold]\x1b[1m[/nothing]") if c.name == "map@r" else c for c in seen.columns)
     text = terminal.render(dataclasses.replace(seen, columns=columns, track="[red]\x1b]0;x"))
     assert "\x1b" not in text
@@ -88,12 +88,12 @@ def test_control_characters_of_a_title_are_spelt_out():
 
 def test_flags_fold_and_scores_do_not(monkeypatch):
     """On a narrow terminal flags take several lines, and no score is cut."""
-    monkeypatch.setattr(terminal, "_FILE_WIDTH", 90)
-    flags = ("closed-set", "edited-space", "failed-seeds:12", "local", "on-bound:loss.margin", "short-budget")
-    table = table_of(study("triplet", [0.3, 0.31, 0.32]))
+    monkeypatch.setattr(terminal, "_FILE_WIDTH", 100)
+    flags = ("closed-set", "edited-space", "failed-repetitions:12", "local", "on-bound:loss.margin", "short-budget")
+    table = table_of(studies("triplet", [0.3, 0.31, 0.32]))
     line = dataclasses.replace(table.lines[0], row=dataclasses.replace(table.lines[0].row, flags=flags))
     text = shown(dataclasses.replace(table, lines=(line,)))
-    assert max(map(len, text.splitlines())) <= 90
+    assert max(map(len, text.splitlines())) <= 100
     assert 2 <= len(cells(text))
     assert "0.310 ± 0.025" in text
     assert all(flag in " ".join(row[-1] for row in cells(text)) for flag in flags)
@@ -110,7 +110,7 @@ class Screen(io.StringIO):
 @pytest.mark.parametrize("name", ["triplet", "raw"])
 def test_fresh_rows_stand_out_on_a_screen(monkeypatch, name):
     """On a screen a fresh row is bold and a baseline dim; in a file nothing is marked."""
-    table = table_of(study("triplet", [0.3]) if name == "triplet" else [final("raw", 0, 0.1)])
+    table = table_of(studies("triplet", [0.3]) if name == "triplet" else [final("raw", 0, 0.1)])
     assert "\x1b" not in shown(table)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)

@@ -16,6 +16,7 @@ def test_a_data_set_says_which_published_files_it_needs():
     assert files == {
         "glyphs": [],
         "digits": [],
+        "signatures": [f"{number}.png" for _ in range(93) for number in range(1, 41)],
         "folder": None,
         "csv": None,
         "npz": None,

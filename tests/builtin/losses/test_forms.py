@@ -7,9 +7,11 @@ import torch
 from torch.nn import functional
 
 from siambench.components.catalogue import Catalogue
-from siambench.plugin import call_factory
+from siambench.plugin import Float, call_factory
 
-LOSSES = [one for one in Catalogue.load({"SIAMBENCH_PLUGINS": ""}).components("losses") if one.provenance.distribution == "siambench"]
+CATALOGUE = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
+ALL = [one for kind in ("losses", "miners") for one in CATALOGUE.components(kind) if one.provenance.distribution == "siambench"]
+LOSSES = [one for one in ALL if one.kind == "losses"]
 LABELS = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2])
 
 
@@ -121,3 +123,29 @@ def test_angular_is_the_angular_term_alone():
                 ]
                 terms.append((1 + sum(inner)).log().item())
     assert sum(terms) / len(terms) == pytest.approx(value("angular", points, alpha=40.0), rel=1e-5)
+
+
+@pytest.mark.parametrize("component", [one for one in ALL if one.entry.space], ids=lambda one: f"{one.kind} {one.name}")
+def test_every_space_says_where_it_is_from(component):
+    """Each loss and miner with a space tells its source, and has a space of the Reality Check only if that paper has it."""
+    entry = component.entry
+    assert entry.space_source
+    assert entry.space_version == 2
+    assert set(entry.spaces) <= {"reality-check"}
+    for name in entry.spaces:
+        moved = entry.in_space(name)
+        assert all(dimension.contains(moved.defaults[parameter]) for parameter, dimension in moved.space.items())
+
+
+def test_the_spaces_of_the_reality_check_are_those_that_its_code_ran():
+    """Contrastive, triplet, NT-Xent, multi-similarity with its miner, and ArcFace have its ranges; the others are not in it."""
+    found = {(one.kind, one.name): one.entry.spaces["reality-check"] for one in ALL if one.entry.spaces}
+
+    assert found == {
+        ("losses", "contrastive"): {"pos_margin": Float(-0.2, 2.0), "neg_margin": Float(-0.2, 2.0)},
+        ("losses", "triplet"): {"margin": Float(-0.2, 2.0)},
+        ("losses", "ntxent"): {"temperature": Float(1e-4, 100.0, log=True)},
+        ("losses", "multi-similarity"): {"alpha": Float(0.01, 100.0), "beta": Float(0.01, 100.0), "base": Float(0.0, 1.0)},
+        ("losses", "arcface"): {"margin": Float(0.0, 90.0), "scale": Float(0.01, 200.0)},
+        ("miners", "multi-similarity"): {"epsilon": Float(0.0, 1.0)},
+    }

@@ -3,11 +3,14 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from pytorch_metric_learning import miners
 from torch.nn import functional
 
 from siambench.builtin.losses import siambench_losses
 from siambench.builtin.miners import siambench_miners
+from siambench.interfaces import SortedTriplets
 from siambench.plugin import call_factory
+from siambench.training.components import number_of, plain
 
 ENTRIES = siambench_miners()
 MINERS = sorted(set(ENTRIES) - {"none"})
@@ -15,9 +18,15 @@ MINERS = sorted(set(ENTRIES) - {"none"})
 LABELS = torch.tensor([2, 0, 1, 0, 3, 1, 0, 2, 0, 1, 1, 2, 0])
 
 
-def build(name, **params):
+def built(name, **params):
     """The miner as its entry builds it."""
     return call_factory(ENTRIES[name].build, {**ENTRIES[name].defaults, **params})
+
+
+def build(name, **params):
+    """The miner, which gives index tensors without empty places."""
+    miner = built(name, **params)
+    return None if miner is None else lambda embeddings, labels: plain(miner(embeddings, labels))
 
 
 def points(seed=0, dimensions=4):
@@ -195,6 +204,118 @@ def test_separated_classes_leave_training_possible(name):
     assert float(value.detach()) == 0.0
     if name == "semihard":
         assert len(indices[0]) == 0
+
+
+# ---- beside pytorch-metric-learning
+
+
+LIBRARY = {
+    "hard": miners.BatchHardMiner,
+    "semihard": lambda margin: miners.TripletMarginMiner(margin=margin, type_of_triplets="semihard"),
+    "easy-positive-hard-negative": lambda: miners.BatchEasyHardMiner(pos_strategy="easy", neg_strategy="hard"),
+    "multi-similarity": miners.MultiSimilarityMiner,
+}
+
+
+def of_both(name, x, labels):
+    """What our miner and the library's choose, as sorted tuples; of pairs, positive and negative ones."""
+    found = []
+    for mine in (build(name), LIBRARY[name](**ENTRIES[name].defaults)):
+        indices = [part.tolist() for part in mine(x, labels)]
+        groups = [indices] if len(indices) == 3 else [indices[:2], indices[2:]]
+        found.append([sorted(zip(*group, strict=True)) for group in groups])
+    return found
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+@pytest.mark.parametrize("labels", [LABELS, torch.zeros_like(LABELS), torch.arange(len(LABELS))], ids=["mixed", "one class", "singletons"])
+def test_miners_choose_what_the_librarys_choose(name, labels):
+    """A miner gives the tuples of pytorch-metric-learning's, on unequal classes, on one class and on singletons."""
+    ours, theirs = of_both(name, points(3), labels)
+
+    assert theirs == ours
+    assert any(ours) == (labels is LABELS)
+
+
+@pytest.mark.parametrize("name", ["semihard", "multi-similarity"])
+def test_miners_choose_what_the_librarys_choose_among_duplicates(name):
+    """Where images stand in the batch more than once, within a class and in two, the tuples are the library's too."""
+    x = points(5)
+    x[3], x[6], x[4] = x[1], x[1], x[2]
+    ours, theirs = of_both(name, x, LABELS)
+
+    assert theirs == ours
+
+
+@pytest.mark.parametrize("size", [256, 1024])
+def test_distance_weighted_is_right_in_single_precision_at_many_dimensions(size):
+    """One near pair leaves every anchor its negatives; in the library all weights but those of the pair underflow against them."""
+    labels = torch.arange(32).repeat_interleave(4)
+    x = torch.randn(128, size, generator=torch.Generator().manual_seed(0))
+    x[4] = x[0] + 0.05 * x[1]
+    x = functional.normalize(x)
+    drawn = []
+    for mine in (build("distance-weighted", nonzero_loss_cutoff=1.8), miners.DistanceWeightedMiner(nonzero_loss_cutoff=1.8)):
+        torch.manual_seed(0)
+        drawn.append(mine(x, labels))
+    ours, theirs = drawn
+
+    assert set(ours[0].tolist()) == set(range(128))
+    assert len(ours[0]) == 128 * 3
+    assert len(set(theirs[0].tolist())) <= 8
+
+
+@pytest.mark.parametrize("size", [16, 512])
+def test_distance_weighted_draws_in_proportion_to_its_weights(size):
+    """In fp32 each negative is drawn as often as the inverse density of its distance says, worked out in float64 logarithms."""
+    labels = torch.tensor([0, 0, *range(1, 9)])
+    generator = torch.Generator().manual_seed(1)
+    # Nearer to a common centre than vectors of many dimensions are by themselves: otherwise the nearest would always be drawn.
+    x = functional.normalize(0.6 * torch.ones(10, size) / size**0.5 + torch.randn(10, size, generator=generator) / size**0.5).float()
+    exact = x.double()
+    apart = (exact[0] - exact[2:]).norm(dim=1).clamp(min=0.5)
+    logs = (2 - size) * apart.log() - (size - 3) / 2 * (1 - apart.square() / 4).log()
+    logs[apart >= 1.4] = -float("inf")
+    expected = (logs - logs.logsumexp(dim=0)).exp()
+    torch.manual_seed(0)
+    miner, counts = built("distance-weighted"), torch.zeros(10, dtype=torch.float64)
+    for _ in range(1500):
+        anchor, positive, negative = plain(miner(x, labels))
+        assert positive[anchor == 0].tolist() == [1]
+        counts[negative[anchor == 0]] += 1
+
+    assert float(counts[:2].sum()) == 0
+    assert float((counts[2:] / counts.sum() - expected).abs().max()) < 0.03
+
+
+def test_semihard_gives_runs_and_their_number():
+    """The runs stand for as many triplets as they are counted as, and for more than a list of B² could hold."""
+    labels = torch.arange(4).repeat_interleave(8)
+    x = functional.normalize(torch.randn(32, 6, generator=torch.Generator().manual_seed(0)))
+    found = built("semihard", margin=0.7)(x, labels)
+
+    assert isinstance(found, SortedTriplets)
+    assert int(number_of(found)) == len(plain(found)[0]) > 32 * 32
+
+
+@pytest.mark.parametrize("name", MINERS)
+@pytest.mark.parametrize("loss", [name for name, entry in siambench_losses().items() if entry.takes != "none"])
+def test_losses_take_what_a_miner_gives_as_they_take_lists(name, loss):
+    """Value and gradient are those of the same tuples as plain lists, whatever form the miner gives them in."""
+    x = points(7, dimensions=6)
+    torch.manual_seed(0)
+    mined = built(name)(x, LABELS)
+    entry = siambench_losses()[loss]
+    found = []
+    for indices in (mined, plain(mined)):
+        leaf = x.clone().requires_grad_()
+        value = call_factory(entry.build, dict(entry.defaults))(leaf, LABELS, indices)
+        value.backward()
+        found.append((value.item(), leaf.grad))
+    (value, gradient), (expected, other) = found
+
+    assert value == pytest.approx(expected, rel=1e-9)
+    assert torch.allclose(gradient, other, rtol=1e-7, atol=1e-9)
 
 
 def test_the_entry_none_stands_for_no_miner():

@@ -95,6 +95,27 @@ def test_m_per_class_draws_all_images_of_a_class():
     assert all(140 < count < 260 for count in drawn.values())
 
 
+def test_m_per_class_draws_every_set_of_images_equally_often():
+    """Every ordered choice of two images of a class is equally likely."""
+    labels = labels_of(4, 5)
+    drawn = Counter()
+    for batch in build("m-per-class", labels, batch_size=4, images_per_class=2, steps=2400):
+        drawn.update(tuple(slot.tolist()) for slot in batch.view(2, 2) if labels[slot[0]] == 0)
+
+    # 2,400 draws of 12 ordered pairs: 200 each, standard deviation 14.
+    assert len(drawn) == 12
+    assert all(140 < count < 260 for count in drawn.values())
+
+
+def test_labels_may_be_any_numbers():
+    """Labels with gaps and in any order, negative ones too, give slots of one class each, all classes in turn."""
+    labels = labels_of(5, 6, 7)[torch.randperm(18, generator=torch.Generator().manual_seed(3))]
+    strange = torch.tensor([-7, 40, 2**40])[labels]
+    for name in sorted(ENTRIES):
+        same = [build(name, given, batch_size=12, steps=6, seed=2) for given in (labels, strange)]
+        assert [batch.tolist() for batch in same[0]] == [batch.tolist() for batch in same[1]]
+
+
 def test_m_per_class_reports_repeats_of_small_classes():
     """A class of three fills a slot of four with one image twice, and the rate says so: one in eight here."""
     labels = labels_of(3, 4)

@@ -67,6 +67,20 @@ def write(text):
     os.write(1, text.encode())
 
 
+def start_apart(seconds):
+    """Start a process whose parent ends at once, in a session of its own; its number."""
+    code = f"import subprocess; print(subprocess.Popen(['sleep', '{seconds}'], stdout=subprocess.DEVNULL, start_new_session=True).pid)"
+    return int(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True, start_new_session=True).stdout)
+
+
+def start_apart_there(folder):
+    """The same, its number written into a folder; then wait."""
+    part = Path(folder) / "part"
+    part.write_text(str(start_apart(600)))
+    part.rename(Path(folder) / "pid")
+    time.sleep(600)
+
+
 DEEDS = {
     "pid": lambda _: None,
     "raise": lambda text: fail(ValueError(text)),
@@ -82,6 +96,8 @@ DEEDS = {
     "environment": variable,
     "function": lambda _: lambda: None,
     "start": start,
+    "start apart": start_apart,
+    "start apart there": start_apart_there,
     "write": write,
 }
 """What a worker can be told to do."""

@@ -36,6 +36,25 @@ def test_the_first_server_is_shared_and_replaced():
         server.close(5)
 
 
+def test_a_first_server_that_has_closed_its_pipe_forks_nothing_more(monkeypatch):
+    """One that is killed closes its pipe before the system says that it has ended: from then on servers are forked from a new one."""
+    one = Server((), None)
+    first = processes._first(())
+    first.process.kill()
+    first.process.wait()
+    monkeypatch.setattr(first.process, "poll", lambda: None)
+    two = Server((), None)
+    worker = two.fork()
+    worker.told(b"c", (act, ("threads", None)))
+    while not any(said[:1] == b"r" for said in worker.said()):
+        assert not two.ended
+        two.said()
+
+    assert processes._first(()) is not first
+    for server in (one, two):
+        server.close(5)
+
+
 def test_workers_are_given_what_was_there_before_foreign_code(remembered, monkeypatch, tmp_path):
     """Variables, path and folder are those that were kept before plugins were imported, with one thread for each library."""
     monkeypatch.setenv("SIAMBENCH_TEST", "before")

@@ -90,6 +90,50 @@ def test_what_a_worker_starts_ends_with_it(server):
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
+def is_gone(pid, seconds=10):
+    """Whether a process ends within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a server adopt what its workers leave behind")
+@pytest.mark.parametrize("how", ["killed", "let go"])
+def test_what_left_its_workers_group_ends_with_it(server, how):
+    """A process that a call has started in a session of its own, and one that is handed from parent to parent, are gone with the worker."""
+    worker = server.fork()
+    worker.told(b"c", (act, ("start apart", 600)))
+
+    child = pickle.loads(said_of(worker, b"r")[1:])[0]
+    assert psutil.pid_exists(child)
+    worker.kill() if how == "killed" else worker.close()
+    assert [(worker.pid, -9 if how == "killed" else 0)] == ends_of(server)
+    assert is_gone(child)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a server adopt what its workers leave behind")
+@pytest.mark.parametrize("killed", ["coordinator", "server"])
+def test_what_left_its_workers_group_ends_with_whoever_is_killed(killed, tmp_path):
+    """The process that started everything, or the server of the worker, is killed: what the worker has started ends, too."""
+    code = CODE.format(path=sys.path, then="import time; time.sleep(600)")
+    code = code.replace('("backtrack", 0)', f'("start apart there", "{tmp_path}")')
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as run:
+        assert "ready\n" == run.stdout.readline()
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        child = int((tmp_path / "pid").read_text())
+        first = psutil.Process(run.pid).children()[0]
+        try:
+            (run if killed == "coordinator" else first.children()[0]).kill()
+            assert is_gone(child)
+        finally:
+            run.kill()
+
+
 def test_no_thread_runs_in_a_server_or_an_idle_worker(server):
     """Forking a process with threads copies whatever they held: neither has any but its first."""
     worker = server.fork()

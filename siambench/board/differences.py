@@ -1,0 +1,87 @@
+"""How far a row lies from the one that it is best compared with, and how sure that is.
+
+Every difference is of a row minus the one that it is compared with, which is:
+
+- where exactly one row of a table is fresh: that row, for all others. It is what somebody who has just run one method wants to know.
+- else the best full row, for each row that is not full and so has no rank. Between full rows the ranks tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from siambench.board.rows import Row
+from siambench.board.scores import Over
+from siambench.spec import FIXED_BASELINES
+from siambench.stats import Interval, StudyTests, pair_interval, partial_difference, t_interval
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row minus another one.
+
+    Args:
+        to: the name of the other row.
+        mean: difference of their means, in the units of the primary metric.
+        half_width: of its 95 % interval; None where nothing tells how sure it is.
+        over: ``"studies"``: the next tuning is in it; ``"repetitions"``: of these tunings alone.
+    """
+
+    to: str
+    mean: float
+    half_width: float | None
+    over: Over
+
+
+def differences(rows: Sequence[Row], family: Sequence[Row], tests: StudyTests | None, primary: str) -> dict[int, Difference]:
+    """The differences that a table shows, by the identity of the row.
+
+    Args:
+        rows: of the table, the best full one first.
+        family: full rows, in the order in which they were tested; one that is not shown among them.
+        tests: of these; None without any.
+        primary: the metric.
+    """
+    fresh = [row for row in rows if not row.shipped and row.method.baseline is None]
+    if len(fresh) == 1 and len(rows) > 1:
+        reference, compared = fresh[0], [row for row in rows if row is not fresh[0]]
+    else:
+        full = [row for row in rows if row.is_full and row.method.baseline is None]
+        if not full:
+            return {}
+        reference, compared = full[0], [row for row in rows if not row.is_full and row.method.baseline is None]
+    if primary not in reference.scores:
+        return {}
+    found = {}
+    for row in compared:
+        # Of what nothing is drawn for there is one value, and no interval.
+        if primary in row.scores and row.method.baseline not in FIXED_BASELINES:
+            interval, over = _between(row, reference, (family, tests), primary)
+            found[id(row)] = Difference(reference.name, interval.mean, interval.half_width, over)
+    return found
+
+
+def _between(row: Row, other: Row, tested: tuple[Sequence[Row], StudyTests | None], primary: str) -> tuple[Interval, Over]:
+    family, tests = tested
+    places = {id(one): place for place, one in enumerate(family)}
+    ours, theirs = row.by_study[primary], other.by_study[primary]
+    if tests is not None and max(len(ours), len(theirs)) > 1:
+        if id(row) in places and id(other) in places:
+            return pair_interval(tests, places[id(row)], places[id(other)]), "studies"
+        for one, full, sign in ((row, other, 1.0), (other, row, -1.0)):
+            if one.method.baseline is None and one.is_comparable and id(full) in places:
+                found = partial_difference(list(one.by_study[primary].values()), tests, places[id(full)])
+                if found is not None:
+                    return Interval(sign * found.mean, found.half_width), "studies"
+    mean = row.scores[primary].mean - other.scores[primary].mean
+    if len(ours) == len(theirs) == 1 and set(ours) == set(theirs):
+        (study,) = ours
+        first, second = row.by_repetition[primary][study], other.by_repetition[primary][study]
+        common = sorted(set(first) & set(second))
+        paired = t_interval([first[repetition] - second[repetition] for repetition in common]) if common else Interval(mean, None)
+        return paired, "repetitions"
+    common = sorted(set(ours) & set(theirs))
+    if min(len(ours), len(theirs), len(common)) > 1:
+        return t_interval([ours[study] - theirs[study] for study in common]), "studies"
+    return Interval(mean, None), "studies"
