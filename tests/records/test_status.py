@@ -174,7 +174,7 @@ def test_the_same_command_makes_a_damaged_record_anew(watched):
     done, found = watched["again"]()
     assert 0 == done.returncode, done.stderr
     ended = document(found)
-    assert ([], None, 19) == (ended["damaged"], ended["owner"], ended["records"])
+    assert ([], None, 18) == (ended["damaged"], ended["owner"], ended["records"])
     assert {"done"} == {row["state"] for row in ended["rows"]}
     assert {"ended": 12, "failed": 0, "planned": 12} == ended["rows"][-1]["tune"]
 
