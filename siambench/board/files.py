@@ -153,10 +153,10 @@ def shipped_folder(track: Track) -> Folder | None:
 
 def shipped_rows(track: Track, exam: Exam) -> list[Row]:
     """The rows that ship with siambench for exactly this exam."""
-    name = base_name(track.name)
-    if name not in track_names():
+    folder = shipped_folder(track)
+    if folder is None:
         return []
-    found = Folder(track_folder(name)).read()
+    found = folder.read()
     records = [record for record in found.records if record.exam.id == exam.id]
     return rows_of(track, records, openings=found.openings, shipped=True)
 

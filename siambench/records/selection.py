@@ -45,9 +45,18 @@ def most_tune_units(trials: int, folds: int, *, racing: bool) -> int:
     """
     if not racing or folds == 1:
         return trials * folds
-    batches = (min(BATCH, trials - first) for first in range(0, trials, BATCH))
-    # The default, which runs every fold, is of the first batch.
-    return sum(size + min(size, _KEPT + (not number)) * (folds - 1) for number, size in enumerate(batches))
+    sizes = {first: min(BATCH, trials - first) for first in range(0, trials, BATCH)}
+    return sum(size + most_survivors(size, first=first) * (folds - 1) for first, size in sizes.items())
+
+
+def most_survivors(size: int, *, first: int) -> int:
+    """How many trials of a batch run every fold at the most: the default is of the first batch, and runs them beside the best.
+
+    Args:
+        size: of the batch.
+        first: number of its first trial.
+    """
+    return min(size, _KEPT + (first == 0))
 
 
 def best_epoch(folds: Sequence[Outcome], primary: str, *, maximise: bool, annealed: bool) -> tuple[int, float] | None:

@@ -21,7 +21,7 @@ from scipy.stats import qmc
 
 from siambench.identity import seed_of
 from siambench.records.record import Record
-from siambench.records.selection import BATCH, RANDOM_TRIALS, best_epoch, best_trial, survivors
+from siambench.records.selection import BATCH, RANDOM_TRIALS, best_epoch, best_trial, most_survivors, survivors
 from siambench.spaces import Choice, Dimension, Float, Int, Params, Value
 from siambench.spec import Unit
 
@@ -156,8 +156,7 @@ class Study:
         """The other folds of the trials that won the race of fold 0."""
         plan = self.plan
         winners = survivors([self._first_value(trial) for trial in self._batch], first=self._told, maximise=plan.maximise)
-        most = min(len(self._batch), 2 + (self._told == 0))
-        self._spared += (most - len(winners)) * (plan.folds - 1)
+        self._spared += (most_survivors(len(self._batch), first=self._told) - len(winners)) * (plan.folds - 1)
         running = [self._batch[place] for place in winners]
         return [plan.tune_unit(trial.number, fold, trial.params) for trial in running for fold in range(1, plan.folds)]
 
