@@ -81,7 +81,9 @@ def captions(table: Table, *, classes: bool) -> list[str]:
     found = [" ".join([_scores(table), _over_classes(table, classes=classes), *([RANK_CAPTION] if table.ranked else [])])]
     if table.closed_set:
         found.insert(0, "Closed-set: every row was tested on classes it was trained on; class-disjoint scores are another matter.")
-    found += [told for told in (_unseen(table), _difference(table), detectable_text(table), spread_text(table)) if told]
+    found += [
+        told for told in (_unseen(table), _difference(table), _to_baseline(table), detectable_text(table), spread_text(table)) if told
+    ]
     if any(line.row.method.baseline is None and line.row.scores for line in table.lines):
         found.append(_protocol(table))
     return found
@@ -156,6 +158,17 @@ def _difference(table: Table) -> str:
     if any(one.over == "repetitions" for one in told):
         parts.append("Between two rows of one study each it is over repetitions: of these two tunings, and it says nothing of the next.")
     return " ".join(parts)
+
+
+def _to_baseline(table: Table) -> str:
+    """What a difference to a baseline over test classes says; nothing where there is none."""
+    told = [line.to_baseline for line in table.lines if line.to_baseline is not None]
+    if not told:
+        return ""
+    return (
+        f"Δ to {in_markdown_code(told[0].to)}, over classes: the row minus the best baseline, ± half-width of the 95 % interval of the "
+        "jackknife of that difference over the test classes: where it excludes 0, other classes of the kind would show the same sign."
+    )
 
 
 def detectable_text(table: Table) -> str:

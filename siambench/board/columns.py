@@ -104,12 +104,20 @@ def _beside_the_primary(table: Table, metric: str) -> list[Column]:
     over = grouping(table.track) or "groups"
     classes = _shown(has_classes(table) and not has_groups(table))
     to = next((f" to {line.difference.to}" for line in table.lines if line.difference), "")
+    baseline = next((f" to {line.to_baseline.to}" for line in table.lines if line.to_baseline), "")
     spread = any(_deviation(metric)(table, line) is not None for line in table.lines)
     return [
         Column(f"{metric}_classes", f"{metric}, 95 % over classes", _classes(metric), classes, Ends),
         Column(f"{metric}_groups", f"{metric}, mean over each {over}", _groups(metric), _shown(has_groups(table)), Grouped),
         Column("sd_over_studies", "sd over studies", _deviation(metric), _shown(spread)),
         Column("difference", f"Δ {metric}{to}", lambda _, line: line.difference, _shown(bool(to)), Difference),
+        Column(
+            "difference_to_baseline",
+            f"Δ {metric}{baseline}, over classes",
+            lambda _, line: line.to_baseline,
+            _shown(bool(baseline)),
+            Difference,
+        ),
     ]
 
 

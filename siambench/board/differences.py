@@ -4,17 +4,21 @@ Every difference is of a row minus the one that it is compared with, which is:
 
 - where exactly one row of a table is fresh: that row, for all others. It is what somebody who has just run one method wants to know.
 - else the best full row, for each row that is not full and so has no rank. Between full rows the ranks tell.
+
+Of a metric without a score per query, such as an error over pairs, there is another one: every row minus the best baseline, over the
+test classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from siambench.board.rows import Row
 from siambench.board.scores import Over
 from siambench.spec import FIXED_BASELINES
-from siambench.stats import Interval, StudyTests, pair_interval, partial_difference, t_interval
+from siambench.stats import Interval, StudyTests, jackknife_difference, pair_interval, partial_difference, t_interval
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,14 @@ class Difference:
         to: the name of the other row.
         mean: difference of their means, in the units of the primary metric.
         half_width: of its 95 % interval; None where nothing tells how sure it is.
-        over: ``"studies"``: the next tuning is in it; ``"repetitions"``: of these tunings alone.
+        over: ``"studies"``: the next tuning is in it; ``"repetitions"``: of these tunings alone; ``"classes"``: other test classes
+            are in it, and no other tuning.
     """
 
     to: str
     mean: float
     half_width: float | None
-    over: Over
+    over: Over | Literal["classes"]
 
 
 def differences(rows: Sequence[Row], family: Sequence[Row], tests: StudyTests | None, primary: str) -> dict[int, Difference]:
@@ -59,6 +64,30 @@ def differences(rows: Sequence[Row], family: Sequence[Row], tests: StudyTests | 
         if primary in row.scores and row.method.baseline not in FIXED_BASELINES:
             interval, over = _between(row, reference, (family, tests), primary)
             found[id(row)] = Difference(reference.name, interval.mean, interval.half_width, over)
+    return found
+
+
+def differences_to_baseline(rows: Sequence[Row], primary: str, *, better: bool) -> dict[int, Difference]:
+    """Each row minus the best baseline, by the identity of the row: jackknife of the difference over the test classes.
+
+    Args:
+        rows: of the table.
+        primary: a metric without a score per query; of others nothing is found.
+        better: whether higher is better.
+    """
+    baselines = [row for row in rows if row.method.baseline is not None and row.left_out is not None and primary in row.scores]
+    if not baselines:
+        return {}
+    best = (max if better else min)(baselines, key=lambda row: row.scores[primary].mean)
+    theirs = best.left_out
+    found = {}
+    for row in rows:
+        ours = row.left_out
+        # Records of other test classes have another number of scores, and cannot be compared class by class.
+        if row is best or ours is None or theirs is None or len(ours.scores) != len(theirs.scores):
+            continue
+        interval = jackknife_difference(ours.score, ours.scores, theirs.score, theirs.scores)
+        found[id(row)] = Difference(best.name, interval.mean, interval.half_width, "classes")
     return found
 
 

@@ -97,7 +97,7 @@ def scores_of(track: Track, method: Method, models: Sequence[Model]) -> dict[str
     """The scores of a row by metric."""
     primary = track.metrics.primary
     classes95, groups95 = _bootstrap(track, method, models), groups_of(track, models)
-    by_jackknife = classes95 is None and (classes95 := _jackknife(track, models)) is not None
+    by_jackknife = classes95 is None and (classes95 := _jackknife(left_out(track, models))) is not None
     found = {}
     for metric, studies in by_study(models).items():
         several = len(studies) > 1
@@ -148,21 +148,41 @@ def _bootstrap(track: Track, method: Method, models: Sequence[Model]) -> tuple[f
     return found.low, found.high
 
 
-def _jackknife(track: Track, models: Sequence[Model]) -> tuple[float, float] | None:
-    """The same of a metric without one: from the scores that the records hold with each class left out."""
+@dataclass(frozen=True)
+class LeftOut:
+    """The primary metric over all test classes, and with each of them left out: means over a row's final models.
+
+    Args:
+        score: over all classes.
+        scores: with each class left out, in their order; two at least.
+    """
+
+    score: float
+    scores: tuple[float, ...]
+
+
+def left_out(track: Track, models: Sequence[Model]) -> LeftOut | None:
+    """From what the records of a metric without a score per query hold; None where one of them does not hold it."""
     metric = track.metrics.primary
-    values, left_out = [], []
+    values, found = [], []
     for model in models:
         value = model.outcome.scores.get(metric)
         if value is not None and isinstance(model.outcome, Done):
             values.append(value)
-            left_out.append(model.outcome.jackknife.get(metric, ()))
-    if not left_out or len({len(scores) for scores in left_out}) > 1 or len(left_out[0]) < 2:
+            found.append(model.outcome.jackknife.get(metric, ()))
+    if not found or len({len(scores) for scores in found}) > 1 or len(found[0]) < 2:
         return None
-    columns = [[one for one in column if one is not None] for column in zip(*left_out, strict=True)]
-    if any(len(column) < len(left_out) for column in columns):
+    columns = [[one for one in column if one is not None] for column in zip(*found, strict=True)]
+    if any(len(column) < len(found) for column in columns):
         return None
-    mean, half_width = jackknife(math.fsum(values) / len(values), [math.fsum(column) / len(column) for column in columns])
+    return LeftOut(math.fsum(values) / len(values), tuple(math.fsum(column) / len(column) for column in columns))
+
+
+def _jackknife(found: LeftOut | None) -> tuple[float, float] | None:
+    """Ends of the interval over test classes of a metric without a score per query."""
+    if found is None:
+        return None
+    mean, half_width = jackknife(found.score, found.scores)
     return None if half_width is None else (mean - half_width, mean + half_width)
 
 

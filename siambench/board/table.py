@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from siambench.board.differences import Difference, differences
+from siambench.board.differences import Difference, differences, differences_to_baseline
 from siambench.board.rows import Row
 from siambench.records.exams import OtherExam
 from siambench.spec import BASELINES, CONCATENATED, Every, Exam, Listed, ScoringSpec
@@ -44,6 +44,7 @@ class Line:
         group: number of its tie group, 1 being the best; None where it is not ranked.
         beats: places in the table, from 0, of the rows that it is significantly better than; ranked rows come first.
         difference: of this row minus another one; None where there is nothing to compare it with, see `siambench.board.differences`.
+        to_baseline: of this row minus the best baseline, over test classes; None of a metric with a score per query.
     """
 
     row: Row
@@ -51,6 +52,7 @@ class Line:
     group: int | None
     beats: tuple[int, ...]
     difference: Difference | None
+    to_baseline: Difference | None = None
 
 
 @dataclass(frozen=True)
@@ -179,11 +181,12 @@ def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direct
     family = sorted([*full, *unseen], key=order)
     tests = compare_studies([list(row.by_study[primary].values()) for row in family]) if family else None
     told = differences(kept, family, tests, primary)
+    to_baseline = differences_to_baseline(kept, primary, better=better)
     ranked = _ranked(full, family, tests, better=better)
     lines = []
     for row in kept:
         rank, group, beats = ranked.get(id(row), (None, None, ()))
-        lines.append(Line(row, rank, group, beats, told.get(id(row))))
+        lines.append(Line(row, rank, group, beats, told.get(id(row)), to_baseline.get(id(row))))
     methods = [row for row in kept if row.method.baseline is None]
     return Table(
         track=track,

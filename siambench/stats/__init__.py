@@ -24,6 +24,7 @@ from siambench.stats.studies import (
     pair_interval,
     partial_difference,
 )
+from siambench.stats.tuning import expected_best
 
 __all__ = [
     "ALPHA",
@@ -41,6 +42,7 @@ __all__ = [
     "compare_all",
     "compare_studies",
     "detectable_differences",
+    "expected_best",
     "group_interval",
     "holm",
     "jackknife",

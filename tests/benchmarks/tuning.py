@@ -28,7 +28,7 @@ from siambench.interfaces import Engine, Lost
 from siambench.records.folder import Folder
 from siambench.records.record import Record
 from siambench.spec import Context, Unit
-from siambench.stats import clopper_pearson
+from siambench.stats import clopper_pearson, expected_best, t_interval
 from siambench.studies.plan import StudyPlan
 from siambench.studies.request import Prepared, Request, prepare
 from siambench.studies.search import SAMPLER, Sampler, Study, settings
@@ -183,6 +183,7 @@ def racing(arguments: argparse.Namespace) -> None:
     prepared, found = studies_of(arguments)
     plans = {plan.key: plan for plan in prepared.studies}
     regrets: dict[str, list[float]] = defaultdict(list)
+    full: dict[str, list[dict[int, float]]] = defaultdict(list)
     spared = total = 0
     with running(arguments.out, prepared, arguments.jobs) as runner:
         units: dict[str, Unit] = {}
@@ -207,6 +208,7 @@ def racing(arguments: argparse.Namespace) -> None:
         if tuning.selected is not None and means:
             best = max(means.values()) if plan.maximise else min(means.values())
             regrets[plan.method.name].append(abs(best - means[tuning.selected.number]))
+            full[plan.method.name].append(means)
     every = [value for values in regrets.values() for value in values]
     rows = []
     for name, values in (*sorted(regrets.items()), ("all", every)):
@@ -215,7 +217,33 @@ def racing(arguments: argparse.Namespace) -> None:
     table(("method", "studies", "mean regret", "largest", "same selection"), rows)
     same = sum(value == 0 for value in every)
     low, high = clopper_pearson(same, len(every))
-    say(f"\nsame selection in {same} of {len(every)}, 95 % [{low:.3f}, {high:.3f}]; spared {spared} of {total} tune units")
+    say(f"\nsame selection in {same} of {len(every)}, 95 % [{low:.3f}, {high:.3f}]; spared {spared} of {total} tune units\n")
+    best_so_far(full, next(iter(plans.values())))
+
+
+def best_so_far(full: dict[str, list[dict[int, float]]], plan: StudyPlan) -> None:
+    """The default, and what is to be expected of the best of it and so many trials: mean and t-interval over studies."""
+    counts = [count for count in (1, 2, 3, 5, 8, 12) if count <= plan.trials]
+    rows = []
+    for name, studies in sorted(full.items()):
+        cells = []
+        for count in counts:
+            found = []
+            for means in studies:
+                default, others = means.get(0), [value for number, value in means.items() if number]
+                if default is None or len(others) < count - 1:
+                    continue
+                better = max if plan.maximise else min
+                # The default is among the trials of every study: the rest are exchangeable.
+                rest = [better(value, default) for value in others]
+                found.append(default if count == 1 else expected_best(rest, count - 1, higher_is_better=plan.maximise))
+            if not found:
+                cells.append("")
+                continue
+            mean, half_width = t_interval(found)
+            cells.append(f"{mean:.3f}" + ("" if half_width is None else f" ± {half_width:.3f}"))
+        rows.append((name, len(studies), *cells))
+    table(("method", "studies", "default", *(f"best of {count}" for count in counts[1:])), rows)
 
 
 def length(arguments: argparse.Namespace) -> None:

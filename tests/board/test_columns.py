@@ -8,6 +8,7 @@ import json
 
 import pytest
 from made import BY_SCRIPT, NO_UNITS, PER_MODEL, QUERIES, SHIPPED, TRACK, final, several, studies, study, table_of, untrained, with_classes
+from scipy import stats
 
 from siambench.board.columns import LEADING, TRAILING, Column, columns_of, has_classes, main_metrics
 from siambench.board.differences import Difference
@@ -70,6 +71,7 @@ def test_the_columns_are_these(table):
         ("map@r_groups", "machines"),
         ("sd_over_studies", "all"),
         ("difference", "all"),
+        ("difference_to_baseline", "machines"),
         ("recall@1", "all"),
         ("eer", "machines"),
         ("concatenated:map@r", "machines"),
@@ -93,7 +95,7 @@ def test_columns_that_are_always_there_frame_those_of_the_metrics(table):
         columns = columns_of(one)
         assert LEADING == columns[: len(LEADING)]
         assert TRAILING == columns[-len(TRAILING) :]
-    beside = ["map@r", "map@r_classes", "map@r_groups", "sd_over_studies", "difference"]
+    beside = ["map@r", "map@r_classes", "map@r_groups", "sd_over_studies", "difference", "difference_to_baseline"]
     assert [*beside, "recall@1", "eer"] == [c.name for c in columns_of(table_of([]))[len(LEADING) : -len(TRAILING)]]
 
 
@@ -220,3 +222,32 @@ def test_components_of_others_are_named_for_people():
     assert [("siambench-soft 0.1.0",) if line.row.name == "soft" else () for line in mixed.lines] == [
         column.value(mixed, line) for line in mixed.lines
     ]
+
+
+def without(scores):
+    """What a final model of a metric without a score per query leaves: its mean, and the scores with each class left out."""
+    return {"scores": {"map@r": sum(scores) / len(scores)}, "jackknife": {"map@r": scores}}
+
+
+def test_a_metric_without_a_score_per_query_shows_the_difference_to_the_best_baseline():
+    """Its interval is the jackknife of the difference: what both rows owe to a class counts once; the best baseline has none to itself."""
+    triplet, raw, poorest = (0.30, 0.34, 0.31, 0.37), (0.20, 0.23, 0.22, 0.27), (0.1, 0.1, 0.12, 0.1)
+    records = [final("raw", 0, 0.23, outcome=without(raw)), *studies("triplet", [0.3], outcome=without(triplet))]
+    table = table_of([*records, final("untrained", 0, 0.1, outcome=without(poorest))])
+
+    differences = [one - other for one, other in zip(triplet, raw, strict=True)]
+    mean = sum(differences) / 4
+    half = stats.t.ppf(0.975, 3) * (3 / 4 * sum((one - mean) ** 2 for one in differences)) ** 0.5
+    found = {line.row.name: line.to_baseline for line in table.lines}
+    assert Difference("raw", pytest.approx(mean), pytest.approx(half), "classes") == found["triplet"]
+    assert found["raw"] is None
+    assert found["untrained"].mean < 0
+    title = ("Δ map@r to raw, over classes", "all")
+    assert [title] == [(c.title, c.audience) for c in columns_of(table) if c.name == "difference_to_baseline"]
+    assert any("jackknife of that difference" in caption for caption in view(table).captions)
+
+
+def test_other_test_classes_have_no_difference_over_classes():
+    """Scores with each of three classes left out say nothing beside those of four."""
+    records = [final("raw", 0, 0.2, outcome=without((0.2, 0.2, 0.3))), *studies("triplet", [0.3], outcome=without((0.3, 0.3, 0.4, 0.3)))]
+    assert [None, None] == [line.to_baseline for line in table_of(records).lines]

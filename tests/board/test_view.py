@@ -99,7 +99,19 @@ def test_json_has_the_documented_form():
     directions = {"map@r": "max", "recall@1": "max", "eer": "min"}
     assert [{"name": name, "direction": direction} for name, direction in directions.items()] == document["metrics"]
     expected = {
-        *("method", "loss", "miner", "feed", "backbone", "distribution", "rank", "group", "better_than", "difference"),
+        *(
+            "method",
+            "loss",
+            "miner",
+            "feed",
+            "backbone",
+            "distribution",
+            "rank",
+            "group",
+            "better_than",
+            "difference",
+            "difference_to_baseline",
+        ),
         *(
             "scores",
             "params",

@@ -18,7 +18,7 @@ def mlp(input_shape: tuple[int, ...], width: int, layers: int, dropout: float) -
 
 
 def conv4(input_shape: tuple[int, int, int], width: int, blocks: int, growth: int, dropout: float) -> nn.Module:
-    """Blocks of 3 × 3 convolution, BatchNorm, ReLU and 2 × 2 max-pooling."""
+    """Blocks of 3 × 3 convolution, BatchNorm, 2 × 2 max-pooling and ReLU."""
     from siambench.builtin.backbones.networks import conv4 as build
 
     return build(input_shape, width=width, blocks=blocks, growth=growth, dropout=dropout)

@@ -32,7 +32,7 @@ def mlp(input_shape: tuple[int, ...], *, width: int, layers: int, dropout: float
 
 
 def conv4(input_shape: tuple[int, int, int], *, width: int, blocks: int, growth: int = 1, dropout: float) -> nn.Module:
-    """``blocks`` × (3 × 3 convolution, BatchNorm, ReLU, 2 × 2 max-pooling), flattened.
+    """``blocks`` × (3 × 3 convolution, BatchNorm, 2 × 2 max-pooling, ReLU), flattened.
 
     The first block has ``width`` channels, each further one ``growth`` times as many as the one before.
 
@@ -44,8 +44,9 @@ def conv4(input_shape: tuple[int, int, int], *, width: int, blocks: int, growth:
         raise ConfigError(f"conv4 with {blocks} blocks needs images of at least {2**blocks} pixels, got {height} × {wide}")
     parts: list[nn.Module] = []
     for _ in range(blocks):
-        # The bias would be undone by BatchNorm.
-        parts += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+        # The bias would be undone by BatchNorm. The paper has ReLU before pooling: both orders give the same bits, forward and backward,
+        # and a ReLU of a quarter of the numbers takes a quarter of the time.
+        parts += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.MaxPool2d(2), nn.ReLU(inplace=True)]
         parts += [nn.Dropout2d(dropout)] if dropout else []
         channels, width = width, width * growth
     return nn.Sequential(*parts, nn.Flatten())

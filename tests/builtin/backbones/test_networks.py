@@ -1,3 +1,4 @@
+import copy
 import hashlib
 import math
 import urllib.request
@@ -87,9 +88,27 @@ def test_conv4_is_the_papers_network():
 
     assert features(module, (1, 28, 28)).shape == (2, 64)
     kinds = [type(layer).__name__ for layer in module]
-    assert [*["Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d"] * 4, "Flatten"] == kinds
+    assert [*["Conv2d", "BatchNorm2d", "MaxPool2d", "ReLU"] * 4, "Flatten"] == kinds
     # 9 · 64 + 3 · 9 · 64² weights, no biases, and two numbers per channel and BatchNorm.
     assert sum(p.numel() for p in module.parameters()) == 9 * 64 + 3 * 9 * 64**2 + 4 * 2 * 64
+
+
+def test_pooling_before_the_relu_changes_no_bit():
+    """The paper's order, ReLU before pooling, gives the same features and the same gradients, also where whole windows are negative."""
+    ours = build("conv4", (1, 28, 28))
+    layers = list(ours)
+    order = [layers[4 * block + place] for block in range(4) for place in (0, 1, 3, 2)]
+    theirs = copy.deepcopy(nn.Sequential(*order, layers[-1]))
+    items = torch.rand(16, 1, 28, 28, generator=torch.Generator().manual_seed(3)) - 0.5
+
+    gradients = []
+    for module in (ours, theirs):
+        found = module(items)
+        found.square().sum().backward()
+        gradients.append([found.detach(), *(p.grad for p in module.parameters() if p.ndim > 1)])
+    assert (gradients[0][0] == 0).any()
+    for one, other in zip(*gradients, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_mlp_has_the_layers_asked_for():
