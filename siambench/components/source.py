@@ -1,7 +1,9 @@
 """The code behind a component, as its identity knows it: the same from a wheel, a checkout and an editable install.
 
-Counted are the module of an entry's factory and the modules of the same distribution that it imports, directly or not, found in the
-source: imports inside functions too, and nothing is executed. siambench's own doors are left out of its components: what they do is the
+Counted are the factory of an entry and the modules of the same distribution that it imports, directly or not, found in the source: imports
+inside functions too, and nothing is executed. Of a function that uses nothing of its module but what that imports, it alone counts and not
+the module: what stands beside it, such as another component's factory or an entry's text, says nothing of what it does. Of any other
+factory its module counts. siambench's own doors are left out of its components: what they do is the
 harness's, which `siambench.spec.TRAINING_REVISION` stands for.
 """
 
@@ -13,9 +15,10 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import io
+import symtable
 import sys
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +53,11 @@ def code_digest(factory: Callable[..., Any], entry_module: str, distribution: im
     found = _closure(module, tops)
     if not found:
         return digest(["without source", *_release(distribution), module, name])
-    return digest(sorted((one.name, _text_digest(one.path)) for one in found))
+    alone = _function(found[0], name)
+    if alone is None:
+        return digest(sorted((one.name, _text_digest(one.path)) for one in found))
+    reached = _reached(_imported(alone.imports, found[0], tops), tops)
+    return digest([module, name, alone.text, *sorted((one.name, _text_digest(one.path)) for one in reached)])
 
 
 def file_digest(path: Path) -> str:
@@ -89,11 +96,79 @@ def _release(distribution: importlib.metadata.Distribution | None) -> tuple[str,
     return distribution.version, hashlib.sha256((distribution.read_text("RECORD") or "").encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class _Function:
+    """A function that uses nothing of its module but what that imports: its source, and the imports that it uses."""
+
+    text: str
+    imports: list[ast.stmt]
+
+
+def _function(module: _Module, name: str) -> _Function | None:
+    """The function of that name at the top of a module; None where it is none, or uses something else that stands there."""
+    text = _text(module.path)
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    found = [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name]
+    if len(found) != 1 or found[0].decorator_list:
+        return None
+    table = symtable.symtable(text, str(module.path), "exec")
+    there = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()}
+    scopes = [child for child in table.get_children() if child.get_name() == name and child.get_type() == "function"]
+    used = {symbol.get_name() for scope in scopes for one in _scopes(scope) for symbol in one.get_symbols() if symbol.is_global()}
+    # Defaults are read in the module, not in the function.
+    defaults = [default for default in (*found[0].args.defaults, *found[0].args.kw_defaults) if default is not None]
+    used |= {node.id for default in defaults for node in ast.walk(default) if isinstance(node, ast.Name)}
+    used &= there
+    outer = [one for node in body if isinstance(node, ast.Import | ast.ImportFrom) for one in _each(node) if used & _bound(one)]
+    if used - {bound for node in outer for bound in _bound(node)}:
+        return None
+    inner = [node for node in ast.walk(found[0]) if isinstance(node, ast.Import | ast.ImportFrom)]
+    segment = ast.get_source_segment(text, found[0])
+    return None if segment is None else _Function(segment, [*inner, *outer])
+
+
+def _scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    """A function's names, and those of all that is defined inside it."""
+    yield table
+    for child in table.get_children():
+        yield from _scopes(child)
+
+
+def _each(node: ast.Import | ast.ImportFrom) -> Iterator[ast.Import | ast.ImportFrom]:
+    """An import, name by name."""
+    for alias in node.names:
+        yield ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], node.level)
+
+
+def _bound(node: ast.Import | ast.ImportFrom) -> set[str]:
+    """The names that an import gives."""
+    return {alias.asname or (alias.name if isinstance(node, ast.ImportFrom) else alias.name.partition(".")[0]) for alias in node.names}
+
+
+def _imported(imports: Sequence[ast.stmt], module: _Module, tops: set[str]) -> list[_Module]:
+    return list(_named(imports, module, functools.partial(_counted, tops=tops)))
+
+
+def _counted(name: str, *, tops: set[str]) -> _Module | None:
+    return _located(name) if _is_counted(name, tops) else None
+
+
+def _reached(starts: Sequence[_Module], tops: set[str]) -> list[_Module]:
+    """Some modules, and all that they import."""
+    found: dict[Path, _Module] = {}
+    for start in starts:
+        found |= {one.path: one for one in _followed(start, functools.partial(_counted, tops=tops))}
+    return list(found.values())
+
+
 def _closure(module: str, tops: set[str]) -> list[_Module]:
     start = _located(module)
     if start is None or not start.path.is_file():
         return []
-    return _followed(start, lambda name: _located(name) if _is_counted(name, tops) else None)
+    return _followed(start, functools.partial(_counted, tops=tops))
 
 
 def _is_counted(name: str, tops: set[str]) -> bool:
@@ -119,7 +194,12 @@ def _imports(module: _Module, locate: Callable[[str], _Module | None]) -> Iterat
         tree = ast.parse(_text(module.path))
     except (SyntaxError, ValueError, RecursionError):
         return
-    for node in ast.walk(tree):
+    yield from _named(ast.walk(tree), module, locate)
+
+
+def _named(nodes: Iterable[ast.AST], module: _Module, locate: Callable[[str], _Module | None]) -> Iterator[_Module]:
+    """The modules that imports among some nodes name."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             named = [[alias.name] for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

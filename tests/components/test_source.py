@@ -16,7 +16,8 @@ from siambench.plugin import Lazy
 FILES = {
     "__init__.py": "from made_source.hooks import hooks\n",
     "hooks.py": "from made_source.losses import loss, other\nhooks = 1\n",
-    "losses.py": "def loss():\n    from made_source import helper\n    return helper\n\ndef other():\n    import made_source.far\n",
+    "losses.py": "X = 1\ndef loss():\n    from made_source import helper\n    import made_source.far\n    return helper, X\n"
+    "def other(): ...\n",
     "helper.py": "from . import constants as c\nfrom siambench.metrics import averages\n",
     "constants.py": "K = 1\n",
     "far.py": "from .deep.inner import x\n",
@@ -127,11 +128,102 @@ def test_siambenchs_own_doors_are_left_out():
 
 
 def test_every_component_has_a_digest():
-    """Each installed component has one, and two of one module share it."""
+    """Each installed component has one."""
     catalogue = Catalogue.load()
     found = {(one.kind, one.name): one.source.digest for one in catalogue.components()}
     assert all(isinstance(code, str) and len(code) == 64 for code in found.values())
-    assert found["losses", "triplet"] == found["losses", "contrastive"] != found["losses", "arcface"]
+    assert len(found) == len(catalogue.components())
+
+
+ALONE = """
+from __future__ import annotations
+
+import made_source.far as far
+from made_source import helper, unused
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from made_source.constants import K
+
+OTHER = 1
+
+
+def alone(x: K, n: int = 3) -> K:
+    from made_source.constants import K as k
+
+    return [helper for unused in range(n)], k, len(x)
+
+
+def beside(): ...
+
+
+def leaning():
+    return OTHER
+
+
+def defaulting(x=OTHER): ...
+
+
+def calling():
+    return beside()
+
+
+def nested():
+    def inner():
+        return OTHER
+
+    return inner
+
+
+@property
+def decorated(): ...
+
+
+class Held:
+    def alone(self): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "counts"),
+    [
+        ("losses.py", ALONE.replace("OTHER = 1", "OTHER = 2").replace("beside(): ...", "beside(): pass"), False),
+        ("losses.py", ALONE.replace("range(n)", "range(n + 1)"), True),
+        ("losses.py", ALONE.replace("n: int = 3", "n: int = 4"), True),
+        ("helper.py", "changed = 1\n", True),
+        ("constants.py", "K = 2\n", True),
+        ("far.py", "changed = 1\n", False),
+        ("unused.py", "changed = 1\n", False),
+    ],
+)
+def test_a_function_that_uses_nothing_of_its_module_counts_alone(imported, name, text, counts):
+    """Its own text and what the imports that it uses reach count; what stands beside it, and imports that it does not use, do not."""
+    (imported / "losses.py").write_text(ALONE, encoding="utf-8")
+    alone = Lazy("made_source.losses:alone")
+    before = digest(alone)
+    (imported / name).write_text(text, encoding="utf-8")
+    assert counts == (before != digest(alone))
+
+
+@pytest.mark.parametrize("name", ["leaning", "defaulting", "calling", "nested", "decorated", "Held"])
+def test_a_factory_that_uses_its_module_counts_with_all_of_it(imported, name):
+    """One that uses a constant or a function of its module, has a decorator or is a class changes with whatever stands in the module."""
+    (imported / "losses.py").write_text(ALONE, encoding="utf-8")
+    before = digest(Lazy(f"made_source.losses:{name}"))
+    (imported / "losses.py").write_text(f"{ALONE}\n\nMORE = 1\n", encoding="utf-8")
+    assert before != digest(Lazy(f"made_source.losses:{name}"))
+
+
+def test_two_functions_of_one_module_are_two_components(imported):
+    """Though both count alone and are spelled alike but for their names."""
+    (imported / "losses.py").write_text("def one(): ...\n\n\ndef two(): ...\n", encoding="utf-8")
+    assert digest(Lazy("made_source.losses:one")) != digest(Lazy("made_source.losses:two"))
+
+
+def test_an_entrys_text_does_not_move_a_builtin():
+    """Losses of one module with forms in one have digests of their own: neither space nor words of the entries are among what counts."""
+    found = {name: Catalogue.load().get("losses", name).source.digest for name in ("triplet", "contrastive", "arcface")}
+    assert 3 == len(set(found.values()))
 
 
 def test_a_file_counts_with_what_it_imports_beside_it(tmp_path):

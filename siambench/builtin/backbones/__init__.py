@@ -33,7 +33,7 @@ def koch2015(input_shape: tuple[int, int, int], dropout: float) -> nn.Module:
 
 def resnet18(input_shape: tuple[int, int, int], weights: str) -> nn.Module:
     """Torchvision's ResNet-18 without its classifier; ``weights`` = none, imagenet or a file."""
-    from siambench.builtin.backbones.networks import resnet18 as build
+    from siambench.builtin.backbones.residual import resnet18 as build
 
     return build(input_shape, weights=weights)
 

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 def proxy_anchor(margin: float, alpha: float, num_classes: int, embedding_size: int) -> nn.Module:
     """Each class's proxy is an anchor for the whole batch."""
-    from siambench.builtin.losses.forms_proxies import ProxyAnchor
+    from siambench.builtin.losses.forms.proxy_anchor import ProxyAnchor
 
     return ProxyAnchor(num_classes=num_classes, embedding_size=embedding_size, margin=margin, alpha=alpha)
 
 
 def arcface(margin: float, scale: float, num_classes: int, embedding_size: int) -> nn.Module:
     """Softmax over classes with ``margin`` degrees added to the angle of the true one."""
-    from siambench.builtin.losses.forms_proxies import ArcFace
+    from siambench.builtin.losses.forms.arcface import ArcFace
 
     return ArcFace(num_classes=num_classes, embedding_size=embedding_size, margin=margin, scale=scale)
 

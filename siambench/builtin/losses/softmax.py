@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
 def ntxent(temperature: float) -> nn.Module:
     """Softmax cross-entropy of each positive pair against the anchor's negatives."""
-    from siambench.builtin.losses.forms_softmax import NTXent
+    from siambench.builtin.losses.forms.ntxent import NTXent
 
     return NTXent(temperature=temperature)
 
 
 def supcon(temperature: float) -> nn.Module:
     """As ntxent, with every positive in the denominator and the mean over positives outside the logarithm."""
-    from siambench.builtin.losses.forms_softmax import SupCon
+    from siambench.builtin.losses.forms.supcon import SupCon
 
     return SupCon(temperature=temperature)
 
 
 def multi_similarity(alpha: float, beta: float, base: float) -> nn.Module:
     """Soft-weighted positives (``alpha``) and negatives (``beta``) around the similarity ``base``."""
-    from siambench.builtin.losses.forms_softmax import MultiSimilarity
+    from siambench.builtin.losses.forms.multi_similarity import MultiSimilarity
 
     return MultiSimilarity(alpha=alpha, beta=beta, base=base)
 

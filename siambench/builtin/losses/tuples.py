@@ -12,28 +12,28 @@ if TYPE_CHECKING:
 
 def contrastive(pos_margin: float, neg_margin: float) -> nn.Module:
     """Positive distances above ``pos_margin`` and negative ones below ``neg_margin`` cost."""
-    from siambench.builtin.losses.forms_tuples import Contrastive
+    from siambench.builtin.losses.forms.contrastive import Contrastive
 
     return Contrastive(pos_margin=pos_margin, neg_margin=neg_margin)
 
 
 def triplet(margin: float) -> nn.Module:
     """Hinge on d(anchor, positive) - d(anchor, negative) + margin, mean over the triplets that violate it."""
-    from siambench.builtin.losses.forms_tuples import Triplet
+    from siambench.builtin.losses.forms.triplet import Triplet
 
     return Triplet(margin=margin)
 
 
 def npair(l2_weight: float) -> nn.Module:
     """One pair of each class; inner products of embeddings that are not normalised, their norms held by a penalty."""
-    from siambench.builtin.losses.forms_tuples import NPair
+    from siambench.builtin.losses.forms.npair import NPair
 
     return NPair(l2_weight=l2_weight)
 
 
 def angular(alpha: float) -> nn.Module:
     """The angle at the negative of each triangle is bounded by ``alpha`` degrees."""
-    from siambench.builtin.losses.forms_tuples import Angular
+    from siambench.builtin.losses.forms.angular import Angular
 
     return Angular(alpha=alpha)
 

@@ -10,7 +10,7 @@ from torch import nn
 from torchvision.models import resnet18 as torchvision_resnet18
 
 from siambench.builtin.backbones import siambench_backbones
-from siambench.builtin.backbones.networks import IMAGENET
+from siambench.builtin.backbones.residual import IMAGENET
 from siambench.errors import ConfigError, DataMissingError
 from siambench.plugin import call_factory
 
@@ -253,7 +253,7 @@ def test_imagenet_weights_come_from_the_data_folder(tmp_path, monkeypatch):
     torch.save(saved, path)
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
     monkeypatch.setattr(
-        "siambench.builtin.backbones.networks.IMAGENET", type(IMAGENET)(IMAGENET.name, "http://127.0.0.1:9/none", checksum, IMAGENET.folder)
+        "siambench.builtin.backbones.residual.IMAGENET", type(IMAGENET)(IMAGENET.name, "http://127.0.0.1:9/none", checksum, IMAGENET.folder)
     )
     monkeypatch.setenv("SIAMBENCH_DATA", str(tmp_path))
 

@@ -1,75 +1,24 @@
-"""The one door for plugin authors; what is named in ``__all__`` stays stable within one `API` number.
-
-A plugin is a module, light to import, registered under the entry-point group ``siambench``::
-
-    from siambench.plugin import Float, LossEntry, hookimpl
-
-    def build(margin: float):
-        from .losses import MyLoss          # torch is imported when the loss is built, not before
-        return MyLoss(margin)
-
-    @hookimpl
-    def siambench_losses():
-        return {"my-loss": LossEntry(build, space={"margin": Float(0.0, 1.0)}, defaults={"margin": 0.1},
-                                     source="Author, Title, Venue, eq. 3")}
-
-Each hook returns a mapping from names to entries. Factories are given just those of ``num_classes``,
-``embedding_size``, ``input_shape``, ``vocabulary`` and the entry's parameters that their signature names.
-"""
+"""The entries: what a plugin says of each of its components."""
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import pluggy
-
-from siambench.spaces import Choice, Dimension, Float, Int, Params, Space, Value, check_space, with_space
-from siambench.spec import API, Feed, Form
+from siambench.plugin._factories import Lazy
+from siambench.spaces import Float, Params, Space, check_space, with_space
+from siambench.spec import Feed, Form
 
 if TYPE_CHECKING:
     from siambench.data.locate import Remote
 
-hookimpl = pluggy.HookimplMarker("siambench")
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(@[A-Za-z0-9]+)?")
-
-NAMED_BY_FORWARD = ("progress", "groups")
-"""What a loss's ``forward`` may name beside embeddings, labels and indices; see `LossEntry`."""
 
 WARMUP = Float(0.0, 0.5)
 """The share of the steps during which a miner is left out, where it needs that: the space that it is tuned in."""
-
-
-class Lazy:
-    """A factory that is imported when it is called, or asked for its signature: what makes a module light to import.
-
-    Args:
-        place: ``package.module:name``.
-    """
-
-    def __init__(self, place: str) -> None:
-        self.place = place
-
-    @property
-    def found(self) -> Callable[..., Any]:
-        """What it stands for, imported now."""
-        module, _, name = self.place.partition(":")
-        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
-        return found
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Call it."""
-        return self.found(*arguments, **named)
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        """That of what it stands for."""
-        return inspect.signature(self.found)
 
 
 def _check(build: Callable[..., Any], space: Space, defaults: Params, source: str) -> None:
@@ -359,42 +308,3 @@ def about(entry: Entry) -> str | None:
 def valid_name(name: object) -> bool:
     """Whether a component may be called that: letters, digits, ``.``, ``_`` and ``-``; a metric family ends in ``@k`` or ``@far``."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
-
-
-def call_factory(build: Callable[..., Any], available: Mapping[str, Any]) -> Any:
-    """Call a factory with just those of the available arguments that its signature names.
-
-    Raises:
-        TypeError: if it asks for an argument that is not available; Python's own message says which.
-    """
-    named = inspect.signature(build).parameters
-    return build(**{name: value for name, value in available.items() if name in named})
-
-
-__all__ = [
-    "API",
-    "NAMED_BY_FORWARD",
-    "WARMUP",
-    "BackboneEntry",
-    "Choice",
-    "DatasetEntry",
-    "Dimension",
-    "EngineEntry",
-    "Entry",
-    "Float",
-    "FormatEntry",
-    "Int",
-    "Lazy",
-    "LossEntry",
-    "MetricEntry",
-    "MinerEntry",
-    "ObserverEntry",
-    "SamplerEntry",
-    "Space",
-    "Value",
-    "about",
-    "call_factory",
-    "factory_of",
-    "hookimpl",
-    "valid_name",
-]

@@ -1,0 +1,73 @@
+"""The one door for plugin authors; what is named in ``__all__`` stays stable within one `API` number.
+
+A plugin is a module, light to import, registered under the entry-point group ``siambench``::
+
+    from siambench.plugin import Float, LossEntry, hookimpl
+
+    def build(margin: float):
+        from .losses import MyLoss          # torch is imported when the loss is built, not before
+        return MyLoss(margin)
+
+    @hookimpl
+    def siambench_losses():
+        return {"my-loss": LossEntry(build, space={"margin": Float(0.0, 1.0)}, defaults={"margin": 0.1},
+                                     source="Author, Title, Venue, eq. 3")}
+
+Each hook returns a mapping from names to entries. Factories are given just those of ``num_classes``,
+``embedding_size``, ``input_shape``, ``vocabulary`` and the entry's parameters that their signature names.
+"""
+
+import pluggy
+
+from siambench.plugin._entries import (
+    WARMUP,
+    BackboneEntry,
+    DatasetEntry,
+    EngineEntry,
+    Entry,
+    FormatEntry,
+    LossEntry,
+    MetricEntry,
+    MinerEntry,
+    ObserverEntry,
+    SamplerEntry,
+    about,
+    factory_of,
+    valid_name,
+)
+from siambench.plugin._factories import Lazy, call_factory
+from siambench.spaces import Choice, Dimension, Float, Int, Space, Value
+from siambench.spec import API
+
+hookimpl = pluggy.HookimplMarker("siambench")
+
+NAMED_BY_FORWARD = ("progress", "groups")
+"""What a loss's ``forward`` may name beside embeddings, labels and indices; see `LossEntry`."""
+
+__all__ = [
+    "API",
+    "NAMED_BY_FORWARD",
+    "WARMUP",
+    "BackboneEntry",
+    "Choice",
+    "DatasetEntry",
+    "Dimension",
+    "EngineEntry",
+    "Entry",
+    "Float",
+    "FormatEntry",
+    "Int",
+    "Lazy",
+    "LossEntry",
+    "MetricEntry",
+    "MinerEntry",
+    "ObserverEntry",
+    "SamplerEntry",
+    "Space",
+    "Value",
+    "about",
+    "call_factory",
+    "factory_of",
+    "hookimpl",
+    "valid_name",
+]

@@ -1,0 +1,45 @@
+"""What makes a component: a callable, given just what its signature names."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+class Lazy:
+    """A factory that is imported when it is called, or asked for its signature: what makes a module light to import.
+
+    Args:
+        place: ``package.module:name``.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    @property
+    def found(self) -> Callable[..., Any]:
+        """What it stands for, imported now."""
+        module, _, name = self.place.partition(":")
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        return found
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call it."""
+        return self.found(*arguments, **named)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """That of what it stands for."""
+        return inspect.signature(self.found)
+
+
+def call_factory(build: Callable[..., Any], available: Mapping[str, Any]) -> Any:
+    """Call a factory with just those of the available arguments that its signature names.
+
+    Raises:
+        TypeError: if it asks for an argument that is not available; Python's own message says which.
+    """
+    named = inspect.signature(build).parameters
+    return build(**{name: value for name, value in available.items() if name in named})
