@@ -116,6 +116,8 @@ class LossEntry:
         spaces: further spaces by name, as `space`, but that a default may lie outside; see `in_space`.
         space_source: where the spaces and the defaults are from, in words.
         space_version: raised whenever the space or a default changes; part of the identity of every unit.
+        equation: the formula, as plain text, with its number in the paper where it has one: ``"eq. 2: -log softmax(s / T)"``.
+        needs: what it needs beside embeddings and labels, in words: classes with groups, batches of so many classes, …; empty: nothing.
         distance: what it compares embeddings by, in words.
         reducer: how the values of pairs, triplets or items become one, in words.
         differs: where its form is not that of the paper in ``source``, a sentence each.
@@ -134,6 +136,8 @@ class LossEntry:
     space_version: int = 1
     spaces: Mapping[str, Space] = field(default_factory=dict)
     space_source: str = ""
+    equation: str = ""
+    needs: str = ""
     distance: str = ""
     reducer: str = ""
     differs: tuple[str, ...] = ()

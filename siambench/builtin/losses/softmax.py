@@ -45,6 +45,7 @@ ENTRIES = {
         takes="pairs",
         feeds=("classes", "views"),
         source="Chen, Kornblith, Norouzi, Hinton, A Simple Framework for Contrastive Learning, ICML 2020",
+        equation="eq. 1: -log(exp(s_ij / T) / sum over k != i of exp(s_ik / T))",
         distance="cosine",
         reducer="mean over the positive pairs",
         differs=(
@@ -61,6 +62,7 @@ ENTRIES = {
         takes="pairs",
         feeds=("classes", "views"),
         source="Khosla et al., Supervised Contrastive Learning, NeurIPS 2020",
+        equation="eq. 2: mean over positives of -log(exp(z_i . z_p / T) / sum over a != i of exp(z_i . z_a / T))",
         distance="cosine",
         reducer="mean over the items whose value is not 0",
         differs=(
@@ -81,6 +83,7 @@ ENTRIES = {
         takes="pairs",
         feeds=("classes", "views"),
         source="Wang, Han, Huang, Dong, Scott, Multi-Similarity Loss with General Pair Weighting, CVPR 2019",
+        equation="eq. 15: log(1 + sum exp(-alpha (s - base))) / alpha + log(1 + sum exp(beta (s - base))) / beta",
         distance="cosine",
         reducer="mean over the items",
         differs=("the weighting alone: the paper's mining of pairs is the miner multi-similarity",),
