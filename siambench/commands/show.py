@@ -160,7 +160,7 @@ def _show_component(kind: str, name: str, *, as_json: bool) -> None:
             click.echo("differs from the paper:" + ("" if value else " nothing is told"))
             for sentence in value:
                 click.echo(printable(f"  {sentence}"))
-        else:
+        elif value not in ("", False):
             click.echo(printable(f"{key}: {value}"))
 
 

@@ -19,6 +19,7 @@ import pluggy
 
 from siambench.components import hookspecs
 from siambench.components.component import Component, PluginStatus, Provenance
+from siambench.components.expression import is_composed, parsed
 from siambench.components.hookspecs import ENTRY_OF, KINDS, PREFIX
 from siambench.errors import (
     ConfigError,
@@ -103,8 +104,8 @@ class Catalogue:
     def get(self, kind: str, name: str) -> Component:
         """The component of that name.
 
-        A loss may also be ``./file.py:Name``; a data set may be ``folder:PATH``; a metric ``recall@10`` finds ``recall@k``,
-        and ``tar@1e-3`` finds ``tar@far``.
+        A loss may also be ``./file.py:Name``, or made of others: ``sum(contrastive,0.1*npair)``; a data set may be
+        ``folder:PATH``; a metric ``recall@10`` finds ``recall@k``, and ``tar@1e-3`` finds ``tar@far``.
 
         Raises:
             UnknownNameError: if nothing provides it.
@@ -112,10 +113,14 @@ class Catalogue:
             PluginError: if a component in a file does not keep its contract.
         """
         check_kind(kind)
-        if kind == "losses" and ".py:" in name:
+        if kind == "losses" and ".py:" in name and not is_composed(name):
             from siambench.components.local_file import component_in_file
 
             return component_in_file(name)
+        if kind == "losses" and is_composed(name):
+            from siambench.components.composed import composed
+
+            return composed(parsed(name), lambda part: self.get("losses", part))
         lookup, takes_path = name, False
         if kind == "datasets" and ":" in name:
             lookup, takes_path = name.split(":", 1)[0], True

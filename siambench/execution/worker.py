@@ -17,6 +17,7 @@ import torch
 
 from siambench.clock import Clock
 from siambench.components.catalogue import Catalogue
+from siambench.components.expression import OF_LOSS, with_paths
 from siambench.errors import DataMissingError, LostError, SiambenchError, named, text_of
 from siambench.evaluation.embedding import Concatenated, raw_model
 from siambench.evaluation.scoring import Scores, evaluate_items, pairs_of, separated
@@ -152,7 +153,7 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
         assert backbone is not None
         entries = Entries(
             backbone=backbone,
-            loss=catalogue.get("losses", context.local.get(unit.method.loss, unit.method.loss)).entry,
+            loss=catalogue.get("losses", with_paths(unit.method.loss, context.local)).entry,
             miner=None if unit.method.miner == NO_MINER else catalogue.get("miners", unit.method.miner).entry,
             sampler=catalogue.get("samplers", unit.training.sampler).entry,
         )
@@ -293,12 +294,14 @@ def _roles(unit: Unit, context: Context) -> dict[str, tuple[str, str]]:
     """Kind and name of each component that a unit was planned with, by its role."""
     names = {
         "dataset": ("datasets", context.local.get(unit.data.dataset, unit.data.dataset)),
-        "loss": ("losses", context.local.get(unit.method.loss, unit.method.loss)),
+        "loss": ("losses", with_paths(unit.method.loss, context.local)),
         "miner": ("miners", unit.method.miner),
         "backbone": ("backbones", None if unit.model is None else unit.model.backbone),
         "sampler": ("samplers", None if unit.training is None else unit.training.sampler),
     }
     found = {role: (kind, name) for role, (kind, name) in names.items() if role in unit.components and name is not None}
+    parts = {role: role.removeprefix(OF_LOSS) for role in unit.components if role.startswith(OF_LOSS)}
+    found |= {role: ("losses", context.local.get(name, name)) for role, name in parts.items()}
     # A metric's role bears its name; the primary one has a role of its own beside that.
     metrics = {role: ("metrics", role.removeprefix("metric:")) for role in unit.components if role.startswith("metric:")}
     return found | metrics | ({"primary": ("metrics", unit.scoring.primary)} if "primary" in unit.components else {})

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from siambench.plugin._factories import Lazy
+from siambench.plugin._factories import Lazy, accepted_by
 from siambench.spaces import Float, Params, Space, check_space, with_space
 from siambench.spec import Feed, Form
 
@@ -28,7 +27,7 @@ def _check(build: Callable[..., Any], space: Space, defaults: Params, source: st
         raise ValueError("an entry names its source: the paper, or where the component comes from")
     names = sorted({*space, *defaults})
     # Asked only where there is something to compare: the signature of a `Lazy` factory is that of what it imports.
-    accepted = inspect.signature(build).parameters if names else {}
+    accepted = accepted_by(build) if names else ()
     for name in names:
         if name not in accepted:
             raise ValueError(f"parameter {name!r} is declared, but the factory's signature names only {sorted(accepted)}")
@@ -121,6 +120,8 @@ class LossEntry:
         distance: what it compares embeddings by, in words.
         reducer: how the values of pairs, triplets or items become one, in words.
         differs: where its form is not that of the paper in ``source``, a sentence each.
+        wraps: whether it is made of another loss: used as ``name(other)``, and its factory is called with ``loss`` too, the other one,
+            to be called as ``loss(embeddings, labels, indices)``. What a miner, a feed and a batch are to it is what they are to the other.
     """
 
     build: Callable[..., Any]
@@ -141,6 +142,7 @@ class LossEntry:
     distance: str = ""
     reducer: str = ""
     differs: tuple[str, ...] = ()
+    wraps: bool = False
 
     def __post_init__(self) -> None:
         _check(self.build, self.space, self.defaults, self.source)

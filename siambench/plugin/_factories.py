@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 
@@ -35,11 +35,17 @@ class Lazy:
         return inspect.signature(self.found)
 
 
+def accepted_by(build: Callable[..., Any]) -> Collection[str]:
+    """The names of the arguments that a factory takes: those of its signature, or where it says so its ``accepted``."""
+    said: Collection[str] | None = getattr(build, "accepted", None)
+    return inspect.signature(build).parameters if said is None else said
+
+
 def call_factory(build: Callable[..., Any], available: Mapping[str, Any]) -> Any:
     """Call a factory with just those of the available arguments that its signature names.
 
     Raises:
         TypeError: if it asks for an argument that is not available; Python's own message says which.
     """
-    named = inspect.signature(build).parameters
+    named = accepted_by(build)
     return build(**{name: value for name, value in available.items() if name in named})

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from siambench.components.catalogue import Catalogue, check_options
 from siambench.components.component import Component
+from siambench.components.composed import Composed, check_unwrapped
+from siambench.components.expression import OF_LOSS
 from siambench.data.locate import find
 from siambench.data.summary import Summary, summary
 from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError, suggestion
@@ -376,12 +378,15 @@ def _check_model_options(changes: Mapping[str, Value], methods: Sequence[Method]
 
 def _looked_up(method: Method, track: Track, catalogue: Catalogue) -> _Chosen:
     loss = catalogue.get("losses", method.loss)
+    check_unwrapped(loss.name, loss.entry)
+    losses = loss.parts if isinstance(loss, Composed) else {loss.name: loss}
     miner = catalogue.get("miners", method.miner)
     backbone = catalogue.get("backbones", method.backbone or track.model.backbone)
     sampler = catalogue.get("samplers", planning.sampler_of(method, loss.entry))
     if backbone.name == track.model.backbone:
         check_options(backbone, backbone.name, track.model.options)
     components: dict[str, Component] = {"loss": loss, "backbone": backbone, "sampler": sampler}
+    components |= {f"{OF_LOSS}{name}": part for name, part in losses.items() if part is not loss}
     if method.miner != NO_MINER:
         components["miner"] = miner
     sources = {role: component.source for role, component in components.items()}
@@ -390,5 +395,5 @@ def _looked_up(method: Method, track: Track, catalogue: Catalogue) -> _Chosen:
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     options = {**backbone.entry.defaults, **with_content(given, digests)}
     paths = {f"{_MODEL_OPTIONS}{name}": str(path) for name, path in files.items()}
-    paths |= {loss.name: f"{loss.path}:{loss.name.rpartition(':')[2]}"} if loss.path else {}
+    paths |= {name: f"{part.path}:{name.rpartition(':')[2]}" for name, part in losses.items() if part.path}
     return _Chosen(dataclasses.replace(method, loss=loss.name), loss.entry, miner.entry, backbone.entry, sources, options, paths)

@@ -1,0 +1,213 @@
+"""A loss made of others, as a component: a sum with weights, or a loss that wraps another."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+from siambench.components.component import Component, Provenance
+from siambench.components.expression import SUM, Expression
+from siambench.errors import CombinationError, UsageError
+from siambench.identity import digest
+from siambench.machine import own_version
+from siambench.plugin import LossEntry, call_factory
+from siambench.spaces import Params, Space
+from siambench.spec import Feed, Source
+
+if TYPE_CHECKING:
+    from torch import nn
+
+RATE = "lr"
+"""The learning rate of a loss's own parameters, which the harness uses: one for all parts."""
+
+_SAMPLER = "random"
+
+
+@dataclass(frozen=True)
+class Composed(Component):
+    """A loss made of others.
+
+    Args:
+        parts: the losses in it, by their names: those whose code it runs.
+    """
+
+    parts: Mapping[str, Component] = dataclasses.field(default_factory=dict)
+
+    @functools.cached_property
+    def source(self) -> Source:
+        """How it is made: the parts have digests of their own, and what adds them is the harness's."""
+        return Source("siambench", "siambench", digest(["composed", self.name]))
+
+
+def composed(expression: Expression, get: Callable[[str], Component]) -> Composed:
+    """The loss that an expression names.
+
+    Args:
+        expression: with brackets.
+        get: the component of a plain name.
+
+    Raises:
+        UsageError: if a name is unknown, wraps nothing, or is wrapped by what cannot.
+        CombinationError: if its parts cannot be fed alike.
+    """
+    parts = {name: get(name) for name in expression.names}
+    short = expression.renamed(lambda name: parts[name].name)
+    by_name = {component.name: component for component in parts.values()}
+    entry = _entry(short, {name: component.entry for name, component in by_name.items()})
+    return Composed("losses", str(short), entry, Provenance("siambench", "siambench", own_version() or ""), parts=by_name)
+
+
+def check_unwrapped(name: str, entry: LossEntry) -> None:
+    """Raise `UsageError` for a loss that wraps another and was asked for alone."""
+    if entry.wraps:
+        raise UsageError(f"loss {name!r} wraps another one: say which, such as {name}(contrastive)")
+
+
+def _entry(expression: Expression, entries: Mapping[str, LossEntry]) -> LossEntry:
+    """The entry of an expression: of a plain loss its own."""
+    if not expression.parts:
+        check_unwrapped(expression.name, entries[expression.name])
+        return entries[expression.name]
+    inner = [_entry(part, entries) for part in expression.parts]
+    labels = _labels(expression)
+    if expression.name == SUM:
+        return _summed(expression, inner, labels)
+    outer = entries[expression.name]
+    if not outer.wraps:
+        raise UsageError(f"loss {expression.name!r} wraps no other: {expression} makes no sense; sum(…) adds losses")
+    return _wrapped(outer, inner[0], labels[0])
+
+
+def _labels(expression: Expression) -> list[str]:
+    labels = [part.name.rpartition(":")[2] for part in expression.parts]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise UsageError(f"loss {str(expression)!r}: {twice} stands in it twice, and its parameters would share their names")
+    return labels
+
+
+def _prefixed(label: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    # Own parameters are optimised together, at one rate.
+    return ((name if name == RATE else f"{label}.{name}", value) for name, value in values.items())
+
+
+def _own(label: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    rate = {RATE: params[RATE]} if RATE in params else {}
+    return {name.removeprefix(f"{label}."): value for name, value in params.items() if name.startswith(f"{label}.")} | rate
+
+
+@dataclass(frozen=True)
+class _Build:
+    """The factory of a composed loss; its parameters have dots in their names, which no signature can have."""
+
+    make: Callable[[Mapping[str, Any]], nn.Module]
+    names: tuple[str, ...]
+    __doc__ = "A loss made of others."
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The names of its arguments."""
+        return ("num_classes", "embedding_size", *self.names)
+
+    def __call__(self, **given: Any) -> nn.Module:
+        return self.make(given)
+
+
+_OF_HARNESS = ("num_classes", "embedding_size")
+
+
+def _built(entry: LossEntry, label: str, given: Mapping[str, Any]) -> nn.Module:
+    module: nn.Module = call_factory(entry.build, {**{name: given[name] for name in _OF_HARNESS if name in given}, **_own(label, given)})
+    return module
+
+
+def _joined(parts: Sequence[tuple[str, LossEntry]], pick: Callable[[LossEntry], Mapping[str, Any]]) -> dict[str, Any]:
+    return dict(pair for label, entry in parts for pair in _prefixed(label, pick(entry)))
+
+
+def _spaces(parts: Sequence[LossEntry]) -> list[str]:
+    """The names of further spaces that any of them has; a part without one of that name keeps its own."""
+    return sorted({name for entry in parts for name in entry.spaces})
+
+
+def _feeds(parts: Sequence[LossEntry], what: str) -> tuple[Feed, ...]:
+    feeds = tuple(feed for feed in get_args(Feed) if all(feed in entry.feeds for entry in parts))
+    if not feeds:
+        raise CombinationError(f"the losses of {what} cannot be fed alike: {'; '.join(' or '.join(entry.feeds) for entry in parts)}")
+    return feeds
+
+
+def _summed(expression: Expression, inner: Sequence[LossEntry], labels: Sequence[str]) -> LossEntry:
+    parts = list(zip(labels, inner, strict=True))
+    space: Space = _joined(parts, lambda entry: entry.space)
+    defaults: Params = _joined(parts, lambda entry: entry.defaults)
+    normalise = all(entry.normalise for entry in inner)
+    # Losses over classes live with batches by class, those of tuples not with batches at random.
+    layout = next((entry for entry in inner if entry.sampler != _SAMPLER), inner[0])
+
+    def make(given: Mapping[str, Any]) -> nn.Module:
+        from siambench.components.summed import Summed
+
+        modules = [_built(entry, label, given) for label, entry in parts]
+        return Summed(
+            [(weight, module, label) for weight, module, label in zip(expression.weights, modules, labels, strict=True)],
+            normalised=[entry.normalise and not normalise for entry in inner],
+            minded=[entry.takes != "none" for entry in inner],
+        )
+
+    terms = " + ".join(f"{weight:g} {label}" for weight, label in zip(expression.weights, labels, strict=True))
+    return LossEntry(
+        build=_Build(make, tuple(dict.fromkeys([*space, *defaults]))),
+        source="; ".join(f"{label}: {entry.source}" for label, entry in parts),
+        space=space,
+        defaults=defaults,
+        takes=next((entry.takes for entry in inner if entry.takes != "none"), "none"),
+        images_per_class=max(entry.images_per_class for entry in inner if entry.sampler == layout.sampler),
+        sampler=layout.sampler,
+        own_parameters=any(entry.own_parameters for entry in inner),
+        normalise=normalise,
+        feeds=_feeds(inner, str(expression)),
+        spaces={
+            name: _joined(parts, lambda entry, name=name: entry.spaces.get(name, entry.space))  # type: ignore[misc]
+            for name in _spaces(inner)
+        },
+        space_source="; ".join(f"{label}: {entry.space_source}" for label, entry in parts if entry.space_source),
+        space_version=sum(entry.space_version for entry in inner),
+        equation=terms,
+        needs="; ".join(f"{label}: {entry.needs}" for label, entry in parts if entry.needs),
+        distance="; ".join(f"{label}: {entry.distance}" for label, entry in parts if entry.distance),
+        reducer="; ".join(f"{label}: {entry.reducer}" for label, entry in parts if entry.reducer),
+        differs=tuple(f"{label}: {sentence}" for label, entry in parts for sentence in entry.differs),
+    )
+
+
+def _wrapped(outer: LossEntry, inner: LossEntry, label: str) -> LossEntry:
+    space: Space = {**outer.space, **dict(_prefixed(label, inner.space))}
+    defaults: Params = {**outer.defaults, **dict(_prefixed(label, inner.defaults))}
+
+    def make(given: Mapping[str, Any]) -> nn.Module:
+        from siambench.components.summed import Inner
+
+        own = {name: value for name, value in given.items() if not name.startswith(f"{label}.")}
+        module: nn.Module = call_factory(outer.build, {**own, "loss": Inner(_built(inner, label, given), label)})
+        return module
+
+    return dataclasses.replace(
+        inner,
+        build=_Build(make, tuple(dict.fromkeys([*space, *defaults]))),
+        source=f"{outer.source}; {label}: {inner.source}",
+        space=space,
+        defaults=defaults,
+        own_parameters=outer.own_parameters or inner.own_parameters,
+        normalise=outer.normalise and inner.normalise,
+        spaces={name: {**outer.spaces.get(name, outer.space), **dict(_prefixed(label, inner.spaces[name]))} for name in inner.spaces},
+        space_source="; ".join(text for text in (outer.space_source, inner.space_source) if text),
+        space_version=outer.space_version + inner.space_version,
+        equation="; ".join(text for text in (outer.equation, f"{label}: {inner.equation}" if inner.equation else "") if text),
+        needs="; ".join(text for text in (outer.needs, inner.needs) if text),
+        differs=(*outer.differs, *(f"{label}: {sentence}" for sentence in inner.differs)),
+        wraps=False,
+    )
