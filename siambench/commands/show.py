@@ -145,7 +145,8 @@ def _show_component(kind: str, name: str, *, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    for key, value in facts.items():
+    # What an entry leaves empty is no fact of it.
+    for key, value in ((key, value) for key, value in facts.items() if value is not False and value != ""):
         if key == "spaces" and isinstance(value, dict):
             for named, space in value.items():
                 click.echo(printable(f"space {named}:"))
@@ -160,7 +161,7 @@ def _show_component(kind: str, name: str, *, as_json: bool) -> None:
             click.echo("differs from the paper:" + ("" if value else " nothing is told"))
             for sentence in value:
                 click.echo(printable(f"  {sentence}"))
-        elif value not in ("", False):
+        else:
             click.echo(printable(f"{key}: {value}"))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from siambench.builtin.miners import batch
+from siambench.builtin.miners import batch, more
 from siambench.plugin import MinerEntry, hookimpl
 
 
 @hookimpl
 def siambench_miners() -> dict[str, MinerEntry]:
     """Ways to choose among a batch's tuples."""
-    return dict(batch.ENTRIES)
+    return {**batch.ENTRIES, **more.ENTRIES}

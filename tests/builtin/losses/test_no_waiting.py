@@ -16,10 +16,14 @@ from siambench.training.components import LossCall, fed_indices, mine, number_of
 
 LOSSES, MINERS = siambench_losses(), siambench_miners()
 MINING = sorted(set(MINERS) - {"none"})
-COMBINATIONS = [
-    *itertools.product(LOSSES, ["none"]),
-    *itertools.product([name for name, entry in LOSSES.items() if entry.takes != "none"], MINING),
-]
+# Miners give triplets, pairs or runs of triplets: each loss that takes tuples meets all three, and each miner two losses.
+COMBINATIONS = sorted(
+    {
+        *itertools.product(LOSSES, ["none"]),
+        *itertools.product([name for name, entry in LOSSES.items() if entry.takes != "none"], ["hard", "multi-similarity", "semihard"]),
+        *itertools.product(["contrastive", "triplet"], MINING),
+    }
+)
 BATCH, SIZE, CLASSES = 12, 5, 6
 
 
@@ -41,7 +45,7 @@ def step(loss, miner, feed="classes"):
 
 @pytest.mark.parametrize(("loss", "miner"), COMBINATIONS)
 def test_nothing_waits_for_the_device(loss, miner):
-    """Each loss, and each miner with each loss that takes its tuples, runs forward and backward without knowing a number."""
+    """Each loss, alone and with tuples in each of their forms, and each miner run forward and backward without knowing a number."""
     with FakeTensorMode():
         gradient, number = step(built(LOSSES, loss), built(MINERS, miner))
 
