@@ -13,7 +13,7 @@ from siambench.components.expression import SUM, Expression
 from siambench.errors import CombinationError, UsageError
 from siambench.identity import digest
 from siambench.machine import own_version
-from siambench.plugin import LossEntry, call_factory
+from siambench.plugin import LossEntry, accepted_by, call_factory
 from siambench.spaces import Params, Space
 from siambench.spec import Feed, Source
 
@@ -78,7 +78,7 @@ def _entry(expression: Expression, entries: Mapping[str, LossEntry]) -> LossEntr
     outer = entries[expression.name]
     if not outer.wraps:
         raise UsageError(f"loss {expression.name!r} wraps no other: {expression} makes no sense; sum(…) adds losses")
-    return _wrapped(outer, inner[0], labels[0])
+    return _wrapped(expression.name, outer, inner[0], labels[0])
 
 
 def _labels(expression: Expression) -> list[str]:
@@ -184,17 +184,26 @@ def _summed(expression: Expression, inner: Sequence[LossEntry], labels: Sequence
     )
 
 
-def _wrapped(outer: LossEntry, inner: LossEntry, label: str) -> LossEntry:
+def _wrapped(outer_name: str, outer: LossEntry, inner: LossEntry, label: str) -> LossEntry:
     space: Space = {**outer.space, **dict(_prefixed(label, inner.space))}
     defaults: Params = {**outer.defaults, **dict(_prefixed(label, inner.defaults))}
 
     def make(given: Mapping[str, Any]) -> nn.Module:
         from siambench.components.summed import Inner
 
-        own = {name: value for name, value in given.items() if not name.startswith(f"{label}.")}
-        module: nn.Module = call_factory(outer.build, {**own, "loss": Inner(_built(inner, label, given), label)})
+        def make_loss(embedding_size: int) -> nn.Module:
+            return Inner(_built(inner, label, {**given, "embedding_size": embedding_size}), label)
+
+        own: dict[str, Any] = {name: value for name, value in given.items() if not name.startswith(f"{label}.")}
+        own |= {"make_loss": make_loss, "normalised": inner.normalise}
+        if "loss" in accepted_by(outer.build):
+            own["loss"] = make_loss(given["embedding_size"])
+        module: nn.Module = call_factory(outer.build, own)
         return module
 
+    if outer.takes != "none" and inner.takes == "none":
+        raise CombinationError(f"{outer_name} hands tuples to the loss that it wraps, and {label} takes none")
+    feeds = _feeds([outer, inner], f"{outer_name}({label})")
     return dataclasses.replace(
         inner,
         build=_Build(make, tuple(dict.fromkeys([*space, *defaults]))),
@@ -203,6 +212,7 @@ def _wrapped(outer: LossEntry, inner: LossEntry, label: str) -> LossEntry:
         defaults=defaults,
         own_parameters=outer.own_parameters or inner.own_parameters,
         normalise=outer.normalise and inner.normalise,
+        feeds=feeds,
         spaces={name: {**outer.spaces.get(name, outer.space), **dict(_prefixed(label, inner.spaces[name]))} for name in inner.spaces},
         space_source="; ".join(text for text in (outer.space_source, inner.space_source) if text),
         space_version=outer.space_version + inner.space_version,

@@ -35,7 +35,7 @@ from siambench.plugin._entries import (
     factory_of,
     valid_name,
 )
-from siambench.plugin._factories import Lazy, call_factory
+from siambench.plugin._factories import Lazy, accepted_by, call_factory
 from siambench.spaces import Choice, Dimension, Float, Int, Space, Value
 from siambench.spec import API
 
@@ -66,6 +66,7 @@ __all__ = [
     "Space",
     "Value",
     "about",
+    "accepted_by",
     "call_factory",
     "factory_of",
     "hookimpl",

@@ -120,8 +120,10 @@ class LossEntry:
         distance: what it compares embeddings by, in words.
         reducer: how the values of pairs, triplets or items become one, in words.
         differs: where its form is not that of the paper in ``source``, a sentence each.
-        wraps: whether it is made of another loss: used as ``name(other)``, and its factory is called with ``loss`` too, the other one,
-            to be called as ``loss(embeddings, labels, indices)``. What a miner, a feed and a batch are to it is what they are to the other.
+        wraps: whether it is made of another loss, and used as ``name(other)``. Its factory may also name ``loss``, the other one, called
+            as ``loss(embeddings, labels, indices)``; ``make_loss``, which makes one for embeddings of another size; and ``normalised``,
+            whether the other wants unit length. Batches, normalisation and what a miner may hand it are the other's; it is fed what
+            both can be fed; where ``takes`` is not ``"none"``, the other has to take tuples.
     """
 
     build: Callable[..., Any]

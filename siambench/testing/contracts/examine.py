@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,6 +57,10 @@ class Subjects:
 
     plugins: tuple[str, ...]
     examined: tuple[Component, ...]
+
+
+WRAPPED = "contrastive"
+"""The loss that one which wraps others is examined around."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,18 @@ def subjects(target: str, catalogue: Catalogue, *, kind: str | None = None) -> S
     Raises:
         UsageError: as in `check`.
     """
+    found = _subjects(target, catalogue, kind=kind)
+    return dataclasses.replace(found, examined=tuple(_as_used(component, catalogue) for component in found.examined))
+
+
+def _as_used(component: Component, catalogue: Catalogue) -> Component:
+    """A loss that wraps another, around one; everything else as it is."""
+    if component.kind != "losses" or not component.entry.wraps:
+        return component
+    return dataclasses.replace(catalogue.get("losses", f"{component.name}({WRAPPED})"), provenance=component.provenance)
+
+
+def _subjects(target: str, catalogue: Catalogue, *, kind: str | None) -> Subjects:
     if kind is not None:
         component = catalogue.get(plural(kind), target)
         return Subjects((component.provenance.plugin,) if component.path is not None else (), (component,))

@@ -14,7 +14,8 @@ from siambench.builtin.miners import siambench_miners
 from siambench.plugin import call_factory
 from siambench.training.components import LossCall, fed_indices, mine, number_of, plain
 
-LOSSES, MINERS = siambench_losses(), siambench_miners()
+LOSSES = {name: entry for name, entry in siambench_losses().items() if not entry.wraps}
+MINERS = siambench_miners()
 MINING = sorted(set(MINERS) - {"none"})
 # Miners give triplets, pairs or runs of triplets: each loss that takes tuples meets all three, and each miner two losses.
 COMBINATIONS = sorted(
