@@ -158,6 +158,9 @@ def _summed(expression: Expression, inner: Sequence[LossEntry], labels: Sequence
             minded=[entry.takes != "none" for entry in inner],
         )
 
+    projectors = {entry.projector for entry in inner}
+    if len(projectors) > 1:
+        raise CombinationError(f"the losses of {expression} see the embedding through projectors of different widths, or through none")
     terms = " + ".join(f"{weight:g} {label}" for weight, label in zip(expression.weights, labels, strict=True))
     return LossEntry(
         build=_Build(make, tuple(dict.fromkeys([*space, *defaults]))),
@@ -170,6 +173,7 @@ def _summed(expression: Expression, inner: Sequence[LossEntry], labels: Sequence
         own_parameters=any(entry.own_parameters for entry in inner),
         normalise=normalise,
         feeds=_feeds(inner, str(expression)),
+        projector=projectors.pop(),
         spaces={
             name: _joined(parts, lambda entry, name=name: entry.spaces.get(name, entry.space))  # type: ignore[misc]
             for name in _spaces(inner)

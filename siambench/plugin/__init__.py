@@ -20,6 +20,7 @@ Each hook returns a mapping from names to entries. Factories are given just thos
 import pluggy
 
 from siambench.plugin._entries import (
+    PROJECTOR,
     WARMUP,
     BackboneEntry,
     DatasetEntry,
@@ -33,6 +34,8 @@ from siambench.plugin._entries import (
     SamplerEntry,
     about,
     factory_of,
+    projector_text,
+    projector_widths,
     valid_name,
 )
 from siambench.plugin._factories import Lazy, accepted_by, call_factory
@@ -47,6 +50,7 @@ NAMED_BY_FORWARD = ("progress", "groups")
 __all__ = [
     "API",
     "NAMED_BY_FORWARD",
+    "PROJECTOR",
     "WARMUP",
     "BackboneEntry",
     "Choice",
@@ -70,5 +74,7 @@ __all__ = [
     "call_factory",
     "factory_of",
     "hookimpl",
+    "projector_text",
+    "projector_widths",
     "valid_name",
 ]

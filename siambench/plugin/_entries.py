@@ -14,6 +14,14 @@ from siambench.spec import Feed, Form
 if TYPE_CHECKING:
     from siambench.data.locate import Remote
 
+PROJECTOR = "loss.projector"
+"""The parameter that says the widths of a loss's projector."""
+
+_NONE = "none"
+
+# No layer of more than five digits: what it would take of memory nobody means.
+_WIDTHS = re.compile(r"[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})*")
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(@[A-Za-z0-9]+)?")
 
 WARMUP = Float(0.0, 0.5)
@@ -120,6 +128,9 @@ class LossEntry:
         distance: what it compares embeddings by, in words.
         reducer: how the values of pairs, triplets or items become one, in words.
         differs: where its form is not that of the paper in ``source``, a sentence each.
+        projector: widths of the layers between the embedding and the loss, which sees the last: an MLP (linear, BatchNorm, ReLU, …, linear)
+            that is trained with the model and thrown away when it is judged; empty: none. A user may ask for others, or for none:
+            ``--set loss.projector=256-256``, ``--set loss.projector=none``.
         wraps: whether it is made of another loss, and used as ``name(other)``. Its factory may also name ``loss``, the other one, called
             as ``loss(embeddings, labels, indices)``; ``make_loss``, which makes one for embeddings of another size; and ``normalised``,
             whether the other wants unit length. Batches, normalisation and what a miner may hand it are the other's; it is fed what
@@ -144,6 +155,7 @@ class LossEntry:
     distance: str = ""
     reducer: str = ""
     differs: tuple[str, ...] = ()
+    projector: tuple[int, ...] = ()
     wraps: bool = False
 
     def __post_init__(self) -> None:
@@ -153,6 +165,8 @@ class LossEntry:
         if self.images_per_class < 1:
             raise ValueError(f"images_per_class must be at least 1, got {self.images_per_class}")
         _check_among("feeds", self.feeds, get_args(Feed))
+        if "projector" in self.defaults or any(width < 1 for width in self.projector):
+            raise ValueError("a projector is declared by its widths, each at least 1; no parameter can be called that")
 
     def in_space(self, name: str) -> LossEntry:
         """The entry with one of its further spaces, defaults moved into it; `UnknownNameError` where it has none of that name."""
@@ -311,6 +325,24 @@ def about(entry: Entry) -> str | None:
     """What the factory of an entry says of itself."""
     build = factory_of(entry)
     return (build.found if isinstance(build, Lazy) else build).__doc__
+
+
+def projector_text(widths: Sequence[int]) -> str:
+    """Widths of a projector as a parameter: ``"256-128"``, or ``"none"``."""
+    return "-".join(map(str, widths)) or _NONE
+
+
+def projector_widths(text: str) -> tuple[int, ...]:
+    """What `projector_text` has written.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    if text == _NONE:
+        return ()
+    if not _WIDTHS.fullmatch(text):
+        raise ValueError(f"a projector is none, or the widths of its layers such as 256-128, got {text[:60]!r}")
+    return tuple(map(int, text.split("-")))
 
 
 def valid_name(name: object) -> bool:

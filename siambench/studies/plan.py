@@ -9,7 +9,7 @@ from typing import Any
 
 from siambench.errors import ConfigError, suggestion
 from siambench.identity import digest, seed_of
-from siambench.plugin import WARMUP, BackboneEntry, LossEntry, MinerEntry
+from siambench.plugin import PROJECTOR, WARMUP, BackboneEntry, LossEntry, MinerEntry, projector_text, projector_widths
 from siambench.records.selection import most_tune_units
 from siambench.spaces import Dimension, Float, Params, Value, dimension_to_json, fits, kind_of
 from siambench.spec import (
@@ -231,6 +231,8 @@ def study_plans(resolved: Resolved) -> list[StudyPlan]:
             )
         if name in space and not space[name].contains(fixed[name]):
             raise ConfigError(f"--set {name}={fixed[name]} lies outside its space {space[name]}")
+        if name == PROJECTOR:
+            _check_projector(str(fixed[name]))
         # 1 and 1.0 are one number: they make one row.
         is_real = isinstance(space.pop(name, None), Float) or isinstance(defaults[name], float)
         defaults[name] = float(fixed[name]) if is_real else fixed[name]
@@ -255,6 +257,13 @@ def study_plans(resolved: Resolved) -> list[StudyPlan]:
     ]
 
 
+def _check_projector(text: str) -> None:
+    try:
+        projector_widths(text)
+    except ValueError as error:
+        raise ConfigError(f"--set {PROJECTOR}: {error}") from error
+
+
 def _space(resolved: Resolved) -> tuple[dict[str, Dimension], dict[str, Value]]:
     rules, loss, miner = resolved.track.space, resolved.loss, resolved.miner
     space: dict[str, Dimension] = {"optimiser.lr": rules.lr.dimension, "optimiser.weight_decay": rules.weight_decay.dimension}
@@ -265,6 +274,8 @@ def _space(resolved: Resolved) -> tuple[dict[str, Dimension], dict[str, Value]]:
         defaults |= {f"{prefix}.{name}": value for name, value in entry.defaults.items()}
     if loss.own_parameters and "lr" not in loss.defaults:
         space["loss.lr"], defaults["loss.lr"] = rules.loss_lr.dimension, rules.loss_lr.default
+    if loss.projector:
+        defaults[PROJECTOR] = projector_text(loss.projector)
     if miner.warmup is not None:
         space["miner.warmup"], defaults["miner.warmup"] = WARMUP, miner.warmup
     return space, defaults

@@ -15,7 +15,7 @@ from siambench.errors import DivergedError
 from siambench.tracks.parts import Items, turned, unlabelled
 from siambench.training.batches import Batches
 from siambench.training.components import Entries, Layout, LossCall, as_seen, build_batches, build_loss, build_miner, mine, number_of
-from siambench.training.model import EmbeddingModel, build_model
+from siambench.training.model import EmbeddingModel, as_trained, build_model
 from siambench.training.optimiser import build_optimiser, build_schedules
 from siambench.training.state import device, seed_globals
 from siambench.training.watch import Watcher
@@ -78,17 +78,18 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
         name=rules.sampler,
         seed=unit.seeds["order"],
     )
+    trained, seen_size = as_trained(unit, model)
     built = build_loss(
         entries.loss,
         unit.own("loss"),
         name=unit.method.loss,
         num_classes=len(items.class_names),
-        embedding_size=unit.model.embedding_size,
+        embedding_size=seen_size,
         seed=unit.seeds["loss"],
     )
     loss = LossCall(built.to(target), unit.method.loss)
     miner = None if entries.miner is None else build_miner(entries.miner, unit.own("miner"), name=unit.method.miner)
-    optimiser = build_optimiser(rules.optimiser, unit.params, model, built)
+    optimiser = build_optimiser(rules.optimiser, unit.params, trained, built)
     step_schedule, epoch_schedule = build_schedules(rules, optimiser)
     batches = Batches(
         items,
@@ -109,7 +110,7 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
             # Ten microseconds; without it, dropout and losses that draw would depend on what was drawn before, as by a miner.
             seed_globals(unit.seeds["loss"], step)
             with torch.autocast(target.type, torch.bfloat16, enabled=rules.precision == "bf16"):
-                embeddings = model(inputs)
+                embeddings = trained(inputs)
             embeddings = as_seen(embeddings, normalise=rules.normalise)
             with _divergence_recognised(embeddings, step):
                 indices: Mined | None = batch.indices
@@ -125,7 +126,7 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
                 step_schedule.step()
             watcher.step(value, tuples)
             step += 1
-        figures = watcher.epoch(epoch, model.parameters())
+        figures = watcher.epoch(epoch, trained.parameters())
         if epoch_schedule is not None:
             epoch_schedule.step(figures.loss)
         if validate is not None and (epoch % rules.validate_every == 0 or epoch == epochs):

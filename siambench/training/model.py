@@ -8,10 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from siambench.errors import PluginError
-from siambench.plugin import BackboneEntry, call_factory
+from siambench.identity import seed_of
+from siambench.plugin import PROJECTOR, BackboneEntry, call_factory, projector_text, projector_widths
 from siambench.training.state import seed_globals
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from siambench.interfaces import Dataset
     from siambench.spec import ModelSpec, Unit
 
@@ -94,6 +97,48 @@ def _probe(trunk: nn.Module, dataset: Dataset) -> tuple[torch.memory_format, Ten
         except RuntimeError:
             return torch.contiguous_format, trunk.to(memory_format=torch.contiguous_format)(items)
     return torch.channels_last, probe
+
+
+def as_trained(unit: Unit, model: EmbeddingModel) -> tuple[nn.Module, int]:
+    """What a unit trains: its model, or that with the layers that its loss sees embeddings through.
+
+    Args:
+        unit: whose ``loss.projector`` says their widths.
+        model: on the device where it is trained.
+
+    Returns:
+        The module, and how many numbers the loss is given of an item.
+    """
+    assert unit.model is not None
+    size = unit.model.embedding_size
+    widths = projector_widths(str(unit.params.get(PROJECTOR, projector_text(()))))
+    projector = build_projector(widths, size, seed=seed_of(unit.seeds["weights"], "projector"))
+    if projector is None:
+        return model, size
+    return nn.Sequential(model, projector.to(next(model.parameters()).device)), widths[-1]
+
+
+def build_projector(widths: Sequence[int], embedding_size: int, *, seed: int) -> nn.Module | None:
+    """The layers between the embedding and a loss: linear, BatchNorm and ReLU, and at the end linear; None without any.
+
+    Args:
+        widths: of the layers.
+        embedding_size: D.
+        seed: of the global generators, from which the weights are drawn.
+
+    Source:
+        Bardes, Ponce, LeCun, VICReg, ICLR 2022: its expander.
+    """
+    if not widths:
+        return None
+    seed_globals(seed)
+    parts: list[nn.Module] = []
+    size = embedding_size
+    for width in widths[:-1]:
+        # The bias would be undone by BatchNorm.
+        parts += [nn.Linear(size, width, bias=False), nn.BatchNorm1d(width), nn.ReLU(inplace=True)]
+        size = width
+    return nn.Sequential(*parts, nn.Linear(size, widths[-1]))
 
 
 def pretrained_features(unit: Unit, entry: BackboneEntry, dataset: Dataset) -> nn.Module:

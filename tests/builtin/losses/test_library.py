@@ -41,6 +41,10 @@ LIBRARY = {
     "multi-similarity": losses.MultiSimilarityLoss,
     "proxy-anchor": proxied(losses.ProxyAnchorLoss),
     "arcface": proxied(losses.ArcFaceLoss),
+    "intra-pair-variance": losses.IntraPairVarianceLoss,
+    "threshold-consistent-margin": lambda pos_weight, neg_weight, pos_margin, neg_margin: losses.ThresholdConsistentMarginLoss(
+        lambda_plus=pos_weight, lambda_minus=neg_weight, margin_plus=pos_margin, margin_minus=neg_margin
+    ),
 }
 PARAMS = {
     "contrastive": [{}, {"pos_margin": 0.4, "neg_margin": 1.5}, {"pos_margin": -0.2, "neg_margin": 0.3}],
@@ -53,6 +57,8 @@ PARAMS = {
     "multi-similarity": [{}, {"alpha": 20.0, "beta": 10.0, "base": 0.2}, {"alpha": 0.5, "beta": 100.0, "base": 0.8}],
     "proxy-anchor": [{}, {"margin": 0.4, "alpha": 8.0}, {"margin": 0.0, "alpha": 64.0}],
     "arcface": [{}, {"margin": 45.0, "scale": 8.0}, {"margin": 0.0, "scale": 128.0}],
+    "intra-pair-variance": [{}, {"pos_eps": 0.2, "neg_eps": 0.1}],
+    "threshold-consistent-margin": [{}, {"pos_margin": 0.5, "neg_margin": 0.1}],
 }
 CASES = [(name, params) for name, settings in PARAMS.items() for params in settings]
 NAMES = [f"{name} {params}" for name, params in CASES]
