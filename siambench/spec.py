@@ -31,10 +31,8 @@ FIXED_BASELINES: Final[tuple[Baseline, ...]] = ("raw", "pretrained")
 """Those in which nothing is drawn: one unit each, whatever the number of repetitions."""
 
 NO_MINER: Final = "none"
-"""The miner of a method without one."""
-
 RESERVED: Final = (*BASELINES, NO_MINER)
-"""Names that mean something to siambench, and that no component may bear, but for the miner that stands for none."""
+"""Names that mean something to siambench, and that no component may bear, but for the miner of a method without one."""
 
 Form = Literal["images", "arrays", "tokens"]
 """What the items of a data set are: uint8 [B, C, H, W]; float32 [B, …]; int64 [B, T], padded with 0."""
@@ -60,7 +58,8 @@ MOST_STUDIES: Final = 1_000
 """Of one method; what is larger is a slip, not a plan."""
 
 CONCATENATED: Final = "concatenated:"
-"""Before the name of a metric: its score for the concatenated embeddings of the fold-models."""
+OWN_SIMILARITY: Final = "own:"
+"""Before the name of a metric: its score for the concatenated embeddings of the fold-models; by a loss's own similarity."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from siambench.board.differences import Difference, differences, differences_to_baseline
 from siambench.board.rows import Row
 from siambench.records.exams import OtherExam
-from siambench.spec import BASELINES, CONCATENATED, Every, Exam, Listed, ScoringSpec
+from siambench.spec import BASELINES, CONCATENATED, OWN_SIMILARITY, Every, Exam, Listed, ScoringSpec
 from siambench.stats import (
     StudyTests,
     brown_forsythe,
@@ -133,9 +133,9 @@ class Table:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What the track reports, and the scores of concatenated embeddings that occur."""
-        joined = (f"{CONCATENATED}{metric}" for metric in self.track.metrics.report)
-        return (*self.track.metrics.report, *(m for m in joined if any(m in line.row.scores for line in self.lines)))
+        """What the track reports, and the scores of concatenated embeddings and by a loss's own similarity that occur."""
+        more = (f"{prefix}{metric}" for prefix in (CONCATENATED, OWN_SIMILARITY) for metric in self.track.metrics.report)
+        return (*self.track.metrics.report, *(m for m in more if any(m in line.row.scores for line in self.lines)))
 
 
 def _told_apart(rows: Sequence[Row]) -> list[Row]:

@@ -18,9 +18,11 @@ from siambench.clock import Clock
 from siambench.components.catalogue import metric_arguments
 from siambench.errors import DataError, DataMissingError, DivergedError, LostError, MetricError, said
 from siambench.evaluation.embedding import embed
+from siambench.evaluation.similar import BySimilarity, Similarity
 from siambench.evaluation.view import Evaluated
 from siambench.interfaces import Dataset
 from siambench.plugin import MetricEntry, call_factory
+from siambench.spec import OWN_SIMILARITY
 from siambench.tracks.parts import Items
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ def evaluate_items(
     pairs: Pairs | Literal["every"] | None = None,
     clock: Clock | None = None,
     jackknifed: str | None = None,
+    similarity: tuple[str, Similarity] | None = None,
 ) -> Scores:
     """Score a model on a part of a data set.
 
@@ -89,6 +92,8 @@ def evaluate_items(
         pairs: verification pairs by position in ``items``; ``"every"``: every pair; None: they are drawn.
         clock: counts the time of embedding as its phase ``embed``.
         jackknifed: the metric that is also scored with each class left out, where it has no score per query; see `left_out`.
+        similarity: name and own similarity of the loss that trained the model: metrics of neighbours and pairs have a second score by
+            it, called ``own:NAME``.
 
     Raises:
         DivergedError: if an embedding is not finite.
@@ -124,7 +129,17 @@ def evaluate_items(
     classes = len(items.class_names)
     found = score(evaluated, named, classes=classes)
     scores = {} if jackknifed is None else left_out(jackknifed, named[jackknifed], evaluated, classes=classes)
-    return dataclasses.replace(found, jackknife=scores)
+    own = {} if similarity is None else _by_own(evaluated, embeddings, similarity, named, classes=classes)
+    return dataclasses.replace(found, scores={**found.scores, **own}, jackknife=scores)
+
+
+def _by_own(
+    evaluated: Evaluated, embeddings: Tensor, similarity: tuple[str, Similarity], named: Mapping[str, MetricEntry], *, classes: int
+) -> dict[str, float | None]:
+    """The scores by a loss's own similarity, of those metrics that have one."""
+    name, compare = similarity
+    found = score(BySimilarity(evaluated, embeddings, compare, name), named, classes=classes)
+    return {f"{OWN_SIMILARITY}{metric}": value for metric, value in found.scores.items() if metric not in found.faults}
 
 
 def left_out(name: str, entry: MetricEntry, evaluated: Evaluated, *, classes: int) -> dict[str, tuple[float | None, ...]]:

@@ -21,6 +21,7 @@ from siambench.components.expression import OF_LOSS, with_paths
 from siambench.errors import DataMissingError, LostError, SiambenchError, named, text_of
 from siambench.evaluation.embedding import Concatenated, raw_model
 from siambench.evaluation.scoring import Scores, evaluate_items, pairs_of, separated
+from siambench.evaluation.similar import Similarity
 from siambench.execution.failures import failure, is_ours, trace_of
 from siambench.execution.listeners import Listeners
 from siambench.execution.places import EVERY, OWN, foreign
@@ -36,7 +37,7 @@ from siambench.spec import CONCATENATED, CONTENT, NO_MINER, Context, DataSpec, E
 from siambench.tracks.parts import Items, Parts
 from siambench.tracks.split import Split, cut
 from siambench.tracks.steps import scaled_steps
-from siambench.training.components import Entries
+from siambench.training.components import Entries, own_similarity
 from siambench.training.loop import Trained, Validate, train
 from siambench.training.model import EmbeddingModel, build_model, pretrained_features
 from siambench.training.observers import Observers
@@ -241,14 +242,22 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
         test = parts.test()
         pairs: Pairs | Literal["every"] | None = pairs_of(ready.files["pairs"], test) if "pairs" in ready.files else every
 
-        def evaluate(model: torch.nn.Module) -> Scores:
+        def evaluate(model: torch.nn.Module, similarity: tuple[str, Similarity] | None = None) -> Scores:
             seed = seed_of(unit.data.fingerprint, "pairs", "test")
             primary = scoring.primary
             return evaluate_items(
-                model, test, metrics, seed=seed, device=device(), distance=scoring.distance, pairs=pairs, clock=clock, jackknifed=primary
+                *(model, test, metrics),
+                seed=seed,
+                device=device(),
+                distance=scoring.distance,
+                pairs=pairs,
+                clock=clock,
+                jackknifed=primary,
+                similarity=similarity,
             )
 
-        found = separated([evaluate(model) for model in models])
+        own = [_own_similarity(unit, ready, one) for one in trained] or [None] * len(models)
+        found = separated([evaluate(model, similarity) for model, similarity in zip(models, own, strict=True)])
         if scoring.protocol == "reality-check":
             together = evaluate(Concatenated(models))
             joined = {f"{CONCATENATED}{name}": value for name, value in together.scores.items()}
@@ -277,6 +286,14 @@ def _final_models(unit: Unit, ready: _Ready, ended: Callable[[Epoch], None]) -> 
             _train(_with_steps(_of_fold(unit, fold), len(items), of_folds), ready, items, ended, None) for fold, items in enumerate(folds)
         ]
     return [one.model for one in trained], trained
+
+
+def _own_similarity(unit: Unit, ready: _Ready, trained: Trained) -> tuple[str, Similarity] | None:
+    """Name and own similarity of the loss, where it has one for what the model gives: behind a projector it has not."""
+    assert ready.entries is not None
+    entry = ready.entries.loss
+    compare = None if entry.projector else own_similarity(trained.loss, normalise=entry.normalise)
+    return None if compare is None else (unit.method.loss, compare)
 
 
 def _of_fold(unit: Unit, fold: int) -> Unit:

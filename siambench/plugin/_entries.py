@@ -105,7 +105,9 @@ class LossEntry:
     """A loss: a module called with ``(embeddings [B, D], labels int64 [B], indices or None)`` that returns a scalar.
 
     Its ``forward`` may also name ``progress`` (the share of the training that is done, in [0, 1]) and ``groups`` (the group of each
-    item's class, int64 [B]; None where classes have none), which are then passed by name.
+    item's class, int64 [B]; None where classes have none), which are then passed by name. A module with a method ``similarity`` (of
+    embeddings fp32 [N, D] and [M, D] as its ``forward`` is given them, to fp [N, M], higher is nearer) is judged by that too, in columns of
+    its own (``own:recall@1``): final models alone, by metrics of neighbours and of pairs.
 
     Args:
         build: called with its parameters, ``num_classes`` and ``embedding_size`` as far as its signature names them.

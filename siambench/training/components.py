@@ -30,6 +30,7 @@ __all__ = [
     "fed_indices",
     "mine",
     "number_of",
+    "own_similarity",
     "pair_indices",
     "plain",
     "triplet_indices",
@@ -63,6 +64,20 @@ def build_loss(entry: LossEntry, params: Params, *, name: str, num_classes: int,
     if not isinstance(loss, nn.Module):
         raise PluginError(f"loss {name!r} must be a torch.nn.Module, got {type(loss).__name__}")
     return loss.train()
+
+
+def own_similarity(loss: nn.Module | None, *, normalise: bool) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """How a loss itself compares embeddings as the model gives them, where it says so by a method ``similarity``; else None.
+
+    Args:
+        loss: after training, or None.
+        normalise: whether it wants embeddings of unit length.
+    """
+    compare = getattr(loss, "similarity", None)
+    if loss is None or not callable(compare):
+        return None
+    loss.eval()
+    return lambda left, right: compare(as_seen(left, normalise=normalise), as_seen(right, normalise=normalise))
 
 
 def build_miner(entry: MinerEntry, params: Params, *, name: str) -> Callable[..., Any]:

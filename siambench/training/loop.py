@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from siambench.errors import DivergedError
 from siambench.tracks.parts import Items, turned, unlabelled
@@ -35,11 +35,13 @@ class Trained:
         model: the model after the last epoch.
         curve: the figures of each epoch.
         repeat_rate: share of the batches' items that stood in their batch already, in [0, 1]; None where the sampler does not count.
+        loss: as it is after the last step.
     """
 
     model: EmbeddingModel
     curve: tuple[Epoch, ...] = ()
     repeat_rate: float | None = None
+    loss: nn.Module | None = None
 
 
 def _nothing(_: Epoch) -> None:
@@ -135,7 +137,7 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
         ended(figures)
         if figures.validation is not None and _stops_early(unit, curve):
             break
-    return Trained(model, tuple(curve), getattr(sampler, "repeat_rate", None))
+    return Trained(model, tuple(curve), getattr(sampler, "repeat_rate", None), built)
 
 
 @contextlib.contextmanager

@@ -6,11 +6,11 @@ ECCV 2020, where that paper has the loss: wider, and as its code ran it.
 
 from __future__ import annotations
 
-from siambench.builtin.losses import proxies, softmax, terms, tuples, wrappers
+from siambench.builtin.losses import heads, proxies, softmax, terms, tuples, wrappers
 from siambench.plugin import LossEntry, hookimpl
 
 
 @hookimpl
 def siambench_losses() -> dict[str, LossEntry]:
     """The vocabulary most papers compare."""
-    return {**tuples.ENTRIES, **softmax.ENTRIES, **proxies.ENTRIES, **terms.ENTRIES, **wrappers.ENTRIES}
+    return {**tuples.ENTRIES, **softmax.ENTRIES, **proxies.ENTRIES, **heads.ENTRIES, **terms.ENTRIES, **wrappers.ENTRIES}
