@@ -20,8 +20,8 @@ from siambench.wording import in_markdown, in_markdown_code
 PAGE = Path(__file__).with_suffix(".md")
 HEAD = """# What ships with siambench
 
-All components, kind by kind. `siambench list KIND` names them and those of installed plugins, `siambench show KIND NAME` tells more of each:
-its further spaces, where they are from, and where a loss's form is not its paper's. This page is written by `python docs/catalogue.py`.
+All components, kind by kind. `siambench list KIND` names them and those of installed plugins, `siambench show KIND NAME` tells more of
+each: its further spaces, where they are from, and where a loss's form is not its paper's. This page is written by `python docs/catalogue.py`.
 """
 
 

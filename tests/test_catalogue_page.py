@@ -79,9 +79,7 @@ def test_a_page_that_is_another_is_told(tmp_path, monkeypatch):
 
 
 def test_the_script_exits_6_and_lists_no_plugin(tmp_path):
-    """In a process of its own, beside an installed plugin: nothing is written and 6 is the exit code where the page is missing; then it is
-    written as it stands in the checkout, and --check is content.
-    """
+    """Beside an installed plugin: --check exits 6 without a page; then the page is written as it stands here, and --check is content."""
     site = plugin_folder(tmp_path, "stranger", "", 'return {"strange": LossEntry(lambda: 3, source="made for a test")}')
     script = tmp_path / "catalogue.py"
     script.write_text(SCRIPT.read_text(encoding="utf-8"), encoding="utf-8")
