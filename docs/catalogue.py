@@ -21,7 +21,8 @@ PAGE = Path(__file__).with_suffix(".md")
 HEAD = """# What ships with siambench
 
 All components, kind by kind. `siambench list KIND` names them and those of installed plugins, `siambench show KIND NAME` tells more of
-each: its further spaces, where they are from, and where a loss's form is not its paper's. This page is written by `python docs/catalogue.py`.
+each: its further spaces, where they are from, and where a loss's form is not its paper's.
+This page is written by `python docs/catalogue.py`.
 """
 
 
