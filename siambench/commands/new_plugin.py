@@ -26,6 +26,7 @@ _LIBRARIES = ("numpy", "torch")
 """What a template's module may import beside siambench, and the package must then ask for."""
 
 _SMALL = "--trials 1 --repetitions 1 --set training.epochs=1"
+_NO_EXAM = " and is no exam: without the options from `--trials` on\nsiambench tunes as its tracks demand"
 
 
 @click.command("new-plugin")
@@ -67,7 +68,7 @@ def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
     from siambench.machine import own_version
     from siambench.plugin import API
 
-    version = own_version()
+    version, run = own_version(), try_out(name, kinds)
     # Of a checkout that was never installed no version is known, and none is asked for.
     siambench = "siambench" if version is None else f"siambench>={'.'.join(version.split('.')[:2])}"
     entries = {kind: _template(kind, "entry.py") for kind in kinds}
@@ -82,7 +83,8 @@ def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
         "imports": _merged(entries.values()),
         # Its sampler is what a package with both shows its loss with.
         "sampler": f'            sampler="{name}",\n' if "samplers" in kinds else "",
-        "run": try_out(name, kinds),
+        "run": run,
+        "small": _NO_EXAM if run.endswith(_SMALL) else "",
         "api": str(API),
         "version": version or "of a checkout",
     }

@@ -118,7 +118,7 @@ def outcomes(tmp_path_factory):
         cwd=folder,
         check=False,
         capture_output=True,
-        timeout=1200,
+        timeout=1800,
     )
     found = {}
     for case in ET.parse(report).iter("testcase"):
@@ -307,7 +307,7 @@ def test_a_package_is_installed_changed_tested_and_run(tmp_path, kind):
     environ = without_plugins_environ(PYTHONPATH=str(Path(package.__file__).parents[1]), SIAMBENCH_CACHE=str(tmp_path / "cache"))
 
     def call(*words):
-        done = subprocess.run([python, *words], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=1200)
+        done = subprocess.run([python, *words], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=1800)
         assert 0 == done.returncode, (words, done.stdout[-2000:], done.stderr[-2000:])
         return done.stdout
 
