@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from siambench import __version__
 from siambench.errors import UsageError, suggestion
 from siambench.wording import printable, quoted
 
@@ -65,12 +66,10 @@ def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
         kinds: what it provides, at least one.
     """
     from siambench.components.catalogue import singular
-    from siambench.machine import own_version
     from siambench.plugin import API
 
-    version, run = own_version(), try_out(name, kinds)
-    # Of a checkout that was never installed no version is known, and none is asked for.
-    siambench = "siambench" if version is None else f"siambench>={'.'.join(version.split('.')[:2])}"
+    run = try_out(name, kinds)
+    siambench = f"siambench>={'.'.join(__version__.split('.')[:2])}"
     entries = {kind: _template(kind, "entry.py") for kind in kinds}
     modules = {kind: _template(kind, "module.py") for kind in kinds}
     libraries = [library for library in _LIBRARIES if any(_imports(text, library) for text in modules.values())]
@@ -86,7 +85,7 @@ def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
         "run": run,
         "small": _NO_EXAM if run.endswith(_SMALL) else "",
         "api": str(API),
-        "version": version or "of a checkout",
+        "version": __version__,
     }
     sections = "".join(_template(kind, "readme.md") for kind in kinds)
     head = _template("package", "init.py")
