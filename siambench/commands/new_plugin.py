@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from siambench import __version__
 from siambench.errors import UsageError, suggestion
 from siambench.wording import printable, quoted
 
@@ -69,7 +69,8 @@ def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
     from siambench.plugin import API
 
     run = try_out(name, kinds)
-    siambench = f"siambench>={'.'.join(__version__.split('.')[:2])}"
+    version = _own_version()
+    siambench = "siambench" if version is None else f"siambench>={'.'.join(version.split('.')[:2])}"
     entries = {kind: _template(kind, "entry.py") for kind in kinds}
     modules = {kind: _template(kind, "module.py") for kind in kinds}
     libraries = [library for library in _LIBRARIES if any(_imports(text, library) for text in modules.values())]
@@ -85,7 +86,7 @@ def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
         "run": run,
         "small": _NO_EXAM if run.endswith(_SMALL) else "",
         "api": str(API),
-        "version": __version__,
+        "version": version or "from a checkout",
     }
     sections = "".join(_template(kind, "readme.md") for kind in kinds)
     head = _template("package", "init.py")
@@ -100,6 +101,14 @@ def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
     found["tests/test_plugin.py"] = _template("package", "test_plugin.py")
     found |= {f"tests/test_{_file(kind)}.py": _template(kind, "test.py") for kind in kinds}
     return {path: Template(text).substitute(words) for path, text in found.items()}
+
+
+def _own_version() -> str | None:
+    """Of the siambench that is installed; a checkout that never was has none to ask for."""
+    try:
+        return importlib.metadata.version("siambench")
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def try_out(name: str, kinds: Sequence[str]) -> str:
