@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "evaluate:evaluate",
     "leaderboard": "leaderboard:leaderboard",
     "list": "list:list_components",
+    "new-plugin": "new_plugin:new_plugin",
     "plugins": "plugins:plugins",
     "reproduce": "reproduce:reproduce",
     "run": "run:run",

@@ -23,7 +23,7 @@ def test_help_names_every_command_and_exit_code(siambench):
     done = siambench("--help")
     assert done.returncode == 0
     commands = ("run", "leaderboard", "list", "show", "tracks", "plugins", "evaluate", "reproduce", "check", "upgrade", "status", "doctor")
-    for word in (*commands, "Exit codes", "--version"):
+    for word in (*commands, "new-plugin", "Exit codes", "--version"):
         assert word in done.stdout
 
 

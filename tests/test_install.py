@@ -41,7 +41,7 @@ def call(*arguments, cwd, path=None):
 
 
 def test_the_wheel_carries_what_siambench_needs(wheel):
-    """The wheel holds the data set, the tracks, their records, the configs and the typing marker, and nothing of the tests."""
+    """The wheel holds data set, tracks, their records, configs, templates of plugins and typing marker, and nothing of the tests."""
     names = set(zipfile.ZipFile(wheel).namelist())
     for name in (
         "siambench/py.typed",
@@ -52,6 +52,9 @@ def test_the_wheel_carries_what_siambench_needs(wheel):
         "siambench/shipped/leaderboards/omniglot-minimal/track.toml",
     ):
         assert name in names
+    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "siambench/testing/scaffold").rglob("*.txt")}
+    assert templates
+    assert templates <= names
     records = list((ROOT / "leaderboards" / "glyphs" / "records").glob("*.json"))
     assert len(records) == sum(name.startswith("siambench/shipped/leaderboards/glyphs/records/") for name in names)
     assert [] == [name for name in names if name.startswith(("tests/", "plugins/"))]

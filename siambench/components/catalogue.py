@@ -134,11 +134,11 @@ class Catalogue:
                 lookup = name
         found = [c for c in self._components if (c.kind, c.name) == (kind, lookup)]
         if not found or (takes_path and not found[0].entry.takes_path):
-            raise UnknownNameError(_singular(kind), name, self.names(kind), self.failed)
+            raise UnknownNameError(singular(kind), name, self.names(kind), self.failed)
         if len(found) > 1:
             providers = " and ".join(f"{c.provenance.plugin} ({c.provenance.distribution} {c.provenance.version})" for c in found)
             raise DuplicateNameError(
-                f"{_singular(kind)} {name!r} is provided twice, by {providers}; uninstall one or restrict loading with SIAMBENCH_PLUGINS"
+                f"{singular(kind)} {name!r} is provided twice, by {providers}; uninstall one or restrict loading with SIAMBENCH_PLUGINS"
             )
         return found[0]
 
@@ -230,11 +230,11 @@ def check_options(component: Component, name: str, options: Mapping[str, Value])
         if option not in defaults:
             known = ", ".join(sorted(defaults)) or "none"
             raise ConfigError(
-                f"{_singular(component.kind)} {name!r} has no option {option!r}{suggestion(option, defaults)}; options: {known}"
+                f"{singular(component.kind)} {name!r} has no option {option!r}{suggestion(option, defaults)}; options: {known}"
             )
         if not fits(options[option], defaults[option]):
             raise ConfigError(
-                f"{_singular(component.kind)} {name!r}: the option {option} must be {kind_of(defaults[option])}, as its default "
+                f"{singular(component.kind)} {name!r}: the option {option} must be {kind_of(defaults[option])}, as its default "
                 f"{defaults[option]!r} is, got {kind_of(options[option])}: {str(options[option])[:60]!r}"
             )
 
@@ -244,7 +244,8 @@ def plural(kind: str) -> str:
     return next((known for known in KINDS if kind in (known, "loss" if known == "losses" else known.removesuffix("s"))), kind)
 
 
-def _singular(kind: str) -> str:
+def singular(kind: str) -> str:
+    """``loss`` of ``losses``, ``data set`` of ``datasets``: as sentences say it."""
     return {"losses": "loss", "datasets": "data set"}.get(kind, kind[:-1])
 
 
@@ -318,7 +319,7 @@ def _components_of(
                 if not valid_name(name):
                     raise PluginError(f"{name!r} is no name for a component: letters, digits, '.', '_' and '-' only")
                 if name in RESERVED and (kind, name, provenance.plugin) != ("miners", NO_MINER, "siambench"):
-                    raise PluginError(f"{name!r} means something to siambench: {_singular(kind)} {name!r} needs another name")
+                    raise PluginError(f"{name!r} means something to siambench: {singular(kind)} {name!r} needs another name")
                 if not isinstance(entry, ENTRY_OF[kind]):
                     raise PluginError(f"{caller.name} must map {name!r} to a {ENTRY_OF[kind].__name__}, got {type(entry).__name__}")
                 yield Component(kind, name, entry, provenance, module=module.__name__, installed=distribution)

@@ -7,6 +7,7 @@ COMMANDS = [
     ("--help",),
     ("--version",),
     ("run", "--help"),
+    ("new-plugin", "--help"),
     ("list",),
     ("list", "backbones", "--json"),
     ("plugins",),

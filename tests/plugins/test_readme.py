@@ -13,13 +13,17 @@ from pathlib import Path
 import pytest
 from plugin_packages import TINY, CommandLine, install, pip, write
 
-import siambench
+import siambench as siambench_itself
+from siambench.commands.new_plugin import package as written_by
 from siambench.components import hookspecs
 from siambench.components.hookspecs import ENTRY_OF
+from siambench.interfaces import Dataset, Evaluation
 
 PAGE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*) ?(\S*)\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
-FILES = {name: text for _, name, text in BLOCKS if name}
+FILES = {name: text for _, name, text in BLOCKS if name and not name.startswith("tidy/")}
+WRITTEN = {name.removeprefix("tidy/"): text for _, name, text in BLOCKS if name.startswith("tidy/")}
+"""What `new-plugin tidy` writes, as far as the page shows it."""
 COMMANDS = [line.removeprefix("$ ") for language, _, text in BLOCKS if language == "console" for line in text.splitlines()]
 
 
@@ -37,8 +41,8 @@ def page_line(tmp_path_factory):
 
 
 def test_every_block_is_a_file_or_commands():
-    """Each block of the page is a named file that a test writes, or lines of commands that a test runs: none is mere prose."""
-    assert [language for language, name, _ in BLOCKS if not name and language != "console"] == []
+    """Each block is a named file that a test writes, commands that a test runs, or what one of them prints: none is mere prose."""
+    assert [language for language, name, _ in BLOCKS if not name and language != "console"] == ["text"]
     assert sorted(FILES) == [
         "mine.py",
         "pyproject.toml",
@@ -47,6 +51,24 @@ def test_every_block_is_a_file_or_commands():
         "tests/test_soft.py",
     ]
     assert [line for line in COMMANDS if not re.match(r"(SIAMBENCH_PLUGINS=\S* )?(pip install|pytest$|siambench )", line)] == []
+
+
+def test_the_page_shows_what_new_plugin_prints(siambench):
+    """The one block of output is what the first command of the page prints."""
+    (shown,) = [text for language, name, text in BLOCKS if language == "text"]
+    done = siambench(*shlex.split(COMMANDS[0])[1:])
+
+    assert COMMANDS[0].startswith("siambench new-plugin tidy ")
+    assert done.stdout == shown
+
+
+def test_the_worked_examples_are_what_new_plugin_writes():
+    """Of every kind but the loss and the miner, which the package by hand has, the page shows the module that `new-plugin` writes."""
+    kinds = [kind for kind in ENTRY_OF if kind not in ("losses", "miners")]
+    found = written_by("tidy", kinds)
+
+    assert sorted(WRITTEN) == sorted(path for path in found if re.fullmatch(r"src/siambench_tidy/[a-z]+\.py", path))
+    assert {path: found[path] for path in WRITTEN} == WRITTEN
 
 
 def test_the_packages_own_tests_pass(package):
@@ -164,25 +186,47 @@ def test_every_hook_is_in_the_table():
     assert sorted(hooks) == sorted(rows)
 
 
-@pytest.mark.parametrize("entry", ENTRY_OF.values(), ids=lambda entry: entry.__name__)
-def test_every_field_of_an_entry_is_in_its_table(entry):
-    """The table of each entry names its fields in their order, with their defaults."""
-    section = re.split(r"^#+ ", PAGE.partition(f"### `{entry.__name__}`\n")[2], flags=re.MULTILINE)[0]
-    rows = re.findall(r"^\| `(\w+)` \| (?:`(.*?)`)? ?\|", section, flags=re.MULTILINE)
+def table_of(name):
+    """The fields and defaults of the table below a heading."""
+    section = re.split(r"^#+ ", PAGE.partition(f"# `{name}`\n")[2], flags=re.MULTILINE)[0]
+    return re.findall(r"^\| `(\w+)` \| (?:`(.*?)`)? ?\|", section, flags=re.MULTILINE)
+
+
+def fields_of(kind):
+    """The fields of a dataclass and their defaults, as a table has them."""
 
     def default(field):
         if field.default_factory is not dataclasses.MISSING:
             return repr(field.default_factory())
         return "" if field.default is dataclasses.MISSING else repr(field.default).replace("'", '"')
 
-    assert rows == [(field.name, default(field)) for field in dataclasses.fields(entry)]
+    return [(field.name, default(field)) for field in dataclasses.fields(kind)]
+
+
+@pytest.mark.parametrize("entry", ENTRY_OF.values(), ids=lambda entry: entry.__name__)
+def test_every_field_of_an_entry_is_in_its_table(entry):
+    """The table of each entry names its fields in their order, with their defaults."""
+    assert table_of(entry.__name__) == fields_of(entry)
+
+
+def test_every_field_of_a_data_set_is_in_its_table():
+    """The table of `Dataset` names its fields in their order, with their defaults."""
+    assert table_of("Dataset") == fields_of(Dataset)
+
+
+def test_all_that_a_metric_may_ask_is_in_its_table():
+    """The table of `Evaluation` names its properties and methods in their order."""
+    section = re.split(r"^#+ ", PAGE.partition("#### `Evaluation`\n")[2], flags=re.MULTILINE)[0]
+    rows = re.findall(r"^\| `(\w+)` \| .* \|$", section, flags=re.MULTILINE)
+
+    assert rows == [name for name in vars(Evaluation) if not name.startswith("_")]
 
 
 def test_the_table_of_troubles_quotes_what_siambench_says():
     """Each message in the table of troubles is to be found in siambench's source, but for the names in it."""
     section = PAGE.partition("## When it does not work\n")[2]
     quoted = [text for text in re.findall(r"^\| `(.*?)` \|", section, flags=re.MULTILINE) if not text.endswith("Error")]
-    source = " ".join(path.read_text(encoding="utf-8") for path in Path(siambench.__file__).parent.rglob("*.py"))
+    source = " ".join(path.read_text(encoding="utf-8") for path in Path(siambench_itself.__file__).parent.rglob("*.py"))
 
     assert len(quoted) == 7
     assert [text for text in quoted if re.sub(r" '.*'$", "", text).replace("unknown loss", "unknown ") not in source] == []
