@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from siambench.builtin.losses import siambench_losses
-from siambench.builtin.losses.forms import ranks
+from siambench.builtin.losses.forms import query_ranks
 from siambench.plugin import call_factory
 from siambench.training.components import LossCall
 
@@ -34,8 +34,8 @@ def points(seed=0):
 def test_queries_taken_in_parts_are_the_same(name, monkeypatch):
     """Value and gradient are the same bit for bit whether all queries are compared at once or five of them at a time."""
     found = []
-    for at_once in (ranks.AT_ONCE, 5 * len(LABELS) ** 2):
-        monkeypatch.setattr(ranks, "AT_ONCE", at_once)
+    for at_once in (query_ranks.AT_ONCE, 5 * len(LABELS) ** 2):
+        monkeypatch.setattr(query_ranks, "AT_ONCE", at_once)
         x = points().requires_grad_()
         value = build(name)(x, LABELS, groups=LABELS % 2)
         value.backward()

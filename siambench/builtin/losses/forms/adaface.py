@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from siambench.builtin.losses.forms.class_weights import ClassWeights, cross_entropy, of_class
+from siambench.builtin.losses.forms.class_directions import ClassDirections, cross_entropy, of_class
 
 _EDGE = 1e-3
 """So far cosines stay away from 1 and angles from 0 and π, and so much is added to the deviation of lengths."""
@@ -15,7 +15,7 @@ _EDGE = 1e-3
 _SHORTEST, _LONGEST = 1e-3, 100.0
 
 
-class AdaFace(ClassWeights):
+class AdaFace(ClassDirections):
     """Cross-entropy of scale · (cos(θ + g) - h) at the true class, scale · cos θ at the others.
 
     The quality z of an item is its length less the running mean, over the running deviation, times ``concentration``, held in [-1, 1];

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from siambench.builtin.losses.forms.class_weights import ClassWeights, cross_entropy, of_class, turned
+from siambench.builtin.losses.forms.class_directions import ClassDirections, cross_entropy, of_class, turned
 
 
-class ElasticFace(ClassWeights):
+class ElasticFace(ClassDirections):
     """Cross-entropy of scale · cos θ over the classes, with a drawn margin added to the angle of the true one (ElasticFace-Arc).
 
     Margins are normal, drawn from torch's global generator in each step.

@@ -6,17 +6,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from siambench.builtin.losses.forms.class_weights import ClassWeights
-from siambench.builtin.losses.forms.ranks import differences, items_of, mean_of, of_queries, step_up
+from siambench.builtin.losses.forms.class_directions import ClassDirections
+from siambench.builtin.losses.forms.query_ranks import differences, items_of, mean_of, of_queries, step_up
 
 
-class Happier(ClassWeights):
+class Happier(ClassDirections):
     """(1 - ``share``) · (1 - hierarchical AP) + ``share`` · cross-entropy of cosines with class weights, at T = 0.05.
 
     An item of the query's class has the relevance 2^``alpha`` over the number of those, another of its group 1 over theirs, the others
     none. Precision at an item is Σ over what stands before it and itself of the smaller relevance of the two, over its rank; HAP is the
     sum of precisions over that of relevances. In the rank, less relevant items are counted by an upper bound of the step function
-    (`ranks.step_up`), the others by the step function, without a slope.
+    (`query_ranks.step_up`), the others by the step function, without a slope.
 
     A query's ranks are a matrix over the batch, as in the paper; memory is bounded by taking few queries at once.
 

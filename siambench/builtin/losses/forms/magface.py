@@ -7,13 +7,13 @@ import math
 import torch
 from torch import Tensor
 
-from siambench.builtin.losses.forms.class_weights import ClassWeights, cross_entropy, of_class, turned
+from siambench.builtin.losses.forms.class_directions import ClassDirections, cross_entropy, of_class, turned
 
 _SIZE = 512
 """Coordinates of the embeddings that the paper's bounds of lengths are for."""
 
 
-class MagFace(ClassWeights):
+class MagFace(ClassDirections):
     """Cross-entropy with ``margin`` … ``margin`` + ``rise`` added to the angle of the true class, plus a pull towards long embeddings.
 
     With a the length times √(512 / D), held in [``shortest``, ``longest``], the margin rises linearly with a, and

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from siambench.builtin.losses.forms.ranks import differences, items_of, mean_of, of_queries
+from siambench.builtin.losses.forms.query_ranks import differences, items_of, mean_of, of_queries
 
 
 class RecallAtK(nn.Module):

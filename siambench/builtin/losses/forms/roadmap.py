@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from siambench.builtin.losses.forms.ranks import differences, items_of, mean_of, of_queries, step_up
+from siambench.builtin.losses.forms.query_ranks import differences, items_of, mean_of, of_queries, step_up
 
 
 class Roadmap(nn.Module):
     """(1 - ``share``) · (1 - AP) + ``share`` · calibration.
 
-    In AP, positives are counted by the step function, without a slope, and negatives by an upper bound of it (`ranks.step_up`). The
+    In AP, positives are counted by the step function, without a slope, and negatives by an upper bound of it (`query_ranks.step_up`). The
     calibration is the mean of what positives lack to 0.9 and the mean by which negatives exceed 0.6, of those that do.
 
     A query's ranks are a matrix over the batch, as in the paper; memory is bounded by taking few queries at once.

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from siambench.builtin.losses.forms.class_weights import ClassWeights
+from siambench.builtin.losses.forms.class_directions import ClassDirections
 
 
-class UniFace(ClassWeights):
+class UniFace(ClassDirections):
     """log(1 + exp(-scale (cos θ - margin) + b)) at the true class plus ``negatives`` · Σ log(1 + exp(scale cos θ - b)) over the others.
 
     The threshold b is learned; it starts at log(10 K).

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-class ClassWeights(nn.Module):
+class ClassDirections(nn.Module):
     """A weight vector of each class, drawn as a direction at random, of length 1.
 
     Args:
