@@ -6,11 +6,13 @@ ECCV 2020, where that paper has the loss: wider, and as its code ran it.
 
 from __future__ import annotations
 
-from siambench.builtin.losses import heads, proxies, softmax, terms, tuples, wrappers
+from siambench.builtin.losses import faces, heads, hyperbolic, pairs, proxies, ranking, softmax, terms, tuples, views, wrappers
 from siambench.plugin import LossEntry, hookimpl
+
+_GROUPS = (tuples, softmax, proxies, faces, views, ranking, pairs, hyperbolic, heads, terms, wrappers)
 
 
 @hookimpl
 def siambench_losses() -> dict[str, LossEntry]:
-    """The vocabulary most papers compare."""
-    return {**tuples.ENTRIES, **softmax.ENTRIES, **proxies.ENTRIES, **heads.ENTRIES, **terms.ENTRIES, **wrappers.ENTRIES}
+    """The vocabulary of the field."""
+    return {name: entry for group in _GROUPS for name, entry in group.ENTRIES.items()}
