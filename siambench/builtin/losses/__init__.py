@@ -6,10 +6,24 @@ ECCV 2020, where that paper has the loss: wider, and as its code ran it.
 
 from __future__ import annotations
 
-from siambench.builtin.losses import faces, heads, hyperbolic, pairs, proxies, ranking, softmax, terms, tuples, views, wrappers
+from siambench.builtin.losses import (
+    classification,
+    faces,
+    heads,
+    hyperbolic,
+    metric,
+    pairs,
+    proxies,
+    ranking,
+    softmax,
+    terms,
+    tuples,
+    views,
+    wrappers,
+)
 from siambench.plugin import LossEntry, hookimpl
 
-_GROUPS = (tuples, softmax, proxies, faces, views, ranking, pairs, hyperbolic, heads, terms, wrappers)
+_GROUPS = (tuples, softmax, proxies, classification, metric, faces, views, ranking, pairs, hyperbolic, heads, terms, wrappers)
 
 
 @hookimpl

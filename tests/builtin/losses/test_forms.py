@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import pytest
 import torch
-from references.first import REFERENCES as FIRST
 from torch.nn import functional
 
 from siambench.components.catalogue import Catalogue
-from siambench.plugin import Float, call_factory
+from siambench.plugin import Float, Int, call_factory
 
 CATALOGUE = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
 ALL = [one for kind in ("losses", "miners") for one in CATALOGUE.components(kind) if one.provenance.distribution == "siambench"]
-LOSSES = [one for one in ALL if one.kind == "losses"]
+# What wraps another has the form of that one.
+LOSSES = [one for one in ALL if one.kind == "losses" and not one.entry.wraps]
 LABELS = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2])
+SECOND = {
+    *("contrastive", "triplet", "npair", "angular", "ntxent", "supcon", "multi-similarity", "proxy-anchor", "arcface"),
+    *("semihard", "distance-weighted"),
+}
+"""Whose space is a second one."""
 
 
 def vectors(seed=0):
@@ -131,8 +136,7 @@ def test_every_space_says_where_it_is_from(component):
     """Each loss and miner with a space tells its source, and has a space of the Reality Check only if that paper has it."""
     entry = component.entry
     assert entry.space_source
-    # Those that shipped before spaces had sources are at their second.
-    assert entry.space_version == (2 if component.kind == "miners" or component.name in FIRST else 1)
+    assert entry.space_version == (2 if component.name in SECOND else 1)
     assert set(entry.spaces) <= {"reality-check"}
     for name in entry.spaces:
         moved = entry.in_space(name)
@@ -140,7 +144,7 @@ def test_every_space_says_where_it_is_from(component):
 
 
 def test_the_spaces_of_the_reality_check_are_those_that_its_code_ran():
-    """Contrastive, triplet, NT-Xent, multi-similarity with its miner, and ArcFace have its ranges; the others are not in it."""
+    """Twelve of its losses and the multi-similarity miner have its ranges; the others are not in it."""
     found = {(one.kind, one.name): one.entry.spaces["reality-check"] for one in ALL if one.entry.spaces}
 
     assert found == {
@@ -149,5 +153,17 @@ def test_the_spaces_of_the_reality_check_are_those_that_its_code_ran():
         ("losses", "ntxent"): {"temperature": Float(1e-4, 100.0, log=True)},
         ("losses", "multi-similarity"): {"alpha": Float(0.01, 100.0), "beta": Float(0.01, 100.0), "base": Float(0.0, 1.0)},
         ("losses", "arcface"): {"margin": Float(0.0, 90.0), "scale": Float(0.01, 200.0)},
+        ("losses", "cosface"): {"margin": Float(0.0, 1.0), "scale": Float(0.01, 200.0)},
+        ("losses", "normalised-softmax"): {"temperature": Float(0.01, 100.0, log=True)},
+        ("losses", "soft-triple"): {
+            "la": Float(0.01, 100.0),
+            "gamma": Float(0.01, 100.0),
+            "margin": Float(0.0, 1.0),
+            "reg_weight": Float(0.0, 1.0),
+        },
+        ("losses", "proxy-nca"): {"softmax_scale": Float(0.01, 100.0)},
+        ("losses", "margin-learned"): {"margin": Float(-0.2, 2.0), "beta": Float(-0.2, 2.0)},
+        ("losses", "snr-contrastive"): {"pos_margin": Float(0.0, 2.0), "neg_margin": Float(0.0, 2.0), "reg_weight": Float(0.0, 1.0)},
+        ("losses", "fastap"): {"num_bins": Int(2, 250)},
         ("miners", "multi-similarity"): {"epsilon": Float(0.0, 1.0)},
     }

@@ -156,7 +156,7 @@ def test_gradients_reach_the_embeddings_and_the_loss(name):
     assert all(float(p.grad.norm()) > 0 for p in own)
 
 
-@pytest.mark.parametrize("name", sorted(ENTRIES))
+@pytest.mark.parametrize("name", [name for name, reference in sorted(REFERENCES.items()) if reference.gradient is not None])
 def test_gradients_are_those_of_the_value(name):
     """The gradient is the change of the value, by finite differences in float64."""
     loss = build(name, **REFERENCES[name].gradient).double()

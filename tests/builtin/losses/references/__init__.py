@@ -24,7 +24,8 @@ class Reference:
         cases: parameters other than the defaults, one run each.
         collapsed: the value where 8 × 4 embeddings of length 1 are all equal, at the defaults; None where there is no such constant.
         groups: whether the formula also takes ``groups``, a list.
-        gradient: parameters under which finite differences are taken, where the defaults are too steep for them.
+        gradient: parameters under which finite differences are taken, where the defaults are too steep for them; None where the loss holds
+            a part of its formula constant, so that its slope is not that of the value: then a test of its own says what it is.
         without: names of the batches on which the loss has no value by design.
     """
 
@@ -32,7 +33,7 @@ class Reference:
     cases: Sequence[Mapping[str, Any]] = ()
     collapsed: float | None = None
     groups: bool = False
-    gradient: Mapping[str, Any] = field(default_factory=dict)
+    gradient: Mapping[str, Any] | None = field(default_factory=dict)
     without: tuple[str, ...] = ()
 
 
