@@ -21,7 +21,8 @@ HEAD = """# Losses
 <!-- Written by `python docs/losses.py`: do not edit it. -->
 
 Every loss is held by `tests/builtin/losses/test_losses.py` against a reference in loops over lists, in float64, on batches with ties,
-duplicates, singletons, two classes and one, and its gradient against finite differences. "Reference" is the formula as that test computes it.
+duplicates, singletons, two classes and one, and its gradient against finite differences. "Reference" is the formula as that test computes
+it.
 """
 
 
