@@ -216,7 +216,9 @@ def racing(arguments: argparse.Namespace) -> None:
         rows.append((name, len(values), f"{statistics.fmean(values):.4f}", f"{max(values):.4f}", same))
     table(("method", "studies", "mean regret", "largest", "same selection"), rows)
     same = sum(value == 0 for value in every)
-    low, high = clopper_pearson(same, len(every))
+    _, low, high = clopper_pearson(same, len(every))
+    compared = sum(len(means) for studies in full.values() for means in studies)
+    say(f"\n{compared} trials were run on all folds, {sum(len(tuning.trials) for tuning in tunings.values())} were asked for")
     say(f"\nsame selection in {same} of {len(every)}, 95 % [{low:.3f}, {high:.3f}]; spared {spared} of {total} tune units\n")
     best_so_far(full, next(iter(plans.values())))
 

@@ -83,7 +83,7 @@ def proxy_nca_plus_plus(scale: float, num_classes: int, embedding_size: int) -> 
     return ProxyNCAPlusPlus(num_classes=num_classes, embedding_size=embedding_size, scale=scale)
 
 
-_ANGLE = "the papers' training eases psi in by a weight that falls from 1500 to 5; here psi is whole from the first step"
+_ANGLE = "public implementations ease psi in by a weight that falls from 1500 to 5; here psi is whole from the first step"
 _PSI = "psi(theta) = (-1)^k cos(margin theta) - 2k where theta lies in [k pi / margin, (k + 1) pi / margin]"
 _MARGINS = "margin 1, which has no margin, to 4, the papers' largest; a scale of 1 is theirs, to a tenth below and to cosface's above"
 
@@ -94,8 +94,8 @@ ENTRIES = {
         defaults={"margin": 0.35, "scale": 64.0},
         spaces={"reality-check": {"margin": Float(0.0, 1.0), "scale": Float(0.01, 200.0)}},
         space_source=(
-            "defaults: Wang et al.; space: no margin, which is the normalised softmax, to nearly twice theirs, and the scale's space of "
-            "arcface, as fewer classes take less"
+            "defaults: pytorch-metric-learning's; space: no margin, which is the normalised softmax, to nearly twice that, and the scale's "
+            "space of arcface, as fewer classes take less"
         ),
         sampler="random",
         own_parameters=True,
@@ -137,7 +137,7 @@ ENTRIES = {
         space={"temperature": Float(0.01, 0.5, log=True)},
         defaults={"temperature": 0.05},
         spaces={"reality-check": {"temperature": Float(0.01, 100.0, log=True)}},
-        space_source="default: pytorch-metric-learning's, Zhai and Wu's code; space: from a fifth to ten times that",
+        space_source="default: pytorch-metric-learning's; space: from a fifth to ten times that",
         sampler="random",
         own_parameters=True,
         source="Zhai, Wu, Classification is a Strong Baseline for Deep Metric Learning, BMVC 2019",
