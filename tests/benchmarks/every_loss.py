@@ -2,9 +2,9 @@
 
     python tests/benchmarks/every_loss.py --out OUT [--epochs 4] [--steps 30] [LOSS …]
 
-One model each, on the training part of fold 0; MAP@R is on its validation part, so that the test is not opened. Prints a Markdown table: the
-mean loss of the first and of the last epoch, seconds a step, MAP@R, and behind it a mark where the untrained network is better. What has run
-lies in OUT and is not run again.
+One model each, on the training part of fold 0; MAP@R is on its validation part, so that the test is not opened. Prints a Markdown
+table: the mean loss of the first and of the last epoch, seconds a step, MAP@R, and behind it a mark where the untrained network is
+better. What has run lies in OUT and is not run again.
 """
 
 from __future__ import annotations

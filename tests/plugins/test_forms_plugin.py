@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import pytest
 from plugin_packages import TINY
@@ -58,9 +59,8 @@ def test_each_kind_of_component_is_described(command_line, forms):
         for what in (("dataset", "waves"), ("observer", "tally"), ("format", "tsv"))
     ]
 
-    assert {(facts["plugin"], facts["distribution"], facts["version"], facts["digest"]) for facts in shown} == {
-        ("forms", "exam-forms", "2.0.1", shown[0]["digest"])
-    }
+    assert {(facts["plugin"], facts["distribution"], facts["version"]) for facts in shown} == {("forms", "exam-forms", "2.0.1")}
+    assert all(re.fullmatch("[0-9a-f]{64}", facts["digest"]) for facts in shown)
     assert (shown[0]["defaults"], shown[0]["augment"]) == ({"length": 24}, {"jitter": 0.01})
     assert [facts["source"] for facts in shown] == ["drawn by a loop", "ours", "values between tabs"]
 

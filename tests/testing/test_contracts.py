@@ -18,10 +18,12 @@ from siambench.components.component import Component, Provenance
 from siambench.errors import UsageError
 from siambench.plugin import BackboneEntry, Choice, Float, Int
 from siambench.testing.contracts import CONTRACTS, check, check_component
+from siambench.testing.contracts.examine import as_used
 from siambench.testing.contracts.terms import PROCESS
 
 PAGE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")
-BUILTIN = [c for c in Catalogue.load({"SIAMBENCH_PLUGINS": ""}).components() if c.kind in ("losses", "miners")]
+CATALOGUE = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
+BUILTIN = [as_used(c, CATALOGUE) for c in CATALOGUE.components() if c.kind in ("losses", "miners")]
 
 
 def states(component):
@@ -87,16 +89,15 @@ def test_what_ships_keeps_all_contracts(place):
 
 
 def test_what_ships_is_examined():
-    """Of what ships, order is no matter but for N-pair's roles and the miner that draws; only the miner `none` is not examined at all."""
+    """Order is no matter but for roles within a class, views and what draws; only the miner `none` is not examined at all."""
     found = {f"{component.kind}-{component.name}": builtin_states(place) for place, component in enumerate(BUILTIN)}
 
-    assert {"losses-npair", "miners-distance-weighted", "miners-none"} == {
-        name for name, state in found.items() if state["permutation"][0] == "skipped"
-    }
+    ordered = {"losses-npair", "losses-vicreg", "losses-barlow-twins"}
+    drawing = {"losses-elasticface", "miners-distance-weighted", "miners-uniform-histogram"}
+    assert {*ordered, *drawing, "miners-none"} == {name for name, state in found.items() if state["permutation"][0] == "skipped"}
     assert {"miners-none"} == {name for name, state in found.items() if {"skipped"} == {kept for kept, _ in state.values()}}
-    assert {"losses-proxy-anchor", "losses-arcface"} == {
-        n for n, state in found.items() if state.get("own-parameters", ("",))[0] == "passed"
-    }
+    owning = {f"losses-{component.name}" for component in BUILTIN if component.kind == "losses" and component.entry.own_parameters}
+    assert owning == {n for n, state in found.items() if state.get("own-parameters", ("",))[0] == "passed"}
 
 
 def test_what_the_first_contract_rules_out_is_not_examined():

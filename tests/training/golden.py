@@ -24,7 +24,7 @@ from siambench.clock import Clock
 from siambench.components.catalogue import Catalogue
 from siambench.evaluation.embedding import embed
 from siambench.execution import worker
-from siambench.spec import NO_MINER, TRAINING_REVISION, Context, Method
+from siambench.spec import TRAINING_REVISION, Context, Method
 from siambench.testing import synthetic_catalogue, synthetic_study, synthetic_track
 from siambench.training.state import device
 
@@ -36,20 +36,32 @@ METRICS = (
     *("one_shot@3", "five_shot@3", "one_shot_error", "verification_accuracy", "roc_auc", "eer", "tar@1e-1"),
     *("alignment", "uniformity", "effective_rank", "positive_distance", "negative_distance"),
 )
+LOSSES = ("angular", "arcface", "contrastive", "multi-similarity", "npair", "ntxent", "proxy-anchor", "supcon", "triplet")
+MINERS = ("distance-weighted", "easy-positive-hard-negative", "hard", "multi-similarity", "semihard")
+MORE = (
+    Method("sum(contrastive,0.1*npair)"),
+    Method("xbm(contrastive)"),
+    Method("matryoshka(arcface)"),
+    Method("vicreg", feed="views"),
+    Method("verification-head", feed="pairs"),
+)
+"""What the harness does for losses: those whose rows ship, each way to feed them, and one of each further kind. What a loss itself computes
+its own tests and the digest of its code guard."""
 DATA = {"form": "images", "noise": 60.0, "one_shot_runs": 2, "images_per_class": 10}
 
 
 def cases() -> dict[str, tuple[Method, dict[str, object], dict[str, object]]]:
-    """By name: a method, changes to the tiny track, and options of the synthetic data set: each loss, feed, miner and protocol."""
-    built_in = [one for one in Catalogue.load({"SIAMBENCH_PLUGINS": ""}).components() if one.provenance.distribution == "siambench"]
-    losses = {one.name: one.entry for one in built_in if one.kind == "losses"}
-    miners = [one.name for one in built_in if one.kind == "miners" and one.name != NO_MINER]
+    """By name: a method, changes to the tiny track, and options of the synthetic data set: losses, feeds, miners and protocols."""
+    catalogue = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
+    losses = {name: catalogue.get("losses", name).entry for name in LOSSES}
     found: dict[str, tuple[Method, dict[str, object], dict[str, object]]] = {}
     for name, entry in losses.items():
         for feed in entry.feeds:
             found[Method(name, feed=feed).name] = (Method(name, feed=feed), {}, DATA)
-    for miner in miners:
+    for miner in MINERS:
         found[Method("triplet", miner).name] = (Method("triplet", miner), {}, DATA)
+    for method in MORE:
+        found[method.name] = (method, {}, DATA)
     plain = Method("triplet")
     found |= {
         "reality-check": (plain, {"evaluation": {"protocol": "reality-check"}}, DATA),

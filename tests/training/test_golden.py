@@ -61,7 +61,7 @@ def test_golden_units_are_of_this_revision():
 
 
 def test_golden_units_are_of_everything():
-    """Each built-in loss with each of its feeds, each miner, each feed and both protocols are among them, in at most eight steps."""
+    """Losses with each of their feeds, those made of others and with layers between, miners and both protocols, in at most eight steps."""
     cases = golden.cases()
     assert set(cases) == set(RECORDED["units"])
     assert set(FEEDS) == {method.feed for method, _, _ in cases.values()}

@@ -20,11 +20,11 @@ def triplet_margin(margin: float) -> nn.Module:
     return TripletMargin(margin=margin, kind="all")
 
 
-def triplet_margin_hard(margin: float) -> nn.Module:
-    """Triplets that violate a margin and whose negative is not even further than the positive."""
+def triplet_margin_hard() -> nn.Module:
+    """Triplets whose negative is not even further than the positive: they violate any margin."""
     from siambench.builtin.miners.picking import TripletMargin
 
-    return TripletMargin(margin=margin, kind="hard")
+    return TripletMargin(margin=0.0, kind="all")
 
 
 def triplet_margin_easy(margin: float) -> nn.Module:
@@ -100,9 +100,6 @@ ENTRIES = {
     ),
     "triplet-margin-hard": MinerEntry(
         triplet_margin_hard,
-        space={"margin": _MARGIN},
-        defaults={"margin": 0.2},
-        space_source="as triplet-margin",
         warmup=0.33,
         source="Schroff, Kalenichenko, Philbin, FaceNet, CVPR 2015: hard exemplars",
     ),
@@ -135,7 +132,7 @@ ENTRIES = {
         defaults={"bins": 100, "per_bin": 10},
         space_source="defaults: pytorch-metric-learning's; space: from a tenth to twice of both",
         gives="pairs",
-        source="pytorch-metric-learning's UniformHistogramMiner",
+        source="the UniformHistogramMiner of pytorch-metric-learning",
     ),
     "angular": MinerEntry(
         angular,
@@ -147,7 +144,7 @@ ENTRIES = {
     "easy-positive-semihard-negative": MinerEntry(easy_positive_semihard_negative, gives="pairs", source=_EASY_POSITIVE),
     "hard-positive-semihard-negative": MinerEntry(hard_positive_semihard_negative, gives="pairs", source=_EASY_POSITIVE),
     "semihard-positive-hard-negative": MinerEntry(
-        semihard_positive_hard_negative, gives="pairs", source="pytorch-metric-learning's BatchEasyHardMiner"
+        semihard_positive_hard_negative, gives="pairs", source="pytorch-metric-learning's BatchEasyHardMiner of these strategies"
     ),
     "semihard-nearest": MinerEntry(
         semihard_nearest,

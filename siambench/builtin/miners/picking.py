@@ -20,8 +20,7 @@ class TripletMargin(nn.Module):
 
     Args:
         margin: on d(a, n) - d(a, p), which lies in [-2, 2].
-        kind: ``"all"``: d(a, n) - d(a, p) <= margin; ``"hard"``: those of them whose negative is not further than the positive;
-            ``"easy"``: all others.
+        kind: ``"all"``: d(a, n) - d(a, p) <= margin, which at a margin of 0 are the hard ones; ``"easy"``: all others.
     """
 
     def __init__(self, *, margin: float, kind: str) -> None:
@@ -39,8 +38,6 @@ class TripletMargin(nn.Module):
         if self.kind == "easy":
             last = positive * negative.sum(dim=1, keepdim=True)
             return SortedTriplets(order=order, distances=values, start=within, stop=last)
-        if self.kind == "hard":
-            within = torch.minimum(within, torch.searchsorted(values, near, right=True))
         return SortedTriplets(order=order, distances=values, start=torch.zeros_like(within), stop=within)
 
 

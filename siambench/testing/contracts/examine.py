@@ -156,10 +156,10 @@ def subjects(target: str, catalogue: Catalogue, *, kind: str | None = None) -> S
         UsageError: as in `check`.
     """
     found = _subjects(target, catalogue, kind=kind)
-    return dataclasses.replace(found, examined=tuple(_as_used(component, catalogue) for component in found.examined))
+    return dataclasses.replace(found, examined=tuple(as_used(component, catalogue) for component in found.examined))
 
 
-def _as_used(component: Component, catalogue: Catalogue) -> Component:
+def as_used(component: Component, catalogue: Catalogue) -> Component:
     """A loss that wraps another, around one; everything else as it is."""
     if component.kind != "losses" or not component.entry.wraps:
         return component

@@ -20,6 +20,8 @@ CATALOGUE = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
 PLAIN = sorted(name for name, entry in siambench_losses().items() if not entry.wraps)
 TUPLES = [name for name in PLAIN if siambench_losses()[name].takes != "none" and "classes" in siambench_losses()[name].feeds]
 LABELS = torch.tensor([0, 1, 0, 2, 1, 0])
+SIZELESS = ("margin-learned", "sigmoid")
+"""Losses whose own parameters do not follow the size of the embedding."""
 SIZE = 8
 
 
@@ -79,7 +81,8 @@ def test_what_is_remembered_has_no_gradient():
     assert torch.equal(before, first.grad)
 
 
-@pytest.mark.parametrize("name", TUPLES)
+# What is a penalty on the embeddings themselves stands in both terms, whatever pairs there are.
+@pytest.mark.parametrize("name", [name for name in TUPLES if name != "snr-contrastive"])
 def test_an_empty_memory_adds_nothing(name):
     """The first step of a run is the loss alone, though the memory counts from the start."""
     whole, entry = called(f"xbm({name})", start=0.0)
@@ -133,13 +136,17 @@ def test_matryoshka_is_the_mean_over_the_cuts(name):
     inner = siambench_losses()[name]
     assert not entry.normalise
     x = rows(5, normalise=False).requires_grad_()
+    torch.manual_seed(2)
     found = float(whole(x, LABELS).detach())
     parts = []
+    # Some losses draw.
+    torch.manual_seed(2)
     for cut, part in zip((8, 4, 2), whole.loss.losses, strict=True):
         chosen = functional.normalize(x[:, :cut]) if inner.normalise else x[:, :cut]
         parts.append(float(part(chosen, LABELS).detach()))
-        assert all(cut in parameter.shape or parameter.ndim < 2 for parameter in part.parameters())
     assert sum(parts) / 3 == pytest.approx(found, rel=1e-9)
+    sizes = [sum(parameter.numel() for parameter in part.parameters()) for part in whole.loss.losses]
+    assert sizes[0] > sizes[1] > sizes[2] or not inner.own_parameters or name in SIZELESS
 
 
 def test_matryoshka_trains_every_cut():

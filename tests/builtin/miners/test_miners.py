@@ -10,7 +10,7 @@ from siambench.builtin.losses import siambench_losses
 from siambench.builtin.miners import siambench_miners
 from siambench.interfaces import SortedTriplets
 from siambench.plugin import call_factory
-from siambench.training.components import number_of, plain
+from siambench.training.components import LossCall, number_of, plain
 
 ENTRIES = siambench_miners()
 MINERS = sorted(set(ENTRIES) - {"none"})
@@ -173,20 +173,30 @@ def test_tuples_have_the_form_that_the_entry_states(name):
     assert all(column.dtype == torch.int64 for column in found)
 
 
-@pytest.mark.parametrize("name", MINERS)
-def test_every_loss_with_tuples_takes_what_a_miner_gives(name):
+TAKING = sorted(name for name, entry in siambench_losses().items() if entry.takes != "none" and not entry.wraps)
+# Miners give triplets, runs of triplets, or pairs: each loss meets all three, and each miner two losses.
+MEETINGS = sorted(
+    {*itertools.product(TAKING, ["hard", "semihard", "multi-similarity"]), *itertools.product(["contrastive", "triplet"], MINERS)}
+)
+
+
+def loss_of(name, dimensions):
+    """A loss at its defaults, for so many dimensions."""
+    entry = siambench_losses()[name]
+    return call_factory(entry.build, {**entry.defaults, "num_classes": 4, "embedding_size": dimensions})
+
+
+@pytest.mark.parametrize(("loss", "name"), MEETINGS)
+def test_every_loss_with_tuples_takes_what_a_miner_gives(loss, name):
     """Mined from fp32 embeddings, each loss that takes tuples gives a finite scalar with a gradient."""
     x = points(dimensions=8).float()
     torch.manual_seed(0)
     found = build(name)(x, LABELS)
-    for loss_name, entry in siambench_losses().items():
-        if entry.takes == "none" or entry.wraps:
-            continue
-        leaf = x.clone().requires_grad_()
-        value = call_factory(entry.build, dict(entry.defaults))(leaf, LABELS, found)
-        value.backward()
-        assert bool(torch.isfinite(value)), loss_name
-        assert bool(torch.isfinite(leaf.grad).all()), loss_name
+    leaf = x.clone().requires_grad_()
+    value = loss_of(loss, 8)(leaf, LABELS, found)
+    value.backward()
+    assert bool(torch.isfinite(value))
+    assert bool(torch.isfinite(leaf.grad).all())
 
 
 @pytest.mark.parametrize("name", MINERS)
@@ -298,18 +308,16 @@ def test_semihard_gives_runs_and_their_number():
     assert int(number_of(found)) == len(plain(found)[0]) > 32 * 32
 
 
-@pytest.mark.parametrize("name", MINERS)
-@pytest.mark.parametrize("loss", [name for name, entry in siambench_losses().items() if entry.takes != "none" and not entry.wraps])
-def test_losses_take_what_a_miner_gives_as_they_take_lists(name, loss):
+@pytest.mark.parametrize(("loss", "name"), MEETINGS)
+def test_losses_take_what_a_miner_gives_as_they_take_lists(loss, name):
     """Value and gradient are those of the same tuples as plain lists, whatever form the miner gives them in."""
     x = points(7, dimensions=6)
     torch.manual_seed(0)
     mined = built(name)(x, LABELS)
-    entry = siambench_losses()[loss]
-    found = []
+    module, found = loss_of(loss, 6).double(), []
     for indices in (mined, plain(mined)):
         leaf = x.clone().requires_grad_()
-        value = call_factory(entry.build, dict(entry.defaults))(leaf, LABELS, indices)
+        value = LossCall(module, loss)(leaf, LABELS, indices)
         value.backward()
         found.append((value.item(), leaf.grad))
     (value, gradient), (expected, other) = found

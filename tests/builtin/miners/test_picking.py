@@ -70,7 +70,7 @@ def test_triplets_by_their_margin(margin):
     x = points()
     gaps = {(a, p, n): distance(x, a, n) - distance(x, a, p) for a, p, n in triplets()}
     assert sorted(t for t, gap in gaps.items() if gap <= margin) == mined("triplet-margin", x, margin=margin)
-    assert sorted(t for t, gap in gaps.items() if gap <= 0) == mined("triplet-margin-hard", x, margin=margin)
+    assert sorted(t for t, gap in gaps.items() if gap <= 0) == mined("triplet-margin-hard", x)
     assert sorted(t for t, gap in gaps.items() if gap > margin) == mined("triplet-margin-easy", x, margin=margin)
     for name, kind in (("triplet-margin", "all"), ("triplet-margin-easy", "easy")):
         assert library(miners.TripletMarginMiner(margin=margin, type_of_triplets=kind), x) == mined(name, x, margin=margin)
