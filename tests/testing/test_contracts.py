@@ -89,10 +89,10 @@ def test_what_ships_keeps_all_contracts(place):
 
 
 def test_what_ships_is_examined():
-    """Order is no matter but for roles within a class, views and what draws; only the miner `none` is not examined at all."""
+    """Order is no matter but for roles within a class, views, what draws and what remembers; only `none` is not examined at all."""
     found = {f"{component.kind}-{component.name}": builtin_states(place) for place, component in enumerate(BUILTIN)}
 
-    ordered = {"losses-npair", "losses-vicreg", "losses-barlow-twins"}
+    ordered = {"losses-npair", "losses-vicreg", "losses-barlow-twins", "losses-xbm(contrastive)"}
     drawing = {"losses-elasticface", "miners-distance-weighted", "miners-uniform-histogram"}
     assert {*ordered, *drawing, "miners-none"} == {name for name, state in found.items() if state["permutation"][0] == "skipped"}
     assert {"miners-none"} == {name for name, state in found.items() if {"skipped"} == {kept for kept, _ in state.values()}}
