@@ -75,19 +75,18 @@ def differences_to_baseline(rows: Sequence[Row], primary: str, *, better: bool) 
         primary: a metric without a score per query; of others nothing is found.
         better: whether higher is better.
     """
-    baselines = [row for row in rows if row.method.baseline is not None and row.left_out is not None and primary in row.scores]
+    scored = [(row, row.scores[primary].left_out) for row in rows if primary in row.scores]
+    known = [(row, without) for row, without in scored if without is not None]
+    baselines = [(row, without) for row, without in known if row.method.baseline is not None]
     if not baselines:
         return {}
-    best = (max if better else min)(baselines, key=lambda row: row.scores[primary].mean)
-    theirs = best.left_out
+    best, theirs = (max if better else min)(baselines, key=lambda one: one[0].scores[primary].mean)
     found = {}
-    for row in rows:
-        ours = row.left_out
+    for row, ours in known:
         # Records of other test classes have another number of scores, and cannot be compared class by class.
-        if row is best or ours is None or theirs is None or len(ours.scores) != len(theirs.scores):
-            continue
-        interval = jackknife_difference(ours.score, ours.scores, theirs.score, theirs.scores)
-        found[id(row)] = Difference(best.name, interval.mean, interval.half_width, "classes")
+        if row is not best and len(ours.scores) == len(theirs.scores):
+            interval = jackknife_difference(ours.score, ours.scores, theirs.score, theirs.scores)
+            found[id(row)] = Difference(best.name, interval.mean, interval.half_width, "classes")
     return found
 
 

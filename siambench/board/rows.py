@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from siambench.board.costs import Costs, costs_of
-from siambench.board.scores import LeftOut, Model, Score, by_study, left_out, mean_of, scores_of
+from siambench.board.scores import Model, Score, by_study, mean_of, scores_of
 from siambench.board.tuning import Tuning, tunings_of
 from siambench.interfaces import Done, Failed, Outcome
 from siambench.records.record import Record, row_key
@@ -44,7 +44,6 @@ class Row:
         directions: ``"max"`` or ``"min"`` by metric, as its records say.
         libraries: minor versions of those that computed, by name.
         also_made_with: versions of another make of the same row that is not shown, in words.
-        left_out: the primary metric with each test class left out, where its records hold that.
         costs: what its units took, which is no part of what makes two rows equal.
     """
 
@@ -70,7 +69,6 @@ class Row:
     directions: Mapping[str, str]
     libraries: Mapping[str, str]
     also_made_with: tuple[str, ...]
-    left_out: LeftOut | None
     costs: Costs = field(compare=False)
 
     @property
@@ -294,7 +292,6 @@ def _row(key: str, found: list[Record], beside: _Beside) -> Row:
         directions=done[0].directions if done else {},
         libraries=source.unit.libraries,
         also_made_with=others,
-        left_out=left_out(track, scored),
         costs=costs_of(tuned, chosen),
     )
 

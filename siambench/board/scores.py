@@ -55,6 +55,19 @@ class Grouped:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """The primary metric over all test classes, and with each of them left out: means over a row's final models.
+
+    Args:
+        score: over all classes.
+        scores: with each class left out, in their order; two at least.
+    """
+
+    score: float
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Score:
     """A metric of a row.
 
@@ -66,6 +79,7 @@ class Score:
             jackknife; only of the primary metric, and None where the records do not allow it.
         over: what ``ci95`` and ``n`` are over.
         groups95: over groups of test classes; only of the primary metric, and None where classes come in fewer than three.
+        left_out: with each test class left out; only of the primary metric, where the records hold that.
         by_jackknife: whether ``classes95`` is the jackknife's.
     """
 
@@ -75,6 +89,7 @@ class Score:
     classes95: tuple[float, float] | None = None
     over: Over = "repetitions"
     groups95: Grouped | None = None
+    left_out: LeftOut | None = None
     by_jackknife: bool = False
 
 
@@ -97,7 +112,8 @@ def scores_of(track: Track, method: Method, models: Sequence[Model]) -> dict[str
     """The scores of a row by metric."""
     primary = track.metrics.primary
     classes95, groups95 = _bootstrap(track, method, models), groups_of(track, models)
-    by_jackknife = classes95 is None and (classes95 := _jackknife(left_out(track, models))) is not None
+    without = _left_out(track, models)
+    by_jackknife = classes95 is None and (classes95 := _jackknife(without)) is not None
     found = {}
     for metric, studies in by_study(models).items():
         several = len(studies) > 1
@@ -106,7 +122,7 @@ def scores_of(track: Track, method: Method, models: Sequence[Model]) -> dict[str
         over: Over = "studies" if several else "repetitions"
         found[metric] = Score(mean, half_width, len(values), over=over)
         if metric == primary:
-            found[metric] = replace(found[metric], classes95=classes95, groups95=groups95, by_jackknife=by_jackknife)
+            found[metric] = replace(found[metric], classes95=classes95, groups95=groups95, left_out=without, by_jackknife=by_jackknife)
     return found
 
 
@@ -148,20 +164,7 @@ def _bootstrap(track: Track, method: Method, models: Sequence[Model]) -> tuple[f
     return found.low, found.high
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """The primary metric over all test classes, and with each of them left out: means over a row's final models.
-
-    Args:
-        score: over all classes.
-        scores: with each class left out, in their order; two at least.
-    """
-
-    score: float
-    scores: tuple[float, ...]
-
-
-def left_out(track: Track, models: Sequence[Model]) -> LeftOut | None:
+def _left_out(track: Track, models: Sequence[Model]) -> LeftOut | None:
     """From what the records of a metric without a score per query hold; None where one of them does not hold it."""
     metric = track.metrics.primary
     values, found = [], []

@@ -65,7 +65,6 @@ def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
         name: of the plugin and of each of its components.
         kinds: what it provides, at least one.
     """
-    from siambench.components.catalogue import singular
     from siambench.plugin import API
 
     run = try_out(name, kinds)
@@ -78,7 +77,7 @@ def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
         "name": name,
         "module": f"siambench_{name.replace('-', '_')}",
         "Class": "".join(part.capitalize() for part in re.split("[-_]", name)),
-        "what": _listed([f"{'an' if kind[0] in 'aeiou' else 'a'} {singular(kind)}" for kind in kinds]),
+        "what": _listed([_one(kind) for kind in kinds]),
         "dependencies": ", ".join(f'"{needed}"' for needed in sorted([*libraries, siambench])),
         "imports": _merged(entries.values()),
         # Its sampler is what a package with both shows its loss with.
@@ -139,6 +138,14 @@ def _merged(entries: Iterable[str]) -> str:
     return ", ".join(names) if len(names) <= few else "(\n" + "".join(f"    {name},\n" for name in names) + ")"
 
 
+def _one(kind: str) -> str:
+    """``a loss``, ``an engine``."""
+    from siambench.components.catalogue import singular
+
+    word = singular(kind)
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
 def _file(kind: str) -> str:
     from siambench.components.catalogue import singular
 
@@ -174,7 +181,6 @@ def _component_name(name: str, catalogue: Catalogue) -> str:
     Raises:
         UsageError: if it is no such name, or stands for something else.
     """
-    from siambench.components.catalogue import singular
     from siambench.spec import RESERVED
 
     component = _PREFIX.sub("", name, count=1) if _PREFIX.match(name) else name
@@ -187,10 +193,9 @@ def _component_name(name: str, catalogue: Catalogue) -> str:
         )
     if component in (*RESERVED, "siambench"):
         raise UsageError(f"{component!r} means something to siambench: the plugin needs another name")
-    taken = [singular(c.kind) for c in catalogue.components() if c.name == component]
+    taken = [c.kind for c in catalogue.components() if c.name == component]
     if taken:
-        article = "an" if taken[0][0] in "aeiou" else "a"
-        raise UsageError(f"{component!r} is {article} {taken[0]} that ships with siambench: the plugin needs another name")
+        raise UsageError(f"{component!r} is {_one(taken[0])} that ships with siambench: the plugin needs another name")
     return component
 
 

@@ -128,6 +128,11 @@ def _joined(parts: Sequence[tuple[str, LossEntry]], pick: Callable[[LossEntry], 
     return dict(pair for label, entry in parts for pair in _prefixed(label, pick(entry)))
 
 
+def _told(parts: Sequence[tuple[str, LossEntry]], pick: Callable[[LossEntry], str]) -> str:
+    """What the parts say of themselves, each by its name."""
+    return "; ".join(f"{label}: {pick(entry)}" for label, entry in parts if pick(entry))
+
+
 def _spaces(parts: Sequence[LossEntry]) -> list[str]:
     """The names of further spaces that any of them has; a part without one of that name keeps its own."""
     return sorted({name for entry in parts for name in entry.spaces})
@@ -164,7 +169,7 @@ def _summed(expression: Expression, inner: Sequence[LossEntry], labels: Sequence
     terms = " + ".join(f"{weight:g} {label}" for weight, label in zip(expression.weights, labels, strict=True))
     return LossEntry(
         build=_Build(make, tuple(dict.fromkeys([*space, *defaults]))),
-        source="; ".join(f"{label}: {entry.source}" for label, entry in parts),
+        source=_told(parts, lambda entry: entry.source),
         space=space,
         defaults=defaults,
         takes=next((entry.takes for entry in inner if entry.takes != "none"), "none"),
@@ -178,12 +183,12 @@ def _summed(expression: Expression, inner: Sequence[LossEntry], labels: Sequence
             name: _joined(parts, lambda entry, name=name: entry.spaces.get(name, entry.space))  # type: ignore[misc]
             for name in _spaces(inner)
         },
-        space_source="; ".join(f"{label}: {entry.space_source}" for label, entry in parts if entry.space_source),
+        space_source=_told(parts, lambda entry: entry.space_source),
         space_version=sum(entry.space_version for entry in inner),
         equation=terms,
-        needs="; ".join(f"{label}: {entry.needs}" for label, entry in parts if entry.needs),
-        distance="; ".join(f"{label}: {entry.distance}" for label, entry in parts if entry.distance),
-        reducer="; ".join(f"{label}: {entry.reducer}" for label, entry in parts if entry.reducer),
+        needs=_told(parts, lambda entry: entry.needs),
+        distance=_told(parts, lambda entry: entry.distance),
+        reducer=_told(parts, lambda entry: entry.reducer),
         differs=tuple(f"{label}: {sentence}" for label, entry in parts for sentence in entry.differs),
     )
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -115,31 +115,25 @@ def evaluate_items(
         with clock.phase("embed"):
             return _embed_episodes(model, items.dataset, name, device)
 
-    evaluated = Evaluated(
-        embeddings,
-        labels,
-        seed=seed,
-        queries=queries,
-        groups=groups,
-        distance=distance,
-        depth=deepest(named),
-        pairs=pairs,
-        episodes=episodes,
-    )
+    asked: dict[str, Any] = {
+        "seed": seed,
+        "queries": queries,
+        "groups": groups,
+        "distance": distance,
+        "depth": deepest(named),
+        "pairs": pairs,
+        "episodes": episodes,
+    }
+    evaluated = Evaluated(embeddings, labels, **asked)
     classes = len(items.class_names)
     found = score(evaluated, named, classes=classes)
     scores = {} if jackknifed is None else left_out(jackknifed, named[jackknifed], evaluated, classes=classes)
-    own = {} if similarity is None else _by_own(evaluated, embeddings, similarity, named, classes=classes)
+    own = {}
+    if similarity is not None:
+        name, compare = similarity
+        by_own = score(BySimilarity(embeddings, labels, similarity=compare, name=name, **asked), named, classes=classes)
+        own = {f"{OWN_SIMILARITY}{metric}": value for metric, value in by_own.scores.items() if metric not in by_own.faults}
     return dataclasses.replace(found, scores={**found.scores, **own}, jackknife=scores)
-
-
-def _by_own(
-    evaluated: Evaluated, embeddings: Tensor, similarity: tuple[str, Similarity], named: Mapping[str, MetricEntry], *, classes: int
-) -> dict[str, float | None]:
-    """The scores by a loss's own similarity, of those metrics that have one."""
-    name, compare = similarity
-    found = score(BySimilarity(evaluated, embeddings, compare, name), named, classes=classes)
-    return {f"{OWN_SIMILARITY}{metric}": value for metric, value in found.scores.items() if metric not in found.faults}
 
 
 def left_out(name: str, entry: MetricEntry, evaluated: Evaluated, *, classes: int) -> dict[str, tuple[float | None, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -24,40 +24,25 @@ class BySimilarity(Evaluated):
     """What metrics of neighbours and of pairs may ask for, by another similarity; those that ask for more have no score.
 
     Args:
-        evaluated: the items.
         embeddings: as the model gives them, fp32 [N, D].
+        labels: int64 [N].
         similarity: of the loss.
         name: of the loss, for people.
+        asked: what else `Evaluated` takes.
     """
 
-    def __init__(self, evaluated: Evaluated, embeddings: Tensor, similarity: Similarity, name: str) -> None:
-        self.__dict__.update(vars(evaluated))
-        # What was computed by the distance is not taken over.
-        for kept in ("similarities", "every_pair"):
-            self.__dict__.pop(kept, None)
-        self.notes = {}
-        self._rows, self._similarity, self._name = embeddings, similarity, name
-        self._nearest: Tensor | None = None
-        del self.__dict__["embeddings"]
+    def __init__(self, embeddings: Tensor, labels: Tensor, *, similarity: Similarity, name: str, **asked: Any) -> None:
+        super().__init__(embeddings, labels, **asked)
+        self._similarity, self._name = similarity, name
 
-    def matches(self, k: int) -> Tensor:
-        """Whether each of the k most similar shares the label, bool [Q, k]; of equals the lower index comes first."""
-        if self._nearest is None:
-            depth = min(max(int(self.relevant.max()), self._deepest), self.depth)
-            self._nearest = self._found(depth)
-        if self._nearest.shape[1] < min(k, self.depth):
-            self._nearest = self._found(min(k, self.depth))
-        return torch.nn.functional.pad(self._nearest[:, :k], (0, max(0, k - self._nearest.shape[1])))
-
-    def _found(self, depth: int) -> Tensor:
-        references, labels = self._references(self._rows), self._references(self.labels)
-        found = []
-        for places in torch.split(torch.arange(self.queries, device=self._rows.device), _ROWS):
-            near = self._compared(self._rows[places], references)
+    def _nearest(self, depth: int) -> Tensor:
+        """The most similar references of each query, int64 [Q, depth]; of equals the lower index comes first."""
+        references, found = self._references(self._given), []
+        for places in torch.split(torch.arange(self.queries, device=self._given.device), _ROWS):
+            near = self._compared(self._given[places], references)
             if not self.has_gallery:
                 near[torch.arange(len(places), device=near.device), places] = -torch.inf
-            order = near.sort(dim=1, descending=True, stable=True).indices[:, :depth]
-            found.append(labels[order] == self.labels[places, None])
+            found.append(near.sort(dim=1, descending=True, stable=True).indices[:, :depth])
         return torch.cat(found)
 
     def _compared(self, left: Tensor, right: Tensor) -> Tensor:
@@ -77,7 +62,7 @@ class BySimilarity(Evaluated):
         if pairs is None:
             return None
         blocks = zip(torch.split(pairs.left, _ROWS), torch.split(pairs.right, _ROWS), strict=True)
-        return torch.cat([self._compared(self._rows[left], self._rows[right]).diagonal() for left, right in blocks]).cpu()
+        return torch.cat([self._compared(self._given[left], self._given[right]).diagonal() for left, right in blocks]).cpu()
 
     @cached_property
     def every_pair(self) -> metrics.AllPairs | None:
@@ -87,6 +72,6 @@ class BySimilarity(Evaluated):
         return None
 
     @property
-    def embeddings(self) -> NoReturn:  # type: ignore[override]
+    def embeddings(self) -> NoReturn:
         """They mean nothing by themselves."""
         raise MetricError("it is asked for by a metric of the embeddings themselves")

@@ -71,7 +71,6 @@ class Evaluated:
         self.queries = len(labels) if queries is None else queries
         self.has_gallery = queries is not None
         self.notes: dict[str, float | str] = {}
-        self.embeddings = _as_seen(embeddings, distance)
         self.relevant = metrics.relevant_counts(labels[: self.queries], self._references(labels), exclude_self=not self.has_gallery)
         self._given = embeddings
         self._seed = seed
@@ -104,6 +103,11 @@ class Evaluated:
     def _without_each(self) -> dict[int, AllPairs | None]:
         return metrics.all_pairs_without_each_class(self._given, self.labels, queries=self.queries if self.has_gallery else None)
 
+    @cached_property
+    def embeddings(self) -> Tensor:
+        """As metrics of the embeddings themselves see them, fp [N, D]."""
+        return _as_seen(self._given, self.distance)
+
     @property
     def depth(self) -> int:
         """How many items a query is compared with."""
@@ -112,20 +116,18 @@ class Evaluated:
     def _references(self, values: Tensor) -> Tensor:
         return values[self.queries :] if self.has_gallery else values
 
+    def _nearest(self, depth: int) -> Tensor:
+        """The nearest references of each query, int64 [Q, depth]."""
+        queries, references = self._given[: self.queries], self._references(self._given)
+        return metrics.nearest(queries, references, depth, exclude_self=not self.has_gallery, distance=self.distance)
+
     def matches(self, k: int) -> Tensor:
         """Whether each of the k nearest shares the label, bool [Q, k]; False beyond the last that there is."""
         wanted = min(k, self.depth)
         if self._matches is None or self._matches.shape[1] < wanted:
             # The deepest list that retrieval metrics usually want is computed at once.
             wanted = min(max(wanted, int(self.relevant.max()), self._deepest), self.depth)
-            found = metrics.nearest(
-                self._given[: self.queries],
-                self._references(self._given),
-                wanted,
-                exclude_self=not self.has_gallery,
-                distance=self.distance,
-            )
-            self._matches = metrics.matches(self.labels[: self.queries], self._references(self.labels), found)
+            self._matches = metrics.matches(self.labels[: self.queries], self._references(self.labels), self._nearest(wanted))
         return torch.nn.functional.pad(self._matches[:, :k], (0, max(0, k - self._matches.shape[1])))
 
     @cached_property

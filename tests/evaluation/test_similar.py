@@ -33,7 +33,7 @@ def seen(items, *, queries=None, similarity=dominance, **options):
     """The same items by the distance, and by the similarity."""
     embeddings, labels = items
     by_distance = Evaluated(embeddings, labels, seed=3, queries=queries, **options)
-    return by_distance, BySimilarity(by_distance, embeddings, similarity, "mine")
+    return by_distance, BySimilarity(embeddings, labels, similarity=similarity, name="mine", seed=3, queries=queries, **options)
 
 
 @pytest.mark.parametrize("queries", [None, 15])

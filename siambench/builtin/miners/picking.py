@@ -85,8 +85,7 @@ class HardestShare(nn.Module):
         order = easiness.masked_fill(~pairs, math.inf).flatten().argsort(stable=True)
         number = (pairs.sum() * self.share).ceil()
         place = torch.arange(size * size, device=pairs.device)
-        chosen = torch.where(place < number, order, -1)
-        return torch.where(chosen >= 0, chosen // size, -1), torch.where(chosen >= 0, chosen % size, -1)
+        return _pairs_at(torch.where(place < number, order, -1), size)
 
 
 class UniformHistogram(nn.Module):
@@ -123,8 +122,7 @@ class UniformHistogram(nn.Module):
         number = number[: self.bins, None]
         drawn = (torch.rand(self.bins, self.per_bin, device=matrix.device) * number).to(torch.int64).minimum((number - 1).clamp(min=0))
         place = order[(first + drawn).clamp(max=size * size - 1)]
-        chosen = torch.where(number > 0, place, -1).flatten()
-        return torch.where(chosen >= 0, chosen // size, -1), torch.where(chosen >= 0, chosen % size, -1)
+        return _pairs_at(torch.where(number > 0, place, -1).flatten(), size)
 
 
 class Angular(nn.Module):
@@ -216,6 +214,11 @@ class SemihardNearest(nn.Module):
         place = torch.minimum(first, (number - 1).clamp(min=0))
         anchor, near = _listed(positive & (number > 0))
         return anchor, near, torch.where(anchor >= 0, order.gather(1, place).flatten(), -1)
+
+
+def _pairs_at(places: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Row and column of places in a matrix [B, B] row by row, int64 [T] each; -1 stays -1."""
+    return torch.where(places >= 0, places // size, -1), torch.where(places >= 0, places % size, -1)
 
 
 def _listed(chosen: Tensor) -> tuple[Tensor, Tensor]:
