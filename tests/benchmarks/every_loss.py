@@ -4,13 +4,12 @@
 
 One model each, on the training part of fold 0; MAP@R is on its validation part, so that the test is not opened. Prints a Markdown
 table: the mean loss of the first and of the last epoch, seconds a step, MAP@R, and behind it a mark where the untrained network is
-better. What has run lies in OUT and is not run again.
+better; a loss that glyphs cannot be tried with stands there with the reason. What has run lies in OUT and is not run again.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -51,13 +50,15 @@ def untrained(unit: Unit) -> float:
     return found.scores[unit.scoring.primary] or 0.0
 
 
-def planned(methods: list[str], changes: dict[str, int]) -> Prepared:
-    """The first study of each method."""
-    found = []
+def planned(methods: list[str], changes: dict[str, int]) -> tuple[Prepared, dict[str, str]]:
+    """The first study of each method, and why some have none."""
+    found, refused = [], {}
     for method in methods:
-        with contextlib.suppress(CombinationError):
+        try:
             found.append(asked("glyphs", [method], studies=1, **changes))
-    return dataclasses.replace(found[0], studies=tuple(plan for one in found for plan in one.studies))
+        except CombinationError as error:
+            refused[method] = str(error)
+    return dataclasses.replace(found[0], studies=tuple(plan for one in found for plan in one.studies)), refused
 
 
 def main() -> None:
@@ -69,9 +70,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    prepared = planned(named(arguments.losses), {"training.epochs": arguments.epochs, "training.steps_per_epoch": arguments.steps})
+    changes = {"training.epochs": arguments.epochs, "training.steps_per_epoch": arguments.steps}
+    prepared, refused = planned(named(arguments.losses), changes)
     units = [plan.tune_unit(0, 0, plan.defaults) for plan in prepared.studies]
-    base, rows = untrained(units[0]), []
+    base, rows = untrained(units[0]), [(name, reason, "", "", "", "refused") for name, reason in refused.items()]
     with running(arguments.out, prepared, arguments.jobs) as runner:
         for unit, record in runner.records(units):
             outcome, seconds = record.outcome, record.phases.get("train", 0.0) / (arguments.epochs * arguments.steps)

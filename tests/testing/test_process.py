@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -58,6 +59,22 @@ def test_it_is_found_wherever_it_is_called(name, at):
     assert "failed" == outcome.state
     assert words in outcome.reason
     assert outcome.reason.startswith("once it is built" if at == "build" else "after step 8 of training")
+
+
+def test_a_thread_of_somebody_else_that_ends_meanwhile_is_no_fault():
+    """A thread that was there before and ends is no change; one that is begun is, even while another ends."""
+    leave, stay = threading.Event(), threading.Event()
+    other, own = threading.Thread(target=leave.wait), threading.Thread(target=stay.wait)
+    other.start()
+    before = Snapshot.taken()
+    leave.set()
+    other.join()
+
+    assert [] == before.changes()
+    own.start()
+    assert [change for change in before.changes() if change.startswith("threads changed")]
+    stay.set()
+    own.join()
 
 
 def test_what_a_bad_loss_has_left_does_not_decide_the_check_of_the_next():

@@ -7,6 +7,7 @@ import importlib
 import locale
 import logging
 import multiprocessing
+import operator
 import os
 import random
 import signal
@@ -60,11 +61,12 @@ _SWITCHES = (
 
 @dataclass(frozen=True)
 class Aspect:
-    """One thing that can change: how it is read, and how it is put back to what was read."""
+    """One thing that can change: how it is read, how it is put back to what was read, and what counts as another, given both."""
 
     name: str
     read: Callable[[], Any]
     restore: Callable[[Any], object]
+    differs: Callable[[Any, Any], bool] = operator.ne
 
 
 def _numpy_state() -> tuple[Any, ...]:
@@ -216,7 +218,9 @@ def _of_python() -> Iterator[Aspect]:
         lambda: multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0],
         lambda before: multiprocessing.set_start_method(before, force=True),
     )
-    yield Aspect("threads", lambda: {thread.ident: thread.name for thread in threading.enumerate()}, _end_threads)
+    # A thread of somebody else may end at any time; that one was begun is what a component has done.
+    begun = lambda before, now: bool(now.keys() - before.keys())  # noqa: E731
+    yield Aspect("threads", lambda: {thread: thread.name for thread in threading.enumerate()}, _end_threads, begun)
 
 
 def _copied(module: types.ModuleType, name: str) -> Any:
@@ -238,9 +242,9 @@ def _set_generators(before: Mapping[str, Any]) -> None:
     torch.default_generator.set_state(torch.frombuffer(bytearray(before["torch"]), dtype=torch.uint8))
 
 
-def _end_threads(before: Mapping[int, str]) -> None:
+def _end_threads(before: Mapping[threading.Thread, str]) -> None:
     for thread in threading.enumerate():
-        if thread.ident not in before and isinstance(thread, threading.Timer):
+        if thread not in before and isinstance(thread, threading.Timer):
             thread.cancel()
             thread.join(1.0)
 

@@ -90,7 +90,7 @@ class Snapshot:
         for aspect in aspects():
             if aspect.name in self._before:
                 now = aspect.read()
-                if now != self._before[aspect.name]:
+                if aspect.differs(self._before[aspect.name], now):
                     found.append(_told(aspect.name, self._before[aspect.name], now))
         return [*found, *(f"{space.name}.{name} is another function" for space, name, _ in self._replaced())]
 
@@ -99,7 +99,7 @@ class Snapshot:
         for aspect in aspects():
             if aspect.name in self._before:
                 with contextlib.suppress(Exception):
-                    if aspect.read() != self._before[aspect.name]:
+                    if aspect.differs(self._before[aspect.name], aspect.read()):
                         aspect.restore(self._before[aspect.name])
         for space, name, value in self._replaced():
             with contextlib.suppress(Exception):
