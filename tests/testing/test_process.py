@@ -12,7 +12,6 @@ import torch
 from bad_components import Sound, made
 from bad_globals import GLOBAL_CALLS, bad_loss, end_what_is_left
 
-from siambench.components.catalogue import Catalogue
 from siambench.testing.contracts import check_component
 from siambench.testing.contracts.process import Snapshot, kept, seeded_anew
 from siambench.testing.contracts.terms import PROCESS
@@ -145,15 +144,3 @@ def test_streams_of_the_system_are_put_back(capfd):
 
     assert "heard\n" == capfd.readouterr().out
     assert sys.stdout is not None
-
-
-@pytest.mark.slow
-def test_what_ships_leaves_the_process_alone():
-    """No built-in of any kind breaks the contract."""
-    found = {
-        f"{component.kind}:{component.name}": process_outcome(component).reason
-        for component in Catalogue.load({"SIAMBENCH_PLUGINS": ""}).components()
-        if component.kind not in ("datasets", "engines") and process_outcome(component).state == "failed"
-    }
-
-    assert {} == found
