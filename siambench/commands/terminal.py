@@ -14,7 +14,7 @@ import click
 from siambench.wording import in_json, printable, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from rich.table import Table as RichTable
 
@@ -103,11 +103,14 @@ def formatted(table: TableView, name: str) -> str:
 
 def show_table(table: Table) -> None:
     """A table on stdout, its captions and the meaning of its flags on stderr."""
-    from siambench.board import captions, columns
+    from siambench.board import captions
     from siambench.board.view import view
 
-    seen = view(table)
-    click.echo(formatted(seen, DEFAULT_FORMAT), nl=False)
+    click.echo(formatted(view(table), DEFAULT_FORMAT), nl=False)
+    if not table.lines:
+        name = table.track.name
+        click.echo(printable(f"no row of {name} is here yet: siambench run --track {name} --loss LOSS makes one"), err=True)
+        return
     for caption in captions.captions(table, classes=False):
         click.echo(caption, err=True)
     for flag in captions.flags_of(table):
@@ -117,13 +120,21 @@ def show_table(table: Table) -> None:
     for line in table.lines:
         for made in line.row.also_made_with:
             click.echo(printable(f"{line.row.name}: not shown as made with {made}"), err=True)
+    for name, what in _without(table):
+        click.echo(printable(f"{name}{what}"), err=True)
+
+
+def _without(table: Table) -> Iterator[tuple[str, str]]:
+    """Rows without a score, or without one that is shown, and why."""
+    from siambench.board import columns
+
     shown = columns.main_metrics(table)
     for line in table.lines:
         if line.row.reason:
-            click.echo(printable(f"{line.row.name}: {line.row.reason}"), err=True)
+            yield line.row.name, f": {line.row.reason}"
         for what, reason in line.row.missing.items():
             if what in shown:
-                click.echo(printable(f"{line.row.name}, no {what}: {reason}"), err=True)
+                yield line.row.name, f", no {what}: {reason}"
 
 
 def print_grid(grid: RichTable) -> None:

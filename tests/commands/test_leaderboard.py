@@ -105,6 +105,14 @@ def test_a_missing_cell_of_the_terminal_has_its_reason(siambench, folder):
     assert "raw, no map@r: it does not apply" in done.stderr.splitlines()
 
 
+def test_a_track_without_a_row_says_how_to_make_one(siambench, folder):
+    """Of a folder without records the table is empty, and stderr says so with the command that makes a row."""
+    done = siambench("leaderboard", folder("one", []))
+
+    assert 0 == done.returncode
+    assert "no row of one is here yet: siambench run --track one --loss LOSS makes one" in done.stderr.splitlines()
+
+
 def test_the_python_interface_takes_several_tracks(both):
     """`siambench.leaderboard` of one track is its table, of several the mean ranks."""
     import siambench
