@@ -17,18 +17,18 @@ def cosface(margin: float, scale: float, num_classes: int, embedding_size: int) 
     return CosFace(num_classes=num_classes, embedding_size=embedding_size, margin=margin, scale=scale)
 
 
-def sphereface(margin: int, scale: float, num_classes: int, embedding_size: int) -> nn.Module:
+def sphereface(margin: int, scale: float, ease: float, num_classes: int, embedding_size: int) -> nn.Module:
     """Softmax over classes with the angle to the true one multiplied by ``margin``; weights of unit length, embeddings not."""
     from siambench.builtin.losses.forms.sphereface import SphereFace
 
-    return SphereFace(num_classes=num_classes, embedding_size=embedding_size, margin=margin, scale=scale)
+    return SphereFace(num_classes=num_classes, embedding_size=embedding_size, margin=margin, scale=scale, ease=ease)
 
 
-def large_margin_softmax(margin: int, scale: float, num_classes: int, embedding_size: int) -> nn.Module:
+def large_margin_softmax(margin: int, scale: float, ease: float, num_classes: int, embedding_size: int) -> nn.Module:
     """Softmax over classes with the angle to the true one multiplied by ``margin``; neither weights nor embeddings of unit length."""
     from siambench.builtin.losses.forms.large_margin_softmax import LargeMarginSoftmax
 
-    return LargeMarginSoftmax(num_classes=num_classes, embedding_size=embedding_size, margin=margin, scale=scale)
+    return LargeMarginSoftmax(num_classes=num_classes, embedding_size=embedding_size, margin=margin, scale=scale, ease=ease)
 
 
 def normalised_softmax(temperature: float, num_classes: int, embedding_size: int) -> nn.Module:
@@ -83,7 +83,10 @@ def proxy_nca_plus_plus(scale: float, num_classes: int, embedding_size: int) -> 
     return ProxyNCAPlusPlus(num_classes=num_classes, embedding_size=embedding_size, scale=scale)
 
 
-_ANGLE = "public implementations ease psi in by a weight that falls from 1500 to 5; here psi is whole from the first step"
+_EASE = (
+    "psi is eased in as in the authors' code of SphereFace: (lambda cos + psi) / (1 + lambda), lambda falling from 200 ease to ease within "
+    "the first 6 % of the training (ease=0: psi itself from the first step, as the equation has it)"
+)
 _PSI = "psi(theta) = (-1)^k cos(margin theta) - 2k where theta lies in [k pi / margin, (k + 1) pi / margin]"
 _MARGINS = "margin 1, which has no margin, to 4, the papers' largest; a scale of 1 is theirs, to a tenth below and to cosface's above"
 
@@ -107,7 +110,7 @@ ENTRIES = {
     "sphereface": LossEntry(
         sphereface,
         space={"margin": Int(1, 4), "scale": Float(0.1, 64.0, log=True)},
-        defaults={"margin": 4, "scale": 1.0},
+        defaults={"margin": 4, "scale": 1.0, "ease": 5.0},
         space_source=_MARGINS,
         sampler="random",
         own_parameters=True,
@@ -116,12 +119,12 @@ ENTRIES = {
         equation=f"cross-entropy of scale |x| cos(theta_j), with psi(theta_y) for the true class, {_PSI}",
         distance="cosine to class weights, times the length of the embedding",
         reducer="mean over the items",
-        differs=("logits are multiplied by a scale; in the paper it is 1", _ANGLE),
+        differs=("logits are multiplied by a scale; in the paper it is 1", _EASE),
     ),
     "large-margin-softmax": LossEntry(
         large_margin_softmax,
         space={"margin": Int(1, 4), "scale": Float(0.1, 64.0, log=True)},
-        defaults={"margin": 4, "scale": 1.0},
+        defaults={"margin": 4, "scale": 1.0, "ease": 5.0},
         space_source=_MARGINS,
         sampler="random",
         own_parameters=True,
@@ -130,7 +133,7 @@ ENTRIES = {
         equation=f"cross-entropy of scale |w_j| |x| cos(theta_j), with psi(theta_y) for the true class, {_PSI}",
         distance="inner product with class weights",
         reducer="mean over the items",
-        differs=("logits are multiplied by a scale; in the paper it is 1", _ANGLE),
+        differs=("logits are multiplied by a scale; in the paper it is 1", _EASE),
     ),
     "normalised-softmax": LossEntry(
         normalised_softmax,

@@ -27,18 +27,29 @@ def soft_triple(reg_weight, **params):
     return losses.SoftTripleLoss(num_classes=CLASSES, embedding_size=SIZE, **params)
 
 
+def whole(make):
+    """Where ψ counts whole, as it always does in the library."""
+
+    def made(ease, **params):
+        assert ease == 0.0
+        return sized(make)(**params)
+
+    return made
+
+
 LIBRARY = {
     "cosface": sized(losses.CosFaceLoss),
-    "sphereface": sized(losses.SphereFaceLoss),
-    "large-margin-softmax": sized(losses.LargeMarginSoftmaxLoss),
+    "sphereface": whole(losses.SphereFaceLoss),
+    "large-margin-softmax": whole(losses.LargeMarginSoftmaxLoss),
     "normalised-softmax": sized(losses.NormalizedSoftmaxLoss),
     "subcenter-arcface": sized(losses.SubCenterArcFaceLoss),
     "soft-triple": soft_triple,
 }
+PSI = [{"ease": 0.0, **params} for params in ({}, {"margin": 1}, {"margin": 2, "scale": 8.0}, {"margin": 3, "scale": 0.1})]
 PARAMS = {
     "cosface": [{}, {"margin": 0.6, "scale": 8.0}, {"margin": 0.0, "scale": 128.0}],
-    "sphereface": [{}, {"margin": 1}, {"margin": 2, "scale": 8.0}, {"margin": 3, "scale": 0.1}],
-    "large-margin-softmax": [{}, {"margin": 1}, {"margin": 2, "scale": 8.0}, {"margin": 3, "scale": 0.1}],
+    "sphereface": PSI,
+    "large-margin-softmax": PSI,
     "normalised-softmax": [{}, {"temperature": 0.01}, {"temperature": 0.5}],
     "subcenter-arcface": [{}, {"margin": 45.0, "scale": 8.0, "sub_centers": 2}, {"margin": 0.0, "scale": 128.0, "sub_centers": 10}],
     "soft-triple": [{"reg_weight": 0.0}, {"reg_weight": 0.0, "la": 80.0, "gamma": 1.0, "margin": 0.2, "centers_per_class": 3}],
@@ -146,3 +157,16 @@ def test_soft_triple_draws_the_centres_of_a_class_together():
     apart = torch.stack([torch.pdist(one).mean() for one in centers]).mean()
 
     assert gain.item() == pytest.approx(float(apart) / 2, rel=1e-4)
+
+
+def test_psi_is_eased_in():
+    """At the first step nearly the cosine itself counts; after 6 % of the training, and so to the end, a sixth of ψ."""
+    from siambench.builtin.losses.forms.multiple_angle import eased, psi
+
+    cosine = torch.linspace(-1, 1, 41, dtype=torch.float64)
+    first, later, last = (eased(cosine, 4, ease=5.0, progress=share) for share in (0.0, 0.06, 1.0))
+
+    torch.testing.assert_close(first, (1000 * cosine + psi(cosine, 4)) / 1001)
+    torch.testing.assert_close(last, (5 * cosine + psi(cosine, 4)) / 6)
+    torch.testing.assert_close(later, last)
+    torch.testing.assert_close(eased(cosine, 4, ease=0.0, progress=0.0), psi(cosine, 4))

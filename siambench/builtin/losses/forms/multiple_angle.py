@@ -1,4 +1,4 @@
-"""The cosine of a multiple of an angle, made to fall over the whole half circle."""
+"""The cosine of a multiple of an angle, made to fall over the whole half circle, and how training is eased into it."""
 
 from __future__ import annotations
 
@@ -24,3 +24,22 @@ def psi(cosine: Tensor, margin: int) -> Tensor:
         passed = sum(((cosine < math.cos(step * math.pi / margin)).to(cosine.dtype) for step in range(1, margin)), torch.zeros_like(cosine))
         sign = 1 - 2 * passed.remainder(2)
     return sign * multiple - 2 * passed
+
+
+def eased(cosine: Tensor, margin: int, *, ease: float, progress: float) -> Tensor:
+    """(λ cos θ + ψ(θ)) / (1 + λ), in which λ falls while training goes on: λ = max(ease, 200 ease / (1 + 3,360 progress)).
+
+    With ease = 5 that is the authors' schedule, max(5, 1000 / (1 + .12 step)), over their 28,000 steps: 5 after 6 % of them.
+    With ψ itself from the first step, training on hard data ends where embeddings have no length at all.
+
+    Args:
+        cosine: of the angles θ, fp, any shape.
+        margin: of ψ.
+        ease: the least λ, >= 0; 0: ψ itself, from the first step.
+        progress: share of the training that is done, in [0, 1].
+
+    Source:
+        github.com/wy1iu/sphereface, train/code/sphereface_model.prototxt and sphereface_solver.prototxt.
+    """
+    weight = max(ease, 200 * ease / (1 + 3360 * progress))
+    return (weight * cosine + psi(cosine, margin)) / (1 + weight)

@@ -34,22 +34,27 @@ def cosface(x, labels, margin, scale, own):
     )
 
 
-def sphereface(x, labels, margin, scale, own):
-    """Cross-entropy of scale |x| cos θ, with ψ(θ) for the true class."""
+def eased(cosine, margin, ease):
+    """(λ cos θ + ψ(θ)) / (1 + λ) at the first step, when λ is 200 times the ease."""
+    return (200 * ease * cosine + psi(cosine, margin)) / (1 + 200 * ease)
+
+
+def sphereface(x, labels, margin, scale, ease, own):
+    """Cross-entropy of scale |x| cos θ, with ψ(θ), eased, for the true class."""
     total = []
     for i, y in enumerate(labels):
         row = cosines([unit(x[i])], columns(own["weight"]))[0]
-        total.append(cross_entropy([scale * length(x[i]) * (psi(s, margin) if c == y else s) for c, s in enumerate(row)], y))
+        total.append(cross_entropy([scale * length(x[i]) * (eased(s, margin, ease) if c == y else s) for c, s in enumerate(row)], y))
     return mean(total)
 
 
-def large_margin_softmax(x, labels, margin, scale, own):
-    """Cross-entropy of scale |w| |x| cos θ, with ψ(θ) for the true class."""
+def large_margin_softmax(x, labels, margin, scale, ease, own):
+    """Cross-entropy of scale |w| |x| cos θ, with ψ(θ), eased, for the true class."""
     weights, total = columns(own["weight"]), []
     for row, y in zip(x, labels, strict=True):
         logits = [product(row, weight) for weight in weights]
         lengths = length(row) * length(weights[y])
-        logits[y] = lengths * psi(logits[y] / lengths, margin)
+        logits[y] = lengths * eased(logits[y] / lengths, margin, ease)
         total.append(cross_entropy([scale * logit for logit in logits], y))
     return mean(total)
 
@@ -113,10 +118,19 @@ def proxy_nca_pp(x, labels, scale, own):
     return mean(cross_entropy([-(scale**2) * value for value in row], y) for row, y in zip(rows, labels, strict=True))
 
 
+# No ease at all, as much of the cosine as of ψ, and twice as much.
+_EASES = {1: 0.0, 2: 0.005, 3: 0.01}
+
 REFERENCES = {
     "cosface": Reference(cosface, [{"margin": 0.9, "scale": 3.0}, {"margin": 0.0, "scale": 0.5}], gradient={"scale": 4.0}),
-    "sphereface": Reference(sphereface, [{"margin": m, "scale": 2.0} for m in (1, 2, 3)], gradient={"scale": 0.3}),
-    "large-margin-softmax": Reference(large_margin_softmax, [{"margin": m, "scale": 0.3} for m in (1, 2, 3)], gradient={"scale": 0.2}),
+    "sphereface": Reference(
+        sphereface, [{"margin": m, "scale": 2.0, "ease": ease} for m, ease in _EASES.items()], gradient={"scale": 0.3, "ease": 0.01}
+    ),
+    "large-margin-softmax": Reference(
+        large_margin_softmax,
+        [{"margin": m, "scale": 0.3, "ease": ease} for m, ease in _EASES.items()],
+        gradient={"scale": 0.2, "ease": 0.01},
+    ),
     "normalised-softmax": Reference(normalised_softmax, [{"temperature": 3.0}], gradient={"temperature": 0.3}),
     "subcenter-arcface": Reference(
         subcenter_arcface,
