@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from siambench.builtin.losses.forms.class_weights import ClassWeights, own_class
@@ -28,6 +28,8 @@ class LargeMarginSoftmax(ClassWeights):
 
     def __init__(self, *, num_classes: int, embedding_size: int, margin: int, scale: float, ease: float) -> None:
         super().__init__(num_classes=num_classes, embedding_size=embedding_size)
+        # As the authors draw them: the length of a weight vector counts here, and standard normal numbers make the first logits far too large.
+        nn.init.normal_(self.weight, std=(2 / embedding_size) ** 0.5)
         self.margin, self.scale, self.ease = margin, scale, ease
 
     def forward(self, embeddings: Tensor, labels: Tensor, *, progress: float = 1.0) -> Tensor:
