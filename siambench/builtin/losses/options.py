@@ -5,9 +5,10 @@ of it; a regulariser is added to whatever form there is.
 
 Left out, because they are something else under another name, or nothing: the inner product (of unit vectors it is the cosine, and
 npair, whose embeddings have lengths, has it of its own); the reducers class-weighted, whose weights nothing here tells, divisor, which is
-margin's own, and sum, whose size is that of the batch; per-anchor of triplets and of items, which the library does not have or which is
-their mean; the regulariser lp of unit vectors, which is a constant; sparse-centers of soft-triple, which is its ``reg_weight``. Distances
-of circle, angular, fastap, snr-contrastive and the tuplet margin are part of their formulas; of proxies and class weights the cosine is.
+margin's own, and sum, whose size is that of the batch; per-anchor of items, whose mean it is, of triplets, which the library does not
+have, and of lifted, where it raises; the regulariser lp of unit vectors, which is a constant; sparse-centers of soft-triple, which is its
+``reg_weight``. Distances of circle, angular, fastap, snr-contrastive and the tuplet margin are part of their formulas, as the cosine is of
+proxies and class weights.
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ BY_NAME: Mapping[str, tuple[Mapping[str, Option], WithSet]] = {
     "triplet": (TRIPLET, _triplet),
     "margin": (OTHERS, made_by(variants.margin, distances=("beta",), margins=("margin",))),
     "npair": (NPAIR, made_by(variants.npair)),
-    "lifted": (PAIRS, made_by(variants.lifted, distances=_MARGINS)),
+    "lifted": (OTHERS, made_by(variants.lifted, distances=_MARGINS)),
     "gen-lifted": (OTHERS, made_by(variants.generalised_lifted, distances=_MARGINS)),
     "ntxent": (PAIRS, made_by(variants.ntxent)),
     "supcon": (OTHERS, made_by(variants.supcon)),

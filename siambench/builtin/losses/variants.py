@@ -26,12 +26,15 @@ def contrastive(pos_margin: float, neg_margin: float, options: Options) -> nn.Mo
 def triplet(margin: float, options: Options) -> nn.Module:
     """As triplet, with its variants, another distance, another reducer or a regulariser."""
     from siambench.builtin.losses.forms.library import distance, in_library, library, reducer, regularised
+    from siambench.builtin.losses.forms.triplet import Triplet
     from siambench.builtin.losses.forms.triplet_variants import TripletVariant
 
     swap, soft, squared = (options.get(name, False) for name in ("swap", "soft", "squared"))
     over_all = options.get("average") == "all"
     if not in_library(options):
-        return regularised(TripletVariant(margin=margin, swap=swap, soft=soft, squared=squared, over_all=over_all), options)
+        is_plain = not (swap or soft or squared or over_all)
+        own = TripletVariant(margin=margin, swap=swap, soft=soft, squared=squared, over_all=over_all)
+        return regularised(Triplet(margin=margin) if is_plain else own, options)
     between = distance({"distance": "lp", **options}, power=2 if squared else 1)
     over = reducer({"reducer": "mean", **options} if over_all else options)
     return library("TripletMarginLoss", options, margin=margin, swap=swap, smooth_loss=soft, distance=between, reducer=over)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from siambench.interfaces import Indices
-from siambench.plugin import RATE, LossEntry, MinerEntry
+from siambench.plugin import LossEntry, MinerEntry
 from siambench.spaces import Params
 from siambench.testing.contracts.batches import CLASSES, SIZE, Batch
 from siambench.testing.contracts.process import SEED
@@ -90,8 +90,8 @@ class Training:
         self.network = nn.Linear(SIZE, SIZE)
         loss = components.build_loss(entry, entry.defaults, name=_NAME, num_classes=CLASSES, embedding_size=SIZE, seed=seed)
         self.loss = components.LossCall(loss, _NAME)
-        own = [f"loss.{RATE}.{group}" for group in entry.groups] or [f"loss.{RATE}"]
-        rates = {"optimiser.lr": _RATE, "optimiser.weight_decay": 1e-4, **dict.fromkeys(own, _RATE)}
+        # All at one rate, whatever groups they come in: which those are, a contract of its own examines.
+        rates = {"optimiser.lr": _RATE, "optimiser.weight_decay": 1e-4, "loss.lr": _RATE}
         self._optimiser = build_optimiser("adam", rates, self.network, loss)
 
     def step(self, batch: Batch, number: int) -> Tensor:
