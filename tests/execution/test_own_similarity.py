@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
 import torch
 from torch import nn
 
@@ -18,8 +17,8 @@ from siambench.cli import main
 from siambench.errors import RecordError
 from siambench.execution import worker
 from siambench.interfaces import Done
-from siambench.records.damage import check_scores
 from siambench.plugin import LossEntry
+from siambench.records.damage import check_scores
 from siambench.records.folder import Folder
 from siambench.spec import Method
 from siambench.testing import synthetic_study
