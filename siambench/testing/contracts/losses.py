@@ -186,7 +186,7 @@ def _everywhere(entry: LossEntry, params: Params, rounds: int) -> Iterator[Answe
 
 
 def options_hold(component: Component) -> str | None:
-    """Each option, at the ends of what it allows, is finite on ordinary batches and makes a difference; alone, or as it is refused."""
+    """Each option, at the ends of what it allows, leaves it finite on ordinary batches; it makes a difference, if it needs no others."""
     entry: LossEntry = component.entry
     if not entry.options:
         return "it has no options"
@@ -206,7 +206,7 @@ def options_hold(component: Component) -> str | None:
                 _check_ordinary(chosen, {name: value})
                 found = _everywhere(chosen, {**chosen.defaults, name: value}, 1)
                 differs = differs or any(not one.is_close(two) for one, two in zip(plain, found, strict=False))
-        if not differs and refused < len(values):
+        if not differs and not refused:
             idle.append(name)
     if idle:
         raise PluginError(f"the option {', '.join(idle)} changes nothing, whatever it is set to")
@@ -286,7 +286,7 @@ CONTRACTS = (
     ),
     Contract("space", "it can be built, and is finite, at the default, at the corners of its space and at drawn points", finite_in_space),
     Contract("space-effect", "each parameter of its space changes the loss or its gradient somewhere", space_has_effect),
-    Contract("options", "each option that can be set alone leaves it finite, and changes the loss or its gradient somewhere", options_hold),
+    Contract("options", "each option that can be set alone leaves it finite, and makes a difference", options_hold),
     Contract("permutation", "the order of a batch's images is no matter", order_is_no_matter),
     Contract("determinism", "the same seeds give the same value and gradient, bit for bit", seeds_decide),
     Contract("inputs-kept", "it leaves what it is given as it was", inputs_are_kept),

@@ -112,6 +112,19 @@ def test_options_are_the_library_called_by_hand(name, chosen, batch):
     assert bool(found[0][1].isfinite().all())
 
 
+def test_an_anchor_without_variance_spoils_no_batch():
+    """Where the library divides 0 by 0, as for the empty places of a memory, value and gradient are numbers, and other pairs count."""
+    entry = ENTRIES["contrastive"].with_options({"distance": "snr"})
+    loss = build_loss(entry, {**entry.defaults, "distance": "snr"}, name="contrastive", num_classes=2, embedding_size=SIZE, seed=0)
+    rows = functional.normalize(batches()["asymmetric"][0][:4]).requires_grad_()
+    pairs = (torch.tensor([0]), torch.tensor([1]), torch.tensor([0, 2]), torch.tensor([2, 3]))
+    value = loss(torch.cat([rows, torch.zeros(3, SIZE, dtype=torch.float64)]), torch.tensor([0, 0, 1, 2, 3, 3, 3]), pairs)
+    value.backward()
+    assert torch.allclose(value, loss(rows, torch.tensor([0, 0, 1, 2]), pairs))
+    assert bool(rows.grad.isfinite().all())
+    assert float(rows.grad.norm()) > 0
+
+
 def test_every_distance_and_reducer_that_is_offered_is_tried():
     """No name stands in an entry that these tests do not hold against the library."""
     for name, entry in ENTRIES.items():
