@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from siambench.components.source import code_digest, file_digest
-from siambench.errors import ConfigError, text_of
+from siambench.errors import ConfigError, PluginError, named, text_of
 from siambench.plugin import LossEntry, factory_of
 from siambench.spaces import Params
 from siambench.spec import Source
@@ -71,6 +71,7 @@ class Component:
 
         Raises:
             ConfigError: of a value that an option cannot have, and of options that do not go together.
+            PluginError: if the entry's ``with_set`` raises something else, or gives no entry.
         """
         if not isinstance(self.entry, LossEntry):
             return self
@@ -78,6 +79,12 @@ class Component:
             entry = self.entry.with_options(given)
         except ValueError as error:
             raise ConfigError(f"the options of the loss {self.name} do not hold: {text_of(error)}") from error
+        except (MemoryError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise PluginError(f"with_set of the loss {self.name} raised {named(error)}") from error
+        if not isinstance(entry, LossEntry):
+            raise PluginError(f"with_set of the loss {self.name} must give a LossEntry, got {type(entry).__name__}")
         return self if entry is self.entry else replace(self, entry=entry)
 
     @property

@@ -10,8 +10,8 @@ from torch.nn import functional
 from siambench.components.catalogue import Catalogue
 from siambench.components.component import Component, Provenance
 from siambench.components.groups import grouped
-from siambench.errors import CombinationError, ConfigError, UnknownNameError, UsageError
-from siambench.plugin import Float, LossEntry
+from siambench.errors import CombinationError, ConfigError, PluginError, UnknownNameError, UsageError
+from siambench.plugin import Float, Int, LossEntry, Option
 from siambench.training.components import LossCall, as_seen, build_loss
 
 CATALOGUE = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
@@ -258,3 +258,22 @@ def test_parts_without_groups_have_one_rate_as_before(catalogue):
     """A sum of losses that have proxies says so by true, and nothing of groups."""
     assert catalogue.get("losses", "sum(arcface,proxy-anchor)").entry.own_parameters is True
     assert catalogue.get("losses", "sum(triplet,contrastive)").entry.own_parameters is False
+
+
+@pytest.mark.parametrize(
+    ("with_set", "sentence"),
+    [
+        (lambda entry, chosen: entry.nothing, "with_set of the loss odd raised AttributeError: "),
+        (lambda entry, chosen: None, "with_set of the loss odd must give a LossEntry, got NoneType"),
+        (lambda entry, chosen: [][chosen["swap"]], "with_set of the loss odd raised IndexError: "),
+    ],
+)
+@pytest.mark.parametrize("name", ["odd", "sum(odd,contrastive)"])
+def test_a_with_set_that_breaks_is_one_sentence(catalogue, name, with_set, sentence):
+    """Whatever it raises or gives, the sentence names the loss, alone and in a sum."""
+    entry = LossEntry(Progressing, source="here", options={"swap": Option(0, Int(0, 5))}, with_set=with_set)
+    odd = Component("losses", "odd", entry, Provenance("here", "siambench-here", "1.0"), module=__name__)
+    loss = Catalogue((*catalogue.components(), odd), catalogue.plugins).get("losses", name)
+    with pytest.raises(PluginError) as refused:
+        loss.with_options({"swap": 3, "odd.swap": 3})
+    assert str(refused.value).startswith(sentence)
