@@ -47,7 +47,7 @@ def dimension(space: Dimension) -> str:
 
 
 def parameters(component: Component) -> str:
-    """Each parameter or option: its default, and in brackets where it is searched; then the names of further spaces."""
+    """Each parameter or option: its default, and in brackets where it is searched; then further spaces, and options of a loss, by name."""
     entry = component.entry
     space, defaults = getattr(entry, "space", {}), getattr(entry, "defaults", {})
     lines = [in_markdown_code(f"{name} = {value(default)}") for name, default in defaults.items()]
@@ -55,7 +55,9 @@ def parameters(component: Component) -> str:
     if (warmup := getattr(entry, "warmup", None)) is not None:
         told.append(in_markdown_code(f"warmup = {value(warmup)}"))
     further = [in_markdown_code(name) for name in getattr(entry, "spaces", {})]
-    return "; ".join([*told, *([f"further spaces: {', '.join(further)}"] if further else [])])
+    options = [in_markdown_code(name) for name in getattr(entry, "options", {})]
+    more = [f"{what}: {', '.join(names)}" for what, names in (("further spaces", further), ("options", options)) if names]
+    return "; ".join([*told, *more])
 
 
 def fed(component: Component) -> str:

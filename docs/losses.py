@@ -22,7 +22,8 @@ HEAD = """# Losses
 
 Every loss is held by `tests/builtin/losses/test_losses.py` against a reference in loops over lists, in float64, on batches with ties,
 duplicates, singletons, two classes and one, and its gradient against finite differences. "Reference" is the formula as that test computes
-it.
+it. An option is what `siambench show loss NAME` tells more of; a distance and a reducer are held against pytorch-metric-learning called
+by hand, triplet's variants and all regularisers against formulas in loops.
 """
 
 
@@ -39,7 +40,7 @@ def page() -> str:
     from siambench.builtin.losses import siambench_losses
 
     known = references()
-    lines = [HEAD, "| loss | paper | equation | reference | where it differs |", "|---|---|---|---|---|"]
+    lines = [HEAD, "| loss | paper | equation | reference | where it differs | options |", "|---|---|---|---|---|---|"]
     for name, entry in sorted(siambench_losses().items()):
         if entry.wraps:
             continue
@@ -47,7 +48,8 @@ def page() -> str:
         place = Path(inspect.getsourcefile(reference) or "").name
         formula = f"[{place}](../tests/builtin/losses/references/{place}): {inspect.getdoc(reference)}"
         differs = "; ".join(entry.differs) or "nowhere that we know of"
-        lines.append(f"| `{name}` | {cell(entry.source)} | {cell(entry.equation)} | {cell(formula)} | {cell(differs)} |")
+        options = ", ".join(f"`{option}`" for option in entry.options) or "none"
+        lines.append(f"| `{name}` | {cell(entry.source)} | {cell(entry.equation)} | {cell(formula)} | {cell(differs)} | {options} |")
     return "\n".join(lines) + "\n"
 
 

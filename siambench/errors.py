@@ -50,11 +50,12 @@ class UnknownNameError(UsageError):
         name: what was asked for.
         known: the names that exist.
         failed: plugins that did not load, and might have provided it.
+        lists: the command that lists them all, where there may be more than a sentence can hold.
     """
 
-    def __init__(self, what: str, name: str, known: Iterable[str], failed: Sequence[str] = ()) -> None:
+    def __init__(self, what: str, name: str, known: Iterable[str], failed: Sequence[str] = (), *, lists: str = "") -> None:
         names = sorted(known)
-        text = f"unknown {what} {name!r}{suggestion(name, names)}; installed: {', '.join(names) or 'none'}"
+        text = f"unknown {what} {name!r}{suggestion(name, names)}; installed: {some(name, names, lists=lists)}"
         if failed:
             text += f"; plugins that failed to load: {', '.join(failed)}"
         super().__init__(text)
@@ -177,6 +178,27 @@ def suggestion(name: str, names: Iterable[str]) -> str:
     """``", did you mean 'triplet'?"`` for the nearest of ``names``, or nothing where none is near."""
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return f", did you mean {near[0]!r}?" if near else ""
+
+
+MOST_NAMES = 12
+"""So many names a sentence may list; of more it says the nearest, and where all are listed."""
+
+_NEAREST = 3
+
+
+def some(name: str, names: Iterable[str], *, lists: str = "") -> str:
+    """The names that could have been meant: all of them where they are few, else the nearest and how many there are.
+
+    Args:
+        name: what was asked for.
+        names: that exist.
+        lists: the command that lists them all.
+    """
+    known = sorted(names)
+    if len(known) <= MOST_NAMES:
+        return ", ".join(known) or "none"
+    near = ", ".join(difflib.get_close_matches(name, known, n=_NEAREST, cutoff=0.0))
+    return f"{near}, … ({f'`{lists}` lists all {len(known)}' if lists else f'the nearest of {len(known)}'})"
 
 
 def said(error: BaseException, *, longest: int = 400) -> str:

@@ -15,10 +15,11 @@ def test_the_page_is_fresh():
 
 @pytest.mark.parametrize("name", sorted(name for name, entry in siambench_losses().items() if not entry.wraps))
 def test_every_loss_stands_in_it(name):
-    """With its paper, an equation, and the formula that a test holds it against, none of them empty."""
+    """With its paper, an equation, the formula that a test holds it against, and its options, none of them empty."""
     line = next(line for line in losses_page.PAGE.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{name}` |"))
     cells = [cell.strip() for cell in line.replace("\\|", "").split("|")[1:-1]]
-    assert 5 == len(cells)
+    assert 6 == len(cells)
+    assert cells[5] == (", ".join(f"`{option}`" for option in siambench_losses()[name].options) or "none")
     assert all(cells)
 
 

@@ -21,6 +21,7 @@ from siambench.plugin import (
     LossEntry,
     MetricEntry,
     MinerEntry,
+    Option,
     about,
     factory_of,
 )
@@ -29,6 +30,13 @@ from siambench.plugin import (
 def build(margin: float = 0.1, *, other: int = 2) -> dict[str, object]:
     """A factory for these tests."""
     return {"margin": margin, "other": other}
+
+
+def rated(lr):
+    """A factory with a parameter of that name."""
+
+
+SWAP = Option(neutral=False, allowed=Choice(False, True), about="the anchor is swapped")  # noqa: FBT003  what can be chosen
 
 
 def test_every_name_of_the_door_is_there():
@@ -80,6 +88,14 @@ def test_factory_of_is_what_an_entry_calls():
         (lambda: LossEntry(build, source="these tests", spaces={"wide": {"margin": Float(0, 1)}}), ["margin", "no default"]),
         (lambda: LossEntry(build, source="these tests", defaults={"margin": 1.0}, spaces={"wide": {"margin": 3}}), ["margin", "int"]),
         (lambda: MinerEntry(build, source="these tests", spaces={"wide": {"other": Float(0, 1)}}), ["other", "no default"]),
+        (lambda: LossEntry(build, source="these tests", options={"swap": True}), ["swap", "must be an Option", "bool"]),
+        (lambda: LossEntry(build, source="these tests", defaults={"margin": 0.1}, options={"margin": SWAP}), ["margin", "means something"]),
+        (lambda: LossEntry(build, source="these tests", options={"projector": SWAP}), ["projector", "means something"]),
+        (lambda: LossEntry(build, source="these tests", options={"options": SWAP}), ["options", "means something"]),
+        (lambda: LossEntry(build, source="these tests", own_parameters=()), ["own_parameters", "names of groups"]),
+        (lambda: LossEntry(build, source="these tests", own_parameters=("proxies", "proxies")), ["own_parameters", "each once"]),
+        (lambda: LossEntry(build, source="these tests", own_parameters="proxies"), ["own_parameters", "'proxies'"]),
+        (lambda: LossEntry(rated, source="these tests", defaults={"lr": 0.1}, own_parameters=("proxies",)), ["rates", "'lr'"]),
     ],
 )
 def test_an_entry_that_does_not_hold_is_refused(make, words):
@@ -121,3 +137,51 @@ def test_an_unknown_space_is_named():
     entry = LossEntry(build, source="these tests", defaults={"margin": 0.1}, spaces={"reality-check": {"margin": Float(0, 1)}})
     with pytest.raises(UnknownNameError, match=r"unknown space 'realty-check'.*did you mean 'reality-check'"):
         entry.in_space("realty-check")
+
+
+def test_options_are_what_is_set_to_something_else():
+    """Neutral values and other parameters are passed over, numbers are kept as numbers, and true is not 1."""
+    options = {"swap": SWAP, "p": Option(2.0, Float(1.0, 10.0)), "low": Option("none", Float(0.0, 1.0)), "count": Option(1, Int(1, 4))}
+    entry = LossEntry(build, source="these tests", options=options)
+    assert {"swap": True, "p": 3.0, "low": 0.5, "count": 2} == entry.options_among(
+        {"swap": True, "p": 3, "low": 0.5, "count": 2, "margin": 9}
+    )
+    assert isinstance(entry.options_among({"p": 3})["p"], float)
+    assert {} == entry.options_among({"swap": False, "p": 2, "low": "none", "count": 1})
+    assert entry is entry.with_options({"swap": True})
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"swap": 1}, "swap must be false or true, got '1'"),
+        ({"swap": 0}, "swap must be false or true, got '0'"),
+        ({"swap": "true"}, "swap must be false or true, got 'true'"),
+        ({"p": 0.5}, "p must be a number from 1 to 10, got '0.5'"),
+        ({"p": float("nan")}, "p must be a number from 1 to 10, got 'nan'"),
+        ({"p": True}, "p must be a number from 1 to 10, got 'true'"),
+        ({"low": 2}, "low must be none or a number from 0 to 1, got '2'"),
+        ({"count": 2.0}, "count must be a whole number from 1 to 4, got '2.0'"),
+    ],
+)
+def test_a_value_that_an_option_cannot_have_is_one_sentence(given, sentence):
+    """It names the option, what it can be, and what was given."""
+    options = {"swap": SWAP, "p": Option(2.0, Float(1.0, 10.0)), "low": Option("none", Float(0.0, 1.0)), "count": Option(1, Int(1, 4))}
+    with pytest.raises(ValueError, match=r".") as refused:
+        LossEntry(build, source="these tests", options=options).with_options(given)
+    assert sentence == str(refused.value)
+
+
+def test_an_entry_says_how_its_rows_with_options_are_made():
+    """What ``with_set`` gives is the entry of the row; it is asked only where an option is set."""
+    asked = []
+
+    def with_set(entry, chosen):
+        asked.append(chosen)
+        return LossEntry(kinds, source=entry.source)
+
+    entry = LossEntry(build, source="these tests", options={"swap": SWAP}, with_set=with_set)
+    assert entry is entry.with_options({"swap": False, "margin": 1})
+    assert [] == asked
+    assert kinds is entry.with_options({"swap": True, "margin": 1}).build
+    assert [{"swap": True}] == asked

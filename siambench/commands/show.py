@@ -141,17 +141,17 @@ def tuning_summary(tuning: Tuning, *, rows: int) -> list[str]:
 def _show_component(kind: str, name: str, *, as_json: bool) -> None:
     from siambench.components.catalogue import Catalogue, plural
 
-    facts = describe(Catalogue.load().get(plural(kind), name))
+    component = Catalogue.load().get(plural(kind), name)
+    facts = describe(component)
     if as_json:
         print_json(facts)
         return
     # What an entry leaves empty is no fact of it.
     for key, value in ((key, value) for key, value in facts.items() if value is not False and value != ""):
-        if key == "spaces" and isinstance(value, dict):
-            for named, space in value.items():
-                click.echo(printable(f"space {named}:"))
-                for parameter, form in space.items():
-                    click.echo(printable(f"  {parameter}: " + "  ".join(f"{k}={v}" for k, v in form.items())))
+        if key == "spaces":
+            _say_spaces(value)
+        elif key == "options" and component.kind == "losses":
+            _say_options(component)
         elif isinstance(value, dict):
             click.echo(f"{key}:" + ("" if value else " none"))
             for inner, content in value.items():
@@ -163,6 +163,22 @@ def _show_component(kind: str, name: str, *, as_json: bool) -> None:
                 click.echo(printable(f"  {sentence}"))
         else:
             click.echo(printable(f"{key}: {value}"))
+
+
+def _say_spaces(spaces: Mapping[str, Mapping[str, Mapping[str, object]]]) -> None:
+    for named, space in spaces.items():
+        click.echo(printable(f"space {named}:"))
+        for parameter, form in space.items():
+            click.echo(printable(f"  {parameter}: " + "  ".join(f"{k}={v}" for k, v in form.items())))
+
+
+def _say_options(component: Component) -> None:
+    """Options, one a line: what each can be set to, its neutral value first, and what it does."""
+    options = component.entry.options
+    if options:
+        click.echo("options (neither tuned nor in a row unless set):")
+    for name, option in options.items():
+        click.echo(printable(f"  {name}: {option.values}" + (f"; {option.about}" if option.about else "")))
 
 
 def describe(component: Component) -> dict[str, Any]:
@@ -181,7 +197,8 @@ def describe(component: Component) -> dict[str, Any]:
         "about": about(entry),
     }
     fields = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
-    return facts | {name: _plain(name, value) for name, value in fields.items() if name != "source" and value is not factory_of(entry)}
+    hidden = {name for name, value in fields.items() if name in ("source", "with_set") or value is factory_of(entry)}
+    return facts | {name: _plain(name, value) for name, value in fields.items() if name not in hidden}
 
 
 def _plain(name: str, value: object) -> object:
@@ -191,6 +208,10 @@ def _plain(name: str, value: object) -> object:
         return {parameter: dimension_to_json(dimension) for parameter, dimension in value.items()}
     if name == "spaces" and isinstance(value, Mapping):
         return {named: _plain("space", space) for named, space in value.items()}
+    if name == "options" and isinstance(value, Mapping):
+        return {
+            option: {"neutral": one.neutral, "allowed": dimension_to_json(one.allowed), "about": one.about} for option, one in value.items()
+        }
     if name == "files" and callable(value):
         return [remote.name for remote in value()]
     if isinstance(value, Mapping):

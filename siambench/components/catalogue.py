@@ -134,7 +134,7 @@ class Catalogue:
                 lookup = name
         found = [c for c in self._components if (c.kind, c.name) == (kind, lookup)]
         if not found or (takes_path and not found[0].entry.takes_path):
-            raise UnknownNameError(singular(kind), name, self.names(kind), self.failed)
+            raise UnknownNameError(singular(kind), name, self.names(kind), self.failed, lists=f"siambench list {kind}")
         if len(found) > 1:
             providers = " and ".join(f"{c.provenance.plugin} ({c.provenance.distribution} {c.provenance.version})" for c in found)
             raise DuplicateNameError(

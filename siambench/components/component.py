@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from siambench.components.source import code_digest, file_digest
-from siambench.plugin import factory_of
+from siambench.errors import ConfigError, PluginError, named, text_of
+from siambench.plugin import LossEntry, factory_of
+from siambench.spaces import Params
 from siambench.spec import Source
 
 
@@ -63,6 +65,27 @@ class Component:
         """Its code, read when it is first asked for: a list of what is installed does without."""
         code = file_digest(Path(self.path)) if self.path is not None else code_digest(factory_of(self.entry), self.module, self.installed)
         return Source(self.provenance.plugin, self.provenance.distribution, code)
+
+    def with_options(self, given: Params) -> Component:
+        """A loss as a row with these parameters has it, its code included: itself where they set no option.
+
+        Raises:
+            ConfigError: of a value that an option cannot have, and of options that do not go together.
+            PluginError: if the entry's ``with_set`` raises something else, or gives no entry.
+        """
+        if not isinstance(self.entry, LossEntry):
+            return self
+        try:
+            entry = self.entry.with_options(given)
+        except ValueError as error:
+            raise ConfigError(f"the options of the loss {self.name} do not hold: {text_of(error)}") from error
+        except (MemoryError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise PluginError(f"with_set of the loss {self.name} raised {named(error)}") from error
+        if not isinstance(entry, LossEntry):
+            raise PluginError(f"with_set of the loss {self.name} must give a LossEntry, got {type(entry).__name__}")
+        return self if entry is self.entry else replace(self, entry=entry)
 
     @property
     def told(self) -> str:

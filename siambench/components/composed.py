@@ -13,15 +13,12 @@ from siambench.components.expression import SUM, Expression
 from siambench.errors import CombinationError, UsageError
 from siambench.identity import digest
 from siambench.machine import own_version
-from siambench.plugin import LossEntry, accepted_by, call_factory
+from siambench.plugin import RATE, LossEntry, Option, accepted_by, call_factory
 from siambench.spaces import Params, Space
 from siambench.spec import Feed, Source
 
 if TYPE_CHECKING:
     from torch import nn
-
-RATE = "lr"
-"""The learning rate of a loss's own parameters, which the harness uses: one for all parts."""
 
 _SAMPLER = "random"
 
@@ -32,14 +29,24 @@ class Composed(Component):
 
     Args:
         parts: the losses in it, by their names: those whose code it runs.
+        expression: how it is made of them.
+        chosen: parts that options are set of, as they then are.
     """
 
     parts: Mapping[str, Component] = dataclasses.field(default_factory=dict)
+    expression: Expression = dataclasses.field(default_factory=lambda: Expression(SUM))
+    chosen: tuple[Component, ...] = ()
 
     @functools.cached_property
     def source(self) -> Source:
         """How it is made: the parts have digests of their own, and what adds them is the harness's."""
-        return Source("siambench", "siambench", digest(["composed", self.name]))
+        others = [component.source.digest for component in self.chosen]
+        return Source("siambench", "siambench", digest(["composed", self.name, *others]))
+
+    def with_options(self, given: Params) -> Composed:
+        """It with options of its parts set; see `Component.with_options`."""
+        chosen = [component for component in _chosen(self.expression, self.parts, given) if component is not self.parts[component.name]]
+        return dataclasses.replace(self, entry=self.entry.with_options(given), chosen=tuple(chosen)) if chosen else self
 
 
 def composed(expression: Expression, get: Callable[[str], Component]) -> Composed:
@@ -56,8 +63,9 @@ def composed(expression: Expression, get: Callable[[str], Component]) -> Compose
     parts = {name: get(name) for name in expression.names}
     short = expression.renamed(lambda name: parts[name].name)
     by_name = {component.name: component for component in parts.values()}
-    entry = _entry(short, {name: component.entry for name, component in by_name.items()})
-    return Composed("losses", str(short), entry, Provenance("siambench", "siambench", own_version() or ""), parts=by_name)
+    entry = _entry(short, {name: component.entry for name, component in by_name.items()}, {})
+    own = Provenance("siambench", "siambench", own_version() or "")
+    return Composed("losses", str(short), entry, own, parts=by_name, expression=short)
 
 
 def check_unwrapped(name: str, entry: LossEntry) -> None:
@@ -66,19 +74,29 @@ def check_unwrapped(name: str, entry: LossEntry) -> None:
         raise UsageError(f"loss {name!r} wraps another one: say which, such as {name}(contrastive)")
 
 
-def _entry(expression: Expression, entries: Mapping[str, LossEntry]) -> LossEntry:
-    """The entry of an expression: of a plain loss its own."""
+def _entry(expression: Expression, entries: Mapping[str, LossEntry], given: Params) -> LossEntry:
+    """The entry of an expression, with the options set that some parameters say: of a plain loss its own."""
     if not expression.parts:
         check_unwrapped(expression.name, entries[expression.name])
-        return entries[expression.name]
-    inner = [_entry(part, entries) for part in expression.parts]
+        return entries[expression.name].with_options(given)
     labels = _labels(expression)
+    inner = [_entry(part, entries, _own(label, given)) for part, label in zip(expression.parts, labels, strict=True)]
     if expression.name == SUM:
-        return _summed(expression, inner, labels)
-    outer = entries[expression.name]
-    if not outer.wraps:
-        raise UsageError(f"loss {expression.name!r} wraps no other: {expression} makes no sense; sum(…) adds losses")
-    return _wrapped(expression.name, outer, inner[0], labels[0])
+        found = _summed(expression, inner, labels)
+    else:
+        outer = entries[expression.name]
+        if not outer.wraps:
+            raise UsageError(f"loss {expression.name!r} wraps no other: {expression} makes no sense; sum(…) adds losses")
+        found = _wrapped(expression.name, outer.with_options(given), inner[0], labels[0])
+    return dataclasses.replace(found, with_set=lambda _, chosen: _entry(expression, entries, chosen))
+
+
+def _chosen(expression: Expression, parts: Mapping[str, Component], given: Params) -> Iterator[Component]:
+    """The losses of an expression from left to right, with the options set that some parameters say."""
+    if expression.name != SUM:
+        yield parts[expression.name].with_options(given)
+    for part, label in zip(expression.parts, _labels(expression), strict=True):
+        yield from _chosen(part, parts, _own(label, given))
 
 
 def _labels(expression: Expression) -> list[str]:
@@ -90,7 +108,7 @@ def _labels(expression: Expression) -> list[str]:
 
 
 def _prefixed(label: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    # Own parameters are optimised together, at one rate.
+    # Own parameters are optimised together, at one rate, but for those in groups.
     return ((name if name == RATE else f"{label}.{name}", value) for name, value in values.items())
 
 
@@ -120,8 +138,33 @@ _OF_HARNESS = ("num_classes", "embedding_size")
 
 
 def _built(entry: LossEntry, label: str, given: Mapping[str, Any]) -> nn.Module:
-    module: nn.Module = call_factory(entry.build, {**{name: given[name] for name in _OF_HARNESS if name in given}, **_own(label, given)})
+    own = _own(label, given)
+    available = {**{name: given[name] for name in _OF_HARNESS if name in given}, **own, "options": entry.options_among(own)}
+    module: nn.Module = call_factory(entry.build, available)
     return module
+
+
+def _with_groups(parts: Sequence[tuple[str, LossEntry]], *more: tuple[str, LossEntry]) -> bool | tuple[str, ...]:
+    """What a loss made of others says of its own parameters: the groups of parts that have some, and each other part as one."""
+    every = (*more, *parts)
+    if not any(entry.groups for _, entry in every):
+        return any(entry.own_parameters for _, entry in every)
+    return tuple(name for label, entry in every if entry.own_parameters for name in _groups(label, entry))
+
+
+def _groups(label: str, entry: LossEntry) -> tuple[str, ...]:
+    return tuple(f"{label}.{group}" for group in entry.groups) or (label,)
+
+
+def _members(label: str, entry: LossEntry, module: nn.Module, *, besides: Sequence[Any] = ()) -> dict[str, list[Any]]:
+    """The parameters of one part by the groups that the whole knows them by."""
+    from siambench.components.groups import grouped
+
+    if not entry.own_parameters:
+        return {}
+    if entry.groups:
+        return {f"{label}.{name}": members for name, members in grouped(module, entry.groups, besides=besides).items()}
+    return {label: [one for one in module.parameters() if one.requires_grad and not any(one is other for other in besides)]}
 
 
 def _joined(parts: Sequence[tuple[str, LossEntry]], pick: Callable[[LossEntry], Mapping[str, Any]]) -> dict[str, Any]:
@@ -149,33 +192,41 @@ def _summed(expression: Expression, inner: Sequence[LossEntry], labels: Sequence
     parts = list(zip(labels, inner, strict=True))
     space: Space = _joined(parts, lambda entry: entry.space)
     defaults: Params = _joined(parts, lambda entry: entry.defaults)
+    options: Mapping[str, Option] = _joined(parts, lambda entry: entry.options)
     normalise = all(entry.normalise for entry in inner)
     # Losses over classes live with batches by class, those of tuples not with batches at random.
     layout = next((entry for entry in inner if entry.sampler != _SAMPLER), inner[0])
 
+    own = _with_groups(parts)
+
     def make(given: Mapping[str, Any]) -> nn.Module:
+        from siambench.components.groups import say_groups
         from siambench.components.summed import Summed
 
         modules = [_built(entry, label, given) for label, entry in parts]
-        return Summed(
+        made = Summed(
             [(weight, module, label) for weight, module, label in zip(expression.weights, modules, labels, strict=True)],
             normalised=[entry.normalise and not normalise for entry in inner],
             minded=[entry.takes != "none" for entry in inner],
         )
+        if not isinstance(own, bool):
+            said = (_members(label, entry, module) for (label, entry), module in zip(parts, modules, strict=True))
+            say_groups(made, {name: members for one in said for name, members in one.items()})
+        return made
 
     projectors = {entry.projector for entry in inner}
     if len(projectors) > 1:
         raise CombinationError(f"the losses of {expression} see the embedding through projectors of different widths, or through none")
     terms = " + ".join(f"{weight:g} {label}" for weight, label in zip(expression.weights, labels, strict=True))
     return LossEntry(
-        build=_Build(make, tuple(dict.fromkeys([*space, *defaults]))),
+        build=_Build(make, tuple(dict.fromkeys([*space, *defaults, *options]))),
         source=_told(parts, lambda entry: entry.source),
         space=space,
         defaults=defaults,
         takes=next((entry.takes for entry in inner if entry.takes != "none"), "none"),
         images_per_class=max(entry.images_per_class for entry in inner if entry.sampler == layout.sampler),
         sampler=layout.sampler,
-        own_parameters=any(entry.own_parameters for entry in inner),
+        own_parameters=own,
         normalise=normalise,
         feeds=_feeds(inner, str(expression)),
         projector=projectors.pop(),
@@ -190,24 +241,38 @@ def _summed(expression: Expression, inner: Sequence[LossEntry], labels: Sequence
         distance=_told(parts, lambda entry: entry.distance),
         reducer=_told(parts, lambda entry: entry.reducer),
         differs=tuple(f"{label}: {sentence}" for label, entry in parts for sentence in entry.differs),
+        options=options,
     )
 
 
 def _wrapped(outer_name: str, outer: LossEntry, inner: LossEntry, label: str) -> LossEntry:
     space: Space = {**outer.space, **dict(_prefixed(label, inner.space))}
     defaults: Params = {**outer.defaults, **dict(_prefixed(label, inner.defaults))}
+    options: Mapping[str, Option] = {**outer.options, **dict(_prefixed(label, inner.options))}
+    groups = _with_groups([(label, inner)], (outer_name, outer))
 
     def make(given: Mapping[str, Any]) -> nn.Module:
+        from siambench.components.groups import say_groups
         from siambench.components.summed import Inner
 
+        made: list[nn.Module] = []
+
         def make_loss(embedding_size: int) -> nn.Module:
-            return Inner(_built(inner, label, {**given, "embedding_size": embedding_size}), label)
+            made.append(_built(inner, label, {**given, "embedding_size": embedding_size}))
+            return Inner(made[-1], label)
 
         own: dict[str, Any] = {name: value for name, value in given.items() if not name.startswith(f"{label}.")}
-        own |= {"make_loss": make_loss, "normalised": inner.normalise}
+        own |= {"make_loss": make_loss, "normalised": inner.normalise, "options": outer.options_among(own)}
         if "loss" in accepted_by(outer.build):
             own["loss"] = make_loss(given["embedding_size"])
         module: nn.Module = call_factory(outer.build, own)
+        if not isinstance(groups, bool):
+            theirs = [parameter for one in made for parameter in one.parameters()]
+            said: dict[str, list[Any]] = _members(outer_name, outer, module, besides=theirs) if outer.own_parameters else {}
+            for one in made:
+                for name, members in _members(label, inner, one).items():
+                    said.setdefault(name, []).extend(members)
+            say_groups(module, said)
         return module
 
     if outer.takes != "none" and inner.takes == "none":
@@ -215,11 +280,11 @@ def _wrapped(outer_name: str, outer: LossEntry, inner: LossEntry, label: str) ->
     feeds = _feeds([outer, inner], f"{outer_name}({label})")
     return dataclasses.replace(
         inner,
-        build=_Build(make, tuple(dict.fromkeys([*space, *defaults]))),
+        build=_Build(make, tuple(dict.fromkeys([*space, *defaults, *options]))),
         source=f"{outer.source}; {label}: {inner.source}",
         space=space,
         defaults=defaults,
-        own_parameters=outer.own_parameters or inner.own_parameters,
+        own_parameters=groups,
         normalise=outer.normalise and inner.normalise,
         feeds=feeds,
         spaces={name: {**outer.spaces.get(name, outer.space), **dict(_prefixed(label, inner.spaces[name]))} for name in inner.spaces},
@@ -229,4 +294,5 @@ def _wrapped(outer_name: str, outer: LossEntry, inner: LossEntry, label: str) ->
         needs="; ".join(text for text in (outer.needs, inner.needs) if text),
         differs=(*outer.differs, *(f"{label}: {sentence}" for sentence in inner.differs)),
         wraps=False,
+        options=options,
     )

@@ -39,7 +39,7 @@ from siambench.tracks.split import Split, cut
 from siambench.tracks.steps import scaled_steps
 from siambench.training.components import Entries, own_similarity
 from siambench.training.loop import Trained, Validate, train
-from siambench.training.model import EmbeddingModel, build_model, pretrained_features
+from siambench.training.model import EmbeddingModel, build_model, pretrained_features, projector_of
 from siambench.training.observers import Observers
 from siambench.training.state import device, memory_told, settle
 
@@ -154,7 +154,7 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
         assert backbone is not None
         entries = Entries(
             backbone=backbone,
-            loss=catalogue.get("losses", with_paths(unit.method.loss, context.local)).entry,
+            loss=catalogue.get("losses", with_paths(unit.method.loss, context.local)).with_options(unit.own("loss")).entry,
             miner=None if unit.method.miner == NO_MINER else catalogue.get("miners", unit.method.miner).entry,
             sampler=catalogue.get("samplers", unit.training.sampler).entry,
         )
@@ -291,8 +291,7 @@ def _final_models(unit: Unit, ready: _Ready, ended: Callable[[Epoch], None]) -> 
 def _own_similarity(unit: Unit, ready: _Ready, trained: Trained) -> tuple[str, Similarity] | None:
     """Name and own similarity of the loss, where it has one for what the model gives: behind a projector it has not."""
     assert ready.entries is not None
-    entry = ready.entries.loss
-    compare = None if entry.projector else own_similarity(trained.loss, normalise=entry.normalise)
+    compare = None if projector_of(unit) else own_similarity(trained.loss, normalise=ready.entries.loss.normalise)
     return None if compare is None else (unit.method.loss, compare)
 
 
@@ -340,6 +339,8 @@ def _components(unit: Unit, context: Context, catalogue: Catalogue) -> dict[str,
     found = {}
     for role, (kind, name) in _roles(unit, context).items():
         component, planned = catalogue.get(kind, name), unit.components[role]
+        # Options may be set of the loss, which is then made by other code; those of its parts stand in its own digest.
+        component = component.with_options(unit.own("loss")) if role == "loss" else component
         here = component.source
         # A file edited since the plan, or a worker with other code, would give a record that is not what it says.
         if context.exact and here != planned:

@@ -21,6 +21,7 @@ import pluggy
 
 from siambench.plugin._entries import (
     PROJECTOR,
+    RATE,
     WARMUP,
     BackboneEntry,
     DatasetEntry,
@@ -39,6 +40,7 @@ from siambench.plugin._entries import (
     valid_name,
 )
 from siambench.plugin._factories import Lazy, accepted_by, call_factory
+from siambench.plugin._options import Option
 from siambench.spaces import Choice, Dimension, Float, Int, Space, Value
 from siambench.spec import API
 
@@ -51,6 +53,7 @@ __all__ = [
     "API",
     "NAMED_BY_FORWARD",
     "PROJECTOR",
+    "RATE",
     "WARMUP",
     "BackboneEntry",
     "Choice",
@@ -66,6 +69,7 @@ __all__ = [
     "MetricEntry",
     "MinerEntry",
     "ObserverEntry",
+    "Option",
     "SamplerEntry",
     "Space",
     "Value",

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from siambench.plugin._factories import Lazy, accepted_by
-from siambench.spaces import Float, Params, Space, check_space, with_space
+from siambench.plugin._options import Option, check_options, options_among
+from siambench.spaces import Float, Params, Space, Value, check_space, with_space
 from siambench.spec import Feed, Form
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 PROJECTOR = "loss.projector"
 """The parameter that says the widths of a loss's projector."""
+
+RATE = "lr"
+"""The learning rate of a loss's own parameters, which the harness uses; behind it a dot and a group, where they come in groups."""
+
+_OF_HARNESS = ("num_classes", "embedding_size", "lr", "projector")
 
 _NONE = "none"
 
@@ -46,6 +52,15 @@ def _check_among(what: str, given: Sequence[str], known: Sequence[str]) -> None:
     strange = [name for name in given if name not in known]
     if strange or not given:
         raise ValueError(f"{what} must be of {', '.join(known)}, at least one of them, got {strange or 'none'}")
+
+
+def _check_groups(defaults: Params, own: object) -> None:
+    if isinstance(own, bool):
+        return
+    if not isinstance(own, tuple) or not own or any(not isinstance(name, str) or not name for name in own) or len({*own}) < len(own):
+        raise ValueError(f"own_parameters must be True, False, or the names of groups, each once, got {own!r}")
+    if RATE in defaults:
+        raise ValueError(f"a loss whose groups of parameters have rates of their own can have no parameter {RATE!r}")
 
 
 @dataclass(frozen=True)
@@ -118,7 +133,10 @@ class LossEntry:
             either form, as pytorch-metric-learning's losses do; ``"none"`` for a loss that forms no tuples.
         images_per_class: images of each class in a batch, where the loss is fed by classes.
         sampler: the sampler that makes its batches, where it is fed by classes.
-        own_parameters: whether it has parameters to optimise (proxies, class weights); their learning rate is tuned.
+        own_parameters: whether it has parameters to optimise (proxies, class weights); their learning rate is tuned. Names of groups
+            instead, such as ``("proxies", "temperature")``, have a rate each, ``loss.lr.proxies`` and ``loss.lr.temperature``: a group is
+            the parameter or submodule of that name, or what the module's method ``parameter_groups()`` gives under it, and every
+            parameter is in just one.
         normalise: whether embeddings are L2-normalised before the loss sees them.
         feeds: the ways it can be fed: ``"classes"``, ``"pairs"`` (indices are the labelled pairs), ``"triplets"`` (indices are the
             triplets), ``"views"`` (two views of each item; labels are the item's number in the batch).
@@ -137,6 +155,11 @@ class LossEntry:
             as ``loss(embeddings, labels, indices)``; ``make_loss``, which makes one for embeddings of another size; and ``normalised``,
             whether the other wants unit length. Batches, normalisation and what a miner may hand it are the other's; it is fed what
             both can be fed; where ``takes`` is not ``"none"``, the other has to take tuples.
+        options: settings by name that are neither tuned nor in a row unless a user sets them: ``--set loss.swap=true``. A factory is given
+            those that are set, each by its name, and all of them as a mapping by the name ``options``.
+        with_set: where a row with options set is made otherwise: called with the entry and the options that are set, gives the entry of
+            that row, which may have another factory, space, defaults or feeds; a `ValueError` says in one sentence what does not go
+            together. None: the entry's own factory takes them.
     """
 
     build: Callable[..., Any]
@@ -146,7 +169,7 @@ class LossEntry:
     takes: Literal["none", "pairs", "triplets"] = "none"
     images_per_class: int = 4
     sampler: str = "m-per-class"
-    own_parameters: bool = False
+    own_parameters: bool | tuple[str, ...] = False
     normalise: bool = True
     feeds: tuple[Feed, ...] = ("classes",)
     space_version: int = 1
@@ -159,16 +182,34 @@ class LossEntry:
     differs: tuple[str, ...] = ()
     projector: tuple[int, ...] = ()
     wraps: bool = False
+    options: Mapping[str, Option] = field(default_factory=dict)
+    with_set: Callable[[LossEntry, Params], LossEntry] | None = None
 
     def __post_init__(self) -> None:
         _check(self.build, self.space, self.defaults, self.source)
         for space in self.spaces.values():
             check_space(space, self.defaults, holds_defaults=False)
+        check_options(self.options, {*self.defaults, *_OF_HARNESS})
+        _check_groups(self.defaults, self.own_parameters)
         if self.images_per_class < 1:
             raise ValueError(f"images_per_class must be at least 1, got {self.images_per_class}")
         _check_among("feeds", self.feeds, get_args(Feed))
         if "projector" in self.defaults or any(width < 1 for width in self.projector):
             raise ValueError("a projector is declared by its widths, each at least 1; no parameter can be called that")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The names of the groups of own parameters that have a rate each; none where all have one, or there are none."""
+        return self.own_parameters if isinstance(self.own_parameters, tuple) else ()
+
+    def options_among(self, given: Params) -> dict[str, Value]:
+        """The options that some parameters set; `ValueError` of a value that one cannot have."""
+        return options_among(self.options, given)
+
+    def with_options(self, given: Params) -> LossEntry:
+        """The entry of a row with these parameters: itself where they set no option; `ValueError` of options that do not go together."""
+        chosen = self.options_among(given)
+        return self.with_set(self, chosen) if chosen and self.with_set is not None else self
 
     def in_space(self, name: str) -> LossEntry:
         """The entry with one of its further spaces, defaults moved into it; `UnknownNameError` where it has none of that name."""

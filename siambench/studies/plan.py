@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from siambench.errors import ConfigError, suggestion
+from siambench.errors import ConfigError, some, suggestion
 from siambench.identity import digest, seed_of
-from siambench.plugin import PROJECTOR, WARMUP, BackboneEntry, LossEntry, MinerEntry, projector_text, projector_widths
+from siambench.plugin import PROJECTOR, RATE, WARMUP, BackboneEntry, LossEntry, MinerEntry, projector_text, projector_widths
 from siambench.records.selection import most_tune_units
 from siambench.spaces import Dimension, Float, Params, Value, dimension_to_json, fits, kind_of
 from siambench.spec import (
@@ -112,6 +112,7 @@ class StudyPlan:
         folds: folds of a trial.
         racing: whether in each batch of trials only the best on fold 0 run the others.
         scratch: options under which the backbone starts from random weights, where it can start from others.
+        options: names of what else could be set, and is neither tuned nor in the row, such as ``loss.swap``.
     """
 
     method: Method
@@ -126,6 +127,7 @@ class StudyPlan:
     folds: int
     racing: bool
     scratch: Params
+    options: tuple[str, ...] = ()
 
     @property
     def row(self) -> str:
@@ -252,9 +254,15 @@ def study_plans(resolved: Resolved) -> list[StudyPlan]:
             folds=track.split.folds,
             racing=track.training.racing,
             scratch=resolved.backbone.scratch,
+            options=tuple(f"loss.{name}" for name in resolved.loss.options),
         )
         for study in range(resolved.budget.studies)
     ]
+
+
+def of_loss(params: Params) -> dict[str, Value]:
+    """Those parameters that are the loss's, by the names that it knows them by."""
+    return {name.removeprefix("loss."): value for name, value in params.items() if name.startswith("loss.")}
 
 
 def _check_projector(text: str) -> None:
@@ -272,10 +280,13 @@ def _space(resolved: Resolved) -> tuple[dict[str, Dimension], dict[str, Value]]:
     for prefix, entry in entries:
         space |= {f"{prefix}.{name}": dimension for name, dimension in entry.space.items()}
         defaults |= {f"{prefix}.{name}": value for name, value in entry.defaults.items()}
-    if loss.own_parameters and "lr" not in loss.defaults:
-        space["loss.lr"], defaults["loss.lr"] = rules.loss_lr.dimension, rules.loss_lr.default
+    if loss.own_parameters and RATE not in loss.defaults:
+        for rate in [f"loss.{RATE}.{group}" for group in loss.groups] or [f"loss.{RATE}"]:
+            space[rate], defaults[rate] = rules.loss_lr.dimension, rules.loss_lr.default
     if loss.projector:
         defaults[PROJECTOR] = projector_text(loss.projector)
+    # No part of a row that does not set them.
+    defaults |= {f"loss.{name}": value for name, value in loss.options_among(of_loss(resolved.fixed)).items()}
     if miner.warmup is not None:
         space["miner.warmup"], defaults["miner.warmup"] = WARMUP, miner.warmup
     return space, defaults
@@ -362,7 +373,7 @@ def check_fixed(fixed: Mapping[str, Value], plans: Sequence[StudyPlan]) -> None:
     Raises:
         ConfigError: naming the nearest parameter.
     """
-    known = sorted({name for plan in plans for name in plan.defaults})
+    known = sorted({name for plan in plans for name in (*plan.defaults, *plan.options)})
     for name in fixed:
         if name not in known:
-            raise ConfigError(f"--set: no method here has a parameter {name!r}{suggestion(name, known)}; parameters: {', '.join(known)}")
+            raise ConfigError(f"--set: no method here has a parameter {name!r}{suggestion(name, known)}; parameters: {some(name, known)}")

@@ -149,7 +149,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     named = planning.methods_of(comparison.methods)
     _check_model_options(changes, named, track)
     space = request.space or comparison.space or ""
-    chosen, refused = _methods(named, track, catalogue, local, space=space)
+    chosen, refused = _methods(named, track, catalogue, local, space=space, fixed=fixed)
     if not chosen:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
 
@@ -237,12 +237,12 @@ def _check_over(track: Track, dataset: Dataset) -> None:
 
 
 def _methods(
-    named: Sequence[Method], track: Track, catalogue: Catalogue, local: dict[str, str], *, space: str
+    named: Sequence[Method], track: Track, catalogue: Catalogue, local: dict[str, str], *, space: str, fixed: Params
 ) -> tuple[list[_Chosen], list[planning.Refused]]:
     """The methods that make sense, and those that do not; paths of files are added to ``local``."""
     chosen, refused = [], []
     for asked in named:
-        one = _looked_up(asked, track, catalogue)
+        one = _looked_up(asked, track, catalogue, fixed)
         for name, path in one.paths.items():
             if local.get(name, path) != path:
                 raise UsageError(f"two files give the name {name!r}: rename one of {local[name]} and {path}")
@@ -276,7 +276,7 @@ def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Tra
         comparison = load_comparison(request.comparison)
         return comparison, load_track(comparison.track)
     if not request.losses:
-        raise UsageError(f"name a loss with --loss, or a comparison file; losses: {', '.join(catalogue.names('losses'))}")
+        raise UsageError("name a loss with --loss, or a comparison file; `siambench list losses` lists all that there are")
     if request.track and request.dataset:
         raise UsageError("--track fixes the data set: give one of --track and --dataset")
     backbone = None
@@ -376,9 +376,10 @@ def _check_model_options(changes: Mapping[str, Value], methods: Sequence[Method]
             raise ConfigError(f"--set {key} is for the track's backbone {track.model.backbone!r}, which no method here uses")
 
 
-def _looked_up(method: Method, track: Track, catalogue: Catalogue) -> _Chosen:
+def _looked_up(method: Method, track: Track, catalogue: Catalogue, fixed: Params) -> _Chosen:
     loss = catalogue.get("losses", method.loss)
     check_unwrapped(loss.name, loss.entry)
+    loss = loss.with_options(planning.of_loss(fixed))
     losses = loss.parts if isinstance(loss, Composed) else {loss.name: loss}
     miner = catalogue.get("miners", method.miner)
     backbone = catalogue.get("backbones", method.backbone or track.model.backbone)

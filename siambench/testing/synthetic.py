@@ -14,7 +14,7 @@ from siambench.machine import libraries
 from siambench.plugin import DatasetEntry
 from siambench.spaces import Value
 from siambench.spec import NO_MINER, Drawn, Form, Method
-from siambench.studies.plan import Resolved, StudyPlan, study_plans
+from siambench.studies.plan import Resolved, StudyPlan, of_loss, study_plans
 from siambench.tracks.exam import exam_of, groups_digest
 from siambench.tracks.rules import Track
 from siambench.tracks.split import cut
@@ -177,7 +177,7 @@ def synthetic_study(
     """
     track = track or synthetic_track()
     catalogue = catalogue or synthetic_catalogue()
-    loss = catalogue.get("losses", method.loss)
+    loss = catalogue.get("losses", method.loss).with_options(of_loss(fixed or {}))
     miner = catalogue.get("miners", method.miner)
     backbone = catalogue.get("backbones", method.backbone or track.model.backbone)
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)

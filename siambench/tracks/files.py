@@ -54,7 +54,7 @@ def track_folder(track: str) -> Path:
         return path
     if path.is_file() and path.suffix in (".toml", ".json"):
         return path.parent
-    raise UnknownNameError("track", track, track_names())
+    raise UnknownNameError("track", track, track_names(), lists="siambench tracks")
 
 
 def _rules_file(folder: Path) -> Path | None:

@@ -60,7 +60,8 @@ def build_loss(entry: LossEntry, params: Params, *, name: str, num_classes: int,
         PluginError: if it is no module.
     """
     seed_globals(seed)
-    loss = call_factory(entry.build, {"num_classes": num_classes, "embedding_size": embedding_size, **params})
+    available = {"num_classes": num_classes, "embedding_size": embedding_size, **params, "options": entry.options_among(params)}
+    loss = call_factory(entry.build, available)
     if not isinstance(loss, nn.Module):
         raise PluginError(f"loss {name!r} must be a torch.nn.Module, got {type(loss).__name__}")
     return loss.train()

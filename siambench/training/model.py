@@ -111,11 +111,16 @@ def as_trained(unit: Unit, model: EmbeddingModel) -> tuple[nn.Module, int]:
     """
     assert unit.model is not None
     size = unit.model.embedding_size
-    widths = projector_widths(str(unit.params.get(PROJECTOR, projector_text(()))))
+    widths = projector_of(unit)
     projector = build_projector(widths, size, seed=seed_of(unit.seeds["weights"], "projector"))
     if projector is None:
         return model, size
     return nn.Sequential(model, projector.to(next(model.parameters()).device)), widths[-1]
+
+
+def projector_of(unit: Unit) -> tuple[int, ...]:
+    """Widths of the layers that the loss of a unit sees embeddings through; none where it sees what the model gives."""
+    return projector_widths(str(unit.params.get(PROJECTOR, projector_text(()))))
 
 
 def build_projector(widths: Sequence[int], embedding_size: int, *, seed: int) -> nn.Module | None:

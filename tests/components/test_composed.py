@@ -9,8 +9,9 @@ from torch.nn import functional
 
 from siambench.components.catalogue import Catalogue
 from siambench.components.component import Component, Provenance
-from siambench.errors import CombinationError, UnknownNameError, UsageError
-from siambench.plugin import Float, LossEntry
+from siambench.components.groups import grouped
+from siambench.errors import CombinationError, ConfigError, PluginError, UnknownNameError, UsageError
+from siambench.plugin import Float, Int, LossEntry, Option
 from siambench.training.components import LossCall, as_seen, build_loss
 
 CATALOGUE = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
@@ -172,3 +173,107 @@ def test_losses_that_cannot_be_fed_alike_are_refused():
     with pytest.raises(CombinationError) as caught:
         Catalogue(tuple(parts), ()).get("losses", "sum(f0,f1)")
     assert "cannot be fed alike: classes; views" in str(caught.value)
+
+
+class TwoRates(nn.Module):
+    """A loss with two parameters."""
+
+    def __init__(self, num_classes, embedding_size):
+        super().__init__()
+        self.proxies = nn.Parameter(torch.ones(num_classes, embedding_size))
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, embeddings, labels):
+        """The loss of a batch."""
+        return self.scale * (embeddings @ self.proxies.T).mean()
+
+
+def test_options_of_parts_bear_the_part_s_name(catalogue):
+    """Set, they reach the part and no other; the digest of the whole is another, and those of the parts are what they were."""
+    plain = catalogue.get("losses", "sum(triplet,0.5*contrastive)")
+    chosen = plain.with_options({"triplet.swap": True, "triplet.margin": 0.2})
+    assert {"triplet.swap", "contrastive.distance"} <= {*plain.entry.options}
+    assert plain.with_options({"triplet.swap": False}) is plain
+    assert plain.source != chosen.source
+    assert {name: part.source for name, part in plain.parts.items()} == {name: part.source for name, part in chosen.parts.items()}
+    alone = catalogue.get("losses", "triplet").with_options({"swap": True}).entry
+    x = functional.normalize(rows())
+    value = built(alone, swap=True)(x, LABELS) + 0.5 * built(catalogue.get("losses", "contrastive").entry)(x, LABELS)
+    found = LossCall(built(chosen.entry, **{"triplet.swap": True}), "sum")(x.requires_grad_(), LABELS)
+    assert torch.allclose(value, found)
+    assert not torch.allclose(found, LossCall(built(plain.entry), "sum")(x, LABELS))
+
+
+def test_an_option_moves_the_space_of_its_part(catalogue):
+    """What is searched follows the option, as it does of the loss alone; other parts keep theirs."""
+    plain, chosen = (catalogue.get("losses", "xbm(sum(contrastive,margin))").with_options(given).entry for given in ({}, COSINE))
+    name = "sum.contrastive.pos_margin"
+    assert (0.0, 1.0) == (plain.defaults[name], chosen.defaults[name])
+    assert plain.defaults["sum.margin.beta"] == chosen.defaults["sum.margin.beta"]
+    # What it gives is the entry of such a row, and knows its options as before.
+    assert {*plain.options} == {*chosen.options}
+
+
+COSINE = {"sum.contrastive.distance": "cosine"}
+
+
+def test_options_of_parts_that_do_not_hold_name_the_part(catalogue):
+    """In one sentence."""
+    with pytest.raises(ConfigError, match=r"the options of the loss triplet do not hold: swap must be false or true, got 'no'"):
+        catalogue.get("losses", "sum(npair,triplet)").with_options({"triplet.swap": "no"})
+
+
+def in_groups(catalogue):
+    """The same catalogue with a loss whose parameters come in two groups."""
+    entry = LossEntry(TwoRates, source="here", own_parameters=("proxies", "scale"))
+    more = Component("losses", "two", entry, Provenance("here", "siambench-here", "1.0"), module=__name__)
+    owned = Component("losses", "owned", OWNED, Provenance("here", "siambench-here", "1.0"), module=__name__)
+    return Catalogue((*catalogue.components(), more, owned), catalogue.plugins)
+
+
+OWNED = LossEntry(Halved, source="here", space={"share": Float(0.1, 1.0)}, defaults={"share": 0.5}, wraps=True, own_parameters=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "groups"),
+    [
+        ("sum(two,contrastive)", {"two.proxies": 1, "two.scale": 1}),
+        ("sum(two,arcface)", {"two.proxies": 1, "two.scale": 1, "arcface": 1}),
+        ("matryoshka(two)", {"two.proxies": 1, "two.scale": 1}),
+        ("owned(two)", {"owned": 1, "two.proxies": 1, "two.scale": 1}),
+        ("owned(sum(two,arcface))", {"owned": 1, "sum.two.proxies": 1, "sum.two.scale": 1, "sum.arcface": 1}),
+    ],
+)
+def test_groups_of_parts_stay_groups(catalogue, name, groups):
+    """A loss made of others has the groups of its parts, a part without groups as one, and each parameter is in just one."""
+    entry = in_groups(catalogue).get("losses", name).entry
+    assert tuple(groups) == entry.groups
+    loss = built(entry, **({"smallest": 4} if "matryoshka" in name else {}))
+    found = grouped(loss, entry.groups)
+    assert groups == {group: len(members) for group, members in found.items()}
+    assert sum(groups.values()) == sum(1 for _ in loss.parameters())
+
+
+def test_parts_without_groups_have_one_rate_as_before(catalogue):
+    """A sum of losses that have proxies says so by true, and nothing of groups."""
+    assert catalogue.get("losses", "sum(arcface,proxy-anchor)").entry.own_parameters is True
+    assert catalogue.get("losses", "sum(triplet,contrastive)").entry.own_parameters is False
+
+
+@pytest.mark.parametrize(
+    ("with_set", "sentence"),
+    [
+        (lambda entry, chosen: entry.nothing, "with_set of the loss odd raised AttributeError: "),
+        (lambda entry, chosen: None, "with_set of the loss odd must give a LossEntry, got NoneType"),
+        (lambda entry, chosen: [][chosen["swap"]], "with_set of the loss odd raised IndexError: "),
+    ],
+)
+@pytest.mark.parametrize("name", ["odd", "sum(odd,contrastive)"])
+def test_a_with_set_that_breaks_is_one_sentence(catalogue, name, with_set, sentence):
+    """Whatever it raises or gives, the sentence names the loss, alone and in a sum."""
+    entry = LossEntry(Progressing, source="here", options={"swap": Option(0, Int(0, 5))}, with_set=with_set)
+    odd = Component("losses", "odd", entry, Provenance("here", "siambench-here", "1.0"), module=__name__)
+    loss = Catalogue((*catalogue.components(), odd), catalogue.plugins).get("losses", name)
+    with pytest.raises(PluginError) as refused:
+        loss.with_options({"swap": 3, "odd.swap": 3})
+    assert str(refused.value).startswith(sentence)

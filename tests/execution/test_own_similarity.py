@@ -7,14 +7,22 @@ import dataclasses
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
+from torch import nn
 
 from siambench.cli import main
 from siambench.errors import RecordError
+from siambench.execution import worker
 from siambench.interfaces import Done
+from siambench.plugin import LossEntry
 from siambench.records.damage import check_scores
 from siambench.records.folder import Folder
+from siambench.spec import Method
+from siambench.testing import synthetic_study
+from siambench.training.loop import Trained
 
 QUICK = {"training.epochs": 1, "training.steps_per_epoch": 3}
 
@@ -69,3 +77,23 @@ def test_an_own_score_outside_its_range_is_damage(ran):
     broken = dataclasses.replace(final.outcome, scores={**final.outcome.scores, "own:map@r": 1.5})
     with pytest.raises(RecordError, match="own:map@r"):
         check_scores(broken, "here")
+
+
+class Comparing(nn.Module):
+    """A loss with a similarity of its own."""
+
+    def similarity(self, left, right):
+        """The inner product."""
+        return left @ right.T
+
+
+@pytest.mark.parametrize(("declared", "unit_says", "has"), [((8,), "8", False), ((8,), "none", True), ((), "8", False), ((), None, True)])
+def test_it_is_the_unit_that_says_whether_a_projector_stands_before_it(declared, unit_says, has):
+    """Behind a projector the similarity is not of what the model gives; a row without the projector of its entry is judged by it."""
+    study = synthetic_study(Method("contrastive"))
+    unit = study.final_unit(0, 1, study.defaults | ({} if unit_says is None else {"loss.projector": unit_says}), 0)
+    ready = SimpleNamespace(entries=SimpleNamespace(loss=LossEntry(Comparing, source="made up", projector=declared)))
+    found = worker._own_similarity(unit, ready, Trained(nn.Identity(), loss=Comparing()))
+    assert has == (found is not None)
+    if found is not None:
+        assert 1.0 == float(found[1](torch.ones(1, 4), torch.full((1, 4), 3.0)))

@@ -521,3 +521,58 @@ def test_a_fixed_value_is_of_the_kind_of_its_default(catalogue):
     )
     assert whole.row == real.row
     assert type(whole.defaults["loss.neg_margin"]) is float
+
+
+# ---- options of a loss, and rates of groups
+
+
+def test_a_row_without_options_is_what_it_was(catalogue):
+    """Nothing of them stands in its units; one with an option set to what it is without is the same row."""
+    plain, neutral = study_of(catalogue), study_of(catalogue, fixed={"loss.swap": False, "loss.p": 2, "loss.low": "none"})
+    assert plain.row == neutral.row
+    assert tune(plain).id == tune(neutral).id
+    assert () == neutral.edited
+    document = json.dumps(tune(plain).to_json())
+    assert not any(f'"loss.{option}"' in document for option in catalogue.get("losses", "triplet").entry.options)
+
+
+def test_a_row_with_options_is_another_row_and_says_so(catalogue):
+    """They stand in its parameters and mark it as edited; its loss has the digest of the code that makes it; 3 and 3.0 are one."""
+    plain, swapped = study_of(catalogue), study_of(catalogue, fixed={"loss.swap": True})
+    assert plain.row != swapped.row
+    assert ("loss.swap",) == swapped.edited
+    assert True is tune(swapped).params["loss.swap"]
+    assert "loss.swap" not in swapped.space
+    assert plain.template.components["loss"] != swapped.template.components["loss"]
+    one, same = (study_of(catalogue, fixed={"loss.distance": "lp", "loss.p": p}) for p in (3, 3.0))
+    assert one.row == same.row
+    assert one.row != study_of(catalogue, fixed={"loss.distance": "lp", "loss.p": 4.0}).row
+
+
+def test_an_option_with_a_space_of_its_own_is_searched_there(catalogue):
+    """Squared distances have margins twice as large, in the unit's space and in its default."""
+    plain, squared = study_of(catalogue), study_of(catalogue, fixed={"loss.squared": True})
+    assert 2 * plain.defaults["loss.margin"] == squared.defaults["loss.margin"]
+    assert squared.template.space["loss.margin"]["high"] == 2 * plain.template.space["loss.margin"]["high"]
+    assert 0.3 == study_of(catalogue, fixed={"loss.squared": True, "loss.margin": 0.3}).defaults["loss.margin"]
+
+
+def test_an_unknown_option_is_named_with_the_nearest(catalogue):
+    """A slip in the name of an option is one sentence, whatever else is fixed; of many names the nearest are listed."""
+    study = study_of(catalogue, fixed={"loss.swap": True})
+    check_fixed({"loss.swap": True, "loss.soft": False}, [study])
+    with pytest.raises(ConfigError) as refused:
+        check_fixed({"loss.swp": True}, [study])
+    assert "no method here has a parameter 'loss.swp', did you mean 'loss.swap'?; parameters: loss.swap, " in str(refused.value)
+    assert "the nearest of" in str(refused.value)
+
+
+def test_groups_of_parameters_are_tuned_each_in_the_track_s_range(catalogue):
+    """A loss that names groups has a rate of each in the space and no rate of all; one that says true has the one."""
+    entry = dataclasses.replace(catalogue.get("losses", "proxy-anchor").entry, own_parameters=("proxies", "temperature"))
+    whole = study_of(catalogue, "proxy-anchor")
+    found = one_plan(resolved(catalogue, method=Method("proxy-anchor"), loss=entry))
+    assert {"loss.lr.proxies", "loss.lr.temperature"} == {name for name in found.space if name.startswith("loss.lr")}
+    assert {"loss.lr"} == {name for name in whole.space if name.startswith("loss.lr")}
+    assert whole.space["loss.lr"] == found.space["loss.lr.proxies"] == found.space["loss.lr.temperature"]
+    assert whole.defaults["loss.lr"] == found.defaults["loss.lr.proxies"]

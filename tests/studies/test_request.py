@@ -139,7 +139,7 @@ def test_a_loss_in_a_file_is_known_by_its_name(asked, tmp_path):
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({}, "name a loss with --loss, or a comparison file; losses: "),
+        ({}, "name a loss with --loss, or a comparison file; `siambench list losses` lists all "),
         ({"comparison": "glyphs.toml", "losses": ("triplet",)}, "a comparison file says which track and methods to run"),
         ({"comparison": "glyphs.toml", "feed": "pairs"}, "a comparison file says which track and methods to run"),
         ({"losses": ("triplet",), "track": "glyphs", "dataset": "digits"}, "--track fixes the data set: give one of --track and --dataset"),

@@ -9,9 +9,18 @@ import torch
 from torch import nn
 
 from siambench.components.component import Component, Provenance
-from siambench.plugin import Float, Int, LossEntry, MinerEntry
+from siambench.plugin import Choice, Float, Int, LossEntry, MinerEntry, Option
 
 MARGIN = {"space": {"margin": Float(0.0, 1.0)}, "defaults": {"margin": 0.5}}
+
+
+SWAP = {"swap": Option(neutral=False, allowed=Choice(False, True))}  # noqa: FBT003  what can be chosen
+
+
+def without_swap(margin, swap=False):  # noqa: FBT002  as options are handed
+    if swap:
+        raise ValueError("no swap")
+    return Sound(margin)
 
 
 class Sound(nn.Module):
@@ -287,6 +296,13 @@ BAD_LOSSES = [
         "do not move its parameter second",
         made(lambda num_classes, embedding_size: Proxies(num_classes, embedding_size, used=1), own_parameters=True),
     ),
+    (
+        "own-parameters",
+        "its parameter second is in none of the groups first",
+        made(lambda num_classes, embedding_size: Proxies(num_classes, embedding_size, used=2), own_parameters=("first",)),
+    ),
+    ("options", "the option swap changes nothing", made(lambda margin, swap=False: Sound(margin), options=SWAP, **MARGIN)),
+    ("options", "with swap = True: it raises ValueError: no swap", made(without_swap, options=SWAP, **MARGIN)),
     ("space", "with margin = 1: it raises ValueError: no margin above 0.9", made(without_margin_above(0.9), **MARGIN)),
     (
         "space",

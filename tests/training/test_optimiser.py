@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from siambench.errors import PluginError
 from siambench.plugin import LossEntry
 from siambench.spec import Method
 from siambench.training.optimiser import build_optimiser, build_schedules
@@ -42,6 +43,37 @@ def test_parameters_of_a_loss_have_their_own_learning_rate(exam_of):
     exam.params(optimiser__lr=0.5, optimiser__weight_decay=0.1, loss__lr=0.125).run()
 
     assert torch.equal(torch.full((3, 2), 5.0 - 0.125), loss.proxy.detach())
+
+
+class InGroups(nn.Module):
+    """A loss with two parameters whose slope is 1 everywhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.proxies = nn.Parameter(torch.full((3, 2), 5.0))
+        self.temperature = nn.Parameter(torch.full((), 7.0))
+
+    def forward(self, embeddings, labels, indices=None):
+        """The sum of both."""
+        return embeddings.sum() * 0 + self.proxies.sum() + self.temperature
+
+
+def test_groups_of_parameters_have_rates_of_their_own(exam_of):
+    """Each group moves by its own rate, tuned where the track searches those of losses; a plain loss has one rate under the old name."""
+    loss = InGroups()
+    entry = LossEntry(lambda: loss, source="made up", own_parameters=("temperature", "proxies"))
+    exam = exam_of(Method("proxy-anchor"), training=SGD, loss=entry)
+    params = {name: value for name, value in exam.unit.params.items() if name != "loss.lr"}
+    exam.changed(params={**params, "loss.lr.proxies": 0.125, "loss.lr.temperature": 2.0, "optimiser.lr": 0.5}).run()
+    assert torch.equal(torch.full((3, 2), 5.0 - 0.125), loss.proxies.detach())
+    assert 5.0 == float(loss.temperature.detach())
+
+
+def test_a_parameter_in_no_group_stops_the_run(exam_of):
+    """Training says in one sentence which parameter would not be trained, before the first step."""
+    exam = exam_of(Method("proxy-anchor"), loss=LossEntry(InGroups, source="made up", own_parameters=("proxies",)))
+    with pytest.raises(PluginError, match=r"its parameter temperature is in none of the groups proxies"):
+        exam.changed(params={**exam.unit.params, "loss.lr.proxies": 0.1}).run()
 
 
 def test_weight_decay_is_for_matrices(exam_of, recorded):

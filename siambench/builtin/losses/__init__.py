@@ -12,6 +12,7 @@ from siambench.builtin.losses import (
     heads,
     hyperbolic,
     metric,
+    options,
     pairs,
     proxies,
     ranking,
@@ -29,4 +30,4 @@ _GROUPS = (tuples, softmax, proxies, classification, metric, faces, views, ranki
 @hookimpl
 def siambench_losses() -> dict[str, LossEntry]:
     """The vocabulary of the field."""
-    return {name: entry for group in _GROUPS for name, entry in group.ENTRIES.items()}
+    return {name: options.with_options(name, entry) for group in _GROUPS for name, entry in group.ENTRIES.items()}

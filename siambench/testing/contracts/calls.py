@@ -90,6 +90,7 @@ class Training:
         self.network = nn.Linear(SIZE, SIZE)
         loss = components.build_loss(entry, entry.defaults, name=_NAME, num_classes=CLASSES, embedding_size=SIZE, seed=seed)
         self.loss = components.LossCall(loss, _NAME)
+        # All at one rate, whatever groups they come in: which those are, a contract of its own examines.
         rates = {"optimiser.lr": _RATE, "optimiser.weight_decay": 1e-4, "loss.lr": _RATE}
         self._optimiser = build_optimiser("adam", rates, self.network, loss)
 

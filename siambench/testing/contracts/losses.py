@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from siambench.components.component import Component
+from siambench.components.groups import grouped
 from siambench.errors import PluginError
 from siambench.interfaces import Indices
 from siambench.plugin import LossEntry
@@ -18,6 +19,7 @@ from siambench.testing.contracts.batches import SIZE, Batch, all_pairs, all_trip
 from siambench.testing.contracts.blame import nothing_printed, told_where
 from siambench.testing.contracts.calls import Answer, Training, answer, answers, build_loss, call_loss, embed
 from siambench.testing.contracts.graph import leaves, unregistered
+from siambench.testing.contracts.points import ends
 from siambench.testing.contracts.process import SEED, left_alone
 from siambench.testing.contracts.spaces import each_has_effect, in_space
 from siambench.testing.contracts.terms import PROCESS, PROCESS_PROMISE, Contract
@@ -103,9 +105,11 @@ def reaches_backbone(component: Component) -> None:
 
 
 def own_parameters_move(component: Component) -> str | None:
-    """``own_parameters`` says whether there are any, and a few steps of the optimiser change each of them."""
+    """``own_parameters`` says whether there are any, each is in one group where it names some, and a few steps change each of them."""
     entry: LossEntry = component.entry
     loss = build_loss(entry, {})
+    if entry.groups:
+        grouped(loss.loss, entry.groups)
     own = {name: parameter for name, parameter in loss.loss.named_parameters() if parameter.requires_grad}
     if not own and not entry.own_parameters:
         return "it has no parameters to train"
@@ -181,6 +185,34 @@ def _everywhere(entry: LossEntry, params: Params, rounds: int) -> Iterator[Answe
             yield answer(entry, build_loss(entry, params), usual[1], indices=all_triplets(usual[1].labels))
 
 
+def options_hold(component: Component) -> str | None:
+    """Each option, at the ends of what it allows, leaves it finite on ordinary batches; it makes a difference, if it needs no others."""
+    entry: LossEntry = component.entry
+    if not entry.options:
+        return "it has no options"
+    plain = list(_everywhere(entry, entry.defaults, 1))
+    idle = []
+    for name, option in entry.options.items():
+        values = [value for value in ends(option.allowed) if not option.is_neutral(value)]
+        differs, refused = False, 0
+        for value in values:
+            with told_where(f"with {name} = {value}"):
+                try:
+                    chosen = entry.with_options({name: value})
+                except ValueError:
+                    # It goes with others alone, and says so before anything runs.
+                    refused += 1
+                    continue
+                _check_ordinary(chosen, {name: value})
+                found = _everywhere(chosen, {**chosen.defaults, name: value}, 1)
+                differs = differs or any(not one.is_close(two) for one, two in zip(plain, found, strict=False))
+        if not differs and not refused:
+            idle.append(name)
+    if idle:
+        raise PluginError(f"the option {', '.join(idle)} changes nothing, whatever it is set to")
+    return None
+
+
 def order_is_no_matter(component: Component) -> str | None:
     """The value of a batch is the same, but for rounding, in whatever order its images stand."""
     entry: LossEntry = component.entry
@@ -244,7 +276,9 @@ CONTRACTS = (
     Contract("edge-batches", "it stays finite, and so do all gradients, on one class, on singletons and on duplicates", finite_on_edges),
     Contract("indices", "it takes triplets and pairs, and none at all, and which they are makes a difference", takes_indices),
     Contract("gradient", "a gradient, finite and not zero, reaches the backbone", reaches_backbone),
-    Contract("own-parameters", "`own_parameters` says whether it has any to train, and training moves each of them", own_parameters_move),
+    Contract(
+        "own-parameters", "`own_parameters` says whether it has any to train, and in which groups; training moves each", own_parameters_move
+    ),
     Contract(
         "registered-parameters",
         "what training could move are its `torch.nn.Parameter`s, all of them there when it is built",
@@ -252,6 +286,7 @@ CONTRACTS = (
     ),
     Contract("space", "it can be built, and is finite, at the default, at the corners of its space and at drawn points", finite_in_space),
     Contract("space-effect", "each parameter of its space changes the loss or its gradient somewhere", space_has_effect),
+    Contract("options", "each option that can be set alone leaves it finite, and makes a difference", options_hold),
     Contract("permutation", "the order of a batch's images is no matter", order_is_no_matter),
     Contract("determinism", "the same seeds give the same value and gradient, bit for bit", seeds_decide),
     Contract("inputs-kept", "it leaves what it is given as it was", inputs_are_kept),
