@@ -28,7 +28,7 @@ class LargeMarginSoftmax(ClassWeights):
 
     def __init__(self, *, num_classes: int, embedding_size: int, margin: int, scale: float, ease: float) -> None:
         super().__init__(num_classes=num_classes, embedding_size=embedding_size)
-        # As the authors draw them: the length of a weight vector counts here, and standard normal numbers make the first logits far too large.
+        # As the authors draw them: the length of a weight vector counts here, and standard normal ones make the first logits far too large.
         nn.init.normal_(self.weight, std=(2 / embedding_size) ** 0.5)
         self.margin, self.scale, self.ease = margin, scale, ease
 
