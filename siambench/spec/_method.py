@@ -103,7 +103,7 @@ def feed_asked(text: str) -> tuple[Feed, str | None]:
     feed, listed, path = text.partition("=")
     allowed = "'classes', 'pairs', 'triplets' or 'views'"
     if feed not in FEEDS:
-        raise ValueError(f"a feed should be {allowed}, or pairs=FILE or triplets=FILE, got {text[:60]!r}{suggestion(feed, FEEDS)}")
+        raise ValueError(f"a feed should be pairs=FILE, triplets=FILE, or one of {allowed}, got {text[:60]!r}{suggestion(feed, FEEDS)}")
     if listed and feed not in LIST_FEEDS:
         raise ValueError(f"a list is of pairs or triplets: pairs=FILE or triplets=FILE, got {text[:60]!r}")
     if listed and not path.strip():

@@ -204,7 +204,7 @@ def test_a_list_that_does_not_hold_is_an_error_before_anything_runs(siambench, f
 def test_a_wrong_feed_in_a_comparison_is_told_with_its_place(siambench, folder):
     """A feed that is none, with a list or without, is an error with the place in the file."""
     for feed, sentence in (
-        ("triples=a.csv", "'classes', 'pairs', 'triplets' or 'views', or pairs=FILE"),
+        ("triples=a.csv", "pairs=FILE, triplets=FILE, or one of 'classes'"),
         ("views=a.csv", "a list is of pairs or"),
     ):
         (folder / "c.toml").write_text(f'schema = 1\ntrack = "track.toml"\n[[methods]]\nloss = "triplet"\nfeed = "{feed}"\n')
