@@ -71,9 +71,8 @@ class ByGroup(MPerClass):
         kept = [part for part in members if together > 1 or len(part) > 1]
         if len(kept) < together:
             needed = f"classes of {together} groups" if together > 1 else "a group with two classes"
-            raise DataError(
-                f"batches of {together} group{'s' * (together > 1)} need {needed}, got {len(members)} groups of {len(classes)} classes"
-            )
+            come = f"{len(classes)} classes of {len(members)} group{'s' * (len(members) != 1)}"
+            raise DataError(f"batches of {together} group{'s' * (together > 1)} need {needed}, got {come}")
         self.together = together
         self.classes = [_Rounds(part, generator) for part in kept]
         self.groups = _Rounds(list(range(len(kept))), generator)

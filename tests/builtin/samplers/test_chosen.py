@@ -136,8 +136,8 @@ def test_all_items_of_a_class_are_drawn_equally_often(name):
     [
         ("by-group", None, {}, "batches by group need classes that come in groups: name their attribute, split.group"),
         ("hierarchical", None, {}, "batches by group need classes that come in groups"),
-        ("hierarchical", ((4, 4, 4),), {}, "batches of 2 groups need classes of 2 groups, got 1 groups of 3 classes"),
-        ("by-group", ((4,), (4,), (4,)), {}, "batches of 1 group need a group with two classes, got 3 groups of 3 classes"),
+        ("hierarchical", ((4, 4, 4),), {}, "batches of 2 groups need classes of 2 groups, got 3 classes of 1 group$"),
+        ("by-group", ((4,), (4,), (4,)), {}, "batches of 1 group need a group with two classes, got 3 classes of 3 groups$"),
         ("by-group", ((4, 4), (4,)), {"batch_size": 2}, "a batch by group holds at least two classes, got 2 images with 2 of each class"),
         ("by-group", ((4, 4), (4,)), {"batch_size": 7}, "a batch of 7 images cannot be cut into slots of 2 images per class"),
         ("hierarchical", ((4,),), {}, "training needs at least two classes, got 1"),
