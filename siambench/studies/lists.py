@@ -73,9 +73,12 @@ def lists_of(rules: Iterable[MethodRules], *, beside: Path | None) -> dict[str, 
 
 
 def _found(path: str, beside: Path | None) -> Path:
-    # What is there but is no file is told by whoever opens it.
-    given = as_path(path)
-    return given.resolve() if given.exists() else find(str(given), beside=beside)
+    try:
+        given = as_path(path)
+        # What is there but is no file is told by whoever opens it.
+        return given.resolve() if given.exists() else find(str(given), beside=beside)
+    except (OSError, RuntimeError, ValueError) as error:  # too long a name, a folder that may not be looked into, a home of nobody
+        raise DataError(f"{path[:200]!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def kept_of(lists: Mapping[str, tuple[FeedList, Path]], dataset: Dataset, split: Split) -> tuple[ListKept, ...]:

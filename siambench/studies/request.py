@@ -19,7 +19,7 @@ from siambench.errors import CombinationError, ConfigError, EmptyPlanError, Usag
 from siambench.machine import libraries
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry, SamplerEntry
 from siambench.spaces import Params, Value
-from siambench.spec import NO_MINER, Drawn, Every, Exam, Listed, Method, Source, Unit, VerificationPairs
+from siambench.spec import NO_MINER, Drawn, Every, Exam, Listed, Method, Source, Unit, VerificationPairs, feed_asked
 from siambench.studies import plan as planning
 from siambench.studies.baselines import baselines_of
 from siambench.studies.checks import (
@@ -296,6 +296,10 @@ def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Tra
         track = adhoc_track(catalogue, request.dataset, request.backbone, options)
     else:
         track = load_track("glyphs")
+    try:
+        feed_asked(request.feed)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=request.feed, backbone=backbone)
     return Comparison(track=track.name, methods=[rules]), track
 
