@@ -21,6 +21,9 @@ def cells_of(number: int, line: str) -> list[str]:
     Raises:
         MetricError: if it is none.
     """
+    if '"' not in line and len(line) <= csv.field_size_limit():
+        # Lists have a hundred thousand lines.
+        return [cell.strip() for cell in line.split(",")]
     # One line at a time: a quotation mark that is never closed spoils its own line only.
     try:
         return [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True, strict=True))]
@@ -46,8 +49,12 @@ def places_in(columns: Sequence[Sequence[str]], names: Sequence[str], *, rows: s
         MetricError: for a name that no item or several have.
     """
     places = _places(names)
-    found = [[_place(name, places, names, rows) for name in column] for column in columns]
-    concerned = [row for row in range(len(columns[0])) if min(column[row] for column in found) < 0]
+    found = []
+    for column in columns:
+        known = [places.get(name) for name in column]
+        # What is no name may be an index, or a name of several.
+        found.append([_place(name, places, names, rows) if index is None else index for name, index in zip(column, known, strict=True)])
+    concerned = [number for number, row in enumerate(zip(*found, strict=True)) if min(row) < 0]
     if concerned:
         name = next(column[concerned[0]] for column, at in zip(columns, found, strict=True) if at[concerned[0]] < 0)
         slashed = name.replace("\\", "/")
