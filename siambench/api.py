@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from siambench.board.table import Table
     from siambench.spaces import Value
-    from siambench.spec import Feed
 
 
 def run(
@@ -27,7 +26,7 @@ def run(
     miner: str | Sequence[str] = (),
     backbone: str | None = None,
     dataset: str | None = None,
-    feed: Feed = "classes",
+    feed: str = "classes",
     studies: int | Literal["all"] | None = None,
     trials: int | None = None,
     repetitions: int | None = None,
@@ -52,7 +51,8 @@ def run(
         miner: one or more miners; with several losses they form a grid.
         backbone: replaces the track's.
         dataset: a data set without a track; ``folder:PATH``, ``csv:PATH``, ``npz:PATH`` and ``safetensors:PATH`` are your own.
-        feed: m-per-class batches, labelled pairs, triplets, or two views of each item.
+        feed: ``"classes"``, ``"pairs"``, ``"triplets"`` or ``"views"``: m-per-class batches, labelled pairs, triplets, or two views of each
+            item; ``"pairs=FILE"`` and ``"triplets=FILE"`` are fed the rows that a file lists.
         studies: independent tunings of each method; ``"all"``: the track's number; None: one.
         trials: of each study; None: the track's.
         repetitions: final models of each study; None: the track's.

@@ -105,4 +105,4 @@ def _meant(found: list[ErrorDetails]) -> list[ErrorDetails]:
 
 
 def _is_member(part: int | str) -> bool:
-    return isinstance(part, str) and part[:1].isupper()
+    return isinstance(part, str) and (part[:1].isupper() or part.startswith("literal["))

@@ -8,6 +8,7 @@ import pytest
 
 from siambench.components.component import Provenance
 from siambench.errors import RecordError
+from siambench.identity import canonical, from_json, to_json
 from siambench.spaces import Float, dimension_to_json
 from siambench.spec import (
     API,
@@ -23,6 +24,7 @@ from siambench.spec import (
     Drawn,
     Every,
     Feed,
+    FeedList,
     Form,
     Listed,
     Method,
@@ -32,6 +34,7 @@ from siambench.spec import (
     SplitSpec,
     TrainingSpec,
     Unit,
+    feed_asked,
 )
 
 SPLIT = SplitSpec(rule="official", folds=2, group=None, test_fraction=0.5, acknowledged_duplicates=0)
@@ -276,6 +279,7 @@ def test_where_a_component_comes_from_is_told_in_few_words():
         (Method("triplet", "hard"), "triplet+hard"),
         (Method("contrastive", feed="pairs"), "contrastive:pairs"),
         (Method("triplet", "hard", "classes", "mlp"), "triplet+hard@mlp"),
+        (Method("triplet", feed=FeedList("triplets", "1a2b3c4d5e" + "0" * 54), backbone="mlp"), "triplet:triplets=1a2b3c4d@mlp"),
     ],
 )
 def test_methods_are_named_by_their_parts(method, name):
@@ -303,6 +307,33 @@ def test_the_lists_of_feeds_and_forms_are_those_of_their_types():
 
     assert get_args(Feed) == FEEDS
     assert get_args(Form) == FORMS
+
+
+def test_a_feed_from_a_list_is_read_back():
+    """A method that is fed from a list is written with the list's digest, and known by what its rows are; others as they always were."""
+    method = Method("contrastive", feed=FeedList("pairs", "ab" * 32))
+    document = {"loss": "contrastive", "miner": "none", "feed": {"feed": "pairs", "digest": "ab" * 32}, "backbone": None}
+
+    assert document == to_json(method)
+    assert method == from_json(Method, canonical(document), where="method")
+    assert ("pairs", method.feed, "feed.abababab") == (method.fed, method.listed, method.listed.place)
+    assert ("pairs", None) == (Method("contrastive", feed="pairs").fed, Method("contrastive", feed="pairs").listed)
+    assert "pairs" == to_json(Method("contrastive", feed="pairs"))["feed"]
+    for feed, sentence in (
+        ("pears", "method: feed: input should be 'classes', 'pairs', 'triplets' or 'views'"),
+        ({"feed": "pairs", "digest": "ab", "path": "/x"}, "method: unknown key 'feed.path'"),
+    ):
+        with pytest.raises(RecordError, match=f"^{sentence}"):
+            from_json(Method, canonical({**document, "feed": feed}), where="method")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("pairs", ("pairs", None)), ("triplets=a=b.csv", ("triplets", "a=b.csv")), ("pairs=~/x y", ("pairs", "~/x y"))],
+)
+def test_a_feed_may_name_a_file(text, found):
+    """What stands behind the first sign of equality is the file that lists the rows."""
+    assert found == feed_asked(text)
 
 
 def test_a_context_is_empty_by_default():

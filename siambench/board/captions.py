@@ -38,7 +38,7 @@ BASELINE_TEXTS = {
 
 FLAGS = {
     "closed-set": "training and test share their classes; never comparable with class-disjoint rows",
-    "edited-space": "a parameter was fixed by hand instead of tuned",
+    "edited-space": "a parameter was fixed by hand instead of tuned, or the sampler chosen",
     "row": "another row has the same name, with other components, another space or other fixed parameters",
     "long-budget": "more studies, trials or repetitions than the track's budget: not ranked, for other rows had less",
     "short-budget": "fewer studies, trials or repetitions than the track's budget: not ranked",

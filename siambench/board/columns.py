@@ -46,7 +46,7 @@ LEADING = (
     Column("method", "method", lambda _, line: line.row.name),
     Column("loss", "loss", lambda _, line: line.row.method.loss, "machines"),
     Column("miner", "miner", lambda _, line: line.row.method.miner, "machines"),
-    Column("feed", "feed", lambda _, line: line.row.method.feed, "machines"),
+    Column("feed", "feed", lambda _, line: str(line.row.method.feed), "machines"),
     Column("backbone", "backbone", lambda table, line: line.row.method.backbone or table.track.model.backbone, "machines"),
     Column("distribution", "distribution", lambda _, line: dict(line.row.distributions), "machines"),
     Column("better_than", "better than", lambda table, line: Names(table.lines[place].row.name for place in line.beats), "machines", Names),

@@ -7,18 +7,17 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from siambench.commands.terminal import jobs_of, print_json, say_damaged, say_older, say_refused, show_table, stdout_for_documents
 from siambench.errors import InterruptedRunError, UnfinishedError
-from siambench.spec import FEEDS, MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS
+from siambench.spec import MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, feed_asked
 from siambench.wording import duration, printable
 
 if TYPE_CHECKING:
     from siambench.execution.coordinator import Run
-    from siambench.spec import Feed
     from siambench.studies.plan import StudyPlan
     from siambench.studies.request import Prepared
 
@@ -44,6 +43,24 @@ class Studies(click.ParamType[Any]):
             raise click.BadParameter(f"{value!r} is neither all nor a whole number from 1 to {MOST_STUDIES}", ctx, param) from error
 
 
+class Fed(click.ParamType[Any]):
+    """The name of a feed, or ``pairs=FILE`` or ``triplets=FILE``."""
+
+    name = "feed"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it is.
+
+        Raises:
+            click.BadParameter: if it is neither.
+        """
+        try:
+            feed_asked(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
+        return str(value)
+
+
 @click.command()
 @click.argument("comparison", required=False)
 @click.option("--track", help="A shipped track, or the path of a track's TOML file or folder.  [default: glyphs]")
@@ -51,7 +68,14 @@ class Studies(click.ParamType[Any]):
 @click.option("--miner", "miners", multiple=True, help="A miner. Repeat for a grid.  [default: none]")
 @click.option("--backbone", help="Replaces the track's backbone.")
 @click.option("--dataset", help="A data set without a track, or folder:PATH, csv:PATH, npz:PATH, safetensors:PATH.")
-@click.option("--feed", type=click.Choice(FEEDS), default="classes", show_default=True, help="How batches are formed.")
+@click.option(
+    "--feed",
+    type=Fed(),
+    metavar="[classes|pairs|triplets|views|pairs=FILE|triplets=FILE]",
+    default="classes",
+    show_default=True,
+    help="How batches are formed; a FILE lists the pairs or triplets.",
+)
 @click.option("--studies", type=Studies(), metavar="N|all", help="Independent tunings per method; all: the track's number.  [default: 1]")
 @click.option("--trials", type=click.IntRange(min=1, max=MOST_TRIALS), help="Trials of each study.  [default: the track's]")
 @click.option("--repetitions", type=click.IntRange(min=1, max=MOST_REPETITIONS), help="Final models of each study.  [default: the track's]")
@@ -114,7 +138,7 @@ def run(
         miners=miners,
         backbone=backbone,
         dataset=dataset,
-        feed=cast("Feed", feed),
+        feed=feed,
         studies=studies,
         trials=trials,
         repetitions=repetitions_of(repetitions, seeds, said="--seeds"),
@@ -167,14 +191,16 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
                 "folds": plan.folds,
                 "repetitions": plan.repetitions,
                 "dimension": len(plan.space),
+                "sampler": None if plan.template.training is None else plan.template.training.sampler,
             }
             for plan, number in rows
         ]
         track = {"name": prepared.track.name, "version": prepared.track.version}
+        lists = [kept.to_json() for kept in prepared.lists]
         units = {"planned": prepared.planned, "cached": cached}
         exam = {"id": prepared.exam.id}
         data = None if prepared.data is None else prepared.data.to_json()
-        found = {"data": data, "studies": studies, "units": units, "jobs": workers, "estimated_seconds": wall}
+        found = {"data": data, "lists": lists, "studies": studies, "units": units, "jobs": workers, "estimated_seconds": wall}
         print_json({"schema": 1, "track": track, "exam": exam, "folder": str(folder), **found})
         return
     click.echo(printable(f"track {prepared.track.name} {prepared.track.version}, exam {prepared.exam.short}, records in {folder}"))
@@ -182,6 +208,7 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
         times = f"{number} stud{'y' if number == 1 else 'ies'}"
         raced = ", the best 2 of 4 beyond the first fold" if plan.races else ""
         budget = f"{plan.trials} trials × {plan.folds} folds{raced} + {plan.repetitions} repetitions, {len(plan.space)} parameters"
+        budget += f", batches by the sampler {_sampler(plan)}" if _sampler(plan) else ""
         click.echo(printable(f"  {plan.method.name}: {times} of {budget}"))
     click.echo(f"  baselines: {len(prepared.baselines)} units")
     guess = "no estimate: no unit of this track was timed yet" if wall is None else f"about {duration(wall)} with {workers} workers"
@@ -195,10 +222,22 @@ def _rows(prepared: Prepared) -> list[tuple[StudyPlan, int]]:
     return [(plan, numbers[plan.row]) for plan in prepared.studies if not plan.study]
 
 
+def _sampler(plan: StudyPlan) -> str | None:
+    """The sampler that was asked for instead of a method's own; None: its own."""
+    from siambench.studies.plan import SAMPLER
+
+    return plan.template.training.sampler if plan.template.training is not None and SAMPLER in plan.edited else None
+
+
 def _say_data(prepared: Prepared, *, err: bool) -> None:
-    """What the data set holds, before anything runs on it: images left out, and folders taken for classes that are none, show here."""
+    """What the data set holds, before anything runs on it: images left out, and folders taken for classes that are none, show here.
+
+    And what its parts keep of the lists that methods are fed from.
+    """
     if prepared.data is not None:
         click.echo(printable(f"data {prepared.track.dataset.name}: {prepared.data}"), err=err)
+    for kept in prepared.lists:
+        click.echo(printable(f"list {kept}"), err=err)
 
 
 def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:

@@ -13,10 +13,11 @@ from siambench.board import files
 from siambench.board.rows import finals_of
 from siambench.board.tuning import tunings_of
 from siambench.errors import UnfinishedError, UnknownNameError, UsageError
+from siambench.execution.unit_files import contents_of
 from siambench.identity import canonical, to_json
 from siambench.interfaces import Lost
 from siambench.records.record import MACHINE, Record
-from siambench.spec import CONTENT, Context, Listed, Unit
+from siambench.spec import Context, Unit
 from siambench.tracks.rules import Track
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ def rerun(
         records: of the units.
         primary: the metric that is shown.
         engine: makes the engine.
-        where: paths behind what stands for files and folders (``mine.py:MyLoss``, ``folder:birds``, ``pairs``, ``model.options.weights``).
+        where: paths behind what stands for files and folders (``mine.py:MyLoss``, ``folder:birds``, ``pairs``, ``feed.1a2b3c4d``,
+            ``model.options.weights``).
         openings: the log that each opening of the test part is appended to; the new records are compared and forgotten.
         allowed: see `compared`.
         widened: see `compared`.
@@ -147,11 +149,7 @@ def _local_names(unit: Unit) -> Iterator[str]:
         yield unit.data.dataset
     if ".py:" in unit.method.loss:
         yield unit.method.loss
-    if isinstance(unit.scoring.pairs, Listed):
-        yield "pairs"
-    for name, value in ({} if unit.model is None else unit.model.options).items():
-        if isinstance(value, str) and value.startswith(CONTENT):
-            yield f"model.options.{name}"
+    yield from contents_of(unit)
 
 
 def spread(records: Sequence[Record]) -> dict[str, float]:

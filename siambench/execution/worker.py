@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ from siambench.execution.failures import failure, is_ours, trace_of
 from siambench.execution.listeners import Listeners
 from siambench.execution.places import EVERY, OWN, foreign
 from siambench.execution.telemetry import told
+from siambench.execution.unit_files import files_of, list_of, listed, with_files
 from siambench.identity import seed_of
 from siambench.interfaces import Done, Epoch, Outcome
 from siambench.machine import keep_freed_memory, libraries, no_bf16
@@ -33,7 +33,7 @@ from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.records.openings import append_opening, opening
 from siambench.records.record import Record, write
 from siambench.records.running import RunningNote
-from siambench.spec import CONCATENATED, CONTENT, NO_MINER, Context, DataSpec, Every, Exam, Listed, SplitSpec, Unit
+from siambench.spec import CONCATENATED, NO_MINER, Context, DataSpec, Every, Exam, SplitSpec, Unit
 from siambench.tracks.parts import Items, Parts
 from siambench.tracks.split import Split, cut
 from siambench.tracks.steps import scaled_steps
@@ -46,6 +46,7 @@ from siambench.training.state import device, memory_told, settle
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
     from siambench.metrics import Pairs
+    from siambench.tracks.lists import Rows
 
 
 def execute(unit: Unit, context: Context) -> Record:
@@ -70,7 +71,7 @@ def execute(unit: Unit, context: Context) -> Record:
         listeners = Listeners(unit, ready.observers, clock, folds=ready.parts.folds)
         try:
             with RunningNote(context.running, unit, epochs=listeners.epochs) as note:
-                outcome: Outcome = _run(_with_paths(unit, ready), ready, clock, listeners.by(note))
+                outcome: Outcome = _run(with_files(unit, ready.files), ready, clock, listeners.by(note))
         except (MemoryError, torch.OutOfMemoryError, DataMissingError) as error:
             raise LostError(_taken(error)) from error
         except BaseException as error:  # whatever a component raises is its method's result, and no process here is a user's to interrupt
@@ -138,6 +139,7 @@ class _Ready:
     backbone: BackboneEntry | None
     entries: Entries | None
     files: Mapping[str, Path]
+    rows: Rows | None
     components: Mapping[str, str]
     observers: Observers
 
@@ -147,7 +149,7 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
     catalogue = _catalogue(foreign(unit, context))
     with clock.phase("data"):
         dataset, split = _read(unit, context)
-    components = _components(unit, context, catalogue)
+    components, files = _components(unit, context, catalogue), files_of(unit, context)
     backbone = None if unit.model is None else catalogue.get("backbones", unit.model.backbone).entry
     entries = None
     if unit.training is not None:
@@ -164,7 +166,8 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
         metrics=catalogue.metrics(unit.scoring.metrics),
         backbone=backbone,
         entries=entries,
-        files=_files(unit, context),
+        files=files,
+        rows=list_of(unit, files, dataset),
         components=components,
         observers=Observers([(name, catalogue.get("observers", name.partition(":")[0]).entry) for name in context.observers]),
     )
@@ -179,41 +182,6 @@ def _read(unit: Unit, context: Context) -> tuple[Dataset, Split]:
     if split.fingerprint != data.fingerprint:
         raise LostError(f"the data has fingerprint {split.fingerprint[:16]}…, the unit was planned for {data.fingerprint[:16]}…")
     return dataset, split
-
-
-_MODEL_OPTIONS = "model.options."
-
-
-def _files(unit: Unit, context: Context) -> dict[str, Path]:
-    """The files that the unit reads beside its data, each with the content that it was planned with.
-
-    Raises:
-        LostError: if one is not here, or holds something else.
-    """
-    wanted = {}
-    if isinstance(unit.scoring.pairs, Listed) and unit.kind == "final":
-        wanted["pairs"] = unit.scoring.pairs.digest
-    for name, value in ({} if unit.model is None else unit.model.options).items():
-        if isinstance(value, str) and value.startswith(CONTENT):
-            wanted[f"{_MODEL_OPTIONS}{name}"] = value.removeprefix(CONTENT)
-    found = {}
-    for name, content in wanted.items():
-        if name not in context.local:
-            raise LostError(f"where the file for {name} is, with SHA-256 {content[:16]}…, is not known here")
-        found[name] = Path(context.local[name])
-        with found[name].open("rb") as file:
-            here = hashlib.file_digest(file, "sha256").hexdigest()
-        if here != content:
-            raise LostError(f"{found[name].name} for {name} has SHA-256 {here[:16]}…, the unit was planned with {content[:16]}…")
-    return found
-
-
-def _with_paths(unit: Unit, ready: _Ready) -> Unit:
-    """The unit with the paths of files where its options hold their content."""
-    if unit.model is None:
-        return unit
-    paths = {name.removeprefix(_MODEL_OPTIONS): str(path) for name, path in ready.files.items() if name.startswith(_MODEL_OPTIONS)}
-    return dataclasses.replace(unit, model=dataclasses.replace(unit.model, options={**unit.model.options, **paths})) if paths else unit
 
 
 def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]) -> Done:
@@ -362,7 +330,7 @@ def _versions(named: Mapping[str, str]) -> str:
 
 def _train(unit: Unit, ready: _Ready, items: Items, ended: Callable[[Epoch], None], validate: Validate | None) -> Trained:
     assert ready.entries is not None
-    return train(unit, ready.entries, items, validate, ended=ended)
+    return train(unit, ready.entries, listed(items, ready.rows), validate, ended=ended)
 
 
 def _outcome(

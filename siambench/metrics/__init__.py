@@ -27,6 +27,7 @@ from siambench.metrics.retrieval import (
     reciprocal_rank,
 )
 from siambench.metrics.transfer import linear_probe, neighbour_vote
+from siambench.metrics.triplet_lists import NamedTriplets, parse_triplets
 from siambench.metrics.verification import (
     COARSE_BELOW,
     KFoldAccuracy,
@@ -52,6 +53,7 @@ __all__ = [
     "KFoldAccuracy",
     "MeanDistances",
     "NamedPairs",
+    "NamedTriplets",
     "Pairs",
     "Rule",
     "alignment",
@@ -81,6 +83,7 @@ __all__ = [
     "normalised_mutual_information",
     "pair_similarity",
     "parse_pairs",
+    "parse_triplets",
     "precision_at_k",
     "r_precision",
     "recall_at_k",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
 from siambench.errors import MetricError
+from siambench.metrics.named_items import cells_of, lines_of, places_in, whole_number
 from siambench.metrics.pairs import Pairs
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _TRUE = frozenset({"1", "true", "yes"})
 _FALSE = frozenset({"0", "false", "no"})
-_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def parse_pairs(text: str) -> NamedPairs:
     Raises:
         MetricError: naming the first line that does not hold.
     """
-    lines = [(number, line.strip()) for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1) if line.strip()]
+    lines = lines_of(text)
     if not lines:
         raise MetricError("a list of pairs must not be empty")
     found = _parse_table(lines) if "," in lines[0][1] else _parse_lfw(lines)
@@ -62,7 +61,7 @@ def parse_pairs(text: str) -> NamedPairs:
 
 
 def _parse_lfw(lines: Sequence[tuple[int, str]]) -> NamedPairs:
-    head = [_number(part) for part in lines[0][1].split()]
+    head = [whole_number(part) for part in lines[0][1].split()]
     if len(head) > 2 or not all(head):
         raise MetricError(
             f"line {lines[0][0]}: a list of pairs begins with the numbers of folds and pairs, or with the columns left,right,same, "
@@ -75,7 +74,7 @@ def _parse_lfw(lines: Sequence[tuple[int, str]]) -> NamedPairs:
     for place, (number, line) in enumerate(lines[1:]):
         genuine = place % (2 * each) < each
         fields = line.split("\t") if "\t" in line else line.split()
-        first, second = (_number(fields[place].strip()) if len(fields) == (3 if genuine else 4) else None for place in (1, -1))
+        first, second = (whole_number(fields[place].strip()) if len(fields) == (3 if genuine else 4) else None for place in (1, -1))
         if first is None or second is None:
             wanted = "a genuine pair, name n1 n2" if genuine else "an impostor pair, name1 n1 name2 n2"
             raise MetricError(f"line {number} must be {wanted}, got {line[:60]!r}")
@@ -90,24 +89,19 @@ def _lfw_name(person: str, number: int) -> str:
     return f"{person.strip()}/{person.strip()}_{number:04d}"
 
 
-def _number(text: str) -> int | None:
-    """A whole number from 0, or None for any other text."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
-
-
 def _parse_table(lines: Sequence[tuple[int, str]]) -> NamedPairs:
-    columns = _cells(*lines[0])
+    columns = cells_of(*lines[0])
     if not {"left", "right", "same"} <= set(columns) or len(set(columns)) < len(columns):
         raise MetricError(f"a table of pairs needs the columns left, right and same, each once, got {', '.join(columns)}")
     left, right, same, fold = [], [], [], []
     for number, line in lines[1:]:
-        cells = _cells(number, line)
+        cells = cells_of(number, line)
         if len(cells) != len(columns):
             raise MetricError(f"line {number} has {len(cells)} cells, the heading has {len(columns)}")
         row = dict(zip(columns, cells, strict=True))
         if row["same"].lower() not in _TRUE | _FALSE:
             raise MetricError(f"line {number}: same must be 1 or 0, got {row['same']!r}")
-        own_fold = _number(row.get("fold", "0"))
+        own_fold = whole_number(row.get("fold", "0"))
         if own_fold is None:
             raise MetricError(f"line {number}: fold must be a whole number from 0, got {row['fold']!r}")
         left.append(row["left"])
@@ -117,14 +111,6 @@ def _parse_table(lines: Sequence[tuple[int, str]]) -> NamedPairs:
     if not left:
         raise MetricError("a table of pairs needs a line below its heading")
     return NamedPairs(tuple(left), tuple(right), tuple(same), tuple(fold))
-
-
-def _cells(number: int, line: str) -> list[str]:
-    # One line at a time: a quotation mark that is never closed spoils its own line only.
-    try:
-        return [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True, strict=True))]
-    except csv.Error as error:
-        raise MetricError(f"line {number} is no row of a table: {error}") from error
 
 
 def resolve_pairs(named: NamedPairs, names: Sequence[str], labels: Tensor) -> Pairs:
@@ -140,11 +126,7 @@ def resolve_pairs(named: NamedPairs, names: Sequence[str], labels: Tensor) -> Pa
         MetricError: for a name that no item or several have, a pair of an item with itself, or one whose ``same`` the labels
             contradict.
     """
-    places = _places(names)
-    left = [_place(name, places, names) for name in named.left]
-    right = [_place(name, places, names) for name in named.right]
-    _check_known(named, left, right, names)
-    one, other = torch.tensor(left), torch.tensor(right)
+    one, other = map(torch.tensor, places_in((named.left, named.right), names, rows="pairs"))
     same = torch.tensor(named.same)
     twice = (one == other).nonzero()
     if len(twice):
@@ -156,41 +138,6 @@ def resolve_pairs(named: NamedPairs, names: Sequence[str], labels: Tensor) -> Pa
             f"{len(wrong)} pairs contradict the labels, the first: {named.left[at]!r}, {named.right[at]!r}, same = {int(named.same[at])}"
         )
     return Pairs(torch.minimum(one, other), torch.maximum(one, other), same, torch.tensor(named.fold))
-
-
-def _places(names: Sequence[str]) -> dict[str, int | None]:
-    """The index of each name, and of each without its suffix where that is no other's name; None where several have it."""
-    whole: dict[str, int | None] = {}
-    stems: dict[str, int | None] = {}
-    for index, name in enumerate(names):
-        whole[name] = None if name in whole else index
-        if "." in name.rpartition("/")[2]:
-            stem = name.rpartition(".")[0]
-            stems[stem] = None if stem in stems else index
-    return stems | whole
-
-
-def _place(name: str, places: Mapping[str, int | None], names: Sequence[str]) -> int:
-    """The index of an item, or -1 where none is called so."""
-    index = places[name] if name in places else _number(name)
-    if index is None and name in places:
-        raise MetricError(f"the pairs name {name!r}, which more than one of the {len(names)} items is called")
-    return -1 if index is None or index >= len(names) else index
-
-
-def _check_known(named: NamedPairs, left: Sequence[int], right: Sequence[int], names: Sequence[str]) -> None:
-    concerned = [pair for pair in range(len(named)) if min(left[pair], right[pair]) < 0]
-    if not concerned:
-        return
-    first = concerned[0]
-    name = named.left[first] if left[first] < 0 else named.right[first]
-    places = _places(names)
-    slashed = name.replace("\\", "/")
-    hint = "; there folders are parted by /, not \\" if slashed != name and slashed in places else ""
-    raise MetricError(
-        f"the pairs name {name!r}, which none of the {len(names)} items is called: {len(concerned)} of {len(named)} pairs are concerned, "
-        f"an item is called {names[0]!r}{hint}"
-    )
 
 
 def repeated_pairs(named: NamedPairs, pairs: Pairs) -> str | None:

@@ -261,9 +261,10 @@ class MinerEntry:
 
 @dataclass(frozen=True)
 class SamplerEntry:
-    """A batch sampler: ``build(labels, batch_size, images_per_class, steps, generator)``, as far as its signature names them.
+    """A batch sampler: ``build(labels, groups, batch_size, images_per_class, steps, generator)``, as far as its signature names them.
 
-    It returns an iterable of ``steps`` index tensors int64 ``[batch_size]`` into ``labels`` and draws from ``generator`` alone.
+    It returns an iterable of ``steps`` index tensors int64 ``[batch_size]`` into ``labels`` and draws from ``generator`` alone. ``labels``
+    are int64 ``[N]``; ``groups``, of the items' classes, int64 ``[N]``, or None where the classes of a track come in none.
     """
 
     build: Callable[..., Any]

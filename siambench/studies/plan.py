@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from siambench.errors import ConfigError, some, suggestion
@@ -14,6 +15,7 @@ from siambench.records.selection import most_tune_units
 from siambench.spaces import Dimension, Float, Params, Value, dimension_to_json, fits, kind_of
 from siambench.spec import (
     API,
+    LIST_SAMPLER,
     NO_MINER,
     PAIRS_SAMPLER,
     TRAINING_REVISION,
@@ -23,6 +25,7 @@ from siambench.spec import (
     Drawn,
     Exam,
     Feed,
+    FeedList,
     Method,
     ModelSpec,
     ScoringSpec,
@@ -30,6 +33,7 @@ from siambench.spec import (
     TrainingSpec,
     Unit,
     VerificationPairs,
+    feed_asked,
 )
 from siambench.tracks.exam import base_name
 from siambench.tracks.rules import BudgetRules, MethodRules, Track
@@ -40,6 +44,9 @@ STREAMS = ("weights", "order", "augmentation", "loss")
 
 REPORTED = "metric:"
 """Begins the role of a metric that is reported; the primary one's role is ``primary``."""
+
+SAMPLER = "training.sampler"
+"""What a user sets to have the batches of a method made by another sampler than its own; no rule of the track, but a part of the row."""
 
 _SAMPLERS: Mapping[Feed, str] = {"pairs": PAIRS_SAMPLER, "triplets": TRIPLETS_SAMPLER, "views": VIEWS_SAMPLER}
 
@@ -74,6 +81,7 @@ class Resolved:
         images: how many images final models are trained on, then for each fold how many trials are.
         space_name: what the space of the entries is called; ``""``: their own.
         fixed: parameters fixed by the user, those of other methods included.
+        sampler: that the user asks for instead of the method's own; None: that one.
     """
 
     method: Method
@@ -93,6 +101,7 @@ class Resolved:
     pairs: VerificationPairs = field(default_factory=Drawn)
     space_name: str = ""
     fixed: Mapping[str, Value] = field(default_factory=dict)
+    sampler: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,31 +197,44 @@ def seeds_of(template: Unit, kind: str, fold: int | None, repetition: int) -> di
     return {stream: seed_of(*names, stream) for stream in STREAMS}
 
 
-def methods_of(rules: Iterable[MethodRules]) -> list[Method]:
-    """Every combination that a comparison names, in its order, each once."""
+def methods_of(rules: Iterable[MethodRules], lists: Mapping[str, FeedList] = MappingProxyType({})) -> list[Method]:
+    """Every combination that a comparison names, in its order, each once.
+
+    Args:
+        rules: of the comparison.
+        lists: that methods are fed from, by what they are asked for as.
+    """
     found: dict[Method, None] = {}
     for rule in rules:
         losses = [rule.loss] if isinstance(rule.loss, str) else rule.loss
         miners = [rule.miner] if isinstance(rule.miner, str) else rule.miner
         for loss in losses:
             for miner in miners:
-                found[Method(loss, miner, rule.feed, rule.backbone)] = None
+                found[Method(loss, miner, lists.get(rule.feed) or feed_asked(rule.feed)[0], rule.backbone)] = None
     return list(found)
 
 
 def sampler_of(method: Method, loss: LossEntry) -> str:
-    """The name of the sampler that makes a method's batches."""
-    return _SAMPLERS.get(method.feed, loss.sampler)
+    """The name of the sampler that makes a method's batches where no other is asked for."""
+    return _SAMPLERS.get(method.fed, loss.sampler) if method.listed is None else LIST_SAMPLER
 
 
-def refusal(method: Method, loss: LossEntry) -> str | None:
-    """Why a method makes no sense, or None."""
+def refusal(method: Method, loss: LossEntry, sampler: str | None = None) -> str | None:
+    """Why a method makes no sense, or None.
+
+    Args:
+        method: what is compared.
+        loss: its entry.
+        sampler: that is asked for, or None.
+    """
     if method.miner != NO_MINER and loss.takes == "none":
         return f"{method.loss} forms no tuples that a miner could choose, so {method.miner} would have no effect"
-    if method.feed not in loss.feeds:
-        return f"{method.loss} cannot be fed {method.feed}: it takes {' or '.join(loss.feeds)}"
-    if method.feed in ("pairs", "triplets") and method.miner != NO_MINER:
-        return f"fed {method.feed}, {method.loss} gets its tuples from the feed, so {method.miner} would have no effect"
+    if method.fed not in loss.feeds:
+        return f"{method.loss} cannot be fed {method.fed}: it takes {' or '.join(loss.feeds)}"
+    if method.fed in ("pairs", "triplets") and method.miner != NO_MINER:
+        return f"fed {method.fed}, {method.loss} gets its tuples from the feed, so {method.miner} would have no effect"
+    if sampler not in (None, sampler_of(method, loss)) and method.listed is None and method.fed != "classes":
+        return f"fed {method.fed}, {method.loss} gets its batches from the feed, so {SAMPLER}={sampler} would have no effect"
     return None
 
 
@@ -224,8 +246,9 @@ def study_plans(resolved: Resolved) -> list[StudyPlan]:
     """
     space, defaults = _space(resolved)
     fixed, track = resolved.fixed, resolved.track
-    edited = tuple(sorted(name for name in fixed if name in defaults))
-    for name in edited:
+    given = sorted(name for name in fixed if name in defaults)
+    edited = tuple(sorted([*given, *([SAMPLER] if resolved.sampler else [])]))
+    for name in given:
         if name not in space and not fits(fixed[name], defaults[name]):
             raise ConfigError(
                 f"--set {name}: it must be {kind_of(defaults[name])}, as its default {defaults[name]!r} is, got {kind_of(fixed[name])}: "
@@ -316,7 +339,7 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
         model=ModelSpec(backbone=backbone, options=dict(resolved.model_options), embedding_size=track.model.embedding_size),
         training=TrainingSpec(
             **{**track.training.spec, "steps_per_epoch": _final_steps(resolved)},
-            sampler=sampler_of(method, loss),
+            sampler=resolved.sampler or sampler_of(method, loss),
             images_per_class=loss.images_per_class,
             normalise=loss.normalise,
             augment=dict(resolved.augment),

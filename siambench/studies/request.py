@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from siambench.components.catalogue import Catalogue, check_options
 from siambench.components.component import Component
@@ -15,36 +15,43 @@ from siambench.components.composed import Composed, check_unwrapped
 from siambench.components.expression import OF_LOSS
 from siambench.data.locate import find
 from siambench.data.summary import Summary, summary
-from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError, suggestion
+from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError
 from siambench.machine import libraries
-from siambench.plugin import BackboneEntry, LossEntry, MinerEntry
+from siambench.plugin import BackboneEntry, LossEntry, MinerEntry, SamplerEntry
 from siambench.spaces import Params, Value
-from siambench.spec import NO_MINER, Drawn, Every, Exam, Feed, Form, Listed, Method, Source, Unit, VerificationPairs
+from siambench.spec import NO_MINER, Drawn, Every, Exam, Listed, Method, Source, Unit, VerificationPairs, feed_asked
 from siambench.studies import plan as planning
 from siambench.studies.baselines import baselines_of
+from siambench.studies.checks import (
+    EVERY_PAIR,
+    augment_of,
+    check_form,
+    check_model_options,
+    check_over,
+    check_primary,
+    check_sampler,
+    sampler_asked,
+)
 from siambench.studies.contents import dataset_name, exam_track, files_among
+from siambench.studies.lists import ListKept, kept_of, lists_of
 from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.exam import exam_of, groups_digest, with_content
-from siambench.tracks.files import edit_track, load_comparison, load_track, track_folder
+from siambench.tracks.files import comparison_folder, edit_track, load_comparison, load_track, track_folder
 from siambench.tracks.parts import Parts
-from siambench.tracks.rules import AUGMENT_OF_FORM, AugmentRules, BudgetRules, Comparison, MethodRules, Track
+from siambench.tracks.rules import BudgetRules, Comparison, MethodRules, Track
 from siambench.tracks.split import Split, cut
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
-    from siambench.plugin import MetricEntry
 
 log = logging.getLogger("siambench")
 
 _MODEL_OPTIONS = "model.options."
 
-_EVERY_PAIR = "all"
-"""What a track's ``evaluation.pairs`` says where every pair counts."""
-
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for, as the command line says it; every field may be left out."""
+    """What is asked for, as the command line says it; every field may be left out. ``feed`` may be ``triplets=FILE`` or ``pairs=FILE``."""
 
     comparison: str | None = None
     track: str | None = None
@@ -52,7 +59,7 @@ class Request:
     miners: tuple[str, ...] = ()
     backbone: str | None = None
     dataset: str | None = None
-    feed: Feed = "classes"
+    feed: str = "classes"
     studies: int | Literal["all"] | None = None
     trials: int | None = None
     repetitions: int | None = None
@@ -95,6 +102,7 @@ class Prepared:
         observers: that are told of what happens.
         data: what the data set holds.
         distributions: that the observers come from.
+        lists: that methods are fed from, and what each part of the split keeps of them.
     """
 
     track: Track
@@ -107,11 +115,20 @@ class Prepared:
     observers: tuple[str, ...] = ()
     data: Summary | None = None
     distributions: tuple[str, ...] = ()
+    lists: tuple[ListKept, ...] = ()
 
     @property
     def planned(self) -> int:
         """Number of units at the most: if every study comes to its final models, and races spare what they must."""
         return len(self.baselines) + sum(plan.tune_units + plan.repetitions for plan in self.studies)
+
+
+@dataclass(frozen=True)
+class _Given:
+    # What a user says otherwise of all methods: another space and another sampler than their own, and parameters.
+    space: str
+    sampler: str | None
+    fixed: Params
 
 
 @dataclass(frozen=True)
@@ -124,6 +141,8 @@ class _Chosen:
     sources: Mapping[str, Source]
     options: Params
     paths: Mapping[str, str]
+    # Where another is asked for than its own.
+    sampler: SamplerEntry | None
 
 
 def prepare(request: Request, catalogue: Catalogue) -> Prepared:
@@ -138,6 +157,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     # The budget that rows are judged by stays the track's: another one is a request, and marks the row.
     other_budget = {key: changes.pop(key) for key in [key for key in changes if key.startswith("budget.")]}
     budget = _budget(request, comparison, edit_track(track, other_budget)[0].budget, is_asked="budget.studies" in other_budget)
+    sampler = sampler_asked(changes)
     track, fixed = edit_track(track, changes)
     # Names first: a typo should not have to wait for data.
     dataset_component = catalogue.get("datasets", track.dataset.name)
@@ -146,32 +166,35 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     shared = {"dataset": dataset_component.source, "primary": metrics[track.metrics.primary].source}
     shared |= {f"{planning.REPORTED}{name}": component.source for name, component in metrics.items()}
     short, local = dataset_name(track.dataset.name)
-    named = planning.methods_of(comparison.methods)
-    _check_model_options(changes, named, track)
+    lists = lists_of(comparison.methods, beside=comparison_folder(request.comparison))
+    named = planning.methods_of(comparison.methods, {asked: feed for asked, (feed, _) in lists.items()})
+    check_model_options(changes, named, track)
     space = request.space or comparison.space or ""
-    chosen, refused = _methods(named, track, catalogue, local, space=space, fixed=fixed)
+    given = _Given(space=space, sampler=sampler, fixed=fixed)
+    chosen, refused = _methods(named, track, catalogue, local, given)
     if not chosen:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
 
     catalogue.metrics(track.metrics.report)
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
     for one in chosen:
-        _check_form(one, track, dataset)
+        check_form(one.method, one.backbone, track, dataset)
     split = cut(dataset, track.split.spec)
+    kept = kept_of(lists, dataset, split)
     pairs, pairs_path = _pairs(request, comparison, track, dataset, split)
-    local |= pairs_path
-    augment = _augment(track, dataset_component, dataset)
+    local |= pairs_path | {feed.place: str(path) for feed, path in lists.values()}
+    augment = augment_of(track, dataset_component, dataset)
     track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": short})})
     for name, component in metrics.items():
         if component.entry.needs is not None and component.entry.needs not in dataset.episodes:
             raise ConfigError(f"the metric {name} needs {component.entry.needs!r}, which data set {track.dataset.name} does not bring")
     primary = metrics[track.metrics.primary].entry
-    _check_primary(track, primary, dataset, split)
+    check_primary(track, primary, dataset, split)
     data = split.fingerprint, groups_digest(dataset, split, track.split.group)
     used = next((one.options for one in chosen if one.method.backbone in (None, track.model.backbone)), None)
     exam = exam_of(exam_track(track, catalogue, used), data=data, augment=augment, direction=primary.direction, pairs=pairs)
     images = len(split.trainval), tuple(len(training) for training, _ in split.folds)
-    _check_over(track, dataset)
+    check_over(track, dataset)
     studies = [
         planning.study_plans(
             planning.Resolved(
@@ -192,12 +215,16 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
                 pairs=pairs,
                 space_name=space,
                 fixed=fixed,
+                sampler=None if one.sampler is None else sampler,
             )
         )
         for one in chosen
     ]
     rounds = [plan for round_ in zip(*studies, strict=True) for plan in round_]
     planning.check_fixed(fixed, rounds)
+    for one, (plan, *_) in zip(chosen, studies, strict=True):
+        if one.sampler is not None:
+            check_sampler(one.sampler, plan.template, dataset, split, lists)
     baselines = baselines_of(rounds)
     watching = tuple(sorted({where.distribution for where in observers if where.plugin != "siambench"}))
     return Prepared(
@@ -211,6 +238,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
         observers=request.observers,
         data=summary(dataset),
         distributions=watching,
+        lists=kept,
     )
 
 
@@ -224,32 +252,20 @@ def _budget(request: Request, comparison: Comparison, track: BudgetRules, *, is_
     )
 
 
-def _check_over(track: Track, dataset: Dataset) -> None:
-    """See that classes have the attribute whose groups intervals are to be taken over.
-
-    Raises:
-        ConfigError: if they do not.
-    """
-    asked, known = track.metrics.over, dataset.class_attributes
-    if asked is not None and asked not in known:
-        has = f"the classes of data set {track.dataset.name} have {', '.join(known) or 'no attribute'}"
-        raise ConfigError(f"metrics.over: no attribute {asked!r}{suggestion(asked, known)}; {has}")
-
-
 def _methods(
-    named: Sequence[Method], track: Track, catalogue: Catalogue, local: dict[str, str], *, space: str, fixed: Params
+    named: Sequence[Method], track: Track, catalogue: Catalogue, local: dict[str, str], given: _Given
 ) -> tuple[list[_Chosen], list[planning.Refused]]:
     """The methods that make sense, and those that do not; paths of files are added to ``local``."""
     chosen, refused = [], []
     for asked in named:
-        one = _looked_up(asked, track, catalogue, fixed)
+        one = _looked_up(asked, track, catalogue, given)
         for name, path in one.paths.items():
             if local.get(name, path) != path:
                 raise UsageError(f"two files give the name {name!r}: rename one of {local[name]} and {path}")
         local |= one.paths
-        reason = planning.refusal(one.method, one.loss)
-        if reason is None and space:
-            one, reason = _in_space(one, space)
+        reason = planning.refusal(one.method, one.loss, given.sampler)
+        if reason is None and given.space:
+            one, reason = _in_space(one, given.space)
         if reason is None:
             chosen.append(one)
         elif len(named) == 1:
@@ -289,33 +305,12 @@ def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Tra
         track = adhoc_track(catalogue, request.dataset, request.backbone, options)
     else:
         track = load_track("glyphs")
+    try:
+        feed_asked(request.feed)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=request.feed, backbone=backbone)
     return Comparison(track=track.name, methods=[rules]), track
-
-
-def _check_form(one: _Chosen, track: Track, dataset: Dataset) -> None:
-    if dataset.form not in one.backbone.takes:
-        backbone = one.method.backbone or track.model.backbone
-        takes = " or ".join(one.backbone.takes)
-        raise CombinationError(f"backbone {backbone!r} takes {takes}, the items of data set {track.dataset.name!r} are {dataset.form}")
-
-
-def _augment(track: Track, component: Component, dataset: Dataset) -> dict[str, Any]:
-    """The track's rules of augmentation, else the data set's own, for the form of its items."""
-    if track.augment is not None:
-        return track.augment.of_form(dataset.form)
-    try:
-        rules = AugmentRules.model_validate(dict(component.entry.augment))
-        # A table may list images or texts: of its augmentation, what is for the others is left out.
-        suiting = rules.model_copy(update={name: AugmentRules.model_fields[name].default for name in _strange(dataset.form)})
-        return suiting.of_form(dataset.form)
-    except ValueError as error:
-        raise ConfigError(f"the augmentation of data set {component.name!r} of {component.provenance} does not hold: {error}") from error
-
-
-def _strange(form: Form) -> Iterator[str]:
-    """The rules of augmentation for items of other forms."""
-    return (name for other, names in AUGMENT_OF_FORM.items() if other != form for name in names)
 
 
 def _pairs(
@@ -330,9 +325,9 @@ def _pairs(
     asked = track.evaluation.pairs
     if not asked:
         return Drawn(), {}
-    if asked == _EVERY_PAIR:
+    if asked == EVERY_PAIR:
         if track.evaluation.distance != "cosine":
-            raise ConfigError(f"evaluation.pairs = {_EVERY_PAIR!r} counts cosines: it needs evaluation.distance = 'cosine'")
+            raise ConfigError(f"evaluation.pairs = {EVERY_PAIR!r} counts cosines: it needs evaluation.distance = 'cosine'")
         return Every(), {}
     from siambench.evaluation.scoring import pairs_of
 
@@ -342,48 +337,15 @@ def _pairs(
     return Listed(hashlib.sha256(path.read_bytes()).hexdigest()), {"pairs": str(path)}
 
 
-def _check_primary(track: Track, entry: MetricEntry, dataset: Dataset, split: Split) -> None:
-    """Refuse a primary metric that a fold cannot have: found out by asking it of random embeddings of the right labels.
-
-    Raises:
-        ConfigError: with the metric's own reason.
-    """
-    if track.metrics.primary == "map@r":
-        # Split rules see to it that there is something to retrieve, and torch need not be imported to say so.
-        return
-    from siambench.evaluation.scoring import applies
-
-    primary, distance, group = track.metrics.primary, track.evaluation.distance, track.split.group
-    if primary == "verification_accuracy" and track.evaluation.pairs == _EVERY_PAIR:
-        raise ConfigError("over all pairs there are no folds to choose a threshold on: verification_accuracy cannot be the primary metric")
-    for fold in range(len(split.folds)):
-        validation = Parts(dataset, split, kind="tune", fold=fold, opened=lambda: None, group=group).validation()
-        reason = applies(primary, entry, validation, distance=distance)
-        if reason is not None:
-            raise ConfigError(f"the primary metric {primary} has no value on fold {fold}: {reason}")
-    # Of the test part the labels alone are looked at, which planning has read for the split.
-    test = Parts(dataset, split, kind="final", fold=None, opened=lambda: None, group=group).test()
-    reason = None if entry.needs or track.evaluation.pairs else applies(primary, entry, test, distance=distance)
-    if reason is not None:
-        raise ConfigError(f"the primary metric {primary} has no value on the test part: {reason}")
-
-
-def _check_model_options(changes: Mapping[str, Value], methods: Sequence[Method], track: Track) -> None:
-    if any(method.backbone in (None, track.model.backbone) for method in methods):
-        return
-    for key in changes:
-        if key.startswith("model.options."):
-            raise ConfigError(f"--set {key} is for the track's backbone {track.model.backbone!r}, which no method here uses")
-
-
-def _looked_up(method: Method, track: Track, catalogue: Catalogue, fixed: Params) -> _Chosen:
+def _looked_up(method: Method, track: Track, catalogue: Catalogue, given: _Given) -> _Chosen:
     loss = catalogue.get("losses", method.loss)
     check_unwrapped(loss.name, loss.entry)
-    loss = loss.with_options(planning.of_loss(fixed))
+    loss = loss.with_options(planning.of_loss(given.fixed))
     losses = loss.parts if isinstance(loss, Composed) else {loss.name: loss}
     miner = catalogue.get("miners", method.miner)
     backbone = catalogue.get("backbones", method.backbone or track.model.backbone)
-    sampler = catalogue.get("samplers", planning.sampler_of(method, loss.entry))
+    sampler = catalogue.get("samplers", given.sampler or planning.sampler_of(method, loss.entry))
+    is_other = sampler.name != planning.sampler_of(method, loss.entry)
     if backbone.name == track.model.backbone:
         check_options(backbone, backbone.name, track.model.options)
     components: dict[str, Component] = {"loss": loss, "backbone": backbone, "sampler": sampler}
@@ -391,10 +353,11 @@ def _looked_up(method: Method, track: Track, catalogue: Catalogue, fixed: Params
     if method.miner != NO_MINER:
         components["miner"] = miner
     sources = {role: component.source for role, component in components.items()}
-    given = track.model.options if backbone.name == track.model.backbone else {}
-    files = files_among(given, backbone)
+    own = track.model.options if backbone.name == track.model.backbone else {}
+    files = files_among(own, backbone)
     digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
-    options = {**backbone.entry.defaults, **with_content(given, digests)}
+    options = {**backbone.entry.defaults, **with_content(own, digests)}
     paths = {f"{_MODEL_OPTIONS}{name}": str(path) for name, path in files.items()}
     paths |= {name: f"{part.path}:{name.rpartition(':')[2]}" for name, part in losses.items() if part.path}
-    return _Chosen(dataclasses.replace(method, loss=loss.name), loss.entry, miner.entry, backbone.entry, sources, options, paths)
+    method, other = dataclasses.replace(method, loss=loss.name), sampler.entry if is_other else None
+    return _Chosen(method, loss.entry, miner.entry, backbone.entry, sources, options, paths, other)

@@ -81,10 +81,18 @@ def load_comparison(path: str | Path) -> Comparison:
     Raises:
         ConfigError: if there is no such file, or it does not hold.
     """
+    return _validate(Comparison, _read(_comparison_file(path)), str(path))
+
+
+def comparison_folder(path: str | Path | None) -> Path | None:
+    """The folder that the file of a comparison lies in; None where there is none."""
+    return None if path is None else _comparison_file(path).parent
+
+
+def _comparison_file(path: str | Path) -> Path:
     file = Path(path).expanduser()
-    if not file.is_file() and (shipped("configs") / file.name).is_file():
-        file = shipped("configs") / file.name
-    return _validate(Comparison, _read(file), str(path))
+    is_shipped = not file.is_file() and (shipped("configs") / file.name).is_file()
+    return shipped("configs") / file.name if is_shipped else file
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from siambench.interfaces import Dataset
+    from siambench.tracks.lists import Rows
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Items:
         class_names: one per class.
         groups: number of the group of each item (the attribute that the track's folds follow), int64 [N]; None without one.
         is_gallery: which items queries are compared with, bool [N]; None: all with all.
+        rows: of a list, by the positions of their items in this part: what is trained on, where a file says it; None without one.
     """
 
     dataset: Dataset
@@ -37,6 +39,7 @@ class Items:
     class_names: Sequence[str]
     groups: NDArray[np.int64] | None = None
     is_gallery: NDArray[np.bool_] | None = None
+    rows: Rows | None = None
 
     @property
     def class_attributes(self) -> dict[str, tuple[str, ...]]:
@@ -116,6 +119,7 @@ def turned(items: Items) -> Items:
         np.concatenate([items.indices + quarter * size for quarter in range(4)]),
         np.concatenate([items.labels + quarter * classes for quarter in range(4)]),
         [f"{name} {90 * quarter}°" for quarter in range(4) for name in items.class_names],
+        rows=None if items.rows is None else items.rows.turned(len(items)),
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from siambench.errors import ConfigError
 from siambench.spaces import Float, Value
-from siambench.spec import ANNEALING, MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, SCHEMA, Feed, Form, SplitSpec
+from siambench.spec import ANNEALING, MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, SCHEMA, Form, SplitSpec, feed_asked
 
 log = logging.getLogger("siambench")
 
@@ -281,12 +281,18 @@ class Track(_Frozen):
 
 
 class MethodRules(_Frozen):
-    """One method, or with lists a grid of them."""
+    """One method, or with lists a grid of them. ``feed`` is one of `FEEDS`, or ``pairs=FILE`` or ``triplets=FILE``."""
 
     loss: str | list[str]
     miner: str | list[str] = "none"
-    feed: Feed = "classes"
+    feed: str = "classes"
     backbone: str | None = None
+
+    @field_validator("feed")
+    @classmethod
+    def _is_a_feed(cls, value: str) -> str:
+        feed_asked(value)
+        return value
 
 
 class Comparison(_Frozen):

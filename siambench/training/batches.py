@@ -13,6 +13,7 @@ from siambench.data.supply import Supply, supply
 from siambench.data.transforms import changed, drawn, numbers_drawn
 from siambench.tracks.parts import Items
 from siambench.training.components import fed_indices
+from siambench.training.drawing import Tuples
 
 if TYPE_CHECKING:
     from siambench.interfaces import Indices
@@ -28,7 +29,8 @@ class Batch:
 
     Args:
         items: augmented, as models take them, [B, …].
-        labels: int64 [B]; of ``views`` the places of the items in the batch: which of them share a class is not known.
+        labels: int64 [B]; of ``views`` the places of the items in the batch: which of them share a class is not known. Of the rows of a
+            list what that says of them: see `siambench.training.drawing.Tuples.labels`.
         groups: of the items' classes, int64 [B], or None.
         indices: the tuples that the feed itself says, or None.
     """
@@ -44,7 +46,7 @@ class Batches:
 
     Args:
         items: what is trained on.
-        order: places in ``items``, int64 [B] for each step.
+        order: places in ``items``, int64 [B] for each step; where they have rows of a list, the numbers of rows.
         feed: of the method.
         augment: rules of augmentation.
         generator: a CPU generator, from which augmentation draws.
@@ -57,6 +59,7 @@ class Batches:
         self._items, self._order, self._feed, self._augment, self._generator, self._device = items, order, feed, augment, generator, device
         self._labels = torch.from_numpy(items.labels)
         self._groups = None if items.groups is None or feed == "views" else torch.from_numpy(items.groups)
+        self._tuples = None if items.rows is None else Tuples(items.rows)
         self._numbers = numbers_drawn(items.dataset.form, augment, items.dataset.shape) if augment else 0
         self._supply: Supply = supply(items.read, len(items), items.dataset.form, device)
 
@@ -69,7 +72,7 @@ class Batches:
         left, piece = steps, 0
         while left:
             first = next(self._order)
-            size = len(first) * (2 if self._feed == "views" else 1)
+            size = len(first) * (2 if self._feed == "views" else 1 if self._tuples is None else self._tuples.branches)
             piece = piece or max(1, min(steps, MOST_DRAWN // max(1, size * self._numbers)))
             places = [first, *(next(self._order) for _ in range(min(piece, left) - 1))]
             yield from self._piece(places, size)
@@ -84,7 +87,8 @@ class Batches:
             generator=self._generator,
             device=self._device,
         )
-        labels = torch.stack([torch.arange(len(each)).repeat(2) if self._feed == "views" else self._labels[each] for each in places])
+        labels = torch.stack([self._labels_of(each) for each in places])
+        places = places if self._tuples is None else [self._tuples.places(each) for each in places]
         indices = [fed_indices(self._feed, each) for each in labels]
         groups = None if self._groups is None else self._groups[torch.stack(places)].to(self._device)
         labels = labels.to(self._device)
@@ -98,3 +102,8 @@ class Batches:
                 # What says nothing of the items' values is found on the processor: a mask would have it wait for the device.
                 indices=None if found is None else tuple(index.to(self._device, non_blocking=True) for index in found),
             )
+
+    def _labels_of(self, places: Tensor) -> Tensor:
+        if self._tuples is not None:
+            return self._tuples.labels(places)
+        return torch.arange(len(places)).repeat(2) if self._feed == "views" else self._labels[places]

@@ -141,7 +141,9 @@ class Layout:
         return self.batch_size - self.batch_size % self.branches
 
 
-def build_batches(entry: SamplerEntry, labels: Tensor, layout: Layout, *, name: str, seed: int) -> tuple[Iterator[Tensor], object]:
+def build_batches(
+    entry: SamplerEntry, labels: Tensor, layout: Layout, *, name: str, seed: int, groups: Tensor | None = None
+) -> tuple[Iterator[Tensor], object]:
     """The batches of one training run, index tensors int64 [B], each looked at, and the sampler that makes them.
 
     Args:
@@ -150,6 +152,7 @@ def build_batches(entry: SamplerEntry, labels: Tensor, layout: Layout, *, name: 
         layout: of the batches.
         name: of the sampler, for people.
         seed: of the generator that it draws from.
+        groups: of the items' classes, int64 [N], a copy likewise; None where they have none.
 
     Raises:
         PluginError: if the sampler breaks, or once it gives a batch too few, or something that is no batch.
@@ -157,6 +160,7 @@ def build_batches(entry: SamplerEntry, labels: Tensor, layout: Layout, *, name: 
     """
     available = {
         "labels": labels.clone(),
+        "groups": None if groups is None else groups.clone(),
         "batch_size": layout.batch_size,
         "images_per_class": layout.images_per_class,
         "steps": layout.steps,

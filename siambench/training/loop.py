@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from siambench.errors import DivergedError
 from siambench.tracks.parts import Items, turned, unlabelled
 from siambench.training.batches import Batches
-from siambench.training.components import Entries, Layout, LossCall, as_seen, build_batches, build_loss, build_miner, mine, number_of
+from siambench.training.components import Entries, LossCall, as_seen, build_batches, build_loss, build_miner, mine, number_of
+from siambench.training.drawing import pool_of
 from siambench.training.model import EmbeddingModel, as_trained, build_model
 from siambench.training.optimiser import build_optimiser, build_schedules
 from siambench.training.state import device, seed_globals
@@ -62,23 +63,15 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
         DivergedError: if a loss or the embeddings are not finite.
         PluginError: if a component does not keep its contract.
     """
-    rules, target, feed = unit.training, device(), unit.method.feed
+    rules, target, feed = unit.training, device(), unit.method.fed
     assert rules is not None
     assert unit.model is not None
-    items = turned(items) if rules.rotate_classes else items
+    groups, items = items.groups, turned(items) if rules.rotate_classes else items
     items = unlabelled(items) if feed == "views" else items
     model = build_model(unit, entries.backbone, items.dataset).to(target)
+    pool = pool_of(items, rules, feed, groups)
     order, sampler = build_batches(
-        entries.sampler,
-        torch.from_numpy(items.labels),
-        Layout(
-            batch_size=rules.batch_size // 2 if feed == "views" else rules.batch_size,
-            images_per_class=rules.images_per_class,
-            steps=rules.steps,
-            branches=3 if feed == "triplets" else 1,
-        ),
-        name=rules.sampler,
-        seed=unit.seeds["order"],
+        entries.sampler, pool.labels, pool.layout, name=rules.sampler, seed=unit.seeds["order"], groups=pool.groups
     )
     trained, seen_size = as_trained(unit, model)
     built = build_loss(

@@ -146,6 +146,15 @@ def test_a_loss_in_a_file_is_known_by_its_name(asked, tmp_path):
         ({"losses": ("tripple",)}, "unknown loss 'tripple', did you mean 'triplet'?"),
         ({"losses": ("triplet",), "miners": ("hrd",)}, "unknown miner 'hrd', did you mean 'hard'?"),
         ({"losses": ("triplet",), "observers": ("jsnl:x",)}, "unknown observer 'jsnl', did you mean 'jsonl'?"),
+        (
+            {"losses": ("triplet",), "feed": "quadruplets"},
+            "or one of 'classes', 'pairs', 'triplets' or 'views', got 'quadruplets', did you mean",
+        ),
+        ({"losses": ("triplet",), "feed": "views=x.csv"}, "a list is of pairs or triplets: pairs=FILE or triplets=FILE, got 'views=x.csv'"),
+        ({"losses": ("triplet",), "feed": "triplets=gone.csv"}, "no such file: gone.csv; looked for"),
+        ({"losses": ("triplet",), "feed": f"triplets={'a' * 5000}"}, "cannot be read: File name too long"),
+        ({"losses": ("triplet",), "feed": "triplets=~nobody-is-called-so/a.csv"}, "'~nobody-is-called-so/a.csv' cannot be read: "),
+        ({"losses": ("triplet",), "feed": "triplets=a\0b"}, "no such file: a"),
         ({"losses": ("triplet",), "dataset": "digit"}, "unknown data set 'digit', did you mean 'digits'?"),
     ],
 )
@@ -344,3 +353,85 @@ def test_groups_that_classes_do_not_have_are_refused(asked):
     with pytest.raises(ConfigError, match=r"metrics\.over: no attribute 'script'; the classes of data set synthetic have group$"):
         asked(changes={"metrics.over": "script"}, catalogue=grouped)
     assert asked(catalogue=grouped).exam.id == asked(changes={"metrics.over": "group"}, catalogue=grouped).exam.id
+
+
+# ---- samplers
+
+
+GROUPED = '[split]\nrule = "by-group"\ngroup = "group"\ntest_fraction = 0.5\n'
+
+
+@pytest.fixture(scope="module")
+def grouped():
+    """Everything installed, and a synthetic data set of sixteen classes in eight groups."""
+    return synthetic_catalogue(classes=16, groups=8)
+
+
+@pytest.mark.parametrize("name", ["hierarchical", "by-group", "class-balanced"])
+def test_another_sampler_is_a_row_of_its_own(asked, grouped, name):
+    """A sampler that is asked for makes the row's batches, stands in its units with its code, and marks it as edited; the exam stays."""
+    plain, other = (asked(more=GROUPED, catalogue=grouped, changes=changes) for changes in ({}, {"training.sampler": name}))
+    study = other.studies[0]
+
+    assert (name, "m-per-class") == (study.template.training.sampler, plain.studies[0].template.training.sampler)
+    assert grouped.get("samplers", name).source == study.template.components["sampler"]
+    assert (("training.sampler",), ()) == (study.edited, plain.studies[0].edited)
+    assert ("training.sampler",) == study.tune_unit(0, 0, study.defaults).edited
+    assert study.row != plain.studies[0].row
+    assert (plain.exam, plain.track) == (other.exam, other.track)
+    assert study.defaults == plain.studies[0].defaults
+
+
+def test_a_method_s_own_sampler_is_no_edit(asked):
+    """Where the sampler that is asked for makes a method's batches anyway, its row is what it was; in a grid others are edited."""
+    plain, same = asked("triplet", "arcface"), asked("triplet", "arcface", changes={"training.sampler": "m-per-class"})
+
+    assert plain.studies[0] == same.studies[0]
+    assert [(), ("training.sampler",)] == [study.edited for study in same.studies]
+    assert ["m-per-class"] * 2 == [study.template.training.sampler for study in same.studies]
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "sentence"),
+    [
+        ({"changes": {"training.sampler": "by-gruop"}}, UnknownNameError, "unknown sampler 'by-gruop', did you mean 'by-group'?"),
+        ({"changes": {"training.sampler": 3}}, ConfigError, "training.sampler: it must be the name of a sampler, got a whole number: '3'"),
+        ({"changes": {"training.sampler": ""}}, ConfigError, "it must be the name of a sampler"),
+        (
+            {"changes": {"training.sampler": "by-group"}},
+            ConfigError,
+            "--set training.sampler=by-group makes no batches for triplet on the training part: batches by group need classes that come in",
+        ),
+        (
+            {"changes": {"training.sampler": "random"}, "feed": "triplets"},
+            CombinationError,
+            "fed triplets, triplet gets its batches from the feed, so training.sampler=random would have no effect",
+        ),
+    ],
+)
+def test_a_sampler_that_makes_no_batches_is_refused(asked, fields, error, sentence):
+    """A name that is none, data without groups, and a feed that has a sampler of its own are told before anything runs."""
+    with pytest.raises(error) as raised:
+        asked(**fields)
+    assert sentence in str(raised.value)
+
+
+def test_a_fold_that_makes_no_batches_is_named(asked):
+    """Folds have fewer groups than the whole training part: a sampler that lacks them in one says in which."""
+    with pytest.raises(ConfigError, match=r"on fold 0: batches of 2 groups need classes of 2 groups, got 4 classes of 1 group$"):
+        asked(more=GROUPED, catalogue=synthetic_catalogue(classes=16, groups=4), changes={"training.sampler": "hierarchical"})
+
+
+def test_the_rows_of_a_list_may_be_drawn_otherwise(asked, tmp_path):
+    """Of a list of pairs a sampler that is asked for draws rows, labelled by whether they are the same: as many genuine as impostors."""
+    listed = tmp_path / "pairs.csv"
+    rows = (f"{c * 6 + k},{c * 6 + k + 1},1\n{c * 6},{c * 6 + 6 + k},0\n" for c in (0, 2) for k in range(5))
+    listed.write_text("left,right,same\n" + "".join(rows))
+    feed = f"pairs={listed}"
+    plain, other = (asked("contrastive", feed=feed, changes=changes) for changes in ({}, {"training.sampler": "class-balanced"}))
+
+    assert ["random", "class-balanced"] == [one.studies[0].template.training.sampler for one in (plain, other)]
+    assert plain.studies[0].row != other.studies[0].row
+    assert {f"feed.{hashlib.sha256(listed.read_bytes()).hexdigest()[:8]}": str(listed)} == plain.local
+    (kept,) = plain.lists
+    assert (20, 20, (10, 10), 0) == (kept.rows, kept.final, kept.folds, kept.test)

@@ -99,7 +99,24 @@ def globally_drawn(labels, batch_size, steps):
     return (torch.randint(len(labels), (batch_size,)) for _ in range(steps))
 
 
-SAMPLERS = [sampler(), made("samplers", refusing_few)]
+def of_two_groups(labels, groups, batch_size, steps, generator):
+    if groups is None or len(groups.unique()) < 2:
+        raise DataError("a batch needs two groups")
+    return drawn(labels, batch_size, steps, generator)
+
+
+def of_groups_alone(labels, groups, batch_size, steps, generator):
+    groups.unique()
+    return drawn(labels, batch_size, steps, generator)
+
+
+def writing_groups(labels, groups, batch_size, steps, generator):
+    if groups is not None:
+        groups.zero_()
+    return drawn(labels, batch_size, steps, generator)
+
+
+SAMPLERS = [sampler(), made("samplers", refusing_few), made("samplers", of_two_groups)]
 BAD_SAMPLERS = [
     (*SPOILT, sampler(spoiling)),
     ("batches", "gave 3 batches, training takes 10", made("samplers", lambda labels, batch_size: [torch.arange(batch_size)] * 3)),
@@ -113,6 +130,8 @@ BAD_SAMPLERS = [
     ("determinism", "two runs with the same seed gave different batches", made("samplers", at_odds)),
     ("own-generator", "it draws from the global generator of torch", made("samplers", globally_drawn)),
     ("inputs-kept", "labels", made("samplers", writing)),
+    ("inputs-kept", "it changes what it is given: groups", made("samplers", writing_groups)),
+    ("edge-labels", "on labels of classes without groups: sampler 'examined' raised AttributeError", made("samplers", of_groups_alone)),
     (*TALKS, sampler(talking)),
 ]
 

@@ -40,6 +40,29 @@ def random_triplets(labels: Tensor, batch_size: int, steps: int, generator: Gene
     return RandomTriplets(labels, batch_size=batch_size, steps=steps, generator=generator)
 
 
+def hierarchical(
+    labels: Tensor, groups: Tensor | None, batch_size: int, images_per_class: int, steps: int, generator: Generator
+) -> Sampler:
+    """Batches of the classes of two groups, half of a batch each."""
+    from siambench.builtin.samplers.chosen import ByGroup
+
+    return ByGroup(labels, groups, together=2, batch_size=batch_size, images_per_class=images_per_class, steps=steps, generator=generator)
+
+
+def by_group(labels: Tensor, groups: Tensor | None, batch_size: int, images_per_class: int, steps: int, generator: Generator) -> Sampler:
+    """Batches of the classes of one group, another in each batch, in turn."""
+    from siambench.builtin.samplers.chosen import ByGroup
+
+    return ByGroup(labels, groups, together=1, batch_size=batch_size, images_per_class=images_per_class, steps=steps, generator=generator)
+
+
+def class_balanced(labels: Tensor, batch_size: int, steps: int, generator: Generator) -> Sampler:
+    """Batches of images each drawn by drawing a class first, for classes of unequal size."""
+    from siambench.builtin.samplers.chosen import ClassBalanced
+
+    return ClassBalanced(labels, batch_size=batch_size, steps=steps, generator=generator)
+
+
 @hookimpl
 def siambench_samplers() -> dict[str, SamplerEntry]:
     """Ways to fill a batch."""
@@ -49,5 +72,16 @@ def siambench_samplers() -> dict[str, SamplerEntry]:
         "balanced-pairs": SamplerEntry(balanced_pairs, source="Hadsell, Chopra, LeCun, CVPR 2006; as many genuine pairs as impostors"),
         "random-triplets": SamplerEntry(
             random_triplets, source="Hoffer, Ailon, Deep Metric Learning Using Triplet Network, SIMBAD 2015; drawn anew for each batch"
+        ),
+        "hierarchical": SamplerEntry(
+            hierarchical,
+            source="Cakir, He, Xia, Kulis, Sclaroff, Deep Metric Learning to Rank, CVPR 2019, as HierarchicalSampler of "
+            "pytorch-metric-learning has it; here groups come in turn, and batches are full whatever the groups hold",
+        ),
+        "by-group": SamplerEntry(by_group, source="as hierarchical, with one group to a batch: negatives are of the anchor's group alone"),
+        "class-balanced": SamplerEntry(
+            class_balanced,
+            source="Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020; here classes are drawn "
+            "with replacement, not in turn",
         ),
     }

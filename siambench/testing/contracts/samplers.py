@@ -44,9 +44,17 @@ def _edges() -> Mapping[str, Tensor]:
     }
 
 
-def _drawn(entry: SamplerEntry, labels: Tensor, *, images_per_class: int = 4, steps: int = _STEPS, seed: int = SEED) -> list[Tensor]:
+def _groups(labels: Tensor) -> Tensor:
+    """Three groups of classes, of unequal size."""
+    return labels % 3
+
+
+def _drawn(
+    entry: SamplerEntry, labels: Tensor, *, images_per_class: int = 4, steps: int = _STEPS, seed: int = SEED, grouped: bool = True
+) -> list[Tensor]:
     layout = Layout(batch_size=24, images_per_class=images_per_class, steps=steps)
-    return list(build_batches(entry, labels, layout, name=_NAME, seed=seed)[0])
+    groups = _groups(labels) if grouped else None
+    return list(build_batches(entry, labels, layout, name=_NAME, seed=seed, groups=groups)[0])
 
 
 def batches(component: Component) -> None:
@@ -57,11 +65,12 @@ def batches(component: Component) -> None:
 
 
 def edge_labels(component: Component) -> None:
-    """On odd labels it gives such batches too, or says in a sentence of siambench's own errors why it cannot."""
-    for name, labels in _edges().items():
+    """On odd labels, and without groups, it gives such batches too, or says in a sentence of siambench's own errors why it cannot."""
+    cases = [(name, labels, True) for name, labels in _edges().items()]
+    for name, labels, grouped in [*cases, ("labels of classes without groups", _ordinary(), False)]:
         with told_where(f"on {name}"):
             try:
-                _drawn(component.entry, labels)
+                _drawn(component.entry, labels, grouped=grouped)
             except PluginError:
                 raise
             except SiambenchError:
@@ -100,15 +109,16 @@ def draws_from_its_generator(component: Component) -> None:
 
 
 def inputs_are_kept(component: Component) -> None:
-    """The labels are the same after the batches were drawn."""
+    """Labels and groups are the same after the batches were drawn."""
     entry: SamplerEntry = component.entry
-    labels = _ordinary()
-    before = labels.clone()
+    given_as = {"labels": _ordinary(), "groups": _groups(_ordinary())}
+    before = {name: tensor.clone() for name, tensor in given_as.items()}
     given = {"batch_size": 24, "images_per_class": 4, "steps": _STEPS, "generator": torch.Generator().manual_seed(SEED)}
-    for _ in call_factory(entry.build, {"labels": labels, **given}):
+    for _ in call_factory(entry.build, {**given_as, **given}):
         pass
-    if not torch.equal(before, labels):
-        raise PluginError("it changes what it is given: labels")
+    for name, tensor in given_as.items():
+        if not torch.equal(before[name], tensor):
+            raise PluginError(f"it changes what it is given: {name}")
 
 
 def prints_nothing(component: Component) -> None:
@@ -123,7 +133,7 @@ def leaves_the_process_alone(component: Component) -> None:
     def run(seed: int) -> Iterator[str]:
         layout = Layout(batch_size=24, images_per_class=4, steps=_STEPS)
         seed_globals(seed)
-        given, _ = build_batches(component.entry, _ordinary(), layout, name=_NAME, seed=seed)
+        given, _ = build_batches(component.entry, _ordinary(), layout, name=_NAME, seed=seed, groups=_groups(_ordinary()))
         yield "once it is built"
         for step, _ in enumerate(given):
             yield f"after batch {step + 1}"

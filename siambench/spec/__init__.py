@@ -10,6 +10,28 @@ from typing import Any, Final, Literal
 from siambench.identity import Document, digest, from_json, to_json
 from siambench.spaces import Params, Space, Value, dimension_from_json
 
+# What is handed on bears its own name twice; sorted, each would be an import of its own.
+# isort: off
+from siambench.spec._method import (
+    BASELINES as BASELINES,
+    FEEDS as FEEDS,
+    FIXED_BASELINES as FIXED_BASELINES,
+    LIST_FEEDS as LIST_FEEDS,
+    LIST_SAMPLER as LIST_SAMPLER,
+    NO_MINER as NO_MINER,
+    PAIRS_SAMPLER as PAIRS_SAMPLER,
+    RESERVED as RESERVED,
+    TRIPLETS_SAMPLER as TRIPLETS_SAMPLER,
+    VIEWS_SAMPLER as VIEWS_SAMPLER,
+    Baseline as Baseline,
+    Feed as Feed,
+    FeedList as FeedList,
+    ListFeed as ListFeed,
+    Method as Method,
+    feed_asked as feed_asked,
+)
+# isort: on
+
 TRAINING_REVISION = 2
 """Raised by any change that can move a score: every unit of an older revision is then run anew."""
 
@@ -22,32 +44,10 @@ RECORD_SCHEMA: Final = 5
 API: Final = 2
 """The version of the contract with plugins; every record carries it."""
 
-Baseline = Literal["raw", "untrained", "pretrained"]
-
-BASELINES: Final[tuple[Baseline, ...]] = ("raw", "untrained", "pretrained")
-"""Rows of every table: the input itself, the untrained backbone, and the features of pretrained weights where training has them."""
-
-FIXED_BASELINES: Final[tuple[Baseline, ...]] = ("raw", "pretrained")
-"""Those in which nothing is drawn: one unit each, whatever the number of repetitions."""
-
-NO_MINER: Final = "none"
-RESERVED: Final = (*BASELINES, NO_MINER)
-"""Names that mean something to siambench, and that no component may bear, but for the miner of a method without one."""
-
 Form = Literal["images", "arrays", "tokens"]
 """What the items of a data set are: uint8 [B, C, H, W]; float32 [B, …]; int64 [B, T], padded with 0."""
 
 FORMS: Final[tuple[Form, ...]] = ("images", "arrays", "tokens")
-
-Feed = Literal["classes", "pairs", "triplets", "views"]
-"""How batches are formed: so many items of each class; pairs in two branches; triplets in three; two views of each item, unlabelled."""
-
-FEEDS: Final[tuple[Feed, ...]] = ("classes", "pairs", "triplets", "views")
-
-PAIRS_SAMPLER: Final = "balanced-pairs"
-TRIPLETS_SAMPLER: Final = "random-triplets"
-VIEWS_SAMPLER: Final = "random"
-"""The samplers of those feeds; what is fed by classes names its own."""
 
 ANNEALING: Final = ("cosine", "one-cycle")
 """The schedules under which the learning rate has run out after the last epoch."""
@@ -60,33 +60,6 @@ MOST_STUDIES: Final = 1_000
 CONCATENATED: Final = "concatenated:"
 OWN_SIMILARITY: Final = "own:"
 """Before the name of a metric: its score for the concatenated embeddings of the fold-models; by a loss's own similarity."""
-
-
-@dataclass(frozen=True)
-class Method(Document):
-    """What is compared: a loss, the way it is fed, a miner and a backbone.
-
-    ``backbone`` is None where the track fixes it. Baselines are methods too: one of `BASELINES` in ``loss``.
-    """
-
-    loss: str
-    miner: str = NO_MINER
-    feed: Feed = "classes"
-    backbone: str | None = None
-
-    @property
-    def name(self) -> str:
-        """``loss[:feed][+miner][@backbone]``, the name of its row."""
-        feed = "" if self.feed == "classes" else f":{self.feed}"
-        miner = "" if self.miner == NO_MINER else f"+{self.miner}"
-        backbone = "" if self.backbone is None else f"@{self.backbone}"
-        return f"{self.loss}{feed}{miner}{backbone}"
-
-    @property
-    def baseline(self) -> Baseline | None:
-        """Which row that nothing is trained for it is; None for a method that is trained."""
-        return next((known for known in BASELINES if known == self.loss), None)
-
 
 CONTENT: Final = "sha256:"
 """Before the digest of a file's content, where an option names a file: its path is a fact of the machine."""
@@ -380,7 +353,8 @@ class Context:
         records: the folder for its record, or None: it is only handed back.
         openings: the log of test openings, or None.
         running: the folder in which a unit says how far it is, or None.
-        local: paths behind what stands for files and folders (``mine.py:MyLoss``, ``folder:birds``, ``pairs``, ``model.options.weights``).
+        local: paths behind what stands for files and folders (``mine.py:MyLoss``, ``folder:birds``, ``pairs``, ``feed.1a2b3c4d``,
+            ``model.options.weights``).
         exam: what the unit is run for, for the record; None: it is only handed back.
         search: with what the coordinator searches, for the record.
         exact: whether components must be the very ones that the unit was planned with; otherwise the record says which were.

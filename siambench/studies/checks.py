@@ -1,0 +1,153 @@
+"""What has to hold between a track's rules, components and data before anything runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from siambench.components.component import Component
+from siambench.errors import CombinationError, ConfigError, DataError, PluginError, suggestion
+from siambench.plugin import BackboneEntry, SamplerEntry
+from siambench.spaces import Value, kind_of
+from siambench.spec import FeedList, Form, Method, Unit
+from siambench.studies.plan import SAMPLER
+from siambench.tracks.lists import read_rows
+from siambench.tracks.parts import Parts
+from siambench.tracks.rules import AUGMENT_OF_FORM, AugmentRules, Track
+from siambench.tracks.split import Split
+
+if TYPE_CHECKING:
+    from siambench.interfaces import Dataset
+    from siambench.plugin import MetricEntry
+
+EVERY_PAIR = "all"
+"""What a track's ``evaluation.pairs`` says where every pair counts."""
+
+
+def check_over(track: Track, dataset: Dataset) -> None:
+    """See that classes have the attribute whose groups intervals are to be taken over.
+
+    Raises:
+        ConfigError: if they do not.
+    """
+    asked, known = track.metrics.over, dataset.class_attributes
+    if asked is not None and asked not in known:
+        has = f"the classes of data set {track.dataset.name} have {', '.join(known) or 'no attribute'}"
+        raise ConfigError(f"metrics.over: no attribute {asked!r}{suggestion(asked, known)}; {has}")
+
+
+def check_form(method: Method, backbone: BackboneEntry, track: Track, dataset: Dataset) -> None:
+    """See that a method's backbone takes the items of a data set.
+
+    Raises:
+        CombinationError: if it does not.
+    """
+    if dataset.form not in backbone.takes:
+        name, takes = method.backbone or track.model.backbone, " or ".join(backbone.takes)
+        raise CombinationError(f"backbone {name!r} takes {takes}, the items of data set {track.dataset.name!r} are {dataset.form}")
+
+
+def augment_of(track: Track, component: Component, dataset: Dataset) -> dict[str, Any]:
+    """The track's rules of augmentation, else the data set's own, for the form of its items.
+
+    Raises:
+        ConfigError: if they do not hold.
+    """
+    if track.augment is not None:
+        return track.augment.of_form(dataset.form)
+    try:
+        rules = AugmentRules.model_validate(dict(component.entry.augment))
+        # A table may list images or texts: of its augmentation, what is for the others is left out.
+        suiting = rules.model_copy(update={name: AugmentRules.model_fields[name].default for name in _strange(dataset.form)})
+        return suiting.of_form(dataset.form)
+    except ValueError as error:
+        raise ConfigError(f"the augmentation of data set {component.name!r} of {component.provenance} does not hold: {error}") from error
+
+
+def _strange(form: Form) -> Iterator[str]:
+    """The rules of augmentation for items of other forms."""
+    return (name for other, names in AUGMENT_OF_FORM.items() if other != form for name in names)
+
+
+def check_primary(track: Track, entry: MetricEntry, dataset: Dataset, split: Split) -> None:
+    """Refuse a primary metric that a fold cannot have: found out by asking it of random embeddings of the right labels.
+
+    Raises:
+        ConfigError: with the metric's own reason.
+    """
+    if track.metrics.primary == "map@r":
+        # Split rules see to it that there is something to retrieve, and torch need not be imported to say so.
+        return
+    from siambench.evaluation.scoring import applies
+
+    primary, distance, group = track.metrics.primary, track.evaluation.distance, track.split.group
+    if primary == "verification_accuracy" and track.evaluation.pairs == EVERY_PAIR:
+        raise ConfigError("over all pairs there are no folds to choose a threshold on: verification_accuracy cannot be the primary metric")
+    for fold in range(len(split.folds)):
+        validation = Parts(dataset, split, kind="tune", fold=fold, opened=lambda: None, group=group).validation()
+        reason = applies(primary, entry, validation, distance=distance)
+        if reason is not None:
+            raise ConfigError(f"the primary metric {primary} has no value on fold {fold}: {reason}")
+    # Of the test part the labels alone are looked at, which planning has read for the split.
+    test = Parts(dataset, split, kind="final", fold=None, opened=lambda: None, group=group).test()
+    reason = None if entry.needs or track.evaluation.pairs else applies(primary, entry, test, distance=distance)
+    if reason is not None:
+        raise ConfigError(f"the primary metric {primary} has no value on the test part: {reason}")
+
+
+def check_model_options(changes: Mapping[str, Value], methods: Sequence[Method], track: Track) -> None:
+    """See that options of the track's backbone are changed only where a method uses that.
+
+    Raises:
+        ConfigError: if none does.
+    """
+    if any(method.backbone in (None, track.model.backbone) for method in methods):
+        return
+    for key in changes:
+        if key.startswith("model.options."):
+            raise ConfigError(f"--set {key} is for the track's backbone {track.model.backbone!r}, which no method here uses")
+
+
+def sampler_asked(changes: dict[str, Value]) -> str | None:
+    """The sampler that is asked for by ``--set training.sampler=NAME``, taken out of the changes: it is no rule of a track.
+
+    Raises:
+        ConfigError: if it is no name.
+    """
+    asked = changes.pop(SAMPLER, None)
+    if asked is None or (isinstance(asked, str) and asked):
+        return asked
+    raise ConfigError(f"--set {SAMPLER}: it must be the name of a sampler, got {kind_of(asked)}: {str(asked)[:60]!r}")
+
+
+def check_sampler(entry: SamplerEntry, template: Unit, dataset: Dataset, split: Split, lists: Mapping[str, tuple[FeedList, Path]]) -> None:
+    """See that a sampler that is asked for can make the batches of every fold and of final models.
+
+    Args:
+        entry: of the sampler.
+        template: a final unit of the method.
+        dataset: the whole of it.
+        split: how it is cut.
+        lists: that methods are fed from, and where they are.
+
+    Raises:
+        ConfigError: with the sampler's own reason.
+    """
+    from siambench.training.drawing import draw_first
+
+    rules, listed, group = template.training, template.method.listed, template.data.split.group
+    assert rules is not None
+    path = next((path for feed, path in lists.values() if feed == listed), None)
+    rows = None if listed is None or path is None else read_rows(path, listed.feed, dataset)
+    parts: list[tuple[Literal["tune", "final"], int | None]] = [("final", None), *(("tune", fold) for fold in range(len(split.folds)))]
+    for kind, fold in parts:
+        items = Parts(dataset, split, kind=kind, fold=fold, opened=lambda: None, group=group).training()
+        if rows is not None:
+            items = dataclasses.replace(items, rows=rows.within(items.indices))
+        try:
+            draw_first(entry, items, rules, template.method.fed, name=rules.sampler)
+        except (DataError, PluginError) as error:
+            where = "the training part" if fold is None else f"fold {fold}"
+            raise ConfigError(f"--set {SAMPLER}={rules.sampler} makes no batches for {template.method.name} on {where}: {error}") from error
