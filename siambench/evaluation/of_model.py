@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from siambench.clock import Clock
     from siambench.evaluation.tuned import Read
+    from siambench.spec import Form
     from siambench.tracks.parts import Items
 
 
@@ -62,6 +63,41 @@ NO_MODEL = NoModel()
 
 
 @dataclass(frozen=True)
+class Imagined:
+    """What a model of these items could be asked, before there is one: no network, since raw input is to have a score too.
+
+    Args:
+        points: embeddings in the place of those of corrupted queries, [N, D].
+        form: of the items.
+    """
+
+    points: Tensor
+    form: Form
+    side_by_side: bool = False
+
+    def corrupted_queries(self, corruption: str, seed: int) -> Tensor:  # noqa: ARG002  the signature is shared
+        """The points, where there are images to corrupt."""
+        check_form(corruption, self.form)
+        return self.points
+
+    def fine_tuned(self, known: Tensor, labels: Tensor, asked: Tensor) -> Tensor:
+        """There is nothing to train."""
+        return NO_MODEL.fine_tuned(known, labels, asked)
+
+
+def check_form(corruption: str, form: Form) -> None:
+    """Refuse items that are no images, and a corruption that there is not.
+
+    Raises:
+        MetricError: in one sentence.
+    """
+    if form != "images":
+        raise MetricError(f"{corruption} is done to images, the items are {form}")
+    if corruption not in CORRUPTIONS:
+        raise MetricError(f"no corruption {corruption!r}{suggestion(corruption, CORRUPTIONS)}; there are {', '.join(CORRUPTIONS)}")
+
+
+@dataclass(frozen=True)
 class OfItems:
     """A model and the items that it is evaluated on.
 
@@ -92,11 +128,7 @@ class OfItems:
         Raises:
             MetricError: if the items are no images, or there is no such corruption.
         """
-        form = self.items.dataset.form
-        if form != "images":
-            raise MetricError(f"{corruption} is done to images, the items are {form}")
-        if corruption not in CORRUPTIONS:
-            raise MetricError(f"no corruption {corruption!r}{suggestion(corruption, CORRUPTIONS)}; there are {', '.join(CORRUPTIONS)}")
+        check_form(corruption, self.items.dataset.form)
         order = self.order.numpy()
 
         def read(places: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from siambench.clock import Clock
 from siambench.components.families import arguments_of
 from siambench.errors import DataError, DataMissingError, DivergedError, LostError, MetricError, said
 from siambench.evaluation.embedding import embed
-from siambench.evaluation.of_model import OfItems
+from siambench.evaluation.of_model import Imagined, OfItems
 from siambench.evaluation.similar import BySimilarity, Similarity
 from siambench.evaluation.view import Evaluated
 from siambench.interfaces import Dataset
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 PER_CLASS_DIGITS = 6
 """Decimals of the per-class scores in a record: finer than one item of a class of any size met so far."""
+
+_IMAGINED_SIZE = 8
 
 _ROUNDING = 1e-9
 """How far a score may lie outside its range, where the last digits of a sum are rounded."""
@@ -188,9 +190,13 @@ def applies(name: str, entry: MetricEntry, items: Items, *, distance: Distance) 
     """Why a metric has no value on a part, whatever the model: asked of random embeddings; None where it has one."""
     generator = torch.Generator().manual_seed(0)
     labels, groups = torch.from_numpy(items.labels), None if items.groups is None else torch.from_numpy(items.groups)
-    points = torch.randn(len(items), 8, generator=generator)
-    evaluated = Evaluated(points, labels, seed=0, groups=groups, distance=distance, depth=deepest([name]))
-    if score(evaluated, {name: entry}, classes=len(items.class_names)).scores[name] is not None:
+    points = torch.randn(len(items), _IMAGINED_SIZE, generator=generator)
+    model = Imagined(points, items.dataset.form)
+    evaluated = Evaluated(points, labels, seed=0, groups=groups, distance=distance, depth=deepest([name]), model=model)
+    numbers = arguments_of(name)
+    # How many dimensions a model has is asked elsewhere, and says nothing of the items.
+    asked = name if numbers.get("d", 0) <= _IMAGINED_SIZE else name.replace(f"dim-{numbers['d']:.0f}", f"dim-{_IMAGINED_SIZE}")
+    if score(evaluated, {asked: entry}, classes=len(items.class_names)).scores[asked] is not None:
         return None
     return next((note for note in evaluated.notes.values() if isinstance(note, str)), "it does not apply")
 

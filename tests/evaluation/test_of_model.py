@@ -16,7 +16,7 @@ from siambench.evaluation.arrays import Arrays, evaluate_arrays
 from siambench.evaluation.corruptions import CORRUPTIONS, corrupted
 from siambench.evaluation.embedding import Concatenated, RawInput
 from siambench.evaluation.of_model import NO_MODEL, OfItems
-from siambench.evaluation.scoring import evaluate_items
+from siambench.evaluation.scoring import applies, evaluate_items
 from siambench.evaluation.view import Evaluated
 from siambench.identity import seed_of
 from siambench.testing import synthetic_dataset
@@ -170,6 +170,25 @@ def test_items_that_are_no_images_are_not_corrupted():
     of_items = OfItems(RawInput(), images, torch.arange(12), 12, CPU, Clock())
     with pytest.raises(MetricError, match="no corruption 'nose', did you mean 'noise'"):
         of_items.corrupted_queries("nose", 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "said"),
+    [
+        ("recall@1-noise", "images", None),
+        ("map@r-dim-300", "images", None),
+        ("recall@2-dim-5", "arrays", None),
+        ("eer@enrol-2", "images", None),
+        ("linear_probe@1", "arrays", None),
+        ("recall@1-noise", "arrays", "noise is done to images, the items are arrays"),
+        ("eer@enrol-3", "images", "4 items of a class are needed, the largest has 3"),
+        ("fine_tune@1", "images", "fine-tuning needs a network, which raw input and embeddings alone have not"),
+    ],
+)
+def test_whether_a_metric_applies_is_told_before_there_is_a_model(name, form, said):
+    """As the primary metric one is refused where items cannot have it, or raw input has none, with its own reason; others are not."""
+    items = items_of(synthetic_dataset(classes=4, images_per_class=3, form=form))
+    assert said == applies(name, CATALOGUE.metrics([name])[name], items, distance="cosine")
 
 
 def test_a_model_that_breaks_on_corrupted_queries_has_diverged(dataset):
