@@ -20,6 +20,7 @@ import pluggy
 from siambench.components import hookspecs
 from siambench.components.component import Component, PluginStatus, Provenance
 from siambench.components.expression import is_composed, parsed
+from siambench.components.families import check_dimensions, check_members, family_of
 from siambench.components.hookspecs import ENTRY_OF, KINDS, PREFIX
 from siambench.errors import (
     ConfigError,
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
 
 GROUP = "siambench"
 _UNKNOWN = "0+unknown"
-LARGEST_K = 1_000_000
-"""Of a family of metrics such as ``recall@k``: neighbours beyond it would be kept for nothing."""
-
 BUILTINS = tuple(f"siambench.builtin.{kind}" for kind in KINDS)
 
 
@@ -105,7 +103,7 @@ class Catalogue:
         """The component of that name.
 
         A loss may also be ``./file.py:Name``, or made of others: ``sum(contrastive,0.1*npair)``; a data set may be
-        ``folder:PATH``; a metric ``recall@10`` finds ``recall@k``, and ``tar@1e-3`` finds ``tar@far``.
+        ``folder:PATH``; a metric ``recall@10`` finds ``recall@k``, as `siambench.components.families` tells.
 
         Raises:
             UnknownNameError: if nothing provides it.
@@ -124,14 +122,8 @@ class Catalogue:
         lookup, takes_path = name, False
         if kind == "datasets" and ":" in name:
             lookup, takes_path = name.split(":", 1)[0], True
-        if kind == "metrics" and "@" in name:
-            stem, _, k = name.partition("@")
-            if k.isascii() and k.isdigit():
-                lookup = f"{stem}@k"
-            elif _rate(k) is not None:
-                lookup = f"{stem}@far"
-            if any(c.name == name for c in self._components if c.kind == kind):
-                lookup = name
+        if kind == "metrics" and not any(c.name == name for c in self._components if c.kind == kind):
+            lookup = family_of(name)
         found = [c for c in self._components if (c.kind, c.name) == (kind, lookup)]
         if not found or (takes_path and not found[0].entry.takes_path):
             raise UnknownNameError(singular(kind), name, self.names(kind), self.failed, lists=f"siambench list {kind}")
@@ -142,25 +134,17 @@ class Catalogue:
             )
         return found[0]
 
-    def metrics(self, names: Iterable[str]) -> dict[str, MetricEntry]:
-        """Entries by the full names of metrics, ``recall@4`` included.
+    def metrics(self, names: Iterable[str], *, dimensions: int | None = None) -> dict[str, MetricEntry]:
+        """Entries by the full names of metrics, ``recall@4`` included; ``dimensions``: of embeddings, where that is known.
 
         Raises:
             UnknownNameError: if nothing provides one.
-            ConfigError: for a family without its number.
+            ConfigError: for a family without its number, or with one that no member can have, or embeddings have not.
         """
-        for name in names:
-            if name.endswith(("@k", "@far")):
-                stem = name.partition("@")[0]
-                raise ConfigError(f"{name} is a family of metrics: say which, such as {stem}@{'4' if name.endswith('@k') else '1e-3'}")
-            stem, found, given = name.partition("@")
-            known = self.names("metrics")
-            k = metric_arguments(name).get("k", 0)
-            if found and name not in known and f"{stem}@k" in known and not 1 <= k <= LARGEST_K:
-                bounds = "of at least 1" if k < 1 else f"from 1 to {LARGEST_K:,}"
-                raise ConfigError(f"{name[:40]}: k must be a whole number {bounds}, got {given[:40]!r}")
-            if found and name not in known and f"{stem}@far" in known and "far" not in metric_arguments(name):
-                raise ConfigError(f"{name}: a false accept rate lies between 0 and 1, got {given!r}")
+        names = tuple(names)
+        check_members(names, self.names("metrics"))
+        if dimensions is not None:
+            check_dimensions(names, dimensions)
         return {name: self.get("metrics", name).entry for name in names}
 
     def dataset(self, name: str, options: Mapping[str, Value]) -> Dataset:
@@ -203,24 +187,6 @@ def check_kind(kind: str) -> None:
     """Raise `UsageError` for a kind that does not exist."""
     if kind not in KINDS:
         raise UsageError(f"unknown kind {kind!r}{suggestion(kind, KINDS)}; kinds: {', '.join(KINDS)}")
-
-
-def metric_arguments(name: str) -> dict[str, float]:
-    """What the name of a metric asks for: ``{"k": 4}`` of ``recall@4``, ``{"far": 0.001}`` of ``tar@1e-3``."""
-    text = name.partition("@")[2]
-    if text.isascii() and text.isdigit():
-        # Python reads no number of more than some thousand digits; whoever asks for one means nothing by it.
-        return {"k": int(text) if len(text) <= len(str(LARGEST_K)) else LARGEST_K + 1}
-    rate = _rate(text)
-    return {} if rate is None else {"far": rate}
-
-
-def _rate(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0 < value < 1 else None
 
 
 def check_options(component: Component, name: str, options: Mapping[str, Value]) -> None:

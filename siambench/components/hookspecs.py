@@ -48,7 +48,7 @@ def siambench_samplers() -> Mapping[str, plugin.SamplerEntry]:
 
 @hookspec
 def siambench_metrics() -> Mapping[str, plugin.MetricEntry]:
-    """Metrics, by the name that a track reports; a family such as ``recall@k`` ends in ``@k``."""
+    """Metrics, by the name that a track reports; a family bears the letters of its numbers, such as ``recall@k``."""
     return {}
 
 

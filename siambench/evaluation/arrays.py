@@ -13,6 +13,7 @@ from torch import Tensor
 
 from siambench import metrics as pure
 from siambench.components.catalogue import Catalogue
+from siambench.components.families import check_dimensions
 from siambench.data.arrays import Kind, named_arrays
 from siambench.data.files import read_regular
 from siambench.data.names import as_text
@@ -76,7 +77,7 @@ def evaluate_arrays(
 
     Raises:
         UnknownNameError: for a metric that nothing provides.
-        ConfigError: for a metric that needs more than embeddings.
+        ConfigError: for a metric that needs more than embeddings, or more dimensions than there are.
         DataError: if shapes do not fit, labels are no labels, or an embedding is not finite.
     """
     catalogue = Catalogue.load()
@@ -89,6 +90,7 @@ def evaluate_arrays(
     if pairs == "every" and distance != "cosine":
         raise ConfigError("all pairs are counted by their cosines: they need the distance cosine")
     points, labels, queries = _joined(arrays)
+    check_dimensions(named, points.shape[1])
     groups = None if arrays.groups is None else _numbered(_values(arrays.groups, len(points), "groups"))[0]
     truth, classes = _numbered(labels)
     if queries is None and len(points) < 2:

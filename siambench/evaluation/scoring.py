@@ -15,9 +15,10 @@ from torch import Tensor
 
 from siambench import metrics
 from siambench.clock import Clock
-from siambench.components.catalogue import metric_arguments
+from siambench.components.families import arguments_of
 from siambench.errors import DataError, DataMissingError, DivergedError, LostError, MetricError, said
 from siambench.evaluation.embedding import embed
+from siambench.evaluation.of_model import Imagined, OfItems
 from siambench.evaluation.similar import BySimilarity, Similarity
 from siambench.evaluation.view import Evaluated
 from siambench.interfaces import Dataset
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 PER_CLASS_DIGITS = 6
 """Decimals of the per-class scores in a record: finer than one item of a class of any size met so far."""
+
+_IMAGINED_SIZE = 8
 
 _ROUNDING = 1e-9
 """How far a score may lie outside its range, where the last digits of a sum are rounded."""
@@ -104,9 +107,10 @@ def evaluate_items(
     # A copy: a metric that wrote into it would change the labels of the next unit.
     labels = torch.from_numpy(items.labels).clone().to(embeddings.device)
     groups = None if items.groups is None else torch.from_numpy(items.groups).to(embeddings.device)
-    queries = None
+    queries, places = None, torch.arange(len(items))
     if items.is_gallery is not None:
-        order = torch.from_numpy(np.argsort(items.is_gallery, kind="stable")).to(embeddings.device)
+        places = torch.from_numpy(np.argsort(items.is_gallery, kind="stable"))
+        order = places.to(embeddings.device)
         embeddings, labels, groups = embeddings[order], labels[order], None if groups is None else groups[order]
         queries = int((~items.is_gallery).sum())
         pairs = pairs if pairs is None or pairs == "every" else _reordered(pairs, order)
@@ -123,6 +127,7 @@ def evaluate_items(
         "depth": deepest(named),
         "pairs": pairs,
         "episodes": episodes,
+        "model": OfItems(model, items, places, len(items) if queries is None else queries, device, clock),
     }
     evaluated = Evaluated(embeddings, labels, **asked)
     classes = len(items.class_names)
@@ -185,16 +190,20 @@ def applies(name: str, entry: MetricEntry, items: Items, *, distance: Distance) 
     """Why a metric has no value on a part, whatever the model: asked of random embeddings; None where it has one."""
     generator = torch.Generator().manual_seed(0)
     labels, groups = torch.from_numpy(items.labels), None if items.groups is None else torch.from_numpy(items.groups)
-    points = torch.randn(len(items), 8, generator=generator)
-    evaluated = Evaluated(points, labels, seed=0, groups=groups, distance=distance, depth=deepest([name]))
-    if score(evaluated, {name: entry}, classes=len(items.class_names)).scores[name] is not None:
+    points = torch.randn(len(items), _IMAGINED_SIZE, generator=generator)
+    model = Imagined(points, items.dataset.form)
+    evaluated = Evaluated(points, labels, seed=0, groups=groups, distance=distance, depth=deepest([name]), model=model)
+    numbers = arguments_of(name)
+    # How many dimensions a model has is asked elsewhere, and says nothing of the items.
+    asked = name if numbers.get("d", 0) <= _IMAGINED_SIZE else name.replace(f"dim-{numbers['d']:.0f}", f"dim-{_IMAGINED_SIZE}")
+    if score(evaluated, {asked: entry}, classes=len(items.class_names)).scores[asked] is not None:
         return None
     return next((note for note in evaluated.notes.values() if isinstance(note, str)), "it does not apply")
 
 
 def deepest(names: Iterable[str]) -> int:
     """The largest k that the names of metrics ask for, at least 1."""
-    return int(max((arguments["k"] for name in names if "k" in (arguments := metric_arguments(name))), default=1))
+    return int(max((arguments["k"] for name in names if "k" in (arguments := arguments_of(name))), default=1))
 
 
 def score(evaluated: Evaluated, named: Mapping[str, MetricEntry], *, classes: int) -> Scores:
@@ -250,7 +259,7 @@ def value_of(name: str, entry: MetricEntry, evaluated: Evaluated) -> Tensor | fl
             number of scores than queries, NaN for a query with a positive, or a value outside its range.
     """
     try:
-        value = call_factory(entry.compute, {"evaluation": evaluated, **metric_arguments(name)})
+        value = call_factory(entry.compute, {"evaluation": evaluated, **arguments_of(name)})
     except (MemoryError, torch.OutOfMemoryError, DivergedError, LostError, DataMissingError):
         raise
     except (Exception, SystemExit) as error:

@@ -71,6 +71,23 @@ class BySimilarity(Evaluated):
             raise MetricError("verification over every pair is by the track's distance alone")
         return None
 
+    # What has no value is noted and told; what is not asked of a similarity at all is neither, and has no place among its scores.
+    def enrolled(self, k: int, template: metrics.Template) -> NoReturn:
+        """Not by this similarity: of what stands for a class it is the track's distance that is asked."""
+        raise NotImplementedError(f"verification against {k} enrolled references, {template}, is by the track's distance alone")
+
+    def first_dimensions(self, d: int) -> NoReturn:
+        """A similarity that has been learnt for all dimensions says nothing of some."""
+        raise NotImplementedError(f"the first {d} dimensions are compared by the track's distance alone")
+
+    def corrupted(self, corruption: str) -> NoReturn:
+        """Corrupted queries are compared once, by the track's distance."""
+        raise NotImplementedError(f"queries with {corruption} are compared by the track's distance alone")
+
+    def fine_tuned(self, known: Tensor, asked: Tensor) -> NoReturn:
+        """Nothing of it depends on a similarity."""
+        raise NotImplementedError(f"no similarity is asked where {len(known)} items are learnt and {len(asked)} asked")
+
     @property
     def embeddings(self) -> NoReturn:
         """They mean nothing by themselves."""

@@ -1,27 +1,27 @@
-"""What a metric may ask for, computed once, when it is first asked for: neighbours, pairs, episodes."""
+"""What a metric may ask for, computed once, when it is first asked for: neighbours, pairs, episodes, and what needs the model."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
 from siambench import metrics
 from siambench.errors import DivergedError, MetricError
+from siambench.evaluation.of_model import NO_MODEL, OfModel
+from siambench.evaluation.searched import Searched
 from siambench.identity import seed_of
 from siambench.metrics.checks import unit_length
 from siambench.metrics.kept import Kept
 
 if TYPE_CHECKING:
-    from siambench.metrics import AllPairs, Distance, Pairs
+    from siambench.metrics import AllPairs, Distance, EnrolledVerification, Pairs, Template
 
 GivenEpisodes = Callable[[str], tuple[Tensor, Tensor, Tensor] | None]
-
-_LEAST_DEPTH = 8
 
 _PAIRS: Kept[metrics.Pairs] = Kept(4)
 """Drawn once a process for each part: they depend on its labels and the seed alone, and take as long as all other scores together."""
@@ -32,7 +32,7 @@ def no_episodes(name: str) -> tuple[Tensor, Tensor, Tensor] | None:  # noqa: ARG
     return None
 
 
-class Evaluated:
+class Evaluated(Searched):
     """The `siambench.interfaces.Evaluation` of embedded items.
 
     Args:
@@ -45,6 +45,7 @@ class Evaluated:
         depth: how deep a list of neighbours some metric will want; deeper ones are made when asked for.
         pairs: verification pairs of items; ``"every"``: every pair there is, counted into bins; None: they are drawn.
         episodes: embeds the named episodes of the data set, or gives None.
+        model: embeds corrupted queries, and is fine-tuned; without it neither is to be had.
 
     Raises:
         DivergedError: if an embedding is not finite.
@@ -59,25 +60,23 @@ class Evaluated:
         queries: int | None = None,
         groups: Tensor | None = None,
         distance: Distance = "cosine",
-        depth: int = _LEAST_DEPTH,
+        depth: int = 1,
         pairs: Pairs | Literal["every"] | None = None,
         episodes: GivenEpisodes = no_episodes,
+        model: OfModel = NO_MODEL,
     ) -> None:
         if not bool(torch.isfinite(embeddings).all()):
             raise DivergedError("the embeddings are not finite")
-        self.labels = labels
+        super().__init__(embeddings, labels, queries=queries, distance=distance, depth=depth)
         self.groups = groups
-        self.distance: Distance = distance
-        self.queries = len(labels) if queries is None else queries
-        self.has_gallery = queries is not None
         self.notes: dict[str, float | str] = {}
-        self.relevant = metrics.relevant_counts(labels[: self.queries], self._references(labels), exclude_self=not self.has_gallery)
-        self._given = embeddings
         self._seed = seed
         self._episodes = episodes
-        self._deepest = max(depth, _LEAST_DEPTH)
-        self._matches: Tensor | None = None
+        self._model = model
         self._pairs = pairs
+        self._others: dict[str, Searched] = {}
+        self._enrolled: dict[tuple[int, Template], dict[int, EnrolledVerification | None]] = {}
+        self._whole: tuple[Evaluated, int] | None = None
 
     def without(self, label: int) -> Evaluated:
         """The same without the items of one class, and of drawn or listed pairs without those that one of its items is in."""
@@ -97,6 +96,7 @@ class Evaluated:
         )
         if pairs == "every":
             found.every_pair = self._without_each.get(label)
+        found._whole = (self, label)
         return found
 
     @cached_property
@@ -107,28 +107,6 @@ class Evaluated:
     def embeddings(self) -> Tensor:
         """As metrics of the embeddings themselves see them, fp [N, D]."""
         return _as_seen(self._given, self.distance)
-
-    @property
-    def depth(self) -> int:
-        """How many items a query is compared with."""
-        return len(self.labels) - (self.queries if self.has_gallery else 1)
-
-    def _references(self, values: Tensor) -> Tensor:
-        return values[self.queries :] if self.has_gallery else values
-
-    def _nearest(self, depth: int) -> Tensor:
-        """The nearest references of each query, int64 [Q, depth]."""
-        queries, references = self._given[: self.queries], self._references(self._given)
-        return metrics.nearest(queries, references, depth, exclude_self=not self.has_gallery, distance=self.distance)
-
-    def matches(self, k: int) -> Tensor:
-        """Whether each of the k nearest shares the label, bool [Q, k]; False beyond the last that there is."""
-        wanted = min(k, self.depth)
-        if self._matches is None or self._matches.shape[1] < wanted:
-            # The deepest list that retrieval metrics usually want is computed at once.
-            wanted = min(max(wanted, int(self.relevant.max()), self._deepest), self.depth)
-            self._matches = metrics.matches(self.labels[: self.queries], self._references(self.labels), self._nearest(wanted))
-        return torch.nn.functional.pad(self._matches[:, :k], (0, max(0, k - self._matches.shape[1])))
 
     @cached_property
     def pairs(self) -> Pairs | None:
@@ -164,6 +142,78 @@ class Evaluated:
     def episodes(self, name: str) -> tuple[Tensor, Tensor, Tensor] | None:
         """The embedded episodes of that name, or None."""
         return self._episodes(name)
+
+    def enrolled(self, k: int, template: Template) -> EnrolledVerification:
+        """Verification against classes that k items each are enrolled of; of what is left of a whole, with the references of the whole.
+
+        Raises:
+            MetricError: where there are too few items for it.
+        """
+        if self._whole is not None:
+            whole, label = self._whole
+            found = whole._enrolled_without_each(k, template).get(label)  # noqa: SLF001  of the same class
+            if found is None:
+                raise MetricError("without that class one kind of comparisons is missing")
+            return found
+        return metrics.enrolled_verification(self._given, self.labels, **self._asked_of_enrolled(k, template))
+
+    def _enrolled_without_each(self, k: int, template: Template) -> dict[int, EnrolledVerification | None]:
+        if (k, template) not in self._enrolled:
+            self._enrolled[k, template] = metrics.enrolled_without_each_class(
+                self._given, self.labels, **self._asked_of_enrolled(k, template)
+            )
+        return self._enrolled[k, template]
+
+    def _asked_of_enrolled(self, k: int, template: Template) -> dict[str, Any]:
+        return {
+            "k": k,
+            "seeds": [self.seed(f"enrolment {k} {draw}") for draw in range(metrics.DRAWS)],
+            "template": template,
+            "queries": self.queries if self.has_gallery else None,
+            "distance": self.distance,
+        }
+
+    def first_dimensions(self, d: int) -> Searched:
+        """Neighbours by the first d dimensions alone.
+
+        Raises:
+            MetricError: if there are fewer, or they are those of several models side by side.
+        """
+        key = f"first {d}"
+        if key not in self._others:
+            size = self._given.shape[1]
+            if not 1 <= d <= size:
+                raise MetricError(f"the first {d} dimensions are asked for, and an embedding has {size}")
+            if self._model.side_by_side:
+                raise MetricError("of the embeddings of several models side by side the first dimensions are those of one model")
+            self._others[key] = self._other(self._given[:, :d], None)
+        return self._others[key]
+
+    def corrupted(self, corruption: str) -> Searched:
+        """Neighbours of corrupted queries among the clean items.
+
+        Raises:
+            DivergedError: if an embedding is not finite.
+            MetricError: if there are no images or no model to embed them with, or no such corruption.
+        """
+        if corruption not in self._others:
+            asking = self._model.corrupted_queries(corruption, self.seed(f"corruption {corruption}"))
+            if not bool(torch.isfinite(asking).all()):
+                raise DivergedError("the embeddings of corrupted queries are not finite")
+            self._others[corruption] = self._other(self._given, asking)
+        return self._others[corruption]
+
+    def _other(self, given: Tensor, asking: Tensor | None) -> Searched:
+        queries = self.queries if self.has_gallery else None
+        return Searched(given, self.labels, queries=queries, distance=self.distance, depth=self._deepest, asking=asking)
+
+    def fine_tuned(self, known: Tensor, asked: Tensor) -> Tensor:
+        """The labels that a copy of the network, fine-tuned on some items, gives to others, int64 [A].
+
+        Raises:
+            MetricError: if there is no network to train.
+        """
+        return self._model.fine_tuned(known, self.labels[known], asked)
 
     def seed(self, purpose: str) -> int:
         """A seed for what a metric draws."""

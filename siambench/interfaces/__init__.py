@@ -18,7 +18,7 @@ from siambench.interfaces._components import (
     Sampler,
     SortedTriplets,
 )
-from siambench.interfaces._evaluation import Evaluation
+from siambench.interfaces._evaluation import Evaluation, Neighbours
 from siambench.interfaces._events import EpochEnded, Observer, UnitEnded, UnitStarted
 from siambench.interfaces._outcomes import Done, Epoch, Failed, Outcome
 from siambench.interfaces._tables import Cell, ColumnView, RowView, SectionView, TableView
@@ -40,6 +40,7 @@ __all__ = [
     "Lost",
     "Mined",
     "Miner",
+    "Neighbours",
     "Observer",
     "Outcome",
     "Place",

@@ -7,7 +7,26 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from siambench.metrics import AllPairs, Pairs
+    from siambench.metrics import AllPairs, EnrolledVerification, Pairs, Template
+
+
+class Neighbours(Protocol):
+    """Queries and what is near them, where something else than the embeddings of the items themselves is compared."""
+
+    @property
+    def queries(self) -> int:
+        """Q, as many as the evaluation has."""
+
+    @property
+    def relevant(self) -> Tensor:
+        """For each query, how many of those it is compared with share its label, int64 [Q]."""
+
+    @property
+    def depth(self) -> int:
+        """How many items a query is compared with."""
+
+    def matches(self, k: int) -> Tensor:
+        """Whether each of the k nearest shares the query's label, bool [Q, k]; False beyond `depth`."""
 
 
 class Evaluation(Protocol):
@@ -66,6 +85,40 @@ class Evaluation(Protocol):
 
     def episodes(self, name: str) -> tuple[Tensor, Tensor, Tensor] | None:
         """Support embeddings [E, N, D], query embeddings [E, Q, D] and answers int64 [E, Q]; None where the data set has none."""
+
+    def enrolled(self, k: int, template: Template) -> EnrolledVerification:
+        """Verification against classes that k items each are enrolled of, ``"mean"`` or ``"nearest"`` of them standing for the class.
+
+        Raises:
+            MetricError: where there are too few items for it.
+        """
+
+    def first_dimensions(self, d: int) -> Neighbours:
+        """Neighbours by the first d dimensions of the embeddings alone, brought to unit length anew under ``"cosine"``.
+
+        Raises:
+            MetricError: if there are fewer, or they are those of several models side by side.
+        """
+
+    def corrupted(self, corruption: str) -> Neighbours:
+        """Neighbours of corrupted queries (``"noise"``, ``"blur"``, ``"occlusion"``, ``"rotation"``) among the clean items.
+
+        The clean image of the query itself is left out.
+
+        Raises:
+            MetricError: if there are no images or no model to embed them with, or no such corruption.
+        """
+
+    def fine_tuned(self, known: Tensor, asked: Tensor) -> Tensor:
+        """The labels that a copy of the network, fine-tuned with a linear classifier on some items, gives to others, int64 [A].
+
+        Args:
+            known: indices of the items whose labels it is told, int64 [R].
+            asked: of those it is asked for, int64 [A].
+
+        Raises:
+            MetricError: if there is no network to train.
+        """
 
     def seed(self, purpose: str) -> int:
         """A seed for what a metric draws, the same for every method."""

@@ -3,6 +3,14 @@
 from siambench.metrics.all_pairs import AllPairs, Bounded, all_pairs_verification, all_pairs_without_each_class
 from siambench.metrics.averages import ClassMeans, average, class_means
 from siambench.metrics.clustering import ClusterAgreement, cluster_agreement, normalised_mutual_information
+from siambench.metrics.enrolment import (
+    DRAWS,
+    EnrolledVerification,
+    Template,
+    enrolled_similarities,
+    enrolled_verification,
+    enrolled_without_each_class,
+)
 from siambench.metrics.episodes import EpisodeIndices, Rule, draw_episodes, episode_accuracy
 from siambench.metrics.geometry import MeanDistances, alignment, effective_rank, mean_distances, uniformity
 from siambench.metrics.neighbours import (
@@ -17,6 +25,7 @@ from siambench.metrics.neighbours import (
 )
 from siambench.metrics.pair_lists import NamedPairs, parse_pairs, resolve_pairs
 from siambench.metrics.pairs import Pairs, draw_pairs, pair_similarity
+from siambench.metrics.references import References, draw_references
 from siambench.metrics.retrieval import (
     mean_average_precision,
     mean_average_precision_at_r,
@@ -43,19 +52,23 @@ from siambench.metrics.verification import (
 __all__ = [
     "COARSE_BELOW",
     "DEFAULT_MEMORY",
+    "DRAWS",
     "FLOAT64_ITEMS",
     "AllPairs",
     "Bounded",
     "ClassMeans",
     "ClusterAgreement",
     "Distance",
+    "EnrolledVerification",
     "EpisodeIndices",
     "KFoldAccuracy",
     "MeanDistances",
     "NamedPairs",
     "NamedTriplets",
     "Pairs",
+    "References",
     "Rule",
+    "Template",
     "alignment",
     "all_pairs_verification",
     "all_pairs_without_each_class",
@@ -66,7 +79,11 @@ __all__ = [
     "cluster_agreement",
     "draw_episodes",
     "draw_pairs",
+    "draw_references",
     "effective_rank",
+    "enrolled_similarities",
+    "enrolled_verification",
+    "enrolled_without_each_class",
     "episode_accuracy",
     "equal_error_rate",
     "impostors_needed",

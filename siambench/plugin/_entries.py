@@ -28,7 +28,7 @@ _NONE = "none"
 # No layer of more than five digits: what it would take of memory nobody means.
 _WIDTHS = re.compile(r"[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})*")
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(@[A-Za-z0-9]+)?")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(@[A-Za-z0-9]+(-[A-Za-z0-9]+)*)?")
 
 WARMUP = Float(0.0, 0.5)
 """The share of the steps during which a miner is left out, where it needs that: the space that it is tuned in."""
@@ -279,15 +279,17 @@ class MetricEntry:
     """A metric: a pure function of what the model made of the evaluated items.
 
     Args:
-        compute: called with a `siambench.interfaces.Evaluation` (and ``k``, a whole number, for a family named ``…@k``, or
-            ``far``, a rate in (0, 1), for a family named ``…@far``); returns one score per query as a float64 tensor
+        compute: called with a `siambench.interfaces.Evaluation` and with the numbers that the name of a member gives: ``k``, a whole
+            number, in a family named ``…@k`` or with more words, such as ``…@enrol-k``; ``d``, a number of dimensions, behind the word
+            ``dim``, as in ``…@k-dim-d``; ``far``, a rate in (0, 1), in ``…@far``. It returns one score per query as a float64 tensor
             (averaged by the harness, per class too), one float, or None where it does not apply.
         source: the paper or the definition.
         direction: ``"max"`` or ``"min"``: which way is better.
         low: smallest possible value; None where there is none.
         high: largest possible value; None where there is none.
         needs: the name of the evaluation that only some data sets bring (``"one-shot"``), or None.
-        over_pairs: whether it is computed from verification pairs, so that it has no value where none can be drawn.
+        over_pairs: whether it is computed from verification pairs, or from items compared with enrolled classes: it has no score per
+            query then, and as the primary metric it is scored with each class left out.
     """
 
     compute: Callable[..., Any]
@@ -390,5 +392,5 @@ def projector_widths(text: str) -> tuple[int, ...]:
 
 
 def valid_name(name: object) -> bool:
-    """Whether a component may be called that: letters, digits, ``.``, ``_`` and ``-``; a metric family ends in ``@k`` or ``@far``."""
+    """Whether a component may be called that: letters, digits, ``.``, ``_`` and ``-``; behind an ``@`` a metric's words."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None

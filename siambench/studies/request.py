@@ -175,7 +175,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     if not chosen:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
 
-    catalogue.metrics(track.metrics.report)
+    catalogue.metrics(track.metrics.report, dimensions=track.model.embedding_size)
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
     for one in chosen:
         check_form(one.method, one.backbone, track, dataset)

@@ -97,3 +97,11 @@ def test_every_pair_is_by_the_distance_alone(items):
     _, found = seen(items, pairs="every")
     with pytest.raises(MetricError):
         assert found.every_pair
+
+
+def test_what_is_not_asked_of_a_similarity_has_no_place_among_its_scores(items):
+    """Enrolment, few labels, dimensions and corrupted queries have no score by it, and so no column of its own."""
+    names = ("recall@1", "eer@enrol-1", "eer@enrol-nearest-1", "fine_tune@1", "linear_probe@1", "recall@1-dim-2", "map@r-noise")
+    found = score(seen(items)[1], CATALOGUE.metrics(names), classes=10)
+    assert set(names[1:]) == set(found.faults)
+    assert found.scores["recall@1"] is not None

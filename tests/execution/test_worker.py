@@ -190,6 +190,21 @@ def test_seeds_matter(catalogue):
     assert run(tune(study, 0)).outcome.curve != run(tune(study, 1)).outcome.curve
 
 
+def test_a_final_record_has_scores_of_few_labels_dimensions_and_bad_images(catalogue):
+    """A trained model has each of them, also when the primary metric is one; the raw input has all but that of a fine-tuned network."""
+    names = ["eer@enrol-2", "eer@enrol-nearest-1", "fine_tune@1", "linear_probe@1", "recall@1-dim-2", "map@r-noise", "recall@2-rotation"]
+    study = study_of(catalogue, metrics={"primary": "eer@enrol-2", "report": names})
+    outcome = run(final(study)).outcome
+    assert set(names) == set(outcome.scores)
+    assert all(isinstance(score, float) for score in outcome.scores.values())
+    assert outcome.over_pairs == ("eer@enrol-2", "eer@enrol-nearest-1")
+    assert set(outcome.per_class) == {"recall@1-dim-2", "map@r-noise", "recall@2-rotation"}
+    assert [4] == [len(values) for values in outcome.jackknife.values()]
+    raw = run(baselines_of([study])[0]).outcome
+    assert [name for name in names if raw.scores[name] is None] == ["fine_tune@1"]
+    assert "needs a network" in raw.notes["fine_tune@1"]
+
+
 def test_a_final_record_has_scores(catalogue):
     """A final record holds every reported score, those per class, what the metrics are, and a curve without validation."""
     study = study_of(catalogue, metrics={"report": ["map@r", "recall@1", "eer", "one_shot_error"]})

@@ -299,7 +299,7 @@ def test_a_row_does_not_follow_its_budget(catalogue):
 def test_a_reported_metric_is_no_part_of_tuning(catalogue):
     """One more reported metric, of another distribution too, leaves row and tune units as they are and makes final ones anew."""
     few = study_of(catalogue, metrics={"report": ["map@r"]})
-    more = study_of(catalogue, metrics={"report": ["map@r", "eer"]})
+    more = study_of(catalogue, metrics={"report": ["map@r", "eer", "eer@enrol-2", "fine_tune@1", "recall@1-dim-2", "map@r-noise"]})
     local = resolved(catalogue)
     foreign = dataclasses.replace(local, components={**local.components, "metric:else": Source("else", "else", "1" * 64)})
 

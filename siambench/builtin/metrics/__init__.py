@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from siambench.builtin.metrics import clustering, episodes, geometry, retrieval, transfer, verification
+from siambench.builtin.metrics import (
+    clustering,
+    corruptions,
+    dimensions,
+    enrolment,
+    episodes,
+    few_labels,
+    geometry,
+    retrieval,
+    transfer,
+    verification,
+)
 from siambench.plugin import MetricEntry, hookimpl
 
 
 @hookimpl
 def siambench_metrics() -> dict[str, MetricEntry]:
-    """Retrieval, clustering, verification, episodes, transfer and geometry."""
-    concepts = (retrieval, clustering, verification, episodes, transfer, geometry)
+    """Retrieval, clustering, verification, episodes, transfer, geometry, and what is left with few labels, dimensions or good images."""
+    concepts = (retrieval, clustering, verification, enrolment, episodes, transfer, few_labels, geometry, dimensions, corruptions)
     return {name: entry for concept in concepts for name, entry in concept.ENTRIES.items()}

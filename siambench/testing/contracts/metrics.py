@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from siambench.components.component import Component
+from siambench.components.families import is_family, member
 from siambench.errors import MetricError, PluginError
+from siambench.evaluation.of_model import NO_MODEL
 from siambench.evaluation.scoring import value_of
 from siambench.evaluation.view import Evaluated
 from siambench.plugin import MetricEntry
@@ -34,24 +36,46 @@ _CLEARLY = 0.05
 
 
 class _Recording(Evaluated):
-    """Remembers whether it was asked for verification pairs."""
+    """Remembers whether it was asked for comparisons: of verification pairs, or with enrolled classes."""
 
     asked_for_pairs = False
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("pairs", "similarities", "every_pair"):
+        if name in ("pairs", "similarities", "every_pair", "enrolled"):
             object.__setattr__(self, "asked_for_pairs", True)
         return super().__getattribute__(name)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Model:
+    """In the place of a model: corrupted queries lie beside the clean ones, and a fine-tuned network tells the nearest mean of a class."""
+
+    points: Tensor
+    queries: int
+    side_by_side: bool = False
+
+    def corrupted_queries(self, corruption: str, seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed + len(corruption))
+        asked = self.points[: self.queries]
+        return asked + 0.5 * torch.randn(asked.shape, generator=generator)
+
+    def fine_tuned(self, known: Tensor, labels: Tensor, asked: Tensor) -> Tensor:
+        classes, place = torch.unique(labels, return_inverse=True)
+        sums = torch.zeros(len(classes), self.points.shape[1]).index_add_(0, place, self.points[known])
+        found: Tensor = classes[torch.cdist(self.points[asked], sums / place.bincount()[:, None]).argmin(dim=1)]
+        return found
+
+
+_NUMBERS = {"k": ("1", "4"), "d": ("2", "4"), "far": ("0.1", "0.5")}
+_AT_THE_EDGE = {"k": ("1", "1000"), "d": ("1", "1000"), "far": ("1e-9", "0.99")}
+
+
 def _members(component: Component, *, edge: bool = False) -> tuple[str, ...]:
-    """The names that the harness calls it by: of a family some members, at the edge those beyond what there is."""
-    stem, _, family = component.name.partition("@")
-    members: Mapping[str, tuple[str, ...]] = {
-        "k": ("1", "1000") if edge else ("1", "4"),
-        "far": ("1e-9", "0.99") if edge else ("0.1", "0.5"),
-    }
-    return tuple(f"{stem}@{member}" for member in members[family]) if family in members else (component.name,)
+    """The names that the harness calls it by: of a family two members, at the edge those beyond what there is."""
+    if not is_family(component.name):
+        return (component.name,)
+    numbers = _AT_THE_EDGE if edge else _NUMBERS
+    return tuple(member(component.name, {name: values[place] for name, values in numbers.items()}) for place in range(2))
 
 
 def _episodes(name: str) -> tuple[Tensor, Tensor, Tensor]:
@@ -69,7 +93,8 @@ def _points(labels: Tensor, noise: float) -> Tensor:
 
 
 def _evaluation(labels: Tensor, points: Tensor, **options: Any) -> _Recording:
-    given = {"groups": labels % 3, "depth": 4, "episodes": _episodes, **options}
+    model = _Model(points.clone(), options.get("queries") or len(labels))
+    given = {"groups": labels % 3, "depth": 4, "episodes": _episodes, "model": model, **options}
     return _Recording(points.clone(), labels.clone(), seed=SEED, **given)
 
 
@@ -102,6 +127,7 @@ def _edges() -> Iterator[tuple[str, Evaluated]]:
     yield "the euclidean distance", _evaluation(usual, points, distance="euclidean")
     yield "every pair of items", _evaluation(usual, points, pairs="every")
     yield "data without episodes", _evaluation(usual, points, episodes=lambda _: None)
+    yield "embeddings without a model", _evaluation(usual, points, model=NO_MODEL)
 
 
 def _unbounded(entry: MetricEntry) -> MetricEntry:
@@ -165,7 +191,7 @@ def direction_is_true(component: Component) -> str | None:
 
 
 def pairs_are_declared(component: Component) -> None:
-    """`over_pairs` says whether it asks for verification pairs."""
+    """`over_pairs` says whether it asks for comparisons: verification pairs, or items with enrolled classes."""
     entry: MetricEntry = component.entry
     asked = False
     for name in _members(component):
@@ -174,7 +200,7 @@ def pairs_are_declared(component: Component) -> None:
         asked = asked or evaluated.asked_for_pairs
     if asked != entry.over_pairs:
         does = "asks" if asked else "does not ask"
-        raise PluginError(f"over_pairs is {entry.over_pairs}, and it {does} for verification pairs")
+        raise PluginError(f"over_pairs is {entry.over_pairs}, and it {does} for verification pairs or enrolled classes")
 
 
 def seeds_decide(component: Component) -> None:
@@ -234,7 +260,7 @@ CONTRACTS = (
     Contract("edge-evaluations", "on few, lone or equal items, and beyond the last neighbour, it gives scores or None", edge_evaluations),
     Contract("range", "no score lies outside of `low` and `high`", scores_lie_in_range),
     Contract("direction", "classes that lie well apart score no worse than mingled ones", direction_is_true),
-    Contract("over-pairs", "`over_pairs` says whether it asks for verification pairs", pairs_are_declared),
+    Contract("over-pairs", "`over_pairs` says whether it asks for verification pairs or enrolled classes", pairs_are_declared),
     Contract("determinism", "the same embeddings have the same scores", seeds_decide),
     Contract("own-seed", "it draws by `evaluation.seed` alone", draws_by_its_seed),
     Contract("inputs-kept", "it leaves what it is given as it was", inputs_are_kept),

@@ -13,7 +13,7 @@ ENTRIES = siambench_metrics()
 
 def test_directions_and_ranges_are_stated():
     """Errors and distances within a class are better when lower, everything else when higher; most scores lie in [0, 1]."""
-    lower = {"eer", "one_shot_error", "alignment", "uniformity", "positive_distance"}
+    lower = {"eer", "eer@enrol-k", "eer@enrol-nearest-k", "one_shot_error", "alignment", "uniformity", "positive_distance"}
     assert lower == {name for name, entry in ENTRIES.items() if entry.direction == "min"}
     ranges = {name: (entry.low, entry.high) for name, entry in ENTRIES.items() if (entry.low, entry.high) != (0.0, 1.0)}
     unbounded = dict.fromkeys(("effective_rank", "positive_distance", "negative_distance"), (0.0, None))
@@ -31,31 +31,33 @@ def test_ranges_are_reached(compute):
     assert ENTRIES["uniformity"].high == pytest.approx(compute("uniformity", together))
 
 
-def test_perfect_embeddings_have_perfect_scores(compute):
+def test_perfect_embeddings_have_perfect_scores(compute, told):
     """Classes at right angles score the best possible value in every metric whose best value they can reach."""
     labels = torch.arange(6).repeat_interleave(8)
-    evaluation = Evaluated(torch.eye(6)[labels], labels, seed=0, episodes=lambda name: None)
+    model = told(queries=torch.eye(6)[labels], predicted=labels)
+    evaluation = Evaluated(torch.eye(6)[labels], labels, seed=0, episodes=lambda name: None, model=model)
     # Six directions of six, and distances of sqrt 2 between classes; the sphere has more room than six points fill.
     at_right_angles = {"effective_rank": 6.0, "negative_distance": math.sqrt(2)}
 
     for name, entry in ENTRIES.items():
         if entry.needs is None and name != "uniformity":
-            value = compute(name, evaluation, 2 if "shot" in name else 1, 0.1)
+            value = compute(name, evaluation, 2 if "shot" in name else 1, 0.1, 6)
             best = at_right_angles.get(name, entry.high if entry.direction == "max" else entry.low)
             assert best == pytest.approx(float(value.mean()) if isinstance(value, torch.Tensor) else value, abs=1e-12), name
 
 
-def test_no_embedding_leaves_the_range_of_a_metric(compute):
+def test_no_embedding_leaves_the_range_of_a_metric(compute, told):
     """On random, opposite and coinciding embeddings every score lies in the range its entry states."""
     labels = [c for c in range(6) for _ in range(7)]
     noise = torch.randn(42, 4, generator=torch.Generator().manual_seed(0))
     for points in (noise, 1e-9 * noise + 1, noise.sign(), torch.zeros(42, 4)):
-        evaluation = Evaluated(points, torch.tensor(labels), seed=0, episodes=lambda name: None)
+        model = told(queries=points.flip(0), predicted=torch.tensor(labels).roll(3))
+        evaluation = Evaluated(points, torch.tensor(labels), seed=0, episodes=lambda name: None, model=model)
         for name, entry in ENTRIES.items():
             # k-means warns of fewer points than clusters.
             if name == "nmi" and len(evaluation.embeddings.unique(dim=0)) < 6:
                 continue
-            value = compute(name, evaluation, 3, 0.1)
+            value = compute(name, evaluation, 3, 0.1, 2)
             if value is not None:
                 value = float(value.mean()) if isinstance(value, torch.Tensor) else value
                 assert entry.low - 1e-12 <= value <= (math.inf if entry.high is None else entry.high + 1e-12), name
