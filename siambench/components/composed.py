@@ -72,6 +72,9 @@ def _entry(expression: Expression, entries: Mapping[str, LossEntry]) -> LossEntr
         check_unwrapped(expression.name, entries[expression.name])
         return entries[expression.name]
     inner = [_entry(part, entries) for part in expression.parts]
+    chunked = next((part for part, entry in zip(expression.parts, inner, strict=True) if entry.chunked), None)
+    if chunked is not None:
+        raise CombinationError(f"loss {str(expression)!r}: {chunked.name} goes around the whole of it: {chunked.name}(…)")
     labels = _labels(expression)
     if expression.name == SUM:
         return _summed(expression, inner, labels)
@@ -229,4 +232,5 @@ def _wrapped(outer_name: str, outer: LossEntry, inner: LossEntry, label: str) ->
         needs="; ".join(text for text in (outer.needs, inner.needs) if text),
         differs=(*outer.differs, *(f"{label}: {sentence}" for sentence in inner.differs)),
         wraps=False,
+        chunked=outer.chunked,
     )

@@ -140,6 +140,7 @@ class _Ready:
     files: Mapping[str, Path]
     components: Mapping[str, str]
     observers: Observers
+    clock: Clock
 
 
 def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
@@ -167,6 +168,7 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
         files=_files(unit, context),
         components=components,
         observers=Observers([(name, catalogue.get("observers", name.partition(":")[0]).entry) for name in context.observers]),
+        clock=clock,
     )
 
 
@@ -361,7 +363,7 @@ def _versions(named: Mapping[str, str]) -> str:
 
 def _train(unit: Unit, ready: _Ready, items: Items, ended: Callable[[Epoch], None], validate: Validate | None) -> Trained:
     assert ready.entries is not None
-    return train(unit, ready.entries, items, validate, ended=ended)
+    return train(unit, ready.entries, items, validate, ended=ended, clock=ready.clock)
 
 
 def _outcome(

@@ -39,6 +39,7 @@ from siambench.plugin._entries import (
     valid_name,
 )
 from siambench.plugin._factories import Lazy, accepted_by, call_factory
+from siambench.plugin._harness import CHUNK, EVERY, PER_CHUNK_BATCHNORM
 from siambench.spaces import Choice, Dimension, Float, Int, Space, Value
 from siambench.spec import API
 
@@ -49,7 +50,10 @@ NAMED_BY_FORWARD = ("progress", "groups")
 
 __all__ = [
     "API",
+    "CHUNK",
+    "EVERY",
     "NAMED_BY_FORWARD",
+    "PER_CHUNK_BATCHNORM",
     "PROJECTOR",
     "WARMUP",
     "BackboneEntry",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from siambench.plugin._factories import Lazy, accepted_by
+from siambench.plugin._harness import check_chunked, check_every, without_every
 from siambench.spaces import Float, Params, Space, check_space, with_space
 from siambench.spec import Feed, Form
 
@@ -137,6 +138,9 @@ class LossEntry:
             as ``loss(embeddings, labels, indices)``; ``make_loss``, which makes one for embeddings of another size; and ``normalised``,
             whether the other wants unit length. Batches, normalisation and what a miner may hand it are the other's; it is fed what
             both can be fed; where ``takes`` is not ``"none"``, the other has to take tuples.
+        chunked: whether its batches are embedded in chunks; among losses made of others it is then the outermost. The harness reads its
+            parameters ``chunk``, items that are embedded at once, and ``per_chunk_batchnorm``, whether a network with BatchNorm,
+            whose statistics are then those of a chunk, may be trained so.
     """
 
     build: Callable[..., Any]
@@ -159,9 +163,12 @@ class LossEntry:
     differs: tuple[str, ...] = ()
     projector: tuple[int, ...] = ()
     wraps: bool = False
+    chunked: bool = False
 
     def __post_init__(self) -> None:
         _check(self.build, self.space, self.defaults, self.source)
+        if self.chunked:
+            check_chunked(self.space, self.defaults)
         for space in self.spaces.values():
             check_space(space, self.defaults, holds_defaults=False)
         if self.images_per_class < 1:
@@ -181,6 +188,11 @@ class MinerEntry:
 
     Three index tensors are triplets (anchor, positive, negative); four are pairs (anchor, positive, anchor, negative).
 
+    One whose ``scope`` is ``"training-set"`` is called with the embeddings [N, D] and labels [N] of all items that are trained on, embedded
+    without augmentation by the model as it is, every so many epochs; what it returns feeds the epochs that follow. How many that are is
+    its parameter ``every``, which the harness reads: 1 unless ``defaults`` says another number, tuned where ``space`` names it. The
+    factory need not name it. It ought to take memory in proportion to N.
+
     Args:
         build: called with its parameters.
         source: the paper.
@@ -192,6 +204,7 @@ class MinerEntry:
         spaces: further spaces by name, as `space`, but that a default may lie outside; see `in_space`.
         space_source: where the spaces and the defaults are from, in words.
         space_version: raised whenever the space or a default changes; part of the identity of every unit.
+        scope: what it chooses among: ``"batch"``, the tuples of each batch; ``"training-set"``, those of all that is trained on.
     """
 
     build: Callable[..., Any]
@@ -203,9 +216,17 @@ class MinerEntry:
     space_version: int = 1
     spaces: Mapping[str, Space] = field(default_factory=dict)
     space_source: str = ""
+    scope: Literal["batch", "training-set"] = "batch"
 
     def __post_init__(self) -> None:
-        _check(self.build, self.space, self.defaults, self.source)
+        _check_among("scope", (self.scope,), ("batch", "training-set"))
+        named: tuple[Mapping[str, Any], Mapping[str, Any]] = (self.space, self.defaults)
+        if self.scope == "training-set":
+            check_every((self.space, *self.spaces.values()), self.defaults)
+            # Of these two the factory need not know.
+            named = without_every(self.space), without_every(self.defaults)
+        _check(self.build, *named, self.source)
+        check_space(self.space, self.defaults, holds_defaults=True)
         for space in self.spaces.values():
             check_space(space, self.defaults, holds_defaults=False)
         if "warmup" in self.defaults:

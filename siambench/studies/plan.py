@@ -9,7 +9,7 @@ from typing import Any
 
 from siambench.errors import ConfigError, suggestion
 from siambench.identity import digest, seed_of
-from siambench.plugin import PROJECTOR, WARMUP, BackboneEntry, LossEntry, MinerEntry, projector_text, projector_widths
+from siambench.plugin import CHUNK, EVERY, PROJECTOR, WARMUP, BackboneEntry, LossEntry, MinerEntry, projector_text, projector_widths
 from siambench.records.selection import most_tune_units
 from siambench.spaces import Dimension, Float, Params, Value, dimension_to_json, fits, kind_of
 from siambench.spec import (
@@ -203,7 +203,7 @@ def sampler_of(method: Method, loss: LossEntry) -> str:
     return _SAMPLERS.get(method.feed, loss.sampler)
 
 
-def refusal(method: Method, loss: LossEntry) -> str | None:
+def refusal(method: Method, loss: LossEntry, miner: MinerEntry) -> str | None:
     """Why a method makes no sense, or None."""
     if method.miner != NO_MINER and loss.takes == "none":
         return f"{method.loss} forms no tuples that a miner could choose, so {method.miner} would have no effect"
@@ -211,6 +211,8 @@ def refusal(method: Method, loss: LossEntry) -> str | None:
         return f"{method.loss} cannot be fed {method.feed}: it takes {' or '.join(loss.feeds)}"
     if method.feed in ("pairs", "triplets") and method.miner != NO_MINER:
         return f"fed {method.feed}, {method.loss} gets its tuples from the feed, so {method.miner} would have no effect"
+    if method.feed != "classes" and miner.scope == "training-set":
+        return f"{method.miner} chooses among the classes of the whole training set, so with it {method.loss} is fed classes alone"
     return None
 
 
@@ -233,6 +235,10 @@ def study_plans(resolved: Resolved) -> list[StudyPlan]:
             raise ConfigError(f"--set {name}={fixed[name]} lies outside its space {space[name]}")
         if name == PROJECTOR:
             _check_projector(str(fixed[name]))
+        if name == EVERY and resolved.miner.scope == "training-set" and int(fixed[name]) < 1:
+            raise ConfigError(f"--set {EVERY}: it is a number of epochs, at least 1, got {fixed[name]}")
+        if name == CHUNK and resolved.loss.chunked and int(fixed[name]) < 1:
+            raise ConfigError(f"--set {CHUNK}: it is a number of items, at least 1, got {fixed[name]}")
         # 1 and 1.0 are one number: they make one row.
         is_real = isinstance(space.pop(name, None), Float) or isinstance(defaults[name], float)
         defaults[name] = float(fixed[name]) if is_real else fixed[name]
@@ -278,6 +284,8 @@ def _space(resolved: Resolved) -> tuple[dict[str, Dimension], dict[str, Value]]:
         defaults[PROJECTOR] = projector_text(loss.projector)
     if miner.warmup is not None:
         space["miner.warmup"], defaults["miner.warmup"] = WARMUP, miner.warmup
+    if miner.scope == "training-set":
+        defaults.setdefault(EVERY, 1)
     return space, defaults
 
 

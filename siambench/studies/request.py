@@ -22,6 +22,7 @@ from siambench.spaces import Params, Value
 from siambench.spec import NO_MINER, Drawn, Every, Exam, Feed, Form, Listed, Method, Source, Unit, VerificationPairs
 from siambench.studies import plan as planning
 from siambench.studies.baselines import baselines_of
+from siambench.studies.chunks import check_chunks
 from siambench.studies.contents import dataset_name, exam_track, files_among
 from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.exam import exam_of, groups_digest, with_content
@@ -152,11 +153,11 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     chosen, refused = _methods(named, track, catalogue, local, space=space)
     if not chosen:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
-
     catalogue.metrics(track.metrics.report)
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
     for one in chosen:
         _check_form(one, track, dataset)
+        check_chunks(one.loss, one.backbone, one.options, dataset, fixed)
     split = cut(dataset, track.split.spec)
     pairs, pairs_path = _pairs(request, comparison, track, dataset, split)
     local |= pairs_path
@@ -247,7 +248,7 @@ def _methods(
             if local.get(name, path) != path:
                 raise UsageError(f"two files give the name {name!r}: rename one of {local[name]} and {path}")
         local |= one.paths
-        reason = planning.refusal(one.method, one.loss)
+        reason = planning.refusal(one.method, one.loss, one.miner)
         if reason is None and space:
             one, reason = _in_space(one, space)
         if reason is None:

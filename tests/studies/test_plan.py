@@ -89,11 +89,18 @@ def test_a_grid_is_every_combination_once_in_order():
         (Method("triplet", "hard", feed="triplets"), "fed triplets, triplet gets its tuples from the feed, so hard would have no effect"),
         (Method("arcface", feed="views"), "arcface cannot be fed views: it takes classes"),
         (Method("supcon", feed="triplets"), "supcon cannot be fed triplets: it takes classes or views"),
+        (Method("triplet", "offline-hard"), None),
+        (Method("triplet", "offline-hard", feed="triplets"), "fed triplets, triplet gets its tuples from the feed"),
+        (
+            Method("triplet", "offline-hard", feed="views"),
+            "offline-hard chooses among the classes of the whole training set, so with it triplet is fed classes alone",
+        ),
+        (Method("arcface", "offline-semihard"), "arcface forms no tuples that a miner could choose, so offline-semihard would have no"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_reason(catalogue, method, reason):
     """A miner without effect and a feed that a loss does not take are refused, and the reason says why."""
-    found = refusal(method, catalogue.get("losses", method.loss).entry)
+    found = refusal(method, catalogue.get("losses", method.loss).entry, catalogue.get("miners", method.miner).entry)
 
     assert found is None if reason is None else found.startswith(reason)
 
@@ -521,3 +528,35 @@ def test_a_fixed_value_is_of_the_kind_of_its_default(catalogue):
     )
     assert whole.row == real.row
     assert type(whole.defaults["loss.neg_margin"]) is float
+
+
+def test_how_often_a_training_set_is_mined_is_a_parameter(catalogue):
+    """A miner of the whole training set brings `miner.every`, fixed unless the user says another number; one of batches does not."""
+    study = study_of(catalogue, "triplet", "offline-semihard")
+    edited = study_of(catalogue, "triplet", "offline-semihard", fixed={"miner.every": 3})
+
+    assert set(study.space) == {"optimiser.lr", "optimiser.weight_decay", "loss.margin", "miner.margin"}
+    assert study.defaults["miner.every"] == 1
+    assert edited.defaults["miner.every"] == 3
+    assert edited.edited == ("miner.every",)
+    assert edited.row != study.row
+    assert "miner.every" not in study_of(catalogue, "triplet", "semihard").defaults
+    assert "miner.warmup" in study_of(catalogue, "triplet", "offline-hard").space
+    with pytest.raises(ConfigError, match=r"--set miner\.every: it is a number of epochs, at least 1, got 0"):
+        study_of(catalogue, "triplet", "offline-semihard", fixed={"miner.every": 0})
+    with pytest.raises(ConfigError, match=r"--set miner\.every: it must be a whole number"):
+        study_of(catalogue, "triplet", "offline-semihard", fixed={"miner.every": 1.5})
+
+
+def test_a_chunk_is_a_parameter_of_a_loss_that_has_one(catalogue):
+    """A loss in chunks has the size of a chunk among its parameters, which is not tuned; a chunk of no item is refused."""
+    study = study_of(catalogue, "gradcache(triplet)", fixed={"loss.chunk": 16})
+
+    assert "loss.triplet.margin" in study.space
+    assert not {"loss.chunk", "loss.per_chunk_batchnorm"} & set(study.space)
+    assert study.defaults["loss.chunk"] == 16
+    assert study.defaults["loss.per_chunk_batchnorm"] is False
+    with pytest.raises(ConfigError, match=r"--set loss\.chunk: it is a number of items, at least 1, got -1"):
+        study_of(catalogue, "gradcache(triplet)", fixed={"loss.chunk": -1})
+    with pytest.raises(ConfigError, match=r"--set loss\.per_chunk_batchnorm: it must be true or false"):
+        study_of(catalogue, "gradcache(triplet)", fixed={"loss.per_chunk_batchnorm": 1})

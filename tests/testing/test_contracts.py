@@ -10,7 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bad_components import BAD_LOSSES, BAD_MINERS, COUNT, MARGIN, ByPlace, Nearest, Paced, Penalised, Proxies, Sound, loss, made
+from bad_components import (
+    BAD_LOSSES,
+    BAD_MINERS,
+    COUNT,
+    MARGIN,
+    ByPlace,
+    Nearest,
+    Paced,
+    Penalised,
+    Proxies,
+    Sound,
+    first_hundred,
+    loss,
+    made,
+)
 from shared import plugin_folder
 
 from siambench.components.catalogue import Catalogue
@@ -74,6 +88,7 @@ def test_each_contract_has_a_component_that_breaks_it(kind, bad):
         made(Sound, takes="triplets", feeds=("classes", "pairs", "triplets", "views"), **MARGIN),
         made(Paced, **MARGIN),
         made(Nearest, "miners", **COUNT),
+        made(first_hundred, "miners", scope="training-set", space={"every": Int(1, 4)}, defaults={"every": 2}),
         made(Penalised),
     ],
 )
@@ -93,7 +108,7 @@ def test_what_ships_is_examined():
     found = {f"{component.kind}-{component.name}": builtin_states(place) for place, component in enumerate(BUILTIN)}
 
     ordered = {"losses-npair", "losses-vicreg", "losses-barlow-twins", "losses-xbm(contrastive)"}
-    drawing = {"losses-elasticface", "miners-distance-weighted", "miners-uniform-histogram"}
+    drawing = {"losses-elasticface", "miners-distance-weighted", "miners-offline-semihard", "miners-uniform-histogram"}
     assert {*ordered, *drawing, "miners-none"} == {name for name, state in found.items() if state["permutation"][0] == "skipped"}
     assert {"miners-none"} == {name for name, state in found.items() if {"skipped"} == {kept for kept, _ in state.values()}}
     owning = {f"losses-{component.name}" for component in BUILTIN if component.kind == "losses" and component.entry.own_parameters}
@@ -126,6 +141,15 @@ def test_two_images_of_a_class_may_play_two_roles():
 
     assert "skipped" == state
     assert "another role" in reason
+
+
+def test_memory_is_examined_of_what_mines_a_training_set():
+    """A miner of batches is not given a training set, and says so; one of the whole set is, and how often it is called is no matter."""
+    whole = states(made(first_hundred, "miners", scope="training-set", space={"every": Int(1, 4)}, defaults={"every": 2}))
+
+    assert ("skipped", "it is given batches alone") == states(made(Nearest, "miners", **COUNT))["memory"]
+    assert ("passed", "") == whole["memory"]
+    assert ("skipped", "it has no space") == whole["space-effect"]
 
 
 class Queue(Sound):
