@@ -13,6 +13,7 @@ from siambench.errors import PluginError
 from siambench.plugin import BackboneEntry, LossEntry
 from siambench.spec import FORMS, Method
 from siambench.training.chunks import InChunks
+from siambench.training.components import own_similarity
 
 RULES = {"epochs": 2, "steps_per_epoch": 3, "batch_size": 16, "optimiser": "sgd", "schedule": "constant"}
 CHUNKS = [1, 3, 7, 15, 50]
@@ -240,3 +241,16 @@ def test_a_plugins_own_loss_may_be_chunked(exam_of, smooth):
     of_chunks(exam, 6).run()
 
     assert [6, 6, 4] * 12 == sizes[1:]
+
+
+def test_a_loss_in_chunks_is_judged_by_its_own_similarity_too(exam_of, smooth):
+    """Where the loss brings a similarity, that of the trained loss in chunks is that of the loss alone."""
+    options = {"training": RULES, "backbone": smooth}
+    plain = exam_of(Method("verification-head"), **options).run()
+    chunked = of_chunks(exam_of(Method("gradcache(verification-head)"), **options), 5).run()
+    left, right = torch.randn(4, 8), torch.randn(3, 8)
+    one, other = (own_similarity(trained.loss, normalise=True) for trained in (plain, chunked))
+
+    assert one is not None
+    assert other is not None
+    assert torch.allclose(one(left, right), other(left, right), atol=1e-5)
