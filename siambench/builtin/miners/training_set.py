@@ -17,11 +17,12 @@ def offline_hard(negatives: int) -> nn.Module:
     return OfflineHard(negatives=negatives)
 
 
-def offline_semihard(margin: float, positives: int) -> nn.Module:
+def offline_semihard(margin: float) -> nn.Module:
     """For each item of the training set and a positive, the nearest negative that is further, by no more than ``margin``."""
     from siambench.builtin.miners.whole import OfflineSemihard
 
-    return OfflineSemihard(margin=margin, positives=positives)
+    # An epoch takes fewer triplets than there are items: further positives would hardly be met.
+    return OfflineSemihard(margin=margin, positives=1)
 
 
 _FACENET = "Schroff, Kalenichenko, Philbin, FaceNet, CVPR 2015, section 3.2"
@@ -42,8 +43,8 @@ ENTRIES = {
     "offline-semihard": MinerEntry(
         offline_semihard,
         space={"margin": Float(0.02, 0.7, log=True)},
-        defaults={"margin": 0.2, "positives": 1, "every": 1},
-        space_source="margin: as semihard; positives and every: siambench's own, since an epoch takes fewer triplets than there are items",
+        defaults={"margin": 0.2, "every": 1},
+        space_source="margin: as semihard; every: siambench's own",
         scope="training-set",
         source=f"{_FACENET}: semi-hard exemplars, here of the whole training set",
     ),

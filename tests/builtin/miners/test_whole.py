@@ -78,8 +78,11 @@ def semihard_by_loops(x, labels, margin):
 
 
 def mined(name, x, labels, **params):
-    """What a miner gives, as a list of triplets."""
-    miner = call_factory(ENTRIES[name].build, {**ENTRIES[name].defaults, **params})
+    """What a miner gives, as a list of triplets; of semi-hard ones with another number of positives than what ships takes."""
+    if "positives" in params:
+        miner = whole.OfflineSemihard(**{"margin": 0.2, **params})
+    else:
+        miner = call_factory(ENTRIES[name].build, {**ENTRIES[name].defaults, **params})
     return list(zip(*(part.tolist() for part in miner(x, labels)), strict=True))
 
 
@@ -128,6 +131,10 @@ def test_semihard_draws_among_the_positives(positives):
         found = mined("offline-semihard", x, labels, margin=5.0, positives=positives)
         assert len(set(found)) == len(found)
         assert max(sum(a == anchor for a, _, _ in found) for anchor in range(SIZE)) == positives
+        if positives == 1:
+            # What ships takes one.
+            ours = mined("offline-semihard", x, labels, margin=5.0)
+            assert len({a for a, _, _ in ours}) == len(ours)
         for triplet in found:
             counts[triplet] += 1
     for (anchor, _, _), count in counts.items():
