@@ -77,13 +77,14 @@ Column = tuple[str, Callable[[Component], str]]
 NAME: Column = ("name", lambda component: in_markdown_code(component.name))
 ABOUT: Column = ("what it is", sentence)
 SOURCE: Column = ("source", lambda component: in_markdown(component.entry.source))
+AMONG: Column = ("chooses from", lambda component: {"batch": "a batch", "training-set": "the training set"}[component.entry.scope])
 EQUATION: Column = ("equation", lambda component: in_markdown_code(component.entry.equation))
 
 OWN: dict[str, tuple[Column, ...]] = {
     "datasets": (("options", parameters),),
     "backbones": (("takes", lambda component: ", ".join(component.entry.takes)), ("options", parameters)),
     "losses": (("defaults and [space]", parameters), ("fed by", fed), EQUATION),
-    "miners": (("defaults and [space]", parameters), ("gives", lambda component: component.entry.gives)),
+    "miners": (("defaults and [space]", parameters), ("gives", lambda component: component.entry.gives), AMONG),
     "metrics": (("range", bounds),),
 }
 """What a kind's table has between what a component is and its source."""

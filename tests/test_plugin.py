@@ -96,6 +96,32 @@ def test_factory_of_is_what_an_entry_calls():
         (lambda: LossEntry(build, source="these tests", own_parameters=("proxies", "proxies")), ["own_parameters", "each once"]),
         (lambda: LossEntry(build, source="these tests", own_parameters="proxies"), ["own_parameters", "'proxies'"]),
         (lambda: LossEntry(rated, source="these tests", defaults={"lr": 0.1}, own_parameters=("proxies",)), ["rates", "'lr'"]),
+        (lambda: MinerEntry(build, source="these tests", scope="trainingset"), ["scope", "batch, training-set", "trainingset"]),
+        (lambda: MinerEntry(build, source="these tests", defaults={"every": 2}), ["every", "margin"]),
+        (lambda: MinerEntry(build, source="these tests", scope="training-set", defaults={"every": 0}), ["every", "at least 1", "0"]),
+        (lambda: MinerEntry(build, source="these tests", scope="training-set", defaults={"every": True}), ["every", "True"]),
+        (
+            lambda: MinerEntry(
+                build, source="these tests", scope="training-set", defaults={"every": 2}, spaces={"wide": {"every": Int(0, 3)}}
+            ),
+            ["every", "at least 1", "low=0"],
+        ),
+        (
+            lambda: MinerEntry(build, source="these tests", scope="training-set", defaults={"every": 2}, space={"every": Float(1.0, 3.0)}),
+            ["every", "Int", "Float"],
+        ),
+        (lambda: LossEntry(build, source="these tests", wraps=True, chunked=True), ["chunk", "per_chunk_batchnorm", "at least 1"]),
+        (lambda: LossEntry(in_chunks, source="these tests", defaults={"chunk": 0, "per_chunk_batchnorm": False}, chunked=True), ["chunk"]),
+        (
+            lambda: LossEntry(
+                in_chunks,
+                source="these tests",
+                space={"chunk": Int(1, 9)},
+                defaults={"chunk": 4, "per_chunk_batchnorm": False},
+                chunked=True,
+            ),
+            ["chunk", "not tuned"],
+        ),
     ],
 )
 def test_an_entry_that_does_not_hold_is_refused(make, words):
@@ -104,6 +130,10 @@ def test_an_entry_that_does_not_hold_is_refused(make, words):
         make()
     for word in words:
         assert word in str(error.value)
+
+
+def in_chunks(chunk, per_chunk_batchnorm):
+    """A factory of what is trained in chunks."""
 
 
 def kinds(margin, other, kind):

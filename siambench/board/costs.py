@@ -10,7 +10,7 @@ from typing import Any
 
 from siambench.records.record import Record
 
-PHASES = ("data", "train", "embed", "evaluate")
+PHASES = ("data", "train", "mine", "embed", "evaluate")
 """The phases that telemetry may tell apart; what a record does not tell stays empty."""
 
 _DECIMALS = 4

@@ -224,7 +224,7 @@ def _rows(prepared: Prepared) -> list[tuple[StudyPlan, int]]:
 
 def _sampler(plan: StudyPlan) -> str | None:
     """The sampler that was asked for instead of a method's own; None: its own."""
-    from siambench.studies.plan import SAMPLER
+    from siambench.studies.methods import SAMPLER
 
     return plan.template.training.sampler if plan.template.training is not None and SAMPLER in plan.edited else None
 

@@ -295,4 +295,5 @@ def _wrapped(outer_name: str, outer: LossEntry, inner: LossEntry, label: str) ->
         differs=(*outer.differs, *(f"{label}: {sentence}" for sentence in inner.differs)),
         wraps=False,
         options=options,
+        chunked=outer.chunked,
     )

@@ -142,6 +142,7 @@ class _Ready:
     rows: Rows | None
     components: Mapping[str, str]
     observers: Observers
+    clock: Clock
 
 
 def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
@@ -170,6 +171,7 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
         rows=list_of(unit, files, dataset),
         components=components,
         observers=Observers([(name, catalogue.get("observers", name.partition(":")[0]).entry) for name in context.observers]),
+        clock=clock,
     )
 
 
@@ -330,7 +332,7 @@ def _versions(named: Mapping[str, str]) -> str:
 
 def _train(unit: Unit, ready: _Ready, items: Items, ended: Callable[[Epoch], None], validate: Validate | None) -> Trained:
     assert ready.entries is not None
-    return train(unit, ready.entries, listed(items, ready.rows), validate, ended=ended)
+    return train(unit, ready.entries, listed(items, ready.rows), validate, ended=ended, clock=ready.clock)
 
 
 def _outcome(

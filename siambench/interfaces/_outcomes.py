@@ -17,7 +17,8 @@ class Epoch(Document):
         epoch: its number, from 1; of several fold-models one after the other it begins anew.
         loss: mean over its steps.
         gradient_norm: of the model's parameters at its last step; None where it is not finite.
-        tuples: mean number of tuples a step that the miner chose; None without a miner.
+        tuples: mean number of tuples a step that the miner chose, or of a miner of the whole training set that batches were made of, 0
+            where it found none; None without a miner, and before its warm-up is over.
         validation: scores of the model after it, by metric; None where it is not validated.
     """
 

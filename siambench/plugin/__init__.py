@@ -20,7 +20,6 @@ Each hook returns a mapping from names to entries. Factories are given just thos
 import pluggy
 
 from siambench.plugin._entries import (
-    PROJECTOR,
     RATE,
     WARMUP,
     BackboneEntry,
@@ -35,11 +34,10 @@ from siambench.plugin._entries import (
     SamplerEntry,
     about,
     factory_of,
-    projector_text,
-    projector_widths,
     valid_name,
 )
 from siambench.plugin._factories import Lazy, accepted_by, call_factory
+from siambench.plugin._harness import CHUNK, EVERY, PER_CHUNK_BATCHNORM, PROJECTOR, projector_text, projector_widths
 from siambench.plugin._options import Option
 from siambench.spaces import Choice, Dimension, Float, Int, Space, Value
 from siambench.spec import API
@@ -51,7 +49,10 @@ NAMED_BY_FORWARD = ("progress", "groups")
 
 __all__ = [
     "API",
+    "CHUNK",
+    "EVERY",
     "NAMED_BY_FORWARD",
+    "PER_CHUNK_BATCHNORM",
     "PROJECTOR",
     "RATE",
     "WARMUP",

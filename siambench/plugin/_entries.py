@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from siambench.plugin._factories import Lazy, accepted_by
+from siambench.plugin._harness import check_chunked, check_every, without_every
 from siambench.plugin._options import Option, check_options, options_among
 from siambench.spaces import Float, Params, Space, Value, check_space, with_space
 from siambench.spec import Feed, Form
@@ -15,18 +16,10 @@ from siambench.spec import Feed, Form
 if TYPE_CHECKING:
     from siambench.data.locate import Remote
 
-PROJECTOR = "loss.projector"
-"""The parameter that says the widths of a loss's projector."""
-
 RATE = "lr"
 """The learning rate of a loss's own parameters, which the harness uses; behind it a dot and a group, where they come in groups."""
 
 _OF_HARNESS = ("num_classes", "embedding_size", "lr", "projector")
-
-_NONE = "none"
-
-# No layer of more than five digits: what it would take of memory nobody means.
-_WIDTHS = re.compile(r"[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})*")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(@[A-Za-z0-9]+(-[A-Za-z0-9]+)*)?")
 
@@ -160,6 +153,9 @@ class LossEntry:
         with_set: where a row with options set is made otherwise: called with the entry and the options that are set, gives the entry of
             that row, which may have another factory, space, defaults or feeds; a `ValueError` says in one sentence what does not go
             together. None: the entry's own factory takes them.
+        chunked: whether its batches are embedded in chunks; among losses made of others it is then the outermost. The harness reads its
+            parameters ``chunk``, items that are embedded at once, and ``per_chunk_batchnorm``, whether a network with BatchNorm,
+            whose statistics are then those of a chunk, may be trained so.
     """
 
     build: Callable[..., Any]
@@ -184,9 +180,12 @@ class LossEntry:
     wraps: bool = False
     options: Mapping[str, Option] = field(default_factory=dict)
     with_set: Callable[[LossEntry, Params], LossEntry] | None = None
+    chunked: bool = False
 
     def __post_init__(self) -> None:
         _check(self.build, self.space, self.defaults, self.source)
+        if self.chunked:
+            check_chunked(self.space, self.defaults)
         for space in self.spaces.values():
             check_space(space, self.defaults, holds_defaults=False)
         check_options(self.options, {*self.defaults, *_OF_HARNESS})
@@ -222,6 +221,11 @@ class MinerEntry:
 
     Three index tensors are triplets (anchor, positive, negative); four are pairs (anchor, positive, anchor, negative).
 
+    One whose ``scope`` is ``"training-set"`` is called with the embeddings [N, D] and labels [N] of all items that are trained on, embedded
+    without augmentation by the model as it is, every so many epochs; what it returns feeds the epochs that follow. How many that are is
+    its parameter ``every``, which the harness reads: 1 unless ``defaults`` says another number, tuned where ``space`` names it. The
+    factory need not name it. It ought to take memory in proportion to N.
+
     Args:
         build: called with its parameters.
         source: the paper.
@@ -233,6 +237,7 @@ class MinerEntry:
         spaces: further spaces by name, as `space`, but that a default may lie outside; see `in_space`.
         space_source: where the spaces and the defaults are from, in words.
         space_version: raised whenever the space or a default changes; part of the identity of every unit.
+        scope: what it chooses among: ``"batch"``, the tuples of each batch; ``"training-set"``, those of all that is trained on.
     """
 
     build: Callable[..., Any]
@@ -244,9 +249,17 @@ class MinerEntry:
     space_version: int = 1
     spaces: Mapping[str, Space] = field(default_factory=dict)
     space_source: str = ""
+    scope: Literal["batch", "training-set"] = "batch"
 
     def __post_init__(self) -> None:
-        _check(self.build, self.space, self.defaults, self.source)
+        _check_among("scope", (self.scope,), ("batch", "training-set"))
+        named: tuple[Mapping[str, Any], Mapping[str, Any]] = (self.space, self.defaults)
+        if self.scope == "training-set":
+            check_every((self.space, *self.spaces.values()), self.defaults)
+            # Of these two the factory need not know.
+            named = without_every(self.space), without_every(self.defaults)
+        _check(self.build, *named, self.source)
+        check_space(self.space, self.defaults, holds_defaults=True)
         for space in self.spaces.values():
             check_space(space, self.defaults, holds_defaults=False)
         if "warmup" in self.defaults:
@@ -371,24 +384,6 @@ def about(entry: Entry) -> str | None:
     """What the factory of an entry says of itself."""
     build = factory_of(entry)
     return (build.found if isinstance(build, Lazy) else build).__doc__
-
-
-def projector_text(widths: Sequence[int]) -> str:
-    """Widths of a projector as a parameter: ``"256-128"``, or ``"none"``."""
-    return "-".join(map(str, widths)) or _NONE
-
-
-def projector_widths(text: str) -> tuple[int, ...]:
-    """What `projector_text` has written.
-
-    Raises:
-        ValueError: if it is something else.
-    """
-    if text == _NONE:
-        return ()
-    if not _WIDTHS.fullmatch(text):
-        raise ValueError(f"a projector is none, or the widths of its layers such as 256-128, got {text[:60]!r}")
-    return tuple(map(int, text.split("-")))
 
 
 def valid_name(name: object) -> bool:

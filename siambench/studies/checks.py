@@ -12,7 +12,7 @@ from siambench.errors import CombinationError, ConfigError, DataError, PluginErr
 from siambench.plugin import BackboneEntry, SamplerEntry
 from siambench.spaces import Value, kind_of
 from siambench.spec import FeedList, Form, Method, Unit
-from siambench.studies.plan import SAMPLER
+from siambench.studies.methods import SAMPLER
 from siambench.tracks.lists import read_rows
 from siambench.tracks.parts import Parts
 from siambench.tracks.rules import AUGMENT_OF_FORM, AugmentRules, Track

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from siambench.errors import ConfigError, some, suggestion
 from siambench.identity import digest, seed_of
-from siambench.plugin import PROJECTOR, RATE, WARMUP, BackboneEntry, LossEntry, MinerEntry, projector_text, projector_widths
+from siambench.plugin import (
+    CHUNK,
+    EVERY,
+    PROJECTOR,
+    RATE,
+    WARMUP,
+    BackboneEntry,
+    LossEntry,
+    MinerEntry,
+    projector_text,
+    projector_widths,
+)
 from siambench.records.selection import most_tune_units
 from siambench.spaces import Dimension, Float, Params, Value, dimension_to_json, fits, kind_of
 from siambench.spec import (
     API,
-    LIST_SAMPLER,
     NO_MINER,
-    PAIRS_SAMPLER,
     TRAINING_REVISION,
-    TRIPLETS_SAMPLER,
-    VIEWS_SAMPLER,
     DataSpec,
     Drawn,
     Exam,
-    Feed,
-    FeedList,
     Method,
     ModelSpec,
     ScoringSpec,
@@ -33,10 +37,10 @@ from siambench.spec import (
     TrainingSpec,
     Unit,
     VerificationPairs,
-    feed_asked,
 )
+from siambench.studies.methods import SAMPLER, sampler_of
 from siambench.tracks.exam import base_name
-from siambench.tracks.rules import BudgetRules, MethodRules, Track
+from siambench.tracks.rules import BudgetRules, Track
 from siambench.tracks.steps import scaled_steps
 
 STREAMS = ("weights", "order", "augmentation", "loss")
@@ -44,19 +48,6 @@ STREAMS = ("weights", "order", "augmentation", "loss")
 
 REPORTED = "metric:"
 """Begins the role of a metric that is reported; the primary one's role is ``primary``."""
-
-SAMPLER = "training.sampler"
-"""What a user sets to have the batches of a method made by another sampler than its own; no rule of the track, but a part of the row."""
-
-_SAMPLERS: Mapping[Feed, str] = {"pairs": PAIRS_SAMPLER, "triplets": TRIPLETS_SAMPLER, "views": VIEWS_SAMPLER}
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A combination that makes no sense, and why."""
-
-    method: Method
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -197,47 +188,6 @@ def seeds_of(template: Unit, kind: str, fold: int | None, repetition: int) -> di
     return {stream: seed_of(*names, stream) for stream in STREAMS}
 
 
-def methods_of(rules: Iterable[MethodRules], lists: Mapping[str, FeedList] = MappingProxyType({})) -> list[Method]:
-    """Every combination that a comparison names, in its order, each once.
-
-    Args:
-        rules: of the comparison.
-        lists: that methods are fed from, by what they are asked for as.
-    """
-    found: dict[Method, None] = {}
-    for rule in rules:
-        losses = [rule.loss] if isinstance(rule.loss, str) else rule.loss
-        miners = [rule.miner] if isinstance(rule.miner, str) else rule.miner
-        for loss in losses:
-            for miner in miners:
-                found[Method(loss, miner, lists.get(rule.feed) or feed_asked(rule.feed)[0], rule.backbone)] = None
-    return list(found)
-
-
-def sampler_of(method: Method, loss: LossEntry) -> str:
-    """The name of the sampler that makes a method's batches where no other is asked for."""
-    return _SAMPLERS.get(method.fed, loss.sampler) if method.listed is None else LIST_SAMPLER
-
-
-def refusal(method: Method, loss: LossEntry, sampler: str | None = None) -> str | None:
-    """Why a method makes no sense, or None.
-
-    Args:
-        method: what is compared.
-        loss: its entry.
-        sampler: that is asked for, or None.
-    """
-    if method.miner != NO_MINER and loss.takes == "none":
-        return f"{method.loss} forms no tuples that a miner could choose, so {method.miner} would have no effect"
-    if method.fed not in loss.feeds:
-        return f"{method.loss} cannot be fed {method.fed}: it takes {' or '.join(loss.feeds)}"
-    if method.fed in ("pairs", "triplets") and method.miner != NO_MINER:
-        return f"fed {method.fed}, {method.loss} gets its tuples from the feed, so {method.miner} would have no effect"
-    if sampler not in (None, sampler_of(method, loss)) and method.listed is None and method.fed != "classes":
-        return f"fed {method.fed}, {method.loss} gets its batches from the feed, so {SAMPLER}={sampler} would have no effect"
-    return None
-
-
 def study_plans(resolved: Resolved) -> list[StudyPlan]:
     """The studies of one method on one track, as many as its budget says.
 
@@ -258,6 +208,10 @@ def study_plans(resolved: Resolved) -> list[StudyPlan]:
             raise ConfigError(f"--set {name}={fixed[name]} lies outside its space {space[name]}")
         if name == PROJECTOR:
             _check_projector(str(fixed[name]))
+        if name == EVERY and resolved.miner.scope == "training-set" and int(fixed[name]) < 1:
+            raise ConfigError(f"--set {EVERY}: it is a number of epochs, at least 1, got {fixed[name]}")
+        if name == CHUNK and resolved.loss.chunked and int(fixed[name]) < 1:
+            raise ConfigError(f"--set {CHUNK}: it is a number of items, at least 1, got {fixed[name]}")
         # 1 and 1.0 are one number: they make one row.
         is_real = isinstance(space.pop(name, None), Float) or isinstance(defaults[name], float)
         defaults[name] = float(fixed[name]) if is_real else fixed[name]
@@ -312,6 +266,8 @@ def _space(resolved: Resolved) -> tuple[dict[str, Dimension], dict[str, Value]]:
     defaults |= {f"loss.{name}": value for name, value in loss.options_among(of_loss(resolved.fixed)).items()}
     if miner.warmup is not None:
         space["miner.warmup"], defaults["miner.warmup"] = WARMUP, miner.warmup
+    if miner.scope == "training-set":
+        defaults.setdefault(EVERY, 1)
     return space, defaults
 
 

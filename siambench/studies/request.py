@@ -32,8 +32,10 @@ from siambench.studies.checks import (
     check_sampler,
     sampler_asked,
 )
+from siambench.studies.chunks import check_chunks
 from siambench.studies.contents import dataset_name, exam_track, files_among
 from siambench.studies.lists import ListKept, kept_of, lists_of
+from siambench.studies.methods import Refused, methods_of, refusal, sampler_of
 from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.exam import exam_of, groups_digest, with_content
 from siambench.tracks.files import comparison_folder, edit_track, load_comparison, load_track, track_folder
@@ -109,7 +111,7 @@ class Prepared:
     exam: Exam
     studies: tuple[planning.StudyPlan, ...]
     baselines: tuple[Unit, ...]
-    refused: tuple[planning.Refused, ...]
+    refused: tuple[Refused, ...]
     local: Mapping[str, str]
     direction: str
     observers: tuple[str, ...] = ()
@@ -167,7 +169,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     shared |= {f"{planning.REPORTED}{name}": component.source for name, component in metrics.items()}
     short, local = dataset_name(track.dataset.name)
     lists = lists_of(comparison.methods, beside=comparison_folder(request.comparison))
-    named = planning.methods_of(comparison.methods, {asked: feed for asked, (feed, _) in lists.items()})
+    named = methods_of(comparison.methods, {asked: feed for asked, (feed, _) in lists.items()})
     check_model_options(changes, named, track)
     space = request.space or comparison.space or ""
     given = _Given(space=space, sampler=sampler, fixed=fixed)
@@ -179,6 +181,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
     for one in chosen:
         check_form(one.method, one.backbone, track, dataset)
+        check_chunks(one.loss, one.backbone, one.options, dataset, fixed)
     split = cut(dataset, track.split.spec)
     kept = kept_of(lists, dataset, split)
     pairs, pairs_path = _pairs(request, comparison, track, dataset, split)
@@ -254,7 +257,7 @@ def _budget(request: Request, comparison: Comparison, track: BudgetRules, *, is_
 
 def _methods(
     named: Sequence[Method], track: Track, catalogue: Catalogue, local: dict[str, str], given: _Given
-) -> tuple[list[_Chosen], list[planning.Refused]]:
+) -> tuple[list[_Chosen], list[Refused]]:
     """The methods that make sense, and those that do not; paths of files are added to ``local``."""
     chosen, refused = [], []
     for asked in named:
@@ -263,7 +266,7 @@ def _methods(
             if local.get(name, path) != path:
                 raise UsageError(f"two files give the name {name!r}: rename one of {local[name]} and {path}")
         local |= one.paths
-        reason = planning.refusal(one.method, one.loss, given.sampler)
+        reason = refusal(one.method, one.loss, one.miner, given.sampler)
         if reason is None and given.space:
             one, reason = _in_space(one, given.space)
         if reason is None:
@@ -271,7 +274,7 @@ def _methods(
         elif len(named) == 1:
             raise CombinationError(reason)
         else:
-            refused.append(planning.Refused(one.method, reason))
+            refused.append(Refused(one.method, reason))
     return chosen, refused
 
 
@@ -344,8 +347,8 @@ def _looked_up(method: Method, track: Track, catalogue: Catalogue, given: _Given
     losses = loss.parts if isinstance(loss, Composed) else {loss.name: loss}
     miner = catalogue.get("miners", method.miner)
     backbone = catalogue.get("backbones", method.backbone or track.model.backbone)
-    sampler = catalogue.get("samplers", given.sampler or planning.sampler_of(method, loss.entry))
-    is_other = sampler.name != planning.sampler_of(method, loss.entry)
+    sampler = catalogue.get("samplers", given.sampler or sampler_of(method, loss.entry))
+    is_other = sampler.name != sampler_of(method, loss.entry)
     if backbone.name == track.model.backbone:
         check_options(backbone, backbone.name, track.model.options)
     components: dict[str, Component] = {"loss": loss, "backbone": backbone, "sampler": sampler}

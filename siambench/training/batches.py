@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,17 @@ class Batches:
         self._tuples = None if items.rows is None else Tuples(items.rows)
         self._numbers = numbers_drawn(items.dataset.form, augment, items.dataset.shape) if augment else 0
         self._supply: Supply = supply(items.read, len(items), items.dataset.form, device)
+
+    def fed(self, order: Iterator[Tensor], feed: Feed) -> Batches:
+        """The same items in another order and fed in another way; augmentation goes on drawing from the one generator.
+
+        Args:
+            order: as these were made with.
+            feed: as these were made with.
+        """
+        other = copy.copy(self)
+        other._order, other._feed = order, feed  # noqa: SLF001  it is one of these
+        return other
 
     def epoch(self, steps: int) -> Iterator[Batch]:
         """The batches of so many further steps.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ __all__ = [
     "build_batches",
     "build_loss",
     "build_miner",
+    "check_tuples",
     "fed_indices",
     "mine",
     "number_of",
@@ -117,6 +118,40 @@ def number_of(mined: Mined) -> Tensor:
     if isinstance(mined, SortedTriplets):
         return (mined.stop - mined.start).clamp(min=0).sum()
     return (torch.as_tensor(mined[0]) >= 0).sum()
+
+
+_INDEX_TENSORS = {"triplets": 3, "pairs": 4}
+
+
+def check_tuples(indices: Sequence[Any], labels: Tensor, *, gives: str) -> None:
+    """See that a miner's tuples are what its entry says: of items that there are, genuine where they are called so.
+
+    Args:
+        indices: what it gave, without empty places.
+        labels: of the items that it chose among, int64 [N].
+        gives: of its entry, ``"triplets"`` or ``"pairs"``.
+
+    Raises:
+        PluginError: naming what does not hold.
+    """
+    expected = _INDEX_TENSORS[gives]
+    if len(indices) != expected:
+        raise PluginError(f"gives is {gives!r}, which takes {expected} index tensors, got {len(indices)}")
+    for part in indices:
+        if not isinstance(part, Tensor) or part.dtype != torch.int64 or part.ndim != 1:
+            got = f"{part.dtype} {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
+            raise PluginError(f"index tensors must be int64 [T], got {got}")
+        if len(part) and not (int(part.min()) >= 0 and int(part.max()) < len(labels)):
+            raise PluginError(f"indices must lie in 0 … {len(labels) - 1}, got {int(part.min())} … {int(part.max())}")
+    anchor, positive, other_anchor, negative = (*indices[:2], indices[0], indices[2]) if expected == 3 else indices
+    if len(anchor) != len(positive) or len(other_anchor) != len(negative):
+        raise PluginError(f"the index tensors of one tuple must be of one length, got {', '.join(str(len(part)) for part in indices)}")
+    if not torch.equal(labels[anchor], labels[positive]):
+        raise PluginError("an anchor and its positive are of two classes")
+    if bool((anchor == positive).any()):
+        raise PluginError("an anchor is its own positive")
+    if bool((labels[other_anchor] == labels[negative]).any()):
+        raise PluginError("an anchor and its negative are of one class")
 
 
 @dataclass(frozen=True, kw_only=True)

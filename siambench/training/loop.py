@@ -6,16 +6,20 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from siambench.clock import Clock
 from siambench.errors import DivergedError
+from siambench.plugin import CHUNK, PER_CHUNK_BATCHNORM
 from siambench.tracks.parts import Items, turned, unlabelled
 from siambench.training.batches import Batches
+from siambench.training.chunks import InChunks
 from siambench.training.components import Entries, LossCall, as_seen, build_batches, build_loss, build_miner, mine, number_of
 from siambench.training.drawing import pool_of
+from siambench.training.mining import Fed, Mining
 from siambench.training.model import EmbeddingModel, as_trained, build_model
 from siambench.training.optimiser import build_optimiser, build_schedules
 from siambench.training.state import device, seed_globals
@@ -23,9 +27,11 @@ from siambench.training.watch import Watcher
 
 if TYPE_CHECKING:
     from siambench.interfaces import Epoch, Mined
+    from siambench.plugin import MinerEntry
     from siambench.spec import Unit
 
 Validate = Callable[[EmbeddingModel], Mapping[str, float | None]]
+Feeding = Callable[[int, nn.Module, Batches], Fed]
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,15 @@ def _nothing(_: Epoch) -> None:
     """Nobody is told."""
 
 
-def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None, *, ended: Callable[[Epoch], None] = _nothing) -> Trained:
+def train(
+    unit: Unit,
+    entries: Entries,
+    items: Items,
+    validate: Validate | None,
+    *,
+    ended: Callable[[Epoch], None] = _nothing,
+    clock: Clock | None = None,
+) -> Trained:
     """Train a unit's model.
 
     Args:
@@ -58,6 +72,7 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
         items: the items and labels it may train on.
         validate: scores of the model, asked for after every ``validate_every`` epochs and after the last; None for a final unit.
         ended: told after each epoch.
+        clock: counts mining over the training set as its phase ``mine``; None: nobody asks.
 
     Raises:
         DivergedError: if a loss or the embeddings are not finite.
@@ -66,8 +81,7 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
     rules, target, feed = unit.training, device(), unit.method.fed
     assert rules is not None
     assert unit.model is not None
-    groups, items = items.groups, turned(items) if rules.rotate_classes else items
-    items = unlabelled(items) if feed == "views" else items
+    groups, items = items.groups, _as_fed(items, unit)
     model = build_model(unit, entries.backbone, items.dataset).to(target)
     pool = pool_of(items, rules, feed, groups)
     order, sampler = build_batches(
@@ -83,7 +97,9 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
         seed=unit.seeds["loss"],
     )
     loss = LossCall(built.to(target), unit.method.loss)
-    miner = None if entries.miner is None else build_miner(entries.miner, unit.own("miner"), name=unit.method.miner)
+    mined_from = round(float(unit.params.get("miner.warmup", 0.0)) * rules.epochs * rules.steps_per_epoch)
+    miner, feeding = _mining(entries.miner, unit, items, clock or Clock())
+    forward = _embedding(trained, unit) if entries.loss.chunked else trained
     optimiser = build_optimiser(rules.optimiser, unit.params, trained, built)
     step_schedule, epoch_schedule = build_schedules(rules, optimiser)
     batches = Batches(
@@ -94,22 +110,22 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
         generator=torch.Generator().manual_seed(unit.seeds["augmentation"]),
         device=target,
     )
-    mined_from = round(float(unit.params.get("miner.warmup", 0.0)) * rules.epochs * rules.steps_per_epoch)
 
     curve: list[Epoch] = []
     watcher, step, epochs = Watcher(), 0, unit.stop_epoch or rules.epochs
     for epoch in range(1, epochs + 1):
         model.train()
-        for batch in batches.epoch(rules.steps_per_epoch):
+        fed = feeding(epoch, trained, batches)
+        for batch in fed.batches.epoch(rules.steps_per_epoch):
             inputs = batch.items.contiguous(memory_format=model.memory_format)
             # Ten microseconds; without it, dropout and losses that draw would depend on what was drawn before, as by a miner.
             seed_globals(unit.seeds["loss"], step)
             with torch.autocast(target.type, torch.bfloat16, enabled=rules.precision == "bf16"):
-                embeddings = trained(inputs)
+                embeddings = forward(inputs)
             embeddings = as_seen(embeddings, normalise=rules.normalise)
             with _divergence_recognised(embeddings, step):
                 indices: Mined | None = batch.indices
-                tuples = None
+                tuples: Tensor | int | None = fed.tuples
                 if miner is not None and step >= mined_from:
                     indices = mine(miner, embeddings, batch.labels, name=unit.method.miner)
                     tuples = number_of(indices)
@@ -124,13 +140,36 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
         figures = watcher.epoch(epoch, trained.parameters())
         if epoch_schedule is not None:
             epoch_schedule.step(figures.loss)
-        if validate is not None and (epoch % rules.validate_every == 0 or epoch == epochs):
-            figures = dataclasses.replace(figures, validation=dict(validate(model)))
+        figures = _validated(figures, model, validate if epoch % rules.validate_every == 0 or epoch == epochs else None)
         curve.append(figures)
         ended(figures)
         if figures.validation is not None and _stops_early(unit, curve):
             break
     return Trained(model, tuple(curve), getattr(sampler, "repeat_rate", None), built)
+
+
+def _as_fed(items: Items, unit: Unit) -> Items:
+    assert unit.training is not None
+    items = turned(items) if unit.training.rotate_classes else items
+    return unlabelled(items) if unit.method.feed == "views" else items
+
+
+def _embedding(network: nn.Module, unit: Unit) -> nn.Module:
+    """What embeds the batches of a loss that is trained in chunks."""
+    chunk, told = unit.params[CHUNK], unit.params[PER_CHUNK_BATCHNORM]
+    return InChunks(network.train(), chunk=int(chunk), per_chunk_batchnorm=bool(told))
+
+
+def _mining(entry: MinerEntry | None, unit: Unit, items: Items, clock: Clock) -> tuple[Callable[..., Any] | None, Feeding]:
+    """The miner of each batch, if there is one, and what says what an epoch is fed."""
+    if entry is not None and entry.scope == "training-set":
+        return None, Mining(entry, unit, items, clock=clock).feeding
+    miner = None if entry is None else build_miner(entry, unit.own("miner"), name=unit.method.miner)
+    return miner, lambda _epoch, _network, batches: Fed(batches, None)
+
+
+def _validated(figures: Epoch, model: EmbeddingModel, validate: Validate | None) -> Epoch:
+    return figures if validate is None else dataclasses.replace(figures, validation=dict(validate(model)))
 
 
 @contextlib.contextmanager

@@ -15,7 +15,8 @@ from siambench.spaces import Float, dimension_to_json
 from siambench.spec import PAIRS_SAMPLER, TRIPLETS_SAMPLER, VIEWS_SAMPLER, Drawn, Every, Listed, Method, ModelSpec, Source, Unit
 from siambench.studies import plan as planning
 from siambench.studies.baselines import baselines_of
-from siambench.studies.plan import STREAMS, WARMUP, Resolved, check_fixed, methods_of, refusal, study_plans
+from siambench.studies.methods import methods_of, refusal
+from siambench.studies.plan import STREAMS, WARMUP, Resolved, check_fixed, study_plans
 from siambench.testing import synthetic_catalogue, synthetic_study, synthetic_track
 from siambench.tracks.rules import BudgetRules, MethodRules
 
@@ -89,11 +90,18 @@ def test_a_grid_is_every_combination_once_in_order():
         (Method("triplet", "hard", feed="triplets"), "fed triplets, triplet gets its tuples from the feed, so hard would have no effect"),
         (Method("arcface", feed="views"), "arcface cannot be fed views: it takes classes"),
         (Method("supcon", feed="triplets"), "supcon cannot be fed triplets: it takes classes or views"),
+        (Method("triplet", "offline-hard"), None),
+        (Method("triplet", "offline-hard", feed="triplets"), "fed triplets, triplet gets its tuples from the feed"),
+        (
+            Method("triplet", "offline-hard", feed="views"),
+            "offline-hard chooses among the classes of the whole training set, so with it triplet is fed classes alone",
+        ),
+        (Method("arcface", "offline-semihard"), "arcface forms no tuples that a miner could choose, so offline-semihard would have no"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_reason(catalogue, method, reason):
     """A miner without effect and a feed that a loss does not take are refused, and the reason says why."""
-    found = refusal(method, catalogue.get("losses", method.loss).entry)
+    found = refusal(method, catalogue.get("losses", method.loss).entry, catalogue.get("miners", method.miner).entry)
 
     assert found is None if reason is None else found.startswith(reason)
 
@@ -576,3 +584,35 @@ def test_groups_of_parameters_are_tuned_each_in_the_track_s_range(catalogue):
     assert {"loss.lr"} == {name for name in whole.space if name.startswith("loss.lr")}
     assert whole.space["loss.lr"] == found.space["loss.lr.proxies"] == found.space["loss.lr.temperature"]
     assert whole.defaults["loss.lr"] == found.defaults["loss.lr.proxies"]
+
+
+def test_how_often_a_training_set_is_mined_is_a_parameter(catalogue):
+    """A miner of the whole training set brings `miner.every`, fixed unless the user says another number; one of batches does not."""
+    study = study_of(catalogue, "triplet", "offline-semihard")
+    edited = study_of(catalogue, "triplet", "offline-semihard", fixed={"miner.every": 3})
+
+    assert set(study.space) == {"optimiser.lr", "optimiser.weight_decay", "loss.margin", "miner.margin"}
+    assert study.defaults["miner.every"] == 1
+    assert edited.defaults["miner.every"] == 3
+    assert edited.edited == ("miner.every",)
+    assert edited.row != study.row
+    assert "miner.every" not in study_of(catalogue, "triplet", "semihard").defaults
+    assert "miner.warmup" in study_of(catalogue, "triplet", "offline-hard").space
+    with pytest.raises(ConfigError, match=r"--set miner\.every: it is a number of epochs, at least 1, got 0"):
+        study_of(catalogue, "triplet", "offline-semihard", fixed={"miner.every": 0})
+    with pytest.raises(ConfigError, match=r"--set miner\.every: it must be a whole number"):
+        study_of(catalogue, "triplet", "offline-semihard", fixed={"miner.every": 1.5})
+
+
+def test_a_chunk_is_a_parameter_of_a_loss_that_has_one(catalogue):
+    """A loss in chunks has the size of a chunk among its parameters, which is not tuned; a chunk of no item is refused."""
+    study = study_of(catalogue, "gradcache(triplet)", fixed={"loss.chunk": 16})
+
+    assert "loss.triplet.margin" in study.space
+    assert not {"loss.chunk", "loss.per_chunk_batchnorm"} & set(study.space)
+    assert study.defaults["loss.chunk"] == 16
+    assert study.defaults["loss.per_chunk_batchnorm"] is False
+    with pytest.raises(ConfigError, match=r"--set loss\.chunk: it is a number of items, at least 1, got -1"):
+        study_of(catalogue, "gradcache(triplet)", fixed={"loss.chunk": -1})
+    with pytest.raises(ConfigError, match=r"--set loss\.per_chunk_batchnorm: it must be true or false"):
+        study_of(catalogue, "gradcache(triplet)", fixed={"loss.per_chunk_batchnorm": 1})

@@ -148,7 +148,7 @@ def test_a_loss_in_a_file_is_known_by_its_name(asked, tmp_path):
         ({"losses": ("triplet",), "observers": ("jsnl:x",)}, "unknown observer 'jsnl', did you mean 'jsonl'?"),
         (
             {"losses": ("triplet",), "feed": "quadruplets"},
-            "a feed should be pairs=FILE, triplets=FILE, or one of 'classes', 'pairs', 'triplets' or 'views', got 'quadruplets', did you mean",
+            "a feed should be pairs=FILE, triplets=FILE, or one of 'classes', 'pairs', 'triplets' or 'views', got 'quadruplets', did ",
         ),
         ({"losses": ("triplet",), "feed": "views=x.csv"}, "a list is of pairs or triplets: pairs=FILE or triplets=FILE, got 'views=x.csv'"),
         ({"losses": ("triplet",), "feed": "triplets=gone.csv"}, "no such file: gone.csv; looked for"),

@@ -383,6 +383,17 @@ def not_for_singletons(anchor, positive, negative, embeddings, labels):
     return anchor, positive, negative
 
 
+def first_hundred():
+    """A miner of whatever many items that chooses among the first hundred."""
+    return lambda embeddings, labels: Nearest()(embeddings[:100], labels[:100])
+
+
+def all_at_once(embeddings, labels):
+    """The same, with a matrix of all items."""
+    torch.zeros(len(labels), len(labels), dtype=torch.bool)
+    return first_hundred()(embeddings, labels)
+
+
 COUNT = {"space": {"count": Int(1, 8)}, "defaults": {"count": 2}}
 BAD_MINERS = [
     (
@@ -410,5 +421,6 @@ BAD_MINERS = [
     ("determinism", "different tuples", miner(cut_anywhere)),
     ("inputs-kept", "embeddings", miner(lambda a, p, n, e, y: emptying(e, (a, p, n)))),
     ("inputs-kept", "labels", miner(lambda a, p, n, e, y: emptying(y, (a, p, n)))),
+    ("memory", "of 6000 items it makes a tensor of 34 MB", made(lambda: all_at_once, "miners", scope="training-set")),
     ("quiet", "a component that talks", miner(lambda a, p, n, e, y: printing((a, p, n)))),
 ]

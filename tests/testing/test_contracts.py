@@ -9,7 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bad_components import BAD_LOSSES, BAD_MINERS, COUNT, MARGIN, ByPlace, Nearest, Paced, Penalised, Proxies, Sound, loss, made
+from bad_components import (
+    BAD_LOSSES,
+    BAD_MINERS,
+    COUNT,
+    MARGIN,
+    ByPlace,
+    Nearest,
+    Paced,
+    Penalised,
+    Proxies,
+    Sound,
+    first_hundred,
+    loss,
+    made,
+)
 from shared import plugin_folder
 
 from siambench.components.catalogue import Catalogue
@@ -82,6 +96,7 @@ def test_each_contract_has_a_component_that_breaks_it(kind, bad):
         made(Sound, takes="triplets", feeds=("classes", "pairs", "triplets", "views"), **MARGIN),
         made(Paced, **MARGIN),
         made(Nearest, "miners", **COUNT),
+        made(first_hundred, "miners", scope="training-set", space={"every": Int(1, 4)}, defaults={"every": 2}),
         made(Penalised),
     ],
 )
@@ -122,6 +137,15 @@ def test_two_images_of_a_class_may_play_two_roles():
 
     assert "skipped" == state
     assert "another role" in reason
+
+
+def test_memory_is_examined_of_what_mines_a_training_set():
+    """A miner of batches is not given a training set, and says so; one of the whole set is, and how often it is called is no matter."""
+    whole = states(made(first_hundred, "miners", scope="training-set", space={"every": Int(1, 4)}, defaults={"every": 2}))
+
+    assert ("skipped", "it is given batches alone") == states(made(Nearest, "miners", **COUNT))["memory"]
+    assert ("passed", "") == whole["memory"]
+    assert ("skipped", "it has no space") == whole["space-effect"]
 
 
 class Queue(Sound):

@@ -25,6 +25,13 @@ def matryoshka(make_loss: Callable[[int], nn.Module], embedding_size: int, small
     return Matryoshka(make_loss=make_loss, embedding_size=embedding_size, smallest=smallest, normalised=normalised)
 
 
+def gradcache(loss: nn.Module, chunk: int, per_chunk_batchnorm: bool) -> nn.Module:  # noqa: FBT001  what a wrapper's factory is given by name
+    """A loss on a batch that is embedded in chunks, each twice: the same gradient in the memory of one chunk."""
+    from siambench.builtin.losses.forms.gradient_cache import GradientCache
+
+    return GradientCache(loss=loss, chunk=chunk, per_chunk_batchnorm=per_chunk_batchnorm)
+
+
 ENTRIES = {
     "xbm": LossEntry(
         xbm,
@@ -51,6 +58,18 @@ ENTRIES = {
         source="Kusupati et al., Matryoshka Representation Learning, NeurIPS 2022",
         equation="mean over d of loss(z_1:d), d = D, D / 2, ...",
         differs=("a mean over the cuts, so that the size of a step is that of one loss; a sum with weights elsewhere",),
+    ),
+    "gradcache": LossEntry(
+        gradcache,
+        defaults={"chunk": 32, "per_chunk_batchnorm": False},
+        space_source="chunk: whatever fits the memory; it changes no score but by rounding",
+        feeds=("classes", "pairs", "triplets", "views"),
+        wraps=True,
+        chunked=True,
+        source="Gao, Zhang, Han, Callan, Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup, RepL4NLP 2021",
+        equation="loss(batch), the batch embedded chunk by chunk",
+        needs="a backbone without BatchNorm, or with BatchNorm that is not trained, unless per_chunk_batchnorm says otherwise",
+        differs=("with per_chunk_batchnorm, running statistics are taken from the first of the two times that a chunk is embedded",),
     ),
 }
 """By name."""

@@ -9,24 +9,27 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from siambench.components.component import Component
 from siambench.errors import PluginError
-from siambench.plugin import MinerEntry
+from siambench.plugin import EVERY, MinerEntry
 from siambench.spaces import Params
 from siambench.spec import Method
-from siambench.testing.contracts.batches import Batch, edge_batches, orders, ordinary_batches, shuffled
+from siambench.testing.contracts.batches import SIZE, Batch, edge_batches, orders, ordinary_batches, shuffled
 from siambench.testing.contracts.blame import nothing_printed, told_where
 from siambench.testing.contracts.calls import build_miner, mine
 from siambench.testing.contracts.process import SEED, left_alone
 from siambench.testing.contracts.spaces import each_has_effect, in_space
 from siambench.testing.contracts.terms import PROCESS, PROCESS_PROMISE, Contract
+from siambench.training.components import check_tuples
 from siambench.training.state import seed_globals
 
 _IMAGES_PER_CLASS = 4
-_FORM = {"triplets": 3, "pairs": 4}
 _OTHER_STEP = 1000
 _JUDGED_STEPS = 10
+_MANY = 6000
+_EVERY = EVERY.partition(".")[2]
 
 
 def leaves_the_process_alone(component: Component) -> str | None:
@@ -78,7 +81,9 @@ def space_has_effect(component: Component) -> str | None:
         batches = _ordinary() * rounds + (edge_batches(_IMAGES_PER_CLASS) if rounds == 1 else [])
         return not _equal(_mined(entry, one, batches), _mined(entry, other, batches))
 
-    return each_has_effect(entry, sorted(entry.space), differ)
+    # After how many epochs it is called again is the harness's business.
+    names = sorted(set(entry.space) - ({_EVERY} if entry.scope == "training-set" else set()))
+    return each_has_effect(entry, names, differ)
 
 
 def order_is_no_matter(component: Component) -> str | None:
@@ -114,6 +119,39 @@ def inputs_are_kept(component: Component) -> None:
             raise PluginError(f"it changes what it is given: {'labels' if torch.equal(before, embeddings) else 'embeddings'}")
 
 
+class _LargestStorage(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """The memory of the largest tensor that is made meanwhile, in bytes."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.size = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for one in made if isinstance(made, tuple | list) else (made,):
+            if isinstance(one, Tensor):
+                self.size = max(self.size, one.untyped_storage().nbytes())
+        return made
+
+
+def memory_follows_the_items(component: Component) -> str | None:
+    """Called with some thousand items, it makes no tensor that has even a bit for each two of them."""
+    entry: MinerEntry = component.entry
+    if entry.scope != "training-set":
+        return "it is given batches alone"
+    generator = torch.Generator().manual_seed(SEED)
+    labels = (torch.arange(_MANY) // _IMAGES_PER_CLASS)[torch.randperm(_MANY, generator=generator)]
+    batch = Batch("a training set", torch.randn(_MANY, SIZE, generator=generator), labels)
+    miner = build_miner(entry, {})
+    with _LargestStorage() as largest:
+        found = mine(miner, batch)
+    check_tuples(found, labels, gives=entry.gives)
+    if largest.size >= _MANY * _MANY // 8:
+        megabytes = largest.size / 2**20
+        raise PluginError(f"of {_MANY} items it makes a tensor of {megabytes:.0f} MB, which grows with the square of their number")
+    return None
+
+
 def prints_nothing(component: Component) -> None:
     """Building and calling it writes nothing to stdout, where documents go."""
     with nothing_printed():
@@ -129,6 +167,7 @@ CONTRACTS = (
     Contract("permutation", "it finds the same tuples in whatever order the images stand", order_is_no_matter),
     Contract("determinism", "the same seeds give the same tuples in the same order", seeds_decide),
     Contract("inputs-kept", "it leaves what it is given as it was", inputs_are_kept),
+    Contract("memory", "of a training set it makes no tensor with a number for each two items", memory_follows_the_items),
     Contract("quiet", "it prints nothing to stdout", prints_nothing),
 )
 """What is examined of a miner, in this order."""
@@ -143,29 +182,9 @@ def _mined(entry: MinerEntry, params: Params, batches: Sequence[Batch], *, first
     found = []
     for step, batch in enumerate(batches):
         indices = mine(miner, batch, step=first_step + step)
-        _check(indices, batch.labels, _FORM[entry.gives], entry.gives)
+        check_tuples(indices, batch.labels, gives=entry.gives)
         found.append(indices)
     return found
-
-
-def _check(indices: Sequence[Any], labels: Tensor, expected: int, form: str) -> None:
-    if len(indices) != expected:
-        raise PluginError(f"gives is {form!r}, which takes {expected} index tensors, got {len(indices)}")
-    for part in indices:
-        if not isinstance(part, Tensor) or part.dtype != torch.int64 or part.ndim != 1:
-            got = f"{part.dtype} {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
-            raise PluginError(f"index tensors must be int64 [T], got {got}")
-        if len(part) and not (int(part.min()) >= 0 and int(part.max()) < len(labels)):
-            raise PluginError(f"indices must lie in 0 … {len(labels) - 1}, got {int(part.min())} … {int(part.max())}")
-    anchor, positive, other_anchor, negative = (*indices[:2], indices[0], indices[2]) if expected == 3 else indices
-    if len(anchor) != len(positive) or len(other_anchor) != len(negative):
-        raise PluginError(f"the index tensors of one tuple must be of one length, got {', '.join(str(len(part)) for part in indices)}")
-    if not torch.equal(labels[anchor], labels[positive]):
-        raise PluginError("an anchor and its positive are of two classes")
-    if bool((anchor == positive).any()):
-        raise PluginError("an anchor is its own positive")
-    if bool((labels[other_anchor] == labels[negative]).any()):
-        raise PluginError("an anchor and its negative are of one class")
 
 
 def _equal(one: Sequence[tuple[Tensor, ...]], other: Sequence[tuple[Tensor, ...]]) -> bool:

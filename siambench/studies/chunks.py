@@ -1,0 +1,65 @@
+"""Which networks can be trained in chunks, seen before anything runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from siambench.components.batch_norm import statistics_of_batches
+from siambench.errors import CombinationError
+from siambench.plugin import (
+    PER_CHUNK_BATCHNORM,
+    PROJECTOR,
+    BackboneEntry,
+    LossEntry,
+    call_factory,
+    projector_text,
+    projector_widths,
+)
+from siambench.spaces import Params, Value
+
+if TYPE_CHECKING:
+    from siambench.interfaces import Dataset
+
+
+def check_chunks(loss: LossEntry, backbone: BackboneEntry, options: Params, dataset: Dataset, fixed: Mapping[str, Value]) -> None:
+    """See that a loss that is trained in chunks meets no BatchNorm, unless the user says that it may.
+
+    A backbone that cannot be built here is looked at where it is trained.
+
+    Args:
+        loss: its entry.
+        backbone: its entry.
+        options: of the backbone.
+        dataset: whose items it is given.
+        fixed: parameters fixed by the user.
+
+    Raises:
+        CombinationError: if it does.
+    """
+    if not loss.chunked or fixed.get(PER_CHUNK_BATCHNORM) is True:
+        return
+    place = "the projector" if _in_projector(loss, fixed) else "the backbone" if _in_trunk(backbone, options, dataset) else None
+    if place is not None:
+        raise CombinationError(
+            f"{place} has BatchNorm, whose statistics would be those of a chunk and not of the batch: "
+            f"take another, or say --set {PER_CHUNK_BATCHNORM}=true"
+        )
+
+
+def _in_projector(loss: LossEntry, fixed: Mapping[str, Value]) -> bool:
+    with contextlib.suppress(ValueError):
+        # Between two of its layers stands BatchNorm.
+        return len(projector_widths(str(fixed.get(PROJECTOR, projector_text(loss.projector))))) > 1
+    return False
+
+
+def _in_trunk(backbone: BackboneEntry, options: Params, dataset: Dataset) -> bool:
+    # Weights are of no interest, and may be a download away.
+    available: dict[str, Any] = {**options, **backbone.scratch, "input_shape": dataset.shape}
+    if dataset.vocabulary is not None:
+        available["vocabulary"] = dataset.vocabulary
+    with contextlib.suppress(Exception, SystemExit):
+        return bool(statistics_of_batches(call_factory(backbone.build, available).train()))
+    return False
