@@ -167,7 +167,7 @@ def _show_component(kind: str, name: str, *, as_json: bool) -> None:
 
 def describe(component: Component) -> dict[str, Any]:
     """Everything an entry says of itself, as JSON: what its dataclass has a field for."""
-    from siambench.plugin import about, factory_of
+    from siambench.plugin import FileEntry, about, factory_of
 
     entry, where = component.entry, component.provenance
     facts: dict[str, Any] = {
@@ -181,7 +181,9 @@ def describe(component: Component) -> dict[str, Any]:
         "about": about(entry),
     }
     fields = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
-    return facts | {name: _plain(name, value) for name, value in fields.items() if name != "source" and value is not factory_of(entry)}
+    factory = None if isinstance(entry, FileEntry) else factory_of(entry)
+    told = {name: value for name, value in fields.items() if name != "source" and (factory is None or value is not factory)}
+    return facts | {name: _plain(name, value) for name, value in told.items()}
 
 
 def _plain(name: str, value: object) -> object:
@@ -195,4 +197,6 @@ def _plain(name: str, value: object) -> object:
         return [remote.name for remote in value()]
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, Path):
+        return str(value)
     return list(value) if isinstance(value, tuple) else value

@@ -19,26 +19,26 @@ Each hook returns a mapping from names to entries. Factories are given just thos
 
 import pluggy
 
+from siambench.plugin._any_entry import Entry, about, factory_of
 from siambench.plugin._entries import (
     PROJECTOR,
     WARMUP,
     BackboneEntry,
     DatasetEntry,
     EngineEntry,
-    Entry,
     FormatEntry,
     LossEntry,
     MetricEntry,
     MinerEntry,
     ObserverEntry,
     SamplerEntry,
-    about,
-    factory_of,
     projector_text,
     projector_widths,
     valid_name,
 )
+from siambench.plugin._exam_entries import AugmentationEntry, OptimiserEntry, ScheduleEntry, SplitRuleEntry
 from siambench.plugin._factories import Lazy, accepted_by, call_factory
+from siambench.plugin._file_entries import ConfigEntry, FileEntry, TrackEntry
 from siambench.spaces import Choice, Dimension, Float, Int, Space, Value
 from siambench.spec import API
 
@@ -52,12 +52,15 @@ __all__ = [
     "NAMED_BY_FORWARD",
     "PROJECTOR",
     "WARMUP",
+    "AugmentationEntry",
     "BackboneEntry",
     "Choice",
+    "ConfigEntry",
     "DatasetEntry",
     "Dimension",
     "EngineEntry",
     "Entry",
+    "FileEntry",
     "Float",
     "FormatEntry",
     "Int",
@@ -66,8 +69,12 @@ __all__ = [
     "MetricEntry",
     "MinerEntry",
     "ObserverEntry",
+    "OptimiserEntry",
     "SamplerEntry",
+    "ScheduleEntry",
     "Space",
+    "SplitRuleEntry",
+    "TrackEntry",
     "Value",
     "about",
     "accepted_by",

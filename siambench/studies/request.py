@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from siambench.components.catalogue import Catalogue, check_options
 from siambench.components.component import Component
@@ -19,15 +19,16 @@ from siambench.errors import CombinationError, ConfigError, EmptyPlanError, Usag
 from siambench.machine import libraries
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry
 from siambench.spaces import Params, Value
-from siambench.spec import NO_MINER, Drawn, Every, Exam, Feed, Form, Listed, Method, Source, Unit, VerificationPairs
+from siambench.spec import NO_MINER, Drawn, Every, Exam, Feed, Listed, Method, Source, Unit, VerificationPairs
 from siambench.studies import plan as planning
 from siambench.studies.baselines import baselines_of
 from siambench.studies.contents import dataset_name, exam_track, files_among
+from siambench.studies.parts_of_rules import exam_rules, rule_parts
 from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.exam import exam_of, groups_digest, with_content
 from siambench.tracks.files import edit_track, load_comparison, load_track, track_folder
 from siambench.tracks.parts import Parts
-from siambench.tracks.rules import AUGMENT_OF_FORM, AugmentRules, BudgetRules, Comparison, MethodRules, Track
+from siambench.tracks.rules import BudgetRules, Comparison, MethodRules, Track
 from siambench.tracks.split import Split, cut
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     observers = [catalogue.get("observers", observer.partition(":")[0]).provenance for observer in request.observers]
     shared = {"dataset": dataset_component.source, "primary": metrics[track.metrics.primary].source}
     shared |= {f"{planning.REPORTED}{name}": component.source for name, component in metrics.items()}
+    parts = rule_parts(track, dataset_component, catalogue)
+    shared |= parts.sources
     short, local = dataset_name(track.dataset.name)
     named = planning.methods_of(comparison.methods)
     _check_model_options(changes, named, track)
@@ -157,10 +160,10 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
     for one in chosen:
         _check_form(one, track, dataset)
-    split = cut(dataset, track.split.spec)
+    split = cut(dataset, track.split.spec, catalogue.split_rule(track.split.rule))
     pairs, pairs_path = _pairs(request, comparison, track, dataset, split)
     local |= pairs_path
-    augment = _augment(track, dataset_component, dataset)
+    augment = parts.augmenting(track, dataset_component, dataset)
     track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": short})})
     for name, component in metrics.items():
         if component.entry.needs is not None and component.entry.needs not in dataset.episodes:
@@ -169,7 +172,9 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     _check_primary(track, primary, dataset, split)
     data = split.fingerprint, groups_digest(dataset, split, track.split.group)
     used = next((one.options for one in chosen if one.method.backbone in (None, track.model.backbone)), None)
-    exam = exam_of(exam_track(track, catalogue, used), data=data, augment=augment, direction=primary.direction, pairs=pairs)
+    exam = exam_of(
+        exam_rules(exam_track(track, catalogue, used), parts), data=data, augment=augment, direction=primary.direction, pairs=pairs
+    )
     images = len(split.trainval), tuple(len(training) for training, _ in split.folds)
     _check_over(track, dataset)
     studies = [
@@ -192,6 +197,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
                 pairs=pairs,
                 space_name=space,
                 fixed=fixed,
+                training=parts.training,
             )
         )
         for one in chosen
@@ -298,24 +304,6 @@ def _check_form(one: _Chosen, track: Track, dataset: Dataset) -> None:
         backbone = one.method.backbone or track.model.backbone
         takes = " or ".join(one.backbone.takes)
         raise CombinationError(f"backbone {backbone!r} takes {takes}, the items of data set {track.dataset.name!r} are {dataset.form}")
-
-
-def _augment(track: Track, component: Component, dataset: Dataset) -> dict[str, Any]:
-    """The track's rules of augmentation, else the data set's own, for the form of its items."""
-    if track.augment is not None:
-        return track.augment.of_form(dataset.form)
-    try:
-        rules = AugmentRules.model_validate(dict(component.entry.augment))
-        # A table may list images or texts: of its augmentation, what is for the others is left out.
-        suiting = rules.model_copy(update={name: AugmentRules.model_fields[name].default for name in _strange(dataset.form)})
-        return suiting.of_form(dataset.form)
-    except ValueError as error:
-        raise ConfigError(f"the augmentation of data set {component.name!r} of {component.provenance} does not hold: {error}") from error
-
-
-def _strange(form: Form) -> Iterator[str]:
-    """The rules of augmentation for items of other forms."""
-    return (name for other, names in AUGMENT_OF_FORM.items() if other != form for name in names)
 
 
 def _pairs(

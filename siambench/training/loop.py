@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from siambench.errors import DivergedError
 from siambench.tracks.parts import Items, turned, unlabelled
+from siambench.training.augmentations import Augmentations
 from siambench.training.batches import Batches
 from siambench.training.components import Entries, Layout, LossCall, as_seen, build_batches, build_loss, build_miner, mine, number_of
 from siambench.training.model import EmbeddingModel, as_trained, build_model
@@ -91,8 +92,9 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
     )
     loss = LossCall(built.to(target), unit.method.loss)
     miner = None if entries.miner is None else build_miner(entries.miner, unit.own("miner"), name=unit.method.miner)
-    optimiser = build_optimiser(rules.optimiser, unit.params, trained, built)
-    step_schedule, epoch_schedule = build_schedules(rules, optimiser)
+    optimiser = build_optimiser(rules.optimiser, unit.params, trained, built, entry=entries.optimiser)
+    step_schedule, epoch_schedule = build_schedules(rules, optimiser, unit.params, entry=entries.schedule)
+    further = Augmentations(entries.augmentations, rules.augment, seed=unit.seeds["augmentation"])
     batches = Batches(
         items,
         order,
@@ -108,7 +110,7 @@ def train(unit: Unit, entries: Entries, items: Items, validate: Validate | None,
     for epoch in range(1, epochs + 1):
         model.train()
         for batch in batches.epoch(rules.steps_per_epoch):
-            inputs = batch.items.contiguous(memory_format=model.memory_format)
+            inputs = further(batch.items).contiguous(memory_format=model.memory_format)
             # Ten microseconds; without it, dropout and losses that draw would depend on what was drawn before, as by a miner.
             seed_globals(unit.seeds["loss"], step)
             with torch.autocast(target.type, torch.bfloat16, enabled=rules.precision == "bf16"):
