@@ -88,7 +88,8 @@ def found_in(name: str, more: Sequence[Path] = (), *, exam: str | None = None) -
         DataMissingError: if one of the folders holds no records of the track.
     """
     home, reference = located(name, more)
-    came = reference == name and home_of(name) == home
+    # A folder here comes before a plugin's track of its name, and is no reason to look for one.
+    came = reference == name and home != Path(name).expanduser() and home_of(name) == home
     track = load_track(name if came else str(home))
     contents = Folder(home).read()
     damaged, openings = dict(contents.damaged), list(contents.openings)

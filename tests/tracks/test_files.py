@@ -308,7 +308,7 @@ def test_parameters_of_methods_are_left_for_them():
         ("training.epochs", 0, "greater than or equal to 1"),
         ("training.epochs.more", 1, "epochs is a value, not a section"),
         ("space.lr.default", 5.0, "lies outside"),
-        ("split.rule", "random", "split.rule"),
+        ("split.rule", "two words", "split.rule"),
         ("augment.rotation", 3, "did you mean 'augment.rotate'"),
         ("space.rate.low", 0.1, "unknown key 'space.rate'"),
     ],
