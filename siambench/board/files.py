@@ -88,7 +88,7 @@ def found_in(name: str, more: Sequence[Path] = (), *, exam: str | None = None) -
         DataMissingError: if one of the folders holds no records of the track.
     """
     home, reference = located(name, more)
-    # A folder here comes before a plugin's track of its name, and is no reason to look for one.
+    # A folder here is no reason to look for a plugin's track of its name.
     came = reference == name and home != Path(name).expanduser() and home_of(name) == home
     track = load_track(name if came else str(home))
     contents = Folder(home).read()
@@ -151,8 +151,7 @@ def _rules_of(exam: Exam | None, track: Track, folders: Iterable[Path]) -> Track
 
 def shipped_folder(track: Track) -> Folder | None:
     """Where the records of a track lie that came with siambench, or with a plugin; None for a track that did not."""
-    home = home_of(base_name(track.name))
-    return None if home is None else Folder(home)
+    return Folder(home) if (home := home_of(base_name(track.name))) is not None else None
 
 
 def shipped_rows(track: Track, exam: Exam) -> list[Row]:
