@@ -86,6 +86,9 @@ OWN: dict[str, tuple[Column, ...]] = {
     "losses": (("defaults and [space]", parameters), ("fed by", fed), EQUATION),
     "miners": (("defaults and [space]", parameters), ("gives", lambda component: component.entry.gives), AMONG),
     "metrics": (("range", bounds),),
+    "augmentations": (("takes", lambda component: ", ".join(component.entry.takes)), ("options", parameters)),
+    "optimisers": (("options", parameters),),
+    "schedules": (("anneals", lambda component: "yes" if component.entry.anneals else "no"), ("options", parameters)),
 }
 """What a kind's table has between what a component is and its source."""
 
@@ -105,7 +108,7 @@ def page() -> str:
     parts = []
     for kind in KINDS:
         found = catalogue.components(kind)
-        title = singular(kind) if len(found) == 1 else {"datasets": "data sets"}.get(kind, kind)
+        title = singular(kind) if len(found) == 1 else {"datasets": "data sets"}.get(kind, kind.replace("_", " "))
         parts.append(f"## {len(found)} {title}\n\n{table(kind, found)}\n")
     return "\n".join([HEAD, *parts])
 

@@ -45,8 +45,8 @@ def run(
     """Tune, train and evaluate methods, and return their rows among the shipped ones.
 
     Args:
-        comparison: a TOML file, or the name of a shipped one; without it the other arguments say what to run.
-        track: name of a shipped track, or path of a track's TOML file or folder.
+        comparison: a TOML file, or the name of one that ships or comes with a plugin; without it the other arguments say what to run.
+        track: name of a track that ships or comes with a plugin, or path of a track's TOML file or folder.
         loss: one or more losses; ``./file.py:Name`` is a class in a file.
         miner: one or more miners; with several losses they form a grid.
         backbone: replaces the track's.
@@ -151,7 +151,7 @@ def leaderboard(track: str | Sequence[str] = "glyphs", *, more: Sequence[str | P
     """The table of a track, or the mean ranks over several.
 
     Args:
-        track: name of a shipped track, or path of a track's folder; several give the mean ranks over them.
+        track: name of a track that ships or comes with a plugin, or path of a track's folder; several give the mean ranks over them.
         more: output folders of `run` whose rows join, replacing their shipped twins.
         exam: another exam of one track whose records are there, by the first digits of its id; None: that which follows its rules.
 

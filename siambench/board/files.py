@@ -27,7 +27,7 @@ from siambench.records.record import Record, row_key
 from siambench.records.record import write as write_record
 from siambench.spec import Exam
 from siambench.tracks.exam import base_name, departures
-from siambench.tracks.files import load_track, track_folder, track_names
+from siambench.tracks.files import home_of, load_track, track_folder
 from siambench.tracks.rules import Track
 from siambench.wording import quoted
 
@@ -57,7 +57,8 @@ class Found:
         own: ids of the records that lie in the track's own folder.
         openings: lines of all logs of test openings.
         damaged: why each file holds no record that does not.
-        reference: by what commands know the track: the name of a shipped one, else a path.
+        reference: by what commands know the track: the name of one that came with siambench or a plugin, else a path.
+        shipped: whether it came so.
     """
 
     track: Track
@@ -66,6 +67,7 @@ class Found:
     openings: tuple[Mapping[str, Any], ...]
     damaged: Mapping[Path, str]
     reference: str
+    shipped: bool = False
 
     @property
     def setting(self) -> Setting:
@@ -77,7 +79,7 @@ def found_in(name: str, more: Sequence[Path] = (), *, exam: str | None = None) -
     """The records of one exam of a track, of its own folder and of further ones.
 
     Args:
-        name: of a shipped track, the path of a track's folder, or the name of a track in one of the further folders.
+        name: of a track of siambench or a plugin, the path of a track's folder, or the name of a track in one of the further folders.
         more: output folders of ``run``, or folders of exams in them.
         exam: the id of an exam, or its first digits; None: that which follows the track's rules.
 
@@ -86,7 +88,9 @@ def found_in(name: str, more: Sequence[Path] = (), *, exam: str | None = None) -
         DataMissingError: if one of the folders holds no records of the track.
     """
     home, reference = located(name, more)
-    track = load_track(str(home) if reference != name or name not in track_names() else name)
+    # A folder here is no reason to look for a plugin's track of its name.
+    came = reference == name and home != Path(name).expanduser() and home_of(name) == home
+    track = load_track(name if came else str(home))
     contents = Folder(home).read()
     damaged, openings = dict(contents.damaged), list(contents.openings)
     further: list[Record] = []
@@ -101,7 +105,7 @@ def found_in(name: str, more: Sequence[Path] = (), *, exam: str | None = None) -
         track = _rules_of(chosen.exam, track, folders.values())
     own = frozenset(record.id for record in contents.records if chosen.exam is not None and record.exam.id == chosen.exam.id)
     # One line of a log that two folders hold is one opening; rows count distinct units anyway.
-    return Found(track, chosen, own, tuple(openings), damaged, reference)
+    return Found(track, chosen, own, tuple(openings), damaged, reference, shipped=came)
 
 
 def located(name: str, more: Sequence[Path] = ()) -> tuple[Path, str]:
@@ -146,13 +150,12 @@ def _rules_of(exam: Exam | None, track: Track, folders: Iterable[Path]) -> Track
 
 
 def shipped_folder(track: Track) -> Folder | None:
-    """Where the records of a track lie that came with siambench; None for a track that did not."""
-    name = base_name(track.name)
-    return Folder(track_folder(name)) if name in track_names() else None
+    """Where the records of a track lie that came with siambench, or with a plugin; None for a track that did not."""
+    return Folder(home) if (home := home_of(base_name(track.name))) is not None else None
 
 
 def shipped_rows(track: Track, exam: Exam) -> list[Row]:
-    """The rows that ship with siambench for exactly this exam."""
+    """The rows that came with siambench, or with the plugin of the track, for exactly this exam."""
     folder = shipped_folder(track)
     if folder is None:
         return []
@@ -184,8 +187,7 @@ def leaderboard(name: str, more: Sequence[Path] = (), *, exam: str | None = None
     found = found_in(name, more, exam=exam)
     records = found.chosen.records
     own = [record for record in records if record.id in found.own]
-    is_shipped = found.reference in track_names()
-    if is_shipped:
+    if found.shipped:
         rows = rows_of(found.track, own, openings=found.openings, shipped=True)
         fresh = [record for record in records if record.id not in found.own]
         rows += rows_of(found.track, fresh, openings=found.openings, baselines=own)
@@ -249,10 +251,11 @@ def tunings(name: str, row: str, more: Sequence[Path] = (), *, exam: str | None 
 
 def estimate(track: Track, *, tune: int, final: int) -> float | None:
     """Seconds of work in so many units, from the telemetry of the track's shipped records; None without any."""
-    if track.name not in track_names():
+    home = home_of(track.name)
+    if home is None:
         return None
     seconds: dict[str, list[float]] = {"tune": [], "final": []}
-    for record in Folder(track_folder(track.name)).read().records:
+    for record in Folder(home).read().records:
         if record.unit.method.baseline is None and record.seconds is not None:
             seconds[record.unit.kind].append(record.seconds)
     if not seconds["tune"] or not seconds["final"]:

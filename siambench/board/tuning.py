@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from siambench.interfaces import Outcome
 from siambench.records.record import Record
-from siambench.records.selection import BATCH, RANDOM_TRIALS, best_epoch, best_trial, survivors
+from siambench.records.selection import BATCH, RANDOM_TRIALS, best_epoch, best_trial, is_annealed, survivors
 from siambench.spaces import Params, Space, dimension_to_json
 from siambench.spec import SCHEMA, Method, Unit
 
@@ -216,7 +216,7 @@ class _Study:
 
     def _score(self, folds: Sequence[Outcome]) -> tuple[int, float] | None:
         training = self._unit.training
-        annealed = training is not None and training.is_annealed
+        annealed = training is not None and is_annealed(training.schedule, self._unit.params)
         return best_epoch(folds, self._unit.scoring.primary, maximise=self.maximise, annealed=annealed)
 
     def values(self, count: int) -> list[tuple[int, float] | None]:

@@ -14,7 +14,8 @@ from siambench.wording import printable
 def list_components(kind: str | None, as_json: bool) -> None:  # noqa: FBT001
     """List what is installed.
 
-    KIND is datasets, backbones, losses, miners, samplers, metrics, engines, observers or formats; without it, all of them.
+    KIND is datasets, backbones, losses, miners, samplers, metrics, engines, observers, formats, tracks, configs, augmentations, optimisers,
+    schedules or split-rules; without it, all of them.
     """
     from siambench.components.catalogue import Catalogue, check_kind, plural
 

@@ -26,6 +26,9 @@ _IMPORTS = re.compile(r"from siambench\.plugin import (.*)\n+")
 _LIBRARIES = ("numpy", "torch")
 """What a template's module may import beside siambench, and the package must then ask for."""
 
+_FILES = {"tracks": "tracks/{name}/track.toml", "configs": "configs/{name}.toml"}
+"""Of the kinds that are files and no code: where such a file is in the package."""
+
 _SMALL = "--trials 1 --repetitions 1 --set training.epochs=1"
 _NO_EXAM = " and is no exam: without the options from `--trials` on\nsiambench tunes as its tracks demand"
 
@@ -71,7 +74,7 @@ def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
     version = _own_version()
     siambench = "siambench" if version is None else f"siambench>={'.'.join(version.split('.')[:2])}"
     entries = {kind: _template(kind, "entry.py") for kind in kinds}
-    modules = {kind: _template(kind, "module.py") for kind in kinds}
+    modules = {kind: _template(kind, "module.toml" if kind in _FILES else "module.py") for kind in kinds}
     libraries = [library for library in _LIBRARIES if any(_imports(text, library) for text in modules.values())]
     words = {
         "name": name,
@@ -82,6 +85,8 @@ def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
         "imports": _merged(entries.values()),
         # Its sampler is what a package with both shows its loss with.
         "sampler": f'            sampler="{name}",\n' if "samplers" in kinds else "",
+        # And its track what it compares on.
+        "track": name if "tracks" in kinds else "glyphs",
         "run": run,
         "small": _NO_EXAM if run.endswith(_SMALL) else "",
         "api": str(API),
@@ -96,7 +101,7 @@ def package(name: str, kinds: Sequence[str]) -> dict[str, str]:
         ".gitignore": _template("package", "gitignore"),
         f"src/{words['module']}/__init__.py": head + body,
     }
-    found |= {f"src/{words['module']}/{_file(kind)}.py": text for kind, text in modules.items()}
+    found |= {f"src/{words['module']}/{_FILES.get(kind, f'{_file(kind)}.py').format(name=name)}": text for kind, text in modules.items()}
     found["tests/test_plugin.py"] = _template("package", "test_plugin.py")
     found |= {f"tests/test_{_file(kind)}.py": _template(kind, "test.py") for kind in kinds}
     return {path: Template(text).substitute(words) for path, text in found.items()}
@@ -116,7 +121,10 @@ def try_out(name: str, kinds: Sequence[str]) -> str:
     options = {kind: text for kind, text in tries.items() if text.startswith("--")}
     if not options:
         return next(iter(tries.values()))
-    given = {"losses": "--loss triplet", "datasets": "--dataset digits"}
+    # A track fixes the data set.
+    given = {"losses": "--loss triplet"} | ({} if "tracks" in kinds else {"datasets": "--dataset digits"})
+    if "tracks" in kinds:
+        options.pop("datasets", None)
     return " ".join(["siambench run", *{**given, **options}.values(), _SMALL])
 
 
@@ -140,10 +148,9 @@ def _merged(entries: Iterable[str]) -> str:
 
 def _one(kind: str) -> str:
     """``a loss``, ``an engine``."""
-    from siambench.components.catalogue import singular
+    from siambench.components.catalogue import article, singular
 
-    word = singular(kind)
-    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+    return article(singular(kind))
 
 
 def _file(kind: str) -> str:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import TYPE_CHECKING
+
 import click
 
 from siambench.commands.terminal import print_json
 from siambench.wording import printable
+
+if TYPE_CHECKING:
+    from siambench.components.catalogue import Catalogue
+    from siambench.components.component import PluginStatus
 
 
 @click.command()
@@ -15,7 +22,7 @@ def plugins(errors: bool, as_json: bool) -> None:  # noqa: FBT001
     """List the plugins, and what each provides or why it failed."""
     from siambench.components.catalogue import Catalogue
 
-    found = [p for p in Catalogue.load().plugins if not errors or p.error is not None]
+    found = [p for p in _examined(Catalogue.load()) if not errors or p.error is not None]
     if as_json:
         print_json(
             [
@@ -36,3 +43,31 @@ def plugins(errors: bool, as_json: bool) -> None:  # noqa: FBT001
         click.echo(printable(text + (f": {plugin.error}" if plugin.error else f", {len(plugin.components)} components")))
     if errors and not found:
         click.echo("no plugin failed", err=True)
+
+
+def _examined(catalogue: Catalogue) -> list[PluginStatus]:
+    """How each plugin fared, those with a track or a comparison that does not hold too: what else they provide can be used."""
+    from siambench.errors import SiambenchError
+
+    faults: dict[str, str] = {}
+    lost: set[str] = set()
+    for component in (*catalogue.components("tracks"), *catalogue.components("configs")):
+        plugin = component.provenance.plugin
+        if plugin == "siambench":
+            continue
+        from siambench.tracks.files import load_comparison, load_named
+
+        try:
+            if component.kind == "tracks":
+                load_named(component.entry.path, component.name)
+            else:
+                load_comparison(component.entry.path)
+        except SiambenchError as error:
+            faults.setdefault(plugin, str(error))
+            lost.add(f"{component.kind}:{component.name}")
+    return [
+        dataclasses.replace(status, error=faults[status.plugin], components=tuple(one for one in status.components if one not in lost))
+        if status.plugin in faults
+        else status
+        for status in catalogue.plugins
+    ]

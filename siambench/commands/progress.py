@@ -146,10 +146,8 @@ class Progress:
 def _better(branch: _Branch, folds: list[Record]) -> float | None:
     """The best validation score so far, with a trial whose folds have all ended."""
     plan = branch.plan
-    training = plan.template.training
-    assert training is not None
     outcomes = [fold.outcome for fold in folds]
-    found = best_epoch(outcomes, plan.template.scoring.primary, maximise=plan.maximise, annealed=training.is_annealed)
+    found = best_epoch(outcomes, plan.template.scoring.primary, maximise=plan.maximise, annealed=plan.is_annealed)
     values = [branch.best, None if found is None else found[1]]
     place = best_trial(values, maximise=plan.maximise)
     return None if place is None else values[place]

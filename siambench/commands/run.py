@@ -63,7 +63,7 @@ class Fed(click.ParamType[Any]):
 
 @click.command()
 @click.argument("comparison", required=False)
-@click.option("--track", help="A shipped track, or the path of a track's TOML file or folder.  [default: glyphs]")
+@click.option("--track", help="A track by its name, or the path of its TOML file or folder.  [default: glyphs]")
 @click.option("--loss", "losses", multiple=True, help="A loss, or ./file.py:Class. Repeat for a grid.")
 @click.option("--miner", "miners", multiple=True, help="A miner. Repeat for a grid.  [default: none]")
 @click.option("--backbone", help="Replaces the track's backbone.")
@@ -119,7 +119,7 @@ def run(
 ) -> None:
     """Tune, train and evaluate methods, and show their rows among the shipped ones.
 
-    COMPARISON is a TOML file (or the name of a shipped one, such as glyphs.toml); without it the options say what to
+    COMPARISON is a TOML file (or the name of one that ships or comes with a plugin, such as glyphs); without it the options say what to
     run. Finished units are kept in the output folder: the same command goes on where it stopped.
     """
     from siambench.components.catalogue import Catalogue

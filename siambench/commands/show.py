@@ -183,7 +183,7 @@ def _say_options(component: Component) -> None:
 
 def describe(component: Component) -> dict[str, Any]:
     """Everything an entry says of itself, as JSON: what its dataclass has a field for."""
-    from siambench.plugin import about, factory_of
+    from siambench.plugin import FileEntry, about, factory_of
 
     entry, where = component.entry, component.provenance
     facts: dict[str, Any] = {
@@ -197,23 +197,31 @@ def describe(component: Component) -> dict[str, Any]:
         "about": about(entry),
     }
     fields = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
-    hidden = {name for name, value in fields.items() if name in ("source", "with_set") or value is factory_of(entry)}
+    factory = None if isinstance(entry, FileEntry) else factory_of(entry)
+    hidden = {name for name, value in fields.items() if name in ("source", "with_set") or (factory is not None and value is factory)}
     return facts | {name: _plain(name, value) for name, value in fields.items() if name not in hidden}
 
 
 def _plain(name: str, value: object) -> object:
+    """What a field of an entry holds, as JSON."""
+    if isinstance(value, Mapping):
+        return _plain_mapping(name, value)
+    if name == "files" and callable(value):
+        return [remote.name for remote in value()]
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _plain_mapping(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
     from siambench.spaces import dimension_to_json
 
-    if name == "space" and isinstance(value, Mapping):
+    if name == "space":
         return {parameter: dimension_to_json(dimension) for parameter, dimension in value.items()}
-    if name == "spaces" and isinstance(value, Mapping):
-        return {named: _plain("space", space) for named, space in value.items()}
-    if name == "options" and isinstance(value, Mapping):
+    if name == "spaces":
+        return {named: _plain_mapping("space", space) for named, space in value.items()}
+    if name == "options":
         return {
             option: {"neutral": one.neutral, "allowed": dimension_to_json(one.allowed), "about": one.about} for option, one in value.items()
         }
-    if name == "files" and callable(value):
-        return [remote.name for remote in value()]
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, tuple) else value
+    return dict(value)

@@ -1,22 +1,43 @@
-"""The exams that ship: ``tracks``."""
+"""The exams that came with siambench and with plugins: ``tracks``."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
 from siambench.commands.terminal import print_json
+from siambench.wording import printable
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def tracks(as_json: bool) -> None:  # noqa: FBT001
-    """List the tracks that ship with siambench."""
-    from siambench.tracks.files import load_track, track_names
+    """List the tracks that ship with siambench, and those of plugins."""
+    from siambench.errors import SiambenchError
+    from siambench.tracks.files import load_named, load_track, track_names
+    from siambench.tracks.provided import provided
 
-    found = [load_track(name) for name in track_names()]
+    found = [(load_track(name), "siambench", "") for name in track_names()]
+    broken = {}
+    for component in provided("tracks"):
+        try:
+            found.append(
+                (load_named(Path(component.entry.path), component.name), component.provenance.distribution, f"  [{component.provenance}]")
+            )
+        except SiambenchError as error:
+            broken[component.name] = str(error)
+    found.sort(key=lambda one: one[0].name)
     if as_json:
-        print_json([{"name": t.name, "version": t.version, "title": t.title, "dataset": t.dataset.name} for t in found])
-        return
-    for track in found:
-        budget = f"{track.budget.trials} trials, {track.budget.repetitions} seeds, by {track.metrics.primary}"
-        click.echo(f"{track.name} {track.version}  {track.title or track.dataset.name}: {budget}")
+        print_json(
+            [
+                {"name": t.name, "version": t.version, "title": t.title, "dataset": t.dataset.name, "distribution": distribution}
+                for t, distribution, _ in found
+            ]
+        )
+    else:
+        for track, _, where in found:
+            budget = f"{track.budget.trials} trials, {track.budget.repetitions} seeds, by {track.metrics.primary}"
+            click.echo(printable(f"{track.name} {track.version}  {track.title or track.dataset.name}: {budget}{where}"))
+    for name, reason in broken.items():
+        click.echo(printable(f"the track {name} cannot be used: {reason}"), err=True)

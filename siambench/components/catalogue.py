@@ -7,11 +7,14 @@ nothing down but its own components.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.metadata
 import os
+import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +25,7 @@ from siambench.components.component import Component, PluginStatus, Provenance
 from siambench.components.expression import is_composed, parsed
 from siambench.components.families import check_dimensions, check_members, family_of
 from siambench.components.hookspecs import ENTRY_OF, KINDS, PREFIX
+from siambench.data.forms import AUGMENT_OF_FORM, UNCLASSED_RULES
 from siambench.errors import (
     ConfigError,
     DataError,
@@ -34,7 +38,7 @@ from siambench.errors import (
     suggestion,
 )
 from siambench.machine import own_version, remember_surroundings
-from siambench.plugin import MetricEntry, call_factory, valid_name
+from siambench.plugin import FileEntry, MetricEntry, call_factory, valid_name
 from siambench.spaces import Value, fits, kind_of
 from siambench.spec import NO_MINER, RESERVED
 
@@ -43,6 +47,12 @@ if TYPE_CHECKING:
 
 GROUP = "siambench"
 _UNKNOWN = "0+unknown"
+OWN_FIRST = ("tracks", "configs", "augmentations", "optimisers", "schedules", "split_rules")
+"""The kinds of which what ships is found without looking at plugins: none of theirs may bear such a name."""
+
+_MEANT = {"augmentations": {name for names in AUGMENT_OF_FORM.values() for name in names}, "split_rules": set(UNCLASSED_RULES)}
+"""What else a track says in the place of a component's name."""
+
 BUILTINS = tuple(f"siambench.builtin.{kind}" for kind in KINDS)
 
 
@@ -59,23 +69,27 @@ class Catalogue:
         self.plugins = plugins
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None, *, distributions: Collection[str] | None = None) -> Catalogue:
+    def load(
+        cls, environ: Mapping[str, str] | None = None, *, distributions: Collection[str] | None = None, again: bool = False
+    ) -> Catalogue:
         """Load the built-ins and every plugin that `SIAMBENCH_PLUGINS` lets in (unset: all; empty: none).
 
         Args:
             environ: where that is looked up; None: this process's.
             distributions: those whose plugins are loaded, no other is imported; None: all that are installed.
+            again: whether plugins may have been imported here before, so that what surrounds the process now says nothing.
         """
         allowed = (os.environ if environ is None else environ).get("SIAMBENCH_PLUGINS")
         wanted = None if allowed is None else {name.strip() for name in allowed.split(",") if name.strip()}
-        if distributions is None:
+        if distributions is None and not again:
             remember_surroundings()
         manager = pluggy.PluginManager("siambench")
         manager.add_hookspecs(hookspecs)
         components: list[Component] = []
         plugins: list[PluginStatus] = []
         for plugin, module, distribution in _sources(wanted, distributions):
-            found, status = _load_one(manager, plugin, module, distribution)
+            taken = {(c.kind, c.name) for c in components if c.provenance.plugin == "siambench"}
+            found, status = _load_one(manager, plugin, module, distribution, taken)
             components += found
             if not isinstance(module, str):
                 plugins.append(status)
@@ -147,6 +161,17 @@ class Catalogue:
             check_dimensions(names, dimensions)
         return {name: self.get("metrics", name).entry for name in names}
 
+    def split_rule(self, name: str) -> Callable[[Mapping[str, Any]], Any] | None:
+        """What calls a plugin's split rule; None for one that `siambench.tracks.split` knows itself.
+
+        Raises:
+            UnknownNameError: if nothing provides it.
+        """
+        if name in UNCLASSED_RULES:
+            return None
+        component = self.get("split_rules", name)
+        return None if component.provenance.plugin == "siambench" else functools.partial(call_factory, component.entry.build)
+
     def dataset(self, name: str, options: Mapping[str, Value]) -> Dataset:
         """Load a data set by name, ``folder:PATH`` included.
 
@@ -206,13 +231,20 @@ def check_options(component: Component, name: str, options: Mapping[str, Value])
 
 
 def plural(kind: str) -> str:
-    """``losses`` of ``loss`` or ``losses``: people say either."""
-    return next((known for known in KINDS if kind in (known, "loss" if known == "losses" else known.removesuffix("s"))), kind)
+    """``losses`` of ``loss`` or ``losses``, ``split_rules`` of ``split-rule``, ``split rules`` and the like: people say either."""
+    said = re.sub(r"[-_ ]", "", kind)
+    known = {form: one for one in KINDS for form in (one.replace("_", ""), singular(one).replace(" ", ""))}
+    return known.get(said, kind)
 
 
 def singular(kind: str) -> str:
     """``loss`` of ``losses``, ``data set`` of ``datasets``: as sentences say it."""
-    return {"losses": "loss", "datasets": "data set"}.get(kind, kind[:-1])
+    return {"losses": "loss", "datasets": "data set"}.get(kind, kind[:-1].replace("_", " "))
+
+
+def article(word: str) -> str:
+    """``a loss``, ``an engine``."""
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
 def _sources(
@@ -246,6 +278,7 @@ def _load_one(
     plugin: str,
     source: Any,
     distribution: importlib.metadata.Distribution | None,
+    taken: Collection[tuple[str, str]],
 ) -> tuple[list[Component], PluginStatus]:
     name, version = _name(distribution), distribution.version if distribution else own_version() or _UNKNOWN
     if distribution is None and isinstance(source, str):
@@ -260,11 +293,20 @@ def _load_one(
             if registered is None:
                 raise PluginError("registered twice")  # noqa: TRY301
             found = list(_components_of(manager, module, Provenance(plugin, name, version), distribution))
+            _check_taken(found, taken)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  whatever a plugin raises, the host goes on
         return [], PluginStatus(plugin, name, version, named(error), ())
     return found, PluginStatus(plugin, name, version, None, tuple(f"{c.kind}:{c.name}" for c in found))
+
+
+def _check_taken(found: Sequence[Component], taken: Collection[tuple[str, str]]) -> None:
+    """Raise `PluginError` for a component that siambench would never look for, as one that ships bears its name."""
+    for component in found:
+        if component.kind in OWN_FIRST and (component.kind, component.name) in taken:
+            kind = singular(component.kind)
+            raise PluginError(f"{component.name!r} is {article(kind)} that ships with siambench: the {kind} needs another name")
 
 
 def _components_of(
@@ -284,8 +326,10 @@ def _components_of(
             for name, entry in entries.items():
                 if not valid_name(name):
                     raise PluginError(f"{name!r} is no name for a component: letters, digits, '.', '_' and '-' only")
-                if name in RESERVED and (kind, name, provenance.plugin) != ("miners", NO_MINER, "siambench"):
+                is_meant = name in RESERVED or name in _MEANT.get(kind, ())
+                if is_meant and (kind, name, provenance.plugin) != ("miners", NO_MINER, "siambench"):
                     raise PluginError(f"{name!r} means something to siambench: {singular(kind)} {name!r} needs another name")
                 if not isinstance(entry, ENTRY_OF[kind]):
                     raise PluginError(f"{caller.name} must map {name!r} to a {ENTRY_OF[kind].__name__}, got {type(entry).__name__}")
-                yield Component(kind, name, entry, provenance, module=module.__name__, installed=distribution)
+                whole = entry.within(Path(str(module.__file__)).parent) if isinstance(entry, FileEntry) else entry
+                yield Component(kind, name, whole, provenance, module=module.__name__, installed=distribution)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any
 
 from siambench.components.source import code_digest, file_digest
 from siambench.errors import ConfigError, PluginError, named, text_of
-from siambench.plugin import LossEntry, factory_of
+from siambench.plugin import FileEntry, LossEntry, factory_of
 from siambench.spaces import Params
 from siambench.spec import Source
 
@@ -63,7 +64,12 @@ class Component:
     @cached_property
     def source(self) -> Source:
         """Its code, read when it is first asked for: a list of what is installed does without."""
-        code = file_digest(Path(self.path)) if self.path is not None else code_digest(factory_of(self.entry), self.module, self.installed)
+        if isinstance(self.entry, FileEntry):
+            code = hashlib.sha256(self.entry.file.read_bytes()).hexdigest()
+        elif self.path is not None:
+            code = file_digest(Path(self.path))
+        else:
+            code = code_digest(factory_of(self.entry), self.module, self.installed)
         return Source(self.provenance.plugin, self.provenance.distribution, code)
 
     def with_options(self, given: Params) -> Component:

@@ -70,6 +70,42 @@ def siambench_formats() -> Mapping[str, plugin.FormatEntry]:
     return {}
 
 
+@hookspec
+def siambench_tracks() -> Mapping[str, plugin.TrackEntry]:
+    """Tracks, by the name that ``--track``, ``leaderboard`` and a comparison use."""
+    return {}
+
+
+@hookspec
+def siambench_configs() -> Mapping[str, plugin.ConfigEntry]:
+    """Comparisons, by the name that ``siambench run NAME`` uses."""
+    return {}
+
+
+@hookspec
+def siambench_augmentations() -> Mapping[str, plugin.AugmentationEntry]:
+    """Augmentations, by the name that a table ``[augment.NAME]`` of a track uses."""
+    return {}
+
+
+@hookspec
+def siambench_optimisers() -> Mapping[str, plugin.OptimiserEntry]:
+    """Optimisers, by the name that a track's ``[training]`` uses."""
+    return {}
+
+
+@hookspec
+def siambench_schedules() -> Mapping[str, plugin.ScheduleEntry]:
+    """Schedules of the learning rate, by the name that a track's ``[training]`` uses."""
+    return {}
+
+
+@hookspec
+def siambench_split_rules() -> Mapping[str, plugin.SplitRuleEntry]:
+    """Split rules, by the name that a track's ``[split]`` uses."""
+    return {}
+
+
 PREFIX = "siambench_"
 
 

@@ -23,7 +23,7 @@ from siambench.records.openings import read_openings
 from siambench.records.record import Record
 from siambench.records.running import forget
 from siambench.spec import Context, Unit
-from siambench.tracks.files import track_names
+from siambench.tracks.files import home_of
 from siambench.tracks.rules import Track
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ def _asked(prepared: Prepared) -> dict[str, Budget]:
 
 
 def reference_of(folder: Folder, track: Track) -> str:
-    """By what commands know the table of a run: the track's name where it ships, else the folder of its records."""
-    return track.name if track.name in track_names() else str(folder.path)
+    """By what commands know the table of a run: the name of a track of siambench's or a plugin's, else the folder of its records."""
+    return track.name if home_of(track.name) is not None else str(folder.path)
 
 
 def _rows(outcome: Run, folder: Folder) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from siambench.components.roles import SPLIT_RULE
 from siambench.spec import Context, Unit
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ def foreign(unit: Unit, context: Context) -> tuple[str, ...]:
     return tuple(sorted({*found, *context.distributions}))
 
 
+def is_read_ahead(unit: Unit) -> bool:
+    """Whether its data is read and cut where workers of several methods are forked from: by siambench's own code alone."""
+    return "dataset" in unit.components and unit.components["dataset"].plugin == OWN and SPLIT_RULE not in unit.components
+
+
 def place_of(unit: Unit, context: Context) -> Place:
     """Where a unit may run: units without foreign code share workers, others those of their method and of the same foreign code."""
     from siambench.execution.calls import read_ahead
@@ -34,7 +40,5 @@ def place_of(unit: Unit, context: Context) -> Place:
 
     files = sorted(f"{where.plugin}:{where.digest}" for where in unit.components.values() if where.is_local)
     key = (*foreign(unit, context), *files)
-    # Only siambench's own reader runs where workers of several methods are forked from.
-    own_data = "dataset" in unit.components and unit.components["dataset"].plugin == OWN
     data = (unit.data, context.local.get(unit.data.dataset, unit.data.dataset))
-    return Place((unit.method.name, *key) if key else (), (read_ahead, data) if own_data else None)
+    return Place((unit.method.name, *key) if key else (), (read_ahead, data) if is_read_ahead(unit) else None)

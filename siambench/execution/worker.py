@@ -16,14 +16,14 @@ import torch
 
 from siambench.clock import Clock
 from siambench.components.catalogue import Catalogue
-from siambench.components.expression import OF_LOSS, with_paths
 from siambench.errors import DataMissingError, LostError, SiambenchError, named, text_of
 from siambench.evaluation.embedding import Concatenated, raw_model
 from siambench.evaluation.scoring import Scores, evaluate_items, pairs_of, separated
 from siambench.evaluation.similar import Similarity
 from siambench.execution.failures import failure, is_ours, trace_of
 from siambench.execution.listeners import Listeners
-from siambench.execution.places import EVERY, OWN, foreign
+from siambench.execution.places import EVERY, foreign, is_read_ahead
+from siambench.execution.roles import entries_of, roles_of
 from siambench.execution.telemetry import told
 from siambench.execution.unit_files import files_of, list_of, listed, with_files
 from siambench.identity import seed_of
@@ -33,7 +33,7 @@ from siambench.plugin import BackboneEntry, MetricEntry
 from siambench.records.openings import append_opening, opening
 from siambench.records.record import Record, write
 from siambench.records.running import RunningNote
-from siambench.spec import CONCATENATED, NO_MINER, Context, DataSpec, Every, Exam, SplitSpec, Unit
+from siambench.spec import CONCATENATED, Context, DataSpec, Every, Exam, SplitSpec, Unit
 from siambench.tracks.parts import Items, Parts
 from siambench.tracks.split import Split, cut
 from siambench.tracks.steps import scaled_steps
@@ -121,8 +121,9 @@ def _catalogue(distributions: tuple[str, ...]) -> Catalogue:
 @lru_cache(maxsize=2)
 def _data(name: str, options: tuple[tuple[str, Any], ...], rules: SplitSpec, distributions: tuple[str, ...]) -> tuple[Dataset, Split]:
     # A persistent worker meets the same data in every unit.
-    dataset = _catalogue(distributions).dataset(name, dict(options))
-    return dataset, cut(dataset, rules)
+    catalogue = _catalogue(distributions)
+    dataset = catalogue.dataset(name, dict(options))
+    return dataset, cut(dataset, rules, catalogue.split_rule(rules.rule))
 
 
 def read_ahead(data: DataSpec, name: str) -> None:
@@ -155,12 +156,7 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
     entries = None
     if unit.training is not None:
         assert backbone is not None
-        entries = Entries(
-            backbone=backbone,
-            loss=catalogue.get("losses", with_paths(unit.method.loss, context.local)).with_options(unit.own("loss")).entry,
-            miner=None if unit.method.miner == NO_MINER else catalogue.get("miners", unit.method.miner).entry,
-            sampler=catalogue.get("samplers", unit.training.sampler).entry,
-        )
+        entries = entries_of(unit, context, catalogue, backbone)
     return _Ready(
         dataset=dataset,
         parts=Parts(dataset, split, kind=unit.kind, fold=unit.fold, opened=_opening(unit, context), group=unit.data.split.group),
@@ -179,7 +175,7 @@ def _read(unit: Unit, context: Context) -> tuple[Dataset, Split]:
     data = unit.data
     name = context.local.get(data.dataset, data.dataset)
     # What was read ahead was read by siambench's own reader: it is found whatever else the unit is made of.
-    is_own = "dataset" in unit.components and unit.components["dataset"].plugin == OWN
+    is_own = is_read_ahead(unit)
     dataset, split = _data(name, tuple(data.options.items()), data.split, () if is_own else foreign(unit, context))
     if split.fingerprint != data.fingerprint:
         raise LostError(f"the data has fingerprint {split.fingerprint[:16]}…, the unit was planned for {data.fingerprint[:16]}…")
@@ -276,23 +272,6 @@ def _with_steps(unit: Unit, images: int, of_folds: Sequence[int]) -> Unit:
     return dataclasses.replace(unit, training=dataclasses.replace(unit.training, steps_per_epoch=steps))
 
 
-def _roles(unit: Unit, context: Context) -> dict[str, tuple[str, str]]:
-    """Kind and name of each component that a unit was planned with, by its role."""
-    names = {
-        "dataset": ("datasets", context.local.get(unit.data.dataset, unit.data.dataset)),
-        "loss": ("losses", with_paths(unit.method.loss, context.local)),
-        "miner": ("miners", unit.method.miner),
-        "backbone": ("backbones", None if unit.model is None else unit.model.backbone),
-        "sampler": ("samplers", None if unit.training is None else unit.training.sampler),
-    }
-    found = {role: (kind, name) for role, (kind, name) in names.items() if role in unit.components and name is not None}
-    parts = {role: role.removeprefix(OF_LOSS) for role in unit.components if role.startswith(OF_LOSS)}
-    found |= {role: ("losses", context.local.get(name, name)) for role, name in parts.items()}
-    # A metric's role bears its name; the primary one has a role of its own beside that.
-    metrics = {role: ("metrics", role.removeprefix("metric:")) for role in unit.components if role.startswith("metric:")}
-    return found | metrics | ({"primary": ("metrics", unit.scoring.primary)} if "primary" in unit.components else {})
-
-
 def unfit(units: Sequence[Unit], context: Context) -> str | None:
     """Why this process cannot run those units, or None: a component is missing here, or is another one."""
     try:
@@ -307,7 +286,7 @@ def unfit(units: Sequence[Unit], context: Context) -> str | None:
 
 def _components(unit: Unit, context: Context, catalogue: Catalogue) -> dict[str, str]:
     found = {}
-    for role, (kind, name) in _roles(unit, context).items():
+    for role, (kind, name) in roles_of(unit, context).items():
         component, planned = catalogue.get(kind, name), unit.components[role]
         # Options may be set of the loss, which is then made by other code; those of its parts stand in its own digest.
         component = component.with_options(unit.own("loss")) if role == "loss" else component

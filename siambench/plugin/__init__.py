@@ -19,24 +19,24 @@ Each hook returns a mapping from names to entries. Factories are given just thos
 
 import pluggy
 
+from siambench.plugin._any_entry import Entry, about, factory_of
 from siambench.plugin._entries import (
     RATE,
     WARMUP,
     BackboneEntry,
     DatasetEntry,
     EngineEntry,
-    Entry,
     FormatEntry,
     LossEntry,
     MetricEntry,
     MinerEntry,
     ObserverEntry,
     SamplerEntry,
-    about,
-    factory_of,
     valid_name,
 )
+from siambench.plugin._exam_entries import AugmentationEntry, OptimiserEntry, ScheduleEntry, SplitRuleEntry
 from siambench.plugin._factories import Lazy, accepted_by, call_factory
+from siambench.plugin._file_entries import ConfigEntry, FileEntry, TrackEntry
 from siambench.plugin._harness import CHUNK, EVERY, PER_CHUNK_BATCHNORM, PROJECTOR, projector_text, projector_widths
 from siambench.plugin._options import Option
 from siambench.spaces import Choice, Dimension, Float, Int, Space, Value
@@ -56,12 +56,15 @@ __all__ = [
     "PROJECTOR",
     "RATE",
     "WARMUP",
+    "AugmentationEntry",
     "BackboneEntry",
     "Choice",
+    "ConfigEntry",
     "DatasetEntry",
     "Dimension",
     "EngineEntry",
     "Entry",
+    "FileEntry",
     "Float",
     "FormatEntry",
     "Int",
@@ -70,9 +73,13 @@ __all__ = [
     "MetricEntry",
     "MinerEntry",
     "ObserverEntry",
+    "OptimiserEntry",
     "Option",
     "SamplerEntry",
+    "ScheduleEntry",
     "Space",
+    "SplitRuleEntry",
+    "TrackEntry",
     "Value",
     "about",
     "accepted_by",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from siambench.plugin._factories import Lazy, accepted_by
+from siambench.plugin._factories import accepted_by
 from siambench.plugin._harness import check_chunked, check_every, without_every
 from siambench.plugin._options import Option, check_options, options_among
 from siambench.spaces import Float, Params, Space, Value, check_space, with_space
@@ -368,22 +368,6 @@ class FormatEntry:
 
     def __post_init__(self) -> None:
         _check(self.render, {}, {}, self.source)
-
-
-Entry = DatasetEntry | BackboneEntry | LossEntry | MinerEntry | SamplerEntry | MetricEntry | EngineEntry | ObserverEntry | FormatEntry
-
-
-def factory_of(entry: Entry) -> Callable[..., Any]:
-    """What an entry calls: its factory, a metric's function, a format's."""
-    if isinstance(entry, MetricEntry):
-        return entry.compute
-    return entry.render if isinstance(entry, FormatEntry) else entry.build
-
-
-def about(entry: Entry) -> str | None:
-    """What the factory of an entry says of itself."""
-    build = factory_of(entry)
-    return (build.found if isinstance(build, Lazy) else build).__doc__
 
 
 def valid_name(name: object) -> bool:

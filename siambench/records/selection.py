@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from siambench.interfaces import Epoch, Outcome
+from siambench.spec import ANNEALING
 
 BATCH: Final = 4
 """How many trials of a study are asked for, run and judged together: trials 0 to 3, 4 to 7, …"""
@@ -59,6 +60,20 @@ def most_survivors(size: int, *, first: int) -> int:
     return min(size, _KEPT + (first == 0))
 
 
+ANNEALS = "schedule.anneals"
+"""The parameter by which units say that a schedule which is a plugin's runs out with the last epoch."""
+
+
+def is_annealed(schedule: str, params: Mapping[str, object]) -> bool:
+    """Whether the learning rate runs out with the last epoch, which is then the one that counts.
+
+    Args:
+        schedule: its name.
+        params: of the unit.
+    """
+    return schedule in ANNEALING or params.get(ANNEALS) is True
+
+
 def best_epoch(folds: Sequence[Outcome], primary: str, *, maximise: bool, annealed: bool) -> tuple[int, float] | None:
     """The epoch (from 1) that counts, and its mean over folds; None if a fold has no score.
 
@@ -69,7 +84,7 @@ def best_epoch(folds: Sequence[Outcome], primary: str, *, maximise: bool, anneal
         folds: outcomes of a trial's tune units, one per fold.
         primary: the metric that tuning watches.
         maximise: whether more of it is better.
-        annealed: whether the learning rate runs out with the last epoch (`siambench.spec.TrainingSpec.is_annealed`).
+        annealed: whether the learning rate runs out with the last epoch (`is_annealed`).
     """
     # What failed has no score, however far it came.
     curves = [fold.curve if fold.state == "done" else () for fold in folds]

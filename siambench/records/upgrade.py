@@ -12,6 +12,7 @@ from typing import Any
 import filelock
 
 from siambench.data.files import read_regular
+from siambench.data.forms import AUGMENT_OF_FORM
 from siambench.errors import ConfigError, DataMissingError, RecordError, UsageError
 from siambench.identity import canonical, digest, to_json
 from siambench.machine import COMPUTING
@@ -21,7 +22,7 @@ from siambench.records.record import LARGEST, Record, read, schema_of, write
 from siambench.spec import RECORD_SCHEMA, Exam
 from siambench.tracks.exam import base_name
 from siambench.tracks.files import load_track
-from siambench.tracks.rules import AUGMENT_OF_FORM, Track
+from siambench.tracks.rules import Track
 
 GroupsOf = Callable[[Mapping[str, Any]], str | None]
 """From the data of a unit, as its record says it, to the digest of the groups of its classes; None where that is not to be had."""

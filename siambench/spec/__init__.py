@@ -185,11 +185,6 @@ class TrainingSpec(Document):
     augment: Mapping[str, Any]
 
     @property
-    def is_annealed(self) -> bool:
-        """Whether the learning rate runs out with the last epoch, which is then the one that counts."""
-        return self.schedule in ANNEALING
-
-    @property
     def steps(self) -> int:
         """Of all epochs."""
         return self.epochs * self.steps_per_epoch

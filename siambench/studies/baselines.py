@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+from siambench.components.roles import SPLIT_RULE
 from siambench.spec import BASELINES, FIXED_BASELINES, Method, Unit
 from siambench.studies.plan import REPORTED, StudyPlan, seeds_of
 
@@ -35,7 +36,7 @@ def _units(plan: StudyPlan) -> list[Unit]:
         if (baseline == "pretrained" and not starts_pretrained) or (baseline in FIXED_BASELINES and plan.study):
             continue
         # The baseline is a property of the track: nothing of the method it was made beside may reach its identity.
-        roles = ("dataset", "primary", *(() if baseline == "raw" else ("backbone",)))
+        roles = ("dataset", "primary", SPLIT_RULE, *(() if baseline == "raw" else ("backbone",)))
         own = {role: where for role, where in plan.template.components.items() if role in roles or role.startswith(REPORTED)}
         scratch = plan.scratch if baseline == "untrained" else {}
         template = dataclasses.replace(

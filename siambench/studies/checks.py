@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from siambench.components.component import Component
 from siambench.errors import CombinationError, ConfigError, DataError, PluginError, suggestion
 from siambench.plugin import BackboneEntry, SamplerEntry
 from siambench.spaces import Value, kind_of
-from siambench.spec import FeedList, Form, Method, Unit
+from siambench.spec import FeedList, Method, Unit
 from siambench.studies.methods import SAMPLER
 from siambench.tracks.lists import read_rows
 from siambench.tracks.parts import Parts
-from siambench.tracks.rules import AUGMENT_OF_FORM, AugmentRules, Track
+from siambench.tracks.rules import Track
 from siambench.tracks.split import Split
 
 if TYPE_CHECKING:
@@ -47,28 +46,6 @@ def check_form(method: Method, backbone: BackboneEntry, track: Track, dataset: D
     if dataset.form not in backbone.takes:
         name, takes = method.backbone or track.model.backbone, " or ".join(backbone.takes)
         raise CombinationError(f"backbone {name!r} takes {takes}, the items of data set {track.dataset.name!r} are {dataset.form}")
-
-
-def augment_of(track: Track, component: Component, dataset: Dataset) -> dict[str, Any]:
-    """The track's rules of augmentation, else the data set's own, for the form of its items.
-
-    Raises:
-        ConfigError: if they do not hold.
-    """
-    if track.augment is not None:
-        return track.augment.of_form(dataset.form)
-    try:
-        rules = AugmentRules.model_validate(dict(component.entry.augment))
-        # A table may list images or texts: of its augmentation, what is for the others is left out.
-        suiting = rules.model_copy(update={name: AugmentRules.model_fields[name].default for name in _strange(dataset.form)})
-        return suiting.of_form(dataset.form)
-    except ValueError as error:
-        raise ConfigError(f"the augmentation of data set {component.name!r} of {component.provenance} does not hold: {error}") from error
-
-
-def _strange(form: Form) -> Iterator[str]:
-    """The rules of augmentation for items of other forms."""
-    return (name for other, names in AUGMENT_OF_FORM.items() if other != form for name in names)
 
 
 def check_primary(track: Track, entry: MetricEntry, dataset: Dataset, split: Split) -> None:

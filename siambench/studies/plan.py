@@ -21,7 +21,7 @@ from siambench.plugin import (
     projector_text,
     projector_widths,
 )
-from siambench.records.selection import most_tune_units
+from siambench.records.selection import ANNEALS, is_annealed, most_tune_units
 from siambench.spaces import Dimension, Float, Params, Value, dimension_to_json, fits, kind_of
 from siambench.spec import (
     API,
@@ -73,6 +73,7 @@ class Resolved:
         space_name: what the space of the entries is called; ``""``: their own.
         fixed: parameters fixed by the user, those of other methods included.
         sampler: that the user asks for instead of the method's own; None: that one.
+        training: options of the optimiser and the schedule where these are a plugin's, as ``optimiser.NAME`` and ``schedule.NAME``.
     """
 
     method: Method
@@ -93,6 +94,12 @@ class Resolved:
     space_name: str = ""
     fixed: Mapping[str, Value] = field(default_factory=dict)
     sampler: str | None = None
+    training: Params = field(default_factory=dict)
+
+    @property
+    def is_annealed(self) -> bool:
+        """Whether the schedule is a plugin's that runs out with the last epoch."""
+        return ANNEALS in self.training
 
 
 @dataclass(frozen=True)
@@ -138,6 +145,12 @@ class StudyPlan:
     def key(self) -> tuple[str, int]:
         """What tells it from the other studies of a run."""
         return self.row, self.study
+
+    @property
+    def is_annealed(self) -> bool:
+        """Whether trials count by their last epoch."""
+        training = self.template.training
+        return training is not None and is_annealed(training.schedule, self.defaults)
 
     @property
     def races(self) -> bool:
@@ -206,6 +219,8 @@ def study_plans(resolved: Resolved) -> list[StudyPlan]:
             )
         if name in space and not space[name].contains(fixed[name]):
             raise ConfigError(f"--set {name}={fixed[name]} lies outside its space {space[name]}")
+        if name == ANNEALS:
+            raise ConfigError(f"--set {name}: whether a schedule anneals is said by its entry")
         if name == PROJECTOR:
             _check_projector(str(fixed[name]))
         if name == EVERY and resolved.miner.scope == "training-set" and int(fixed[name]) < 1:
@@ -260,6 +275,7 @@ def _space(resolved: Resolved) -> tuple[dict[str, Dimension], dict[str, Value]]:
     if loss.own_parameters and RATE not in loss.defaults:
         for rate in [f"loss.{RATE}.{group}" for group in loss.groups] or [f"loss.{RATE}"]:
             space[rate], defaults[rate] = rules.loss_lr.dimension, rules.loss_lr.default
+    defaults |= resolved.training
     if loss.projector:
         defaults[PROJECTOR] = projector_text(loss.projector)
     # No part of a row that does not set them.
@@ -294,7 +310,7 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
         ),
         model=ModelSpec(backbone=backbone, options=dict(resolved.model_options), embedding_size=track.model.embedding_size),
         training=TrainingSpec(
-            **{**track.training.spec, "steps_per_epoch": _final_steps(resolved)},
+            **{**track.training.spec(anneals=resolved.is_annealed), "steps_per_epoch": _final_steps(resolved)},
             sampler=resolved.sampler or sampler_of(method, loss),
             images_per_class=loss.images_per_class,
             normalise=loss.normalise,

@@ -24,7 +24,6 @@ from siambench.studies import plan as planning
 from siambench.studies.baselines import baselines_of
 from siambench.studies.checks import (
     EVERY_PAIR,
-    augment_of,
     check_form,
     check_model_options,
     check_over,
@@ -36,6 +35,7 @@ from siambench.studies.chunks import check_chunks
 from siambench.studies.contents import dataset_name, exam_track, files_among
 from siambench.studies.lists import ListKept, kept_of, lists_of
 from siambench.studies.methods import Refused, methods_of, refusal, sampler_of
+from siambench.studies.parts_of_rules import exam_rules, rule_parts
 from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.exam import exam_of, groups_digest, with_content
 from siambench.tracks.files import comparison_folder, edit_track, load_comparison, load_track, track_folder
@@ -167,6 +167,8 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     observers = [catalogue.get("observers", observer.partition(":")[0]).provenance for observer in request.observers]
     shared = {"dataset": dataset_component.source, "primary": metrics[track.metrics.primary].source}
     shared |= {f"{planning.REPORTED}{name}": component.source for name, component in metrics.items()}
+    parts = rule_parts(track, dataset_component, catalogue)
+    shared |= parts.sources
     short, local = dataset_name(track.dataset.name)
     lists = lists_of(comparison.methods, beside=comparison_folder(request.comparison))
     named = methods_of(comparison.methods, {asked: feed for asked, (feed, _) in lists.items()})
@@ -182,11 +184,11 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     for one in chosen:
         check_form(one.method, one.backbone, track, dataset)
         check_chunks(one.loss, one.backbone, one.options, dataset, fixed)
-    split = cut(dataset, track.split.spec)
+    split = cut(dataset, track.split.spec, catalogue.split_rule(track.split.rule))
     kept = kept_of(lists, dataset, split)
     pairs, pairs_path = _pairs(request, comparison, track, dataset, split)
     local |= pairs_path | {feed.place: str(path) for feed, path in lists.values()}
-    augment = augment_of(track, dataset_component, dataset)
+    augment = parts.augmenting(track, dataset_component, dataset)
     track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": short})})
     for name, component in metrics.items():
         if component.entry.needs is not None and component.entry.needs not in dataset.episodes:
@@ -195,7 +197,9 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     check_primary(track, primary, dataset, split)
     data = split.fingerprint, groups_digest(dataset, split, track.split.group)
     used = next((one.options for one in chosen if one.method.backbone in (None, track.model.backbone)), None)
-    exam = exam_of(exam_track(track, catalogue, used), data=data, augment=augment, direction=primary.direction, pairs=pairs)
+    exam = exam_of(
+        exam_rules(exam_track(track, catalogue, used), parts), data=data, augment=augment, direction=primary.direction, pairs=pairs
+    )
     images = len(split.trainval), tuple(len(training) for training, _ in split.folds)
     check_over(track, dataset)
     studies = [
@@ -219,6 +223,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
                 space_name=space,
                 fixed=fixed,
                 sampler=None if one.sampler is None else sampler,
+                training=parts.training,
             )
         )
         for one in chosen

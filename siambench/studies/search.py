@@ -165,10 +165,8 @@ class Study:
         return None if found is None else found[1]
 
     def _best(self, folds: Sequence[Record]) -> tuple[int, float] | None:
-        training = self.plan.template.training
-        assert training is not None
         outcomes = [record.outcome for record in folds]
-        return best_epoch(outcomes, self.plan.template.scoring.primary, maximise=self.plan.maximise, annealed=training.is_annealed)
+        return best_epoch(outcomes, self.plan.template.scoring.primary, maximise=self.plan.maximise, annealed=self.plan.is_annealed)
 
     def _ask_one(self, number: int) -> _Trial:
         space = {name: _distribution(dimension) for name, dimension in sorted(self.plan.space.items())}

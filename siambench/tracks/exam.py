@@ -90,7 +90,7 @@ def departures(track: Track, exam: Exam) -> list[str]:
         data=exam.data,
         groups=exam.groups,
         model={**track.model.model_dump(mode="json"), "options": options},
-        training=track.training.model_dump(mode="json"),
+        training=_with_options(track.training.model_dump(mode="json"), exam.training),
         augment=augment,
         space=track.space.model_dump(mode="json"),
         evaluation={"distance": track.evaluation.distance, "protocol": track.evaluation.protocol, "pairs": pairs},
@@ -101,7 +101,18 @@ def departures(track: Track, exam: Exam) -> list[str]:
 
 def _of_items(rules: Mapping[str, Any], resolved: Mapping[str, Any]) -> dict[str, Any]:
     """A track's rules of augmentation for the form of the items that the resolved ones are for."""
-    return {key: rules[key] for key in resolved if key in rules}
+    found = {key: rules[key] for key in resolved if key in rules}
+    return _with_options(found | {key: value for key, value in rules.items() if isinstance(value, Mapping)}, resolved)
+
+
+def _with_options(rules: Mapping[str, Any], resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """Rules in which the options of a component that they do not give are those of the exam: what its entry says is not known here."""
+    found = dict(rules)
+    for key, value in resolved.items():
+        if isinstance(value, Mapping) and (key in rules or key.endswith("_options")):
+            given = rules.get(key, {})
+            found[key] = {**value, **given} if isinstance(given, Mapping) else given
+    return found
 
 
 def _content_or(option: object, resolved: object) -> object:

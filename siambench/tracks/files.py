@@ -5,20 +5,24 @@ An unknown key is an error that names the nearest one.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from siambench.data.files import read_regular
 from siambench.data.names import as_text, reason
-from siambench.errors import ConfigError, DataError, DataMissingError, UnknownNameError, suggestion
+from siambench.data.shipped import shipped
+from siambench.errors import ConfigError, DataError, DataMissingError, DuplicateNameError, UnknownNameError, suggestion
 from siambench.spaces import Value
 from siambench.tracks.exam import EDITED, base_name
+from siambench.tracks.provided import failed as failed_plugins
+from siambench.tracks.provided import provided, provided_path
 from siambench.tracks.rules import LARGEST_WHOLE, TRACK_SECTIONS, Comparison, Track, in_todays_words
 
 M = TypeVar("M", bound=BaseModel)
@@ -29,23 +33,17 @@ _MOST_SHOWN = 100
 _NO_VALUE = f"values are text, true, false, lists, or numbers up to ±{LARGEST_WHOLE}"
 
 
-def shipped(folder: Literal["leaderboards", "configs"]) -> Path:
-    """The folder of that name, in a wheel inside the package, in a checkout beside it."""
-    package = Path(__file__).parents[1]
-    inside = package / "shipped" / folder
-    return inside if inside.is_dir() else package.parent / folder
-
-
 def track_names() -> list[str]:
     """The tracks that ship with siambench, sorted."""
     return sorted(path.parent.name for path in shipped("leaderboards").glob("*/track.toml"))
 
 
 def track_folder(track: str) -> Path:
-    """The folder of a track: of a shipped one by its name, of any by the path of its folder or its ``track.toml``.
+    """The folder of a track: of a shipped one by its name, of any by the path of its folder or its ``track.toml``, of a plugin's by name.
 
     Raises:
         UnknownNameError: if there is none.
+        DuplicateNameError: if two plugins have one of that name.
     """
     if track in track_names():
         return shipped("leaderboards") / track
@@ -54,7 +52,24 @@ def track_folder(track: str) -> Path:
         return path
     if path.is_file() and path.suffix in (".toml", ".json"):
         return path.parent
-    raise UnknownNameError("track", track, track_names(), lists="siambench tracks")
+    found = provided_path("tracks", track)
+    if found is None:
+        raise UnknownNameError("track", track, known_tracks(), failed_plugins())
+    return found
+
+
+def known_tracks() -> list[str]:
+    """The names of all tracks that ship with siambench or come with a plugin, sorted."""
+    return sorted({*track_names(), *(component.name for component in provided("tracks"))})
+
+
+def home_of(track: str) -> Path | None:
+    """The folder of the track of that name which came with siambench, or with a plugin; None where none did: it is somebody's own."""
+    if track in track_names():
+        return shipped("leaderboards") / track
+    with contextlib.suppress(DuplicateNameError):
+        return provided_path("tracks", track)
+    return None
 
 
 def _rules_file(folder: Path) -> Path | None:
@@ -71,15 +86,32 @@ def load_track(track: str) -> Track:
     """
     path = Path(track).expanduser()
     is_file = path.is_file() and track not in track_names()
-    file = path if is_file else _rules_file(track_folder(track)) or path
+    folder = path if is_file else track_folder(track)
+    if folder != path and track not in track_names():
+        return load_named(folder, track)
+    file = path if is_file else _rules_file(folder) or path
     return _validate(Track, _read(file), str(file.name if track in track_names() else file))
 
 
+def load_named(folder: Path, name: str) -> Track:
+    """The track in a folder that a plugin calls by a name.
+
+    Raises:
+        ConfigError: if its file does not hold, or names itself otherwise.
+    """
+    file = folder / "track.toml"
+    found = _validate(Track, _read(file), str(file))
+    if found.name != name:
+        raise ConfigError(f"{file}: its name is {found.name!r}, and its plugin calls it {name!r}: they must be the same")
+    return found
+
+
 def load_comparison(path: str | Path) -> Comparison:
-    """A comparison from a file; a bare name such as ``glyphs.toml`` is also looked for among the shipped ones.
+    """A comparison from a file; a bare name, ``glyphs.toml`` or ``glyphs``, is also looked for among those of siambench and plugins.
 
     Raises:
         ConfigError: if there is no such file, or it does not hold.
+        DuplicateNameError: if two plugins have one of that name.
     """
     return _validate(Comparison, _read(_comparison_file(path)), str(path))
 
@@ -91,8 +123,14 @@ def comparison_folder(path: str | Path | None) -> Path | None:
 
 def _comparison_file(path: str | Path) -> Path:
     file = Path(path).expanduser()
-    is_shipped = not file.is_file() and (shipped("configs") / file.name).is_file()
-    return shipped("configs") / file.name if is_shipped else file
+    if not file.is_file():
+        is_bare = len(file.parts) == 1
+        name = file.name.removesuffix(".toml")
+        ours = shipped("configs") / (f"{name}.toml" if is_bare else file.name)
+        # What lies in a folder that is named is no plugin's.
+        theirs = provided_path("configs", name) if is_bare and not ours.is_file() else None
+        file = ours if ours.is_file() else theirs or file
+    return file
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -6,9 +6,21 @@ import logging
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from siambench.errors import ConfigError
+from siambench.data.forms import AUGMENT_OF_FORM
+from siambench.errors import ConfigError, suggestion
 from siambench.spaces import Float, Value
 from siambench.spec import ANNEALING, MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, SCHEMA, Form, SplitSpec, feed_asked
 
@@ -66,6 +78,10 @@ _Range = Annotated[tuple[float, float], Field(strict=False)]
 _Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
+_Component = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200)]
+"""The name of a component, which what is installed knows."""
+
+
 class DatasetRules(_Frozen):
     """Which data; ``options`` go to its loader."""
 
@@ -76,7 +92,7 @@ class DatasetRules(_Frozen):
 class SplitRules(_Frozen):
     """How the data is cut; see `siambench.tracks.split.cut`."""
 
-    rule: Literal["official", "class-halves", "class-fraction", "by-group", "closed-set"] = "class-halves"
+    rule: _Component = "class-halves"
     folds: Annotated[int, Field(ge=2, le=1000)] = 2
     group: str | None = None
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -96,6 +112,9 @@ class ModelRules(_Frozen):
     embedding_size: Annotated[int, Field(ge=1, le=65536)] = 128
 
 
+_OPTIONS = ("optimiser_options", "schedule_options")
+
+
 class TrainingRules(_Frozen):
     """One training run, the same for every method of the track.
 
@@ -110,8 +129,10 @@ class TrainingRules(_Frozen):
     epochs: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 4
     steps_per_epoch: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 30
     batch_size: Annotated[int, Field(ge=4, le=MOST_STEPS)] = 128
-    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
-    schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = "one-cycle"
+    optimiser: _Component = "adam"
+    optimiser_options: Options = {}
+    schedule: _Component = "one-cycle"
+    schedule_options: Options = {}
     precision: Literal["fp32", "bf16"] = "fp32"
     validate_every: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 0
     early_stopping: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 0
@@ -124,11 +145,19 @@ class TrainingRules(_Frozen):
             raise ValueError(f"early_stopping is for the schedules constant and plateau: under {self.schedule} the last epoch decides")
         return self
 
-    @property
-    def spec(self) -> dict[str, Any]:
-        """What of it is part of a unit, resolved."""
-        found = self.model_dump(mode="json", exclude={"racing"})
-        every = self.validate_every or (self.epochs if self.schedule in ANNEALING else 1)
+    @model_serializer(mode="wrap")
+    def _said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Exams are told apart by what their rules say: options that none is given for were never part of it.
+        return {name: value for name, value in whole(self).items() if value or name not in _OPTIONS}
+
+    def spec(self, *, anneals: bool = False) -> dict[str, Any]:
+        """What of it is part of a unit, resolved.
+
+        Args:
+            anneals: whether the schedule is a plugin's that runs out with the last epoch.
+        """
+        found = self.model_dump(mode="json", exclude={"racing", *_OPTIONS})
+        every = self.validate_every or (self.epochs if anneals or self.schedule in ANNEALING else 1)
         return {**found, "validate_every": min(every, self.epochs)}
 
 
@@ -136,8 +165,12 @@ class AugmentRules(_Frozen):
     """Random changes of each item, by its form; see `siambench.data.transforms`.
 
     Images are moved by affine maps: ``rotate``, ``scale``, ``translate``, ``shear``, ``flip``, ``padding``. Arrays get ``jitter``,
-    ``scaling`` and ``time_warp``; tokens are left out (``drop``) and change places (``swap``).
+    ``scaling`` and ``time_warp``; tokens are left out (``drop``) and change places (``swap``). A table ``[augment.NAME]`` asks for the
+    augmentation of that name which is installed, with its options; these come after the others, in the order of the file.
     """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Options] = Field(init=False)
 
     rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
     scale: _Range = (1.0, 1.0)
@@ -150,6 +183,21 @@ class AugmentRules(_Frozen):
     time_warp: Annotated[float, Field(ge=0, lt=1)] = 0.0
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     swap: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, given: Any) -> Any:
+        for name, value in given.items() if isinstance(given, Mapping) else ():
+            if name not in cls.model_fields and not isinstance(value, Mapping):
+                keys = [f"augment.{key}" for key in cls.model_fields]
+                near = suggestion(f"augment.{name}", keys)
+                raise ValueError(f"unknown key 'augment.{name}'{near}; keys here: {', '.join(keys)}, and tables of further augmentations")
+        return given
+
+    @property
+    def further(self) -> Mapping[str, Mapping[str, Value]]:
+        """The options of each augmentation that is a component, by its name."""
+        return self.__pydantic_extra__ or {}
 
     @field_validator("scale", "scaling")
     @classmethod
@@ -168,15 +216,7 @@ class AugmentRules(_Frozen):
             strange = sorted(name for name in names if other != form and getattr(self, name) != type(self).model_fields[name].default)
             if strange:
                 raise ConfigError(f"augment.{strange[0]} is for {other}, the items of the data set are {form}")
-        return self.model_dump(mode="json", include=set(AUGMENT_OF_FORM[form]))
-
-
-AUGMENT_OF_FORM: Mapping[Form, tuple[str, ...]] = {
-    "images": ("rotate", "scale", "translate", "shear", "flip", "padding"),
-    "arrays": ("jitter", "scaling", "time_warp"),
-    "tokens": ("drop", "swap"),
-}
-"""Which rules of augmentation suit which items."""
+        return self.model_dump(mode="json", include={*AUGMENT_OF_FORM[form], *self.further})
 
 
 class RangeRules(_Frozen):

@@ -11,6 +11,7 @@ import numpy as np
 
 from siambench.errors import ConfigError, DataError, LeakageError, suggestion
 from siambench.spec import Form, SplitSpec
+from siambench.tracks.split_rules import LEAST_CLASSES, OWN, ClassCut, Rule, attributes_of, class_cut, grouped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 VALIDATION_GALLERY = "trainval-gallery"
 """The part of a data set that holds those of trainval that are compared with, as the gallery of the test is."""
 
-RULES = ("official", "class-halves", "class-fraction", "by-group", "closed-set")
 CLOSED = "closed-set"
-_LEAST_CLASSES = 2
+RULES = ("official", *OWN, CLOSED)
+_LEAST_CLASSES = LEAST_CLASSES
 _MOST_NAMED = 10
 
 
@@ -62,22 +63,23 @@ def _content_digests(dataset: Dataset, block: int = 4096) -> Iterator[bytes]:
             yield hashlib.sha256(np.ascontiguousarray(item).tobytes()).digest()
 
 
-def cut(dataset: Dataset, rules: SplitSpec) -> Split:
+def cut(dataset: Dataset, rules: SplitSpec, rule: Rule | None = None) -> Split:
     """Cut a data set by a track's rules.
 
     Args:
         dataset: what to cut.
-        rules: ``rule`` (one of `RULES`; ``closed-set`` alone lets training and test share classes), ``folds`` (at least 2),
+        rules: ``rule`` (one of `RULES`, or a plugin's; ``closed-set`` alone lets training and test share classes), ``folds`` (at least 2),
             ``group`` (the class attribute that ``by-group`` and the folds follow, or None: folds follow the order of the
             classes), ``test_fraction`` (of the classes for ``class-fraction`` and ``by-group``, of each class's images for
             ``closed-set``), ``acknowledged_duplicates`` (how many test images may occur in trainval).
+        rule: what calls the factory of the rule, where it is a plugin's; None: it is one of `RULES`.
 
     Raises:
         ConfigError: if the rule or the attribute does not exist.
         DataError: if classes or groups are too few.
         LeakageError: if a class or an image stands on both sides.
     """
-    trainval, test, gallery = _halves(dataset, rules)
+    trainval, test, gallery, by_class = _halves(dataset, rules, rule)
     shared = np.intersect1d(dataset.labels[trainval], dataset.labels[test])
     if len(shared) and rules.rule != CLOSED:
         names = ", ".join(str(dataset.class_names[c]) for c in shared[:3])
@@ -87,7 +89,7 @@ def cut(dataset: Dataset, rules: SplitSpec) -> Split:
     same.check(trainval, test, "in trainval and in test")
     if gallery is not None:
         same.check(gallery, np.setdiff1d(test, gallery), "as a query and in the gallery")
-    folds = _folds(dataset, trainval, rules)
+    folds = _folds(dataset, trainval, rules, by_class)
     for train, validation in folds:
         same.check(train, validation, "in the training and in the validation part of a fold")
     if len(np.unique(dataset.labels[test])) < _LEAST_CLASSES:
@@ -108,40 +110,28 @@ def cut(dataset: Dataset, rules: SplitSpec) -> Split:
     return Split(trainval, test, folds, _fingerprint(dataset, content, named), gallery, galleries)
 
 
-def _halves(dataset: Dataset, rules: SplitSpec) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64] | None]:
-    """The trainval and the test items, and those of the test that are the gallery, or None."""
-    rule, fraction = rules.rule, rules.test_fraction
-    classes = np.unique(dataset.labels)
-    if rule == "official" or (rule == CLOSED and "trainval" in dataset.parts):
-        return _official(dataset)
-    if rule == CLOSED:
+_Halves = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64] | None", ClassCut | None]
+
+
+def _halves(dataset: Dataset, rules: SplitSpec, rule: Rule | None) -> _Halves:
+    """The trainval and the test items, those of the test that are the gallery, or None, and how the classes were cut, where they were."""
+    name, fraction = rules.rule, rules.test_fraction
+    if name == "official" or (name == CLOSED and "trainval" in dataset.parts):
+        return (*_official(dataset), None)
+    if name == CLOSED:
         is_test = _last_of_each_class(dataset, fraction)
-        return np.flatnonzero(~is_test), np.flatnonzero(is_test), None
-    if rule in ("class-halves", "class-fraction"):
-        share = 0.5 if rule == "class-halves" else fraction
-        border = round(len(classes) * (1 - share))
-        if min(border, len(classes) - border) < _LEAST_CLASSES:
-            raise DataError(
-                f"{rule} of {len(classes)} classes leaves fewer than two on one side; an exam needs at least two to train and two to test"
-                f"{_seen(dataset)}"
-            )
-        test_classes = classes[border:]
-    elif rule == "by-group":
-        groups = _groups(dataset, rules, classes)
-        test_groups: set[str] = set()
-        size = 0
-        for name, members in sorted(groups.items(), reverse=True):
-            # The last groups in order of name become test, as the last classes do in class-halves.
-            if size + len(members) <= len(classes) * fraction or not test_groups:
-                test_groups.add(name)
-                size += len(members)
-        if len(test_groups) == len(groups):
-            raise DataError(f"by-group needs at least two groups, got {len(groups)}")
-        test_classes = np.sort(np.concatenate([groups[name] for name in test_groups]))
-    else:
-        raise ConfigError(f"unknown split rule {rule!r}{suggestion(rule, RULES)}; rules: {', '.join(RULES)}")
-    is_test = np.isin(dataset.labels, test_classes)
-    return np.flatnonzero(~is_test), np.flatnonzero(is_test), None
+        return np.flatnonzero(~is_test), np.flatnonzero(is_test), None, None
+    if rule is None and name not in OWN:
+        raise ConfigError(f"unknown split rule {name!r}{suggestion(name, RULES)}; rules: {', '.join(RULES)}")
+    found = class_cut(dataset, rules, rule)
+    number = len(np.unique(dataset.labels))
+    if name in ("class-halves", "class-fraction") and min(number - len(found.test), len(found.test)) < _LEAST_CLASSES:
+        raise DataError(
+            f"{name} of {number} classes leaves fewer than two on one side; an exam needs at least two to train and two to test"
+            f"{_seen(dataset)}"
+        )
+    is_test = np.isin(dataset.labels, found.test)
+    return np.flatnonzero(~is_test), np.flatnonzero(is_test), None, found
 
 
 def _official(dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64] | None]:
@@ -186,17 +176,9 @@ def _last_of_each_class(dataset: Dataset, fraction: float) -> NDArray[np.bool_]:
     return chosen
 
 
-def _groups(dataset: Dataset, rules: SplitSpec, classes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-    attribute = str(rules.group)
-    if attribute not in dataset.class_attributes:
-        known = ", ".join(sorted(dataset.class_attributes)) or "none"
-        raise ConfigError(f"the data set's classes have no attribute {attribute!r}; they have: {known}")
-    values = dataset.class_attributes[attribute]
-    names = sorted({values[c] for c in classes})
-    return {name: np.array([c for c in classes if values[c] == name]) for name in names}
-
-
-def _folds(dataset: Dataset, trainval: NDArray[np.int64], rules: SplitSpec) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
+def _folds(
+    dataset: Dataset, trainval: NDArray[np.int64], rules: SplitSpec, by_class: ClassCut | None
+) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
     number = rules.folds
     labels = dataset.labels[trainval]
     classes = np.unique(labels)
@@ -205,10 +187,12 @@ def _folds(dataset: Dataset, trainval: NDArray[np.int64], rules: SplitSpec) -> t
     if len(classes) < _LEAST_CLASSES * number:
         needed = _LEAST_CLASSES * number
         raise DataError(f"{number} folds need at least {needed} training classes, two each; there are {len(classes)}{_seen(dataset)}")
-    if rules.group is None:
+    if by_class is not None and by_class.folds is not None:
+        parts = [list(part) for part in by_class.folds]
+    elif rules.group is None:
         parts = [list(part) for part in np.array_split(classes, number)]
     else:
-        groups = _groups(dataset, rules, classes)
+        groups = grouped(classes, attributes_of(dataset, classes), rules.group)
         if len(groups) < number:
             found = f"there are {len(groups)}, {', '.join(sorted(groups)[:3])}"
             raise DataError(f"{number} folds by {rules.group} need at least {number} groups of training classes; {found}")

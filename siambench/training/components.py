@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,7 +14,16 @@ from torch.nn import functional
 from siambench.components.loss_call import LossCall, plain
 from siambench.errors import PluginError, SiambenchError, said
 from siambench.interfaces import Indices, Mined, SortedTriplets
-from siambench.plugin import BackboneEntry, LossEntry, MinerEntry, SamplerEntry, call_factory
+from siambench.plugin import (
+    AugmentationEntry,
+    BackboneEntry,
+    LossEntry,
+    MinerEntry,
+    OptimiserEntry,
+    SamplerEntry,
+    ScheduleEntry,
+    call_factory,
+)
 from siambench.spaces import Params
 from siambench.spec import Feed
 from siambench.training.state import seed_globals
@@ -40,12 +49,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Entries:
-    """The entries a unit is built from; ``miner`` is None where there is none."""
+    """The entries a unit is built from; ``miner`` is None where there is none, the next two where they are siambench's."""
 
     backbone: BackboneEntry
     loss: LossEntry
     miner: MinerEntry | None
     sampler: SamplerEntry
+    optimiser: OptimiserEntry | None = None
+    schedule: ScheduleEntry | None = None
+    augmentations: Mapping[str, AugmentationEntry] = field(default_factory=dict)
 
 
 def as_seen(embeddings: Tensor, *, normalise: bool) -> Tensor:

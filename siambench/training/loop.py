@@ -15,6 +15,7 @@ from siambench.clock import Clock
 from siambench.errors import DivergedError
 from siambench.plugin import CHUNK, PER_CHUNK_BATCHNORM
 from siambench.tracks.parts import Items, turned, unlabelled
+from siambench.training.augmentations import Augmentations
 from siambench.training.batches import Batches
 from siambench.training.chunks import InChunks
 from siambench.training.components import Entries, LossCall, as_seen, build_batches, build_loss, build_miner, mine, number_of
@@ -100,8 +101,9 @@ def train(
     mined_from = round(float(unit.params.get("miner.warmup", 0.0)) * rules.epochs * rules.steps_per_epoch)
     miner, feeding = _mining(entries.miner, unit, items, clock or Clock())
     forward = _embedding(trained, unit) if entries.loss.chunked else trained
-    optimiser = build_optimiser(rules.optimiser, unit.params, trained, built)
-    step_schedule, epoch_schedule = build_schedules(rules, optimiser)
+    optimiser = build_optimiser(rules.optimiser, unit.params, trained, built, entry=entries.optimiser)
+    step_schedule, epoch_schedule = build_schedules(rules, optimiser, unit.params, entry=entries.schedule)
+    further = Augmentations(entries.augmentations, rules.augment, seed=unit.seeds["augmentation"])
     batches = Batches(
         items,
         order,
@@ -117,7 +119,7 @@ def train(
         model.train()
         fed = feeding(epoch, trained, batches)
         for batch in fed.batches.epoch(rules.steps_per_epoch):
-            inputs = batch.items.contiguous(memory_format=model.memory_format)
+            inputs = further(batch.items).contiguous(memory_format=model.memory_format)
             # Ten microseconds; without it, dropout and losses that draw would depend on what was drawn before, as by a miner.
             seed_globals(unit.seeds["loss"], step)
             with torch.autocast(target.type, torch.bfloat16, enabled=rules.precision == "bf16"):

@@ -1,37 +1,45 @@
-"""The optimiser of a unit and the schedule of its learning rate."""
+"""The optimiser of a unit and the schedule of its learning rate: siambench's own by name, others by the entries of plugins."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from siambench.components.groups import grouped
-from siambench.plugin import RATE
+from siambench.errors import PluginError
+from siambench.plugin import RATE, OptimiserEntry, ScheduleEntry, call_factory
 
 if TYPE_CHECKING:
-    from siambench.spaces import Params
+    from siambench.spaces import Params, Value
     from siambench.spec import TrainingSpec
 
+Groups = Sequence[Mapping[str, Any]]
 
 _OF_GROUP = f"loss.{RATE}."
 """Before the name of a group of the loss's own parameters: its learning rate."""
 
 
-def build_optimiser(kind: str, params: Params, model: nn.Module, loss: nn.Module) -> torch.optim.Optimizer:
+def build_optimiser(
+    kind: str, params: Params, model: nn.Module, loss: nn.Module, *, entry: OptimiserEntry | None = None
+) -> torch.optim.Optimizer:
     """The optimiser of a model's weights, and of the parameters of the loss's own with a learning rate of theirs.
 
     Args:
-        kind: ``"adam"``, ``"adamw"`` or ``"sgd"``.
+        kind: its name.
         params: of the unit: ``optimiser.lr``, ``optimiser.weight_decay`` and, where there is one, ``loss.lr``, or one for each group of the
-            loss's parameters: ``loss.lr.proxies``.
+            loss's parameters: ``loss.lr.proxies``; and its options.
         model: whose weights are trained.
         loss: whose parameters are trained with them.
+        entry: of an optimiser that is a plugin's; None: siambench's own of that name.
 
     Raises:
-        PluginError: if a parameter of the loss is in none of the groups or in two.
+        PluginError: if a parameter of the loss is in none of the groups or in two, or if what the factory of the entry gives is no
+            optimiser of these parameters.
     """
     # Weight decay is for weights: on biases and BatchNorm it only fights their purpose.
     matrices = [p for p in model.parameters() if p.ndim > 1]
@@ -45,23 +53,101 @@ def build_optimiser(kind: str, params: Params, model: nn.Module, loss: nn.Module
         groups += [{"params": members, "lr": rates[name], "weight_decay": 0.0} for name, members in of_groups.items()]
     elif own:
         groups.append({"params": own, "lr": float(params.get("loss.lr", rate)), "weight_decay": 0.0})
-    # One kernel for all weights; a fifth of the time, and the same to the last digits. It takes floating-point numbers alone.
-    fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for group in groups for p in group["params"])
-    if kind == "adam":
-        return torch.optim.Adam(groups, lr=rate, fused=fused)
-    if kind == "adamw":
-        return torch.optim.AdamW(groups, lr=rate, fused=fused)
-    return torch.optim.SGD(groups, lr=rate, momentum=0.9, fused=fused)
+    groups = [{"lr": rate, **group} for group in groups]
+    if entry is None:
+        return OPTIMISERS[kind](groups)
+    found = call_factory(entry.build, {**_options(params, "optimiser"), "groups": groups})
+    if not isinstance(found, torch.optim.Optimizer):
+        raise PluginError(f"optimiser {kind!r} must be a torch.optim.Optimizer, got {type(found).__name__}")
+    given, kept = ({id(p) for group in these for p in group["params"]} for these in (groups, found.param_groups))
+    if given != kept:
+        raise PluginError(f"optimiser {kind!r} must be of the parameters that it is given: of {len(given)} it has {len(given & kept)}")
+    return found
 
 
-def build_schedules(rules: TrainingSpec, optimiser: torch.optim.Optimizer) -> tuple[LRScheduler | None, ReduceLROnPlateau | None]:
-    """What changes the learning rate after each step, and what changes it after each epoch by its loss."""
+def build_schedules(
+    rules: TrainingSpec, optimiser: torch.optim.Optimizer, params: Params | None = None, *, entry: ScheduleEntry | None = None
+) -> tuple[LRScheduler | None, ReduceLROnPlateau | None]:
+    """What changes the learning rate after each step, and what changes it after each epoch by its loss.
+
+    Args:
+        rules: of the unit.
+        optimiser: whose rates are changed.
+        params: of the unit, among them the options of the schedule.
+        entry: of a schedule that is a plugin's; None: siambench's own of the name in the rules.
+
+    Raises:
+        PluginError: if what the factory of the entry gives is no schedule.
+    """
     # The horizon is that of all epochs, also for a final unit that stops before: its first epochs are those of the trial.
-    if rules.schedule == "one-cycle":
-        highest = [group["lr"] for group in optimiser.param_groups]
-        return OneCycleLR(optimiser, max_lr=highest, total_steps=rules.steps), None
-    if rules.schedule == "cosine":
-        return CosineAnnealingLR(optimiser, T_max=rules.steps), None
-    if rules.schedule == "plateau":
-        return None, ReduceLROnPlateau(optimiser, factor=0.3, patience=2)
-    return None, None
+    given = {**_options(params or {}, "schedule"), "optimiser": optimiser, "steps": rules.steps}
+    found = call_factory(SCHEDULES[rules.schedule] if entry is None else entry.build, given)
+    if isinstance(found, ReduceLROnPlateau):
+        return None, found
+    if found is None or isinstance(found, LRScheduler):
+        return found, None
+    if not callable(found):
+        raise PluginError(f"schedule {rules.schedule!r} must be a function of progress or a torch scheduler, got {type(found).__name__}")
+    return LambdaLR(optimiser, _factors(found, rules.steps, rules.schedule)), None
+
+
+def _factors(factor: Callable[[float], Any], steps: int, name: str) -> Callable[[int], float]:
+    """What rates are multiplied by at each step, looked at."""
+
+    def at(step: int) -> float:
+        # Asked once more after the last step, when no step is left to have a rate.
+        progress = min(step, steps - 1) / steps
+        value = float(factor(progress))
+        if not (math.isfinite(value) and value > 0):
+            raise PluginError(f"schedule {name!r} must give a finite factor above 0, got {value:g} at progress {progress:g}")
+        return value
+
+    return at
+
+
+def _options(params: Params, part: str) -> dict[str, Value]:
+    return {name.removeprefix(f"{part}."): value for name, value in params.items() if name.startswith(f"{part}.")}
+
+
+def _fused(groups: Groups) -> bool:
+    # One kernel for all weights; a fifth of the time, and the same to the last digits. It takes floating-point numbers alone.
+    return all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for group in groups for p in group["params"])
+
+
+def adam(groups: Groups) -> torch.optim.Optimizer:
+    """Steps by running means of the gradient and of its square; weight decay is added to the gradient."""
+    return torch.optim.Adam([dict(group) for group in groups], fused=_fused(groups))
+
+
+def adamw(groups: Groups) -> torch.optim.Optimizer:
+    """Adam with weight decay apart from the gradient."""
+    return torch.optim.AdamW([dict(group) for group in groups], fused=_fused(groups))
+
+
+def sgd(groups: Groups) -> torch.optim.Optimizer:
+    """Gradient descent with a momentum of 0.9; weight decay is added to the gradient."""
+    return torch.optim.SGD([dict(group) for group in groups], momentum=0.9, fused=_fused(groups))
+
+
+def constant() -> None:
+    """Rates stay as they are."""
+
+
+def cosine(optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
+    """Rates fall along half a cosine, to 0 after the last step."""
+    return CosineAnnealingLR(optimiser, T_max=steps)
+
+
+def one_cycle(optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
+    """Rates rise from a 25th during the first three tenths, and fall to next to nothing; momentum goes the other way."""
+    return OneCycleLR(optimiser, max_lr=[group["lr"] for group in optimiser.param_groups], total_steps=steps)
+
+
+def plateau(optimiser: torch.optim.Optimizer) -> ReduceLROnPlateau:
+    """Rates fall to three tenths where the training loss has not fallen for more than two epochs."""
+    return ReduceLROnPlateau(optimiser, factor=0.3, patience=2)
+
+
+OPTIMISERS: Mapping[str, Callable[[Groups], torch.optim.Optimizer]] = {"adam": adam, "adamw": adamw, "sgd": sgd}
+SCHEDULES: Mapping[str, Callable[..., Any]] = {"constant": constant, "cosine": cosine, "one-cycle": one_cycle, "plateau": plateau}
+"""siambench's own, by the names that tracks use; `siambench.builtin.optimisers` and `.schedules` register them as anybody's are."""

@@ -212,11 +212,11 @@ def test_an_estimate_needs_shipped_records(monkeypatch, tmp_path):
     assert files.estimate(TRACK, tune=1, final=1) is None
     records = timed(trials([0, 1]) + [final("triplet", i, 0.3, trial=0) for i in range(3)])
     leave(tmp_path / "shipped", [*records, *timed([final("raw", 0, 0.1)])])
-    monkeypatch.setattr(files, "track_folder", lambda _: tmp_path / "shipped")
+    monkeypatch.setattr(files, "home_of", lambda _: tmp_path / "shipped")
     seconds = {kind: sorted(r.seconds for r in records if r.unit.kind == kind) for kind in ("tune", "final")}
     expected = 4 * (seconds["tune"][1] + seconds["tune"][2]) / 2 + 3 * seconds["final"][1]
     assert expected == pytest.approx(files.estimate(load_track("glyphs"), tune=4, final=3), abs=1e-9)
-    monkeypatch.setattr(files, "track_folder", lambda _: tmp_path / "empty")
+    monkeypatch.setattr(files, "home_of", lambda _: tmp_path / "empty")
     assert files.estimate(load_track("glyphs"), tune=4, final=3) is None
 
 

@@ -22,7 +22,9 @@ from siambench.plugin import API
 
 SCAFFOLD = Path(package.__file__).parent / "testing" / "scaffold"
 WORDS = {kind: singular(kind).replace(" ", "") for kind in KINDS}
-TEXTS = {"module.py.txt", "entry.py.txt", "test.py.txt", "readme.md.txt", "try.txt"}
+TEXTS = {"entry.py.txt", "test.py.txt", "readme.md.txt", "try.txt"}
+FILES = ("tracks", "configs")
+"""The kinds that are files and no code."""
 
 
 def without_plugins_environ(**more):
@@ -47,10 +49,11 @@ def write(folder: Path, name: str, *kinds: str) -> Path:
 
 
 def test_each_kind_has_its_templates():
-    """There is a folder of templates for each kind and one for the package, and each kind's holds the same five texts."""
+    """There is a folder of templates for each kind and one for the package; each kind has five texts, one its module or file."""
     assert sorted([*KINDS, "package"]) == sorted(path.name for path in SCAFFOLD.iterdir())
     for kind in KINDS:
-        assert TEXTS == {path.name for path in (SCAFFOLD / kind).iterdir()}, kind
+        module = "module.toml.txt" if kind in FILES else "module.py.txt"
+        assert {*TEXTS, module} == {path.name for path in (SCAFFOLD / kind).iterdir()}, kind
 
 
 def test_what_is_written_is_told_with_three_commands(siambench, tmp_path):
@@ -135,7 +138,7 @@ def test_what_is_written_keeps_its_contracts(outcomes, kind):
     own = [test for test in mine if "test_contract" not in test]
 
     assert {} == {test: parts for test, parts in mine.items() if parts}
-    assert len(contracts) > 3
+    assert len(contracts) > 2
     assert any("light-import" in test for test in mine)
     assert own
 
@@ -194,7 +197,7 @@ def test_each_command_of_a_page_works(tmp_path, monkeypatch, siambench, kind):
         (("soft", "--kind", "lose"), ["unknown kind 'lose', did you mean 'losses'?", "kinds: dataset, backbone, loss"]),
         (("soft", "--kind", "minor"), ["unknown kind 'minor', did you mean 'miner'?"]),
         (("soft", "--kind", "x\x1b[2J"), [r"unknown kind 'x\x1b[2J'"]),
-        (("soft",), ["at least one --kind; kinds: dataset, backbone, loss, miner, sampler, metric, engine, observer, format"]),
+        (("soft",), ["at least one --kind; kinds: dataset, backbone, loss, miner, sampler, metric, engine, observer, format, track"]),
         (("Soft Edges", "--kind", "loss"), ["'Soft Edges' is no name for a package", "such as 'soft-edges'"]),
         (("3d", "--kind", "loss"), ["'3d' is no name for a package", "such as 'd'"]),
         (("../soft", "--kind", "loss"), ["'../soft' is no name for a package", "where it is written says --out"]),

@@ -1,4 +1,4 @@
-"""`tracks`: the exams that ship."""
+"""`tracks`: the exams that ship; those of plugins are in tests/tracks/test_provided.py."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ def test_every_shipped_track_is_a_line(siambench):
 
 
 def test_the_document_has_the_documented_keys(siambench):
-    """`--json` gives one document with name, version, title and data set of each."""
+    """`--json` gives one document with name, version, title and data set of each, and who ships it."""
     found = json.loads(siambench("tracks", "--json").stdout)
     assert {"glyphs", "omniglot-minimal", "omniglot-one-shot"} <= {track["name"] for track in found}
     assert track_names() == [track["name"] for track in found]
     for track in found:
-        assert {"name", "version", "title", "dataset"} == set(track)
+        assert {"name", "version", "title", "dataset", "distribution"} == set(track)
+        assert "siambench" == track["distribution"]
         assert load_track(track["name"]).dataset.name == track["dataset"]
 
 

@@ -67,7 +67,7 @@ def test_the_worked_examples_are_what_new_plugin_writes():
     kinds = [kind for kind in ENTRY_OF if kind not in ("losses", "miners")]
     found = written_by("tidy", kinds)
 
-    assert sorted(WRITTEN) == sorted(path for path in found if re.fullmatch(r"src/siambench_tidy/[a-z]+\.py", path))
+    assert sorted(WRITTEN) == sorted(path for path in found if re.fullmatch(r"src/siambench_tidy/([a-z]+\.py|\S+\.toml)", path))
     assert {path: found[path] for path in WRITTEN} == WRITTEN
 
 

@@ -16,6 +16,7 @@ import pytest
 from made import done
 from shared import curve, record_of
 
+from siambench.data.shipped import shipped
 from siambench.errors import RecordError
 from siambench.identity import canonical, digest
 from siambench.interfaces import Done, Epoch, Failed
@@ -24,7 +25,6 @@ from siambench.records.record import Record, older, read, read_all, row_key, sch
 from siambench.spec import RECORD_SCHEMA, Every, Listed, Method
 from siambench.studies.baselines import baselines_of
 from siambench.testing import synthetic_catalogue, synthetic_study
-from siambench.tracks.files import shipped
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import bad_exam_kinds
+import bad_kinds
 import pytest
-from bad_kinds import BAD, GOOD, made
+from bad_kinds import made
 
 from siambench.components.catalogue import Catalogue
-from siambench.components.hookspecs import KINDS
+from siambench.components.hookspecs import ENTRY_OF, KINDS
+from siambench.plugin import FileEntry
 from siambench.testing.contracts import CONTRACTS, cases, check, check_component
 from siambench.testing.contracts.terms import PROCESS
+
+GOOD, BAD = {**bad_kinds.GOOD, **bad_exam_kinds.GOOD}, {**bad_kinds.BAD, **bad_exam_kinds.BAD}
 
 
 def failures(component):
@@ -35,9 +40,12 @@ def test_each_contract_has_a_component_that_breaks_it(kind):
 
 
 def test_each_kind_has_contracts():
-    """Every kind of component that there is has contracts, and the first of them is that the process is left alone."""
+    """Every kind of component that there is has contracts; of code the first is that the process is left alone, of files that they hold."""
     assert {"plugin", *KINDS} == set(CONTRACTS)
-    assert {PROCESS} == {CONTRACTS[kind][0].name for kind in KINDS}
+    files = [kind for kind in KINDS if issubclass(ENTRY_OF[kind], FileEntry)]
+    assert ["tracks", "configs"] == files
+    assert {PROCESS} == {CONTRACTS[kind][0].name for kind in KINDS if kind not in files}
+    assert {"rules"} == {CONTRACTS[kind][0].name for kind in files}
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import os
 
 import pytest
 
+from siambench.data.shipped import shipped
 from siambench.errors import ConfigError, UnknownNameError
 from siambench.testing import synthetic_track
-from siambench.tracks.files import edit_track, load_comparison, load_track, parse_set, shipped, track_folder, track_names
+from siambench.tracks.files import edit_track, load_comparison, load_track, parse_set, track_folder, track_names
 from siambench.tracks.rules import Track
 
 TRACK = """
@@ -86,9 +87,12 @@ def test_an_unknown_track_gets_the_nearest():
         ("[metrics]\nprimary = 'map@q'", "metrics: the primary metric 'map@q' must be among those reported"),
         ("[training]\nepochs = 0", "training.epochs: .* greater than or equal to 1, got 0"),
         ("[training]\nbatch_size = 'many'", "training.batch_size: .*integer.*, got 'many'"),
-        ("[training]\noptimiser = 'adamm'", "training.optimiser: .*'adam', 'adamw' or 'sgd', got 'adamm'"),
+        ("[training]\noptimiser = 'a dam'", "training.optimiser: .* match pattern .*, got 'a dam'"),
+        ("[training]\nschedule = 3", "training.schedule: .* valid string, got 3"),
         ("[training]\nprecision = 'fp16'", "training.precision: .*'fp32' or 'bf16'"),
-        ("[split]\nrule = 'random'", "split.rule: .*official"),
+        ("[split]\nrule = ['official']", "split.rule: .* valid string"),
+        ("[augment.cutout]\nsize = [1, 2]", "augment.cutout.size: "),
+        ("[training.optimiser_options]\nbeta = nan", "training.optimiser_options.beta: "),
         ("[split]\nfolds = 1", "split.folds: .*greater than or equal to 2, got 1"),
         ("[augment]\nscale = [1.2, 0.8]", r"augment.scale: scale must be \[low, high\] .*got \[1.2, 0.8\]"),
         ("[augment]\nscaling = [0.0, 0.8]", r"augment.scaling: scaling must be \[low, high\] .*got \[0.0, 0.8\]"),
@@ -304,7 +308,7 @@ def test_parameters_of_methods_are_left_for_them():
         ("training.epochs", 0, "greater than or equal to 1"),
         ("training.epochs.more", 1, "epochs is a value, not a section"),
         ("space.lr.default", 5.0, "lies outside"),
-        ("split.rule", "random", "split.rule"),
+        ("split.rule", "two words", "split.rule"),
         ("augment.rotation", 3, "did you mean 'augment.rotate'"),
         ("space.rate.low", 0.1, "unknown key 'space.rate'"),
     ],

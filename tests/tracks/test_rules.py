@@ -2,11 +2,12 @@ import json
 
 import pytest
 
+from siambench.data.forms import AUGMENT_OF_FORM
 from siambench.errors import ConfigError
 from siambench.spaces import Float
 from siambench.spec import FORMS, SplitSpec
 from siambench.testing import synthetic_track
-from siambench.tracks.rules import AUGMENT_OF_FORM, AugmentRules, Comparison, MetricRules, RangeRules, SplitRules, Track
+from siambench.tracks.rules import AugmentRules, Comparison, MetricRules, RangeRules, SplitRules, Track
 
 A_VALUE = {
     "rotate": 5.0,

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 from torch import nn
 
 from siambench.errors import PluginError
-from siambench.plugin import LossEntry
+from siambench.plugin import LossEntry, OptimiserEntry, ScheduleEntry
 from siambench.spec import Method
 from siambench.training.optimiser import build_optimiser, build_schedules
 from siambench.training.state import seed_globals
@@ -212,3 +213,51 @@ def test_weights_that_cannot_be_fused_are_trained_all_the_same():
     optimiser.step()
 
     assert float(model.weight.detach().real[0]) == pytest.approx(0.9, abs=1e-4)
+
+
+def rules(exam_of, schedule, epochs=2, steps=5):
+    training = {"schedule": schedule, "epochs": epochs, "steps_per_epoch": steps}
+    return dataclasses.replace(exam_of(Method("contrastive")).unit.training, **training)
+
+
+def test_a_function_of_progress_multiplies_every_groups_rate(exam_of):
+    """At each step a rate is its first value times the function at the share of the steps that are done, with the options in it."""
+    groups = [{"params": [nn.Parameter(torch.ones(1))], "lr": rate} for rate in (0.5, 0.02)]
+    optimiser = torch.optim.SGD(groups)
+    entry = ScheduleEntry(lambda power: lambda progress: 0.1 + (1 - progress) ** power, source="made up", defaults={"power": 2.0})
+    of_step, of_epoch = build_schedules(rules(exam_of, "made"), optimiser, {"schedule.power": 3.0, "schedule.anneals": True}, entry=entry)
+    found = []
+    for _ in range(10):
+        found.append([group["lr"] for group in optimiser.param_groups])
+        optimiser.step()
+        of_step.step()
+
+    assert None is of_epoch
+    expected = [[rate * (0.1 + (1 - step / 10) ** 3) for rate in (0.5, 0.02)] for step in range(10)]
+    assert torch.allclose(torch.tensor(expected, dtype=torch.float64), torch.tensor(found, dtype=torch.float64), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("factor", "told"), [(0.0, "0"), (-1.0, "-1"), (math.nan, "nan"), (math.inf, "inf")])
+def test_a_factor_that_is_none_is_told(exam_of, factor, told):
+    """A factor of 0, below it, or that is no number is said with the name of the schedule and where."""
+    optimiser = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
+    entry = ScheduleEntry(lambda: lambda progress: factor, source="made up")
+    with pytest.raises(PluginError, match=f"schedule 'made' must give a finite factor above 0, got {told} at progress 0"):
+        build_schedules(rules(exam_of, "made"), optimiser, entry=entry)
+
+
+def test_an_optimiser_of_a_plugin_gets_groups_and_options():
+    """Three groups with rate and decay each, matrices, vectors and the loss's own; and the options of the unit."""
+    model, loss, given = nn.Linear(2, 3), nn.Linear(1, 1, bias=False), {}
+
+    def build(groups, share):
+        given.update(groups=groups, share=share)
+        return torch.optim.SGD(groups)
+
+    entry = OptimiserEntry(build, source="made up", defaults={"share": 0.5})
+    params = {"optimiser.lr": 0.25, "optimiser.weight_decay": 0.125, "loss.lr": 0.5, "optimiser.share": 0.75, "loss.share": 9.0}
+    found = build_optimiser("made", params, model, loss, entry=entry)
+
+    assert 0.75 == given["share"]
+    assert [(0.25, 0.125), (0.25, 0.0), (0.5, 0.0)] == [(group["lr"], group["weight_decay"]) for group in given["groups"]]
+    assert [[model.weight], [model.bias], [loss.weight]] == [group["params"] for group in found.param_groups]

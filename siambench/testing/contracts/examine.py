@@ -15,7 +15,9 @@ from siambench.components.component import Component, PluginStatus, Provenance
 from siambench.components.hookspecs import KINDS
 from siambench.errors import PluginError, UnknownNameError, UsageError
 from siambench.testing.contracts import (
+    augmentations,
     backbones,
+    configs,
     datasets,
     engines,
     formats,
@@ -24,7 +26,11 @@ from siambench.testing.contracts import (
     metrics,
     miners,
     observers,
+    optimisers,
     samplers,
+    schedules,
+    split_rules,
+    tracks,
 )
 from siambench.testing.contracts.blame import sentence
 from siambench.testing.contracts.calls import as_in_a_unit
@@ -42,6 +48,12 @@ CONTRACTS: Mapping[str, tuple[Contract, ...]] = {
     "engines": engines.CONTRACTS,
     "observers": observers.CONTRACTS,
     "formats": formats.CONTRACTS,
+    "tracks": tracks.CONTRACTS,
+    "configs": configs.CONTRACTS,
+    "augmentations": augmentations.CONTRACTS,
+    "optimisers": optimisers.CONTRACTS,
+    "schedules": schedules.CONTRACTS,
+    "split_rules": split_rules.CONTRACTS,
 }
 """Every contract, by what makes it: a plugin as a whole, or a component of a kind."""
 

@@ -3,8 +3,9 @@
 import pytest
 
 from siambench.builtin.datasets import siambench_datasets
+from siambench.data.forms import AUGMENT_OF_FORM
 from siambench.data.locate import Remote
-from siambench.tracks.rules import AUGMENT_OF_FORM, AugmentRules
+from siambench.tracks.rules import AugmentRules
 
 ENTRIES = siambench_datasets()
 
