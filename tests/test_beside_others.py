@@ -59,6 +59,7 @@ def numbers() -> dict[str, list[int]]:
     """The numbers that our cells begin with, or that stand in them, as the catalogue of what ships has them."""
     catalogue = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
     losses, datasets = catalogue.components("losses"), catalogue.components("datasets")
+    tracks = list((ROOT / "leaderboards").glob("*/track.toml"))
     wrapping, by_path = sum(loss.entry.wraps for loss in losses), sum(dataset.entry.takes_path for dataset in datasets)
     return {
         "losses by name": [len(losses) - wrapping, wrapping],
@@ -69,6 +70,7 @@ def numbers() -> dict[str, list[int]]:
         "one's own data, without code": [by_path],
         "backbones by name": [len(catalogue.names("backbones"))],
         "components by entry points of other packages": [len(KINDS)],
+        "published results": [sum(any(track.parent.glob("records/**/*.json")) for track in tracks), len(tracks)],
     }
 
 
