@@ -155,21 +155,31 @@ def _show_component(kind: str, name: str, *, as_json: bool) -> None:
         elif isinstance(value, dict):
             click.echo(f"{key}:" + ("" if value else " none"))
             for inner, content in value.items():
-                shown = content if not isinstance(content, dict) else "  ".join(f"{k}={v}" for k, v in content.items())
-                click.echo(printable(f"  {inner}: {shown}"))
+                click.echo(printable(f"  {inner}: {_as_text(content)}"))
         elif key == "differs" and isinstance(value, list):
             click.echo("differs from the paper:" + ("" if value else " nothing is told"))
             for sentence in value:
                 click.echo(printable(f"  {sentence}"))
         else:
-            click.echo(printable(f"{key}: {value}"))
+            click.echo(printable(f"{key}: {_as_text(value)}"))
+
+
+def _as_text(value: object) -> str:
+    """What an entry holds, for people: as they would set it, not as Python writes it."""
+    if isinstance(value, Mapping):
+        return "  ".join(f"{key}={_as_text(one)}" for key, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_as_text, value)) or "none"
+    if value is None or isinstance(value, bool):
+        return "none" if value is None else str(value).lower()
+    return str(value).replace("``", "`")
 
 
 def _say_spaces(spaces: Mapping[str, Mapping[str, Mapping[str, object]]]) -> None:
     for named, space in spaces.items():
         click.echo(printable(f"space {named}:"))
         for parameter, form in space.items():
-            click.echo(printable(f"  {parameter}: " + "  ".join(f"{k}={v}" for k, v in form.items())))
+            click.echo(printable(f"  {parameter}: {_as_text(form)}"))
 
 
 def _say_options(component: Component) -> None:

@@ -37,7 +37,9 @@ def tracks(as_json: bool) -> None:  # noqa: FBT001
         )
     else:
         for track, _, where in found:
-            budget = f"{track.budget.trials} trials, {track.budget.repetitions} seeds, by {track.metrics.primary}"
+            plural = "" if track.budget.repetitions == 1 else "s"
+            budget = f"{track.budget.studies} studies of {track.budget.trials} trials and {track.budget.repetitions} repetition{plural}"
+            budget += f", by {track.metrics.primary}"
             click.echo(printable(f"{track.name} {track.version}  {track.title or track.dataset.name}: {budget}{where}"))
     for name, reason in broken.items():
         click.echo(printable(f"the track {name} cannot be used: {reason}"), err=True)

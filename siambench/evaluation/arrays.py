@@ -106,6 +106,8 @@ def evaluate_arrays(
     notes: dict[str, float | int | str] = dict(found.notes)
     if classes == 1:
         notes["one_class"] = "all items are of one class: every neighbour matches, and no score says anything"
+    if pairs is not None and not any(entry.over_pairs for entry in named.values()):
+        notes["pairs"] = "no metric that is asked for is over pairs: those that are given have no effect"
     again = (
         None
         if pairs is None or resolved is None or isinstance(pairs, str) or isinstance(resolved, str)

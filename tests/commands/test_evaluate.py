@@ -112,6 +112,14 @@ def test_what_does_not_apply_is_said(evaluate, file):
     assert "3000 impostor pairs" in said
 
 
+def test_pairs_that_no_metric_asks_for_are_told_to_have_no_effect(evaluate, file):
+    """Pairs beside metrics of neighbours alone are taken and said to do nothing; beside one of pairs nothing is said."""
+    sentence = "pairs: no metric that is asked for is over pairs: those that are given have no effect"
+
+    assert sentence in evaluate(file, "--pairs", "all", "--metrics", "recall@1")[2].splitlines()
+    assert sentence not in evaluate(file, "--pairs", "all", "--metrics", "recall@1,eer")[2].splitlines()
+
+
 def test_text_labels_names_and_groups_are_read(evaluate, tmp_path):
     """A file may hold text: labels, groups, and the names by which a list of pairs calls the items."""
     arrays = alone()

@@ -184,8 +184,10 @@ def test_a_component_says_everything_of_itself(siambench):
     done = siambench("show", "losses", "triplet")
     assert (0, "") == (done.returncode, done.stderr)
     lines = done.stdout.splitlines()
-    assert "  margin: type=float  low=0.02  high=0.7  log=True" in lines
-    assert "  margin: type=float  low=-0.2  high=2.0  log=False" == lines[lines.index("space reality-check:") + 1]
+    assert "  margin: type=float  low=0.02  high=0.7  log=true" in lines
+    assert "normalise: true" in lines
+    assert "feeds: classes, triplets, views" in lines
+    assert "  margin: type=float  low=-0.2  high=2.0  log=false" == lines[lines.index("space reality-check:") + 1]
     assert any(line.startswith("space_source: default: FaceNet's 0.2") for line in lines)
     assert "images_per_class: 4" in done.stdout.splitlines()
 

@@ -16,7 +16,9 @@ def test_every_shipped_track_is_a_line(siambench):
     assert len(track_names()) == len(lines)
     for name, line in zip(track_names(), lines, strict=True):
         track = load_track(name)
-        budget = f"{track.budget.trials} trials, {track.budget.repetitions} seeds, by {track.metrics.primary}"
+        plural = "" if track.budget.repetitions == 1 else "s"
+        budget = f"{track.budget.studies} studies of {track.budget.trials} trials and {track.budget.repetitions} repetition{plural}"
+        budget += f", by {track.metrics.primary}"
         assert f"{name} {track.version}  {track.title}: {budget}" == line
 
 
