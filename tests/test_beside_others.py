@@ -63,7 +63,7 @@ def numbers() -> dict[str, list[int]]:
     wrapping, by_path = sum(loss.entry.wraps for loss in losses), sum(dataset.entry.takes_path for dataset in datasets)
     return {
         "losses by name": [len(losses) - wrapping, wrapping],
-        "miners in the batch": [len(set(catalogue.names("miners")) - {NO_MINER})],
+        "miners in the batch": [sum(miner.entry.scope == "batch" and miner.name != NO_MINER for miner in catalogue.components("miners"))],
         "samplers by name": [len(catalogue.names("samplers"))],
         "metrics by name": [len(catalogue.names("metrics"))],
         "data sets by name, with their splits": [len(datasets) - by_path],
@@ -121,7 +121,7 @@ def test_what_we_lack_is_nowhere():
 def test_each_lack_of_ours_names_terms():
     """A cell of ours that begins with "no", or says what is not there yet, names a term, so that the test above would find what came."""
     lacks = [row for row, cells in SAID.items() if re.search(r"^no\b|\byet\b", cells[0])]
-    assert len(lacks) >= 10
+    assert len(lacks) >= 5
     for row in lacks:
         assert terms(READ[row][0]), row
 
