@@ -44,6 +44,7 @@ MORE = (
     Method("matryoshka(arcface)"),
     Method("vicreg", feed="views"),
     Method("verification-head", feed="pairs"),
+    Method("triplet", "offline-hard"),
 )
 """What the harness does for losses: those whose rows ship, each way to feed them, and one of each further kind. What a loss itself computes
 its own tests and the digest of its code guard."""
@@ -76,6 +77,7 @@ def cases() -> dict[str, tuple[Method, dict[str, object], dict[str, object]]]:
         ),
         "conv4": (plain, {"model": {"backbone": "conv4", "options": {"width": 4, "blocks": 2}}}, DATA),
         "arrays": (plain, {"augment": {"jitter": 0.1}}, {**DATA, "form": "arrays"}),
+        "chunks": (Method("gradcache(contrastive)"), {"model": {"backbone": "bag", "options": {"width": 8}}}, {**DATA, "form": "tokens"}),
         "tokens": (plain, {"model": {"backbone": "bag", "options": {"width": 8}}, "augment": {"drop": 0.1}}, {**DATA, "form": "tokens"}),
     }
     return found
