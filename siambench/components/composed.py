@@ -81,6 +81,9 @@ def _entry(expression: Expression, entries: Mapping[str, LossEntry], given: Para
         return entries[expression.name].with_options(given)
     labels = _labels(expression)
     inner = [_entry(part, entries, _own(label, given)) for part, label in zip(expression.parts, labels, strict=True)]
+    chunked = next((part for part, entry in zip(expression.parts, inner, strict=True) if entry.chunked), None)
+    if chunked is not None:
+        raise CombinationError(f"loss {str(expression)!r}: {chunked.name} goes around the whole of it: {chunked.name}(…)")
     if expression.name == SUM:
         found = _summed(expression, inner, labels)
     else:

@@ -15,7 +15,8 @@ from siambench.plugin import call_factory
 from siambench.training.components import LossCall, fed_indices, mine, number_of, plain
 
 LOSSES = {name: entry for name, entry in siambench_losses().items() if not entry.wraps}
-MINERS = siambench_miners()
+# A miner of the whole training set is called once in an epoch, and may wait.
+MINERS = {name: entry for name, entry in siambench_miners().items() if entry.scope == "batch"}
 MINING = sorted(set(MINERS) - {"none"})
 # Miners give triplets, pairs or runs of triplets: each loss that takes tuples meets all three, and each miner two losses.
 COMBINATIONS = sorted(
