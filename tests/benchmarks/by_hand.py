@@ -32,6 +32,15 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from torchvision import transforms
 
+
+class UnitAngular(losses.AngularLoss):
+    """Of embeddings brought to unit length: the library does so with anchors and positives alone, not with negatives."""
+
+    def forward(self, embeddings: Tensor, *rest: Any) -> Tensor:
+        """The loss of a batch."""
+        return super().forward(functional.normalize(embeddings), *rest)
+
+
 LOSSES: dict[str, Callable[..., nn.Module]] = {
     "contrastive": losses.ContrastiveLoss,
     "triplet": losses.TripletMarginLoss,
@@ -40,7 +49,7 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
         embedding_regularizer=regularizers.LpRegularizer(p=2, power=2),
         embedding_reg_weight=l2_weight,
     ),
-    "angular": losses.AngularLoss,
+    "angular": UnitAngular,
     "ntxent": losses.NTXentLoss,
     "supcon": losses.SupConLoss,
     "multi-similarity": losses.MultiSimilarityLoss,
@@ -86,8 +95,13 @@ def hand_batches(images: np.ndarray, labels: np.ndarray, job: dict[str, Any], st
     rules = job["augment"]
     change = transforms.Compose(
         [
+            # Between pixels, as siambench moves images; torchvision's default takes the nearest, which costs triplet+hard .04.
             transforms.RandomAffine(
-                rules["rotate"], translate=(rules["translate"],) * 2, scale=tuple(rules["scale"]), shear=rules["shear"]
+                rules["rotate"],
+                translate=(rules["translate"],) * 2,
+                scale=tuple(rules["scale"]),
+                shear=rules["shear"],
+                interpolation=transforms.InterpolationMode.BILINEAR,
             ),
             transforms.ToTensor(),
         ]

@@ -228,6 +228,16 @@ def test_distances_keep_their_digits_in_a_batch_that_has_nearly_collapsed(spread
     assert 1 - float(exact @ ours) < min(1e-3, 0.1 * (1 - float(exact @ theirs)))
 
 
+def test_angular_has_negatives_of_unit_length_too():
+    """Ours is the library's value of embeddings of unit length; of others it brings anchors and positives to that, and no negatives."""
+    points, labels = next(iter(batches().values()))
+    library = losses.AngularLoss(**ENTRIES["angular"].defaults)
+    ours = given(ENTRIES["angular"], call_factory(ENTRIES["angular"].build, ENTRIES["angular"].defaults), 5 * points, labels)[0]
+
+    assert pytest.approx(float(library(functional.normalize(points), labels))) == float(ours)
+    assert abs(float(library(5 * points, labels)) - float(ours)) > 0.1
+
+
 def test_no_built_in_loss_or_miner_needs_the_library():
     """Building and calling every built-in loss and miner imports nothing of pytorch-metric-learning; importing their entries no torch."""
     script = """
