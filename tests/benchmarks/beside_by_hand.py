@@ -180,11 +180,11 @@ def scores(runs: Runs, arguments: argparse.Namespace) -> None:
     budget, count = f"{arguments.trials}x{arguments.repetitions}", arguments.studies
     for method in arguments.methods or SCORED:
         own = runs.get(f"scores ours {method} {budget} {count}", lambda method=method: ours(method, count, arguments))["scores"]
-        # The first study by hand is the one whose cost is told.
-        names = [f"scores hand {method} {budget} {study}" if study else f"cost hand {method} {budget}" for study in range(count)]
         theirs = [
-            runs.get(name, lambda method=method, study=study: by_hand(method, "hand", study, arguments))["scores"][0]
-            for study, name in enumerate(names)
+            runs.get(
+                f"scores hand {method} {budget} {study}", lambda method=method, study=study: by_hand(method, "hand", study, arguments)
+            )["scores"][0]
+            for study in range(count)
         ]
         allowed = stats.t.ppf(0.975, count - 1) * math.sqrt((statistics.variance(own) + statistics.variance(theirs)) / count)
         told = [f"{statistics.fmean(found):.4f} ± {statistics.stdev(found):.4f}" for found in (own, theirs)]
