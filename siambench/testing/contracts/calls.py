@@ -22,7 +22,7 @@ from siambench.training.optimiser import build_optimiser
 from siambench.training.state import seed_globals
 
 _NAME = "examined"
-_PROGRESS = (0.5, 0.0, 0.9)
+PROGRESS = (0.5, 0.0, 0.9)
 """Shares of the training that are done, one batch after the other: some parameters act in the beginning or in the end alone."""
 
 _RATE = 0.01
@@ -117,7 +117,7 @@ def call_loss(loss: components.LossCall, embeddings: Tensor, labels: Tensor, ind
     Raises:
         PluginError: if it is not a scalar tensor with a gradient.
     """
-    return loss(embeddings, labels, indices, progress=_PROGRESS[step % len(_PROGRESS)], groups=labels % 3)
+    return loss(embeddings, labels, indices, progress=PROGRESS[step % len(PROGRESS)], groups=labels % 3)
 
 
 def answer(entry: LossEntry, loss: components.LossCall, batch: Batch, *, indices: Indices | None = None, step: int = 0) -> Answer:
