@@ -15,7 +15,7 @@ from siambench.board.tuning import Tuning
 from siambench.board.values import MISSING, Ends, flat, json_of, number, text_of
 from siambench.identity import to_json as exam_json
 from siambench.interfaces import ColumnView, RowView, SectionView, TableView
-from siambench.spec import CONCATENATED, OWN_SIMILARITY, SCHEMA
+from siambench.spec import SCHEMA, metric_of
 from siambench.wording import quoted
 
 
@@ -81,17 +81,13 @@ def to_json(table: Table) -> dict[str, Any]:
         "exam": None if table.exam is None else {"id": table.exam.id, **exam_json(table.exam)},
         "other_exams": [other.to_json() for other in table.others],
         "primary": table.track.metrics.primary,
-        "metrics": [{"name": metric, "direction": directions.get(_plain(metric), "max")} for metric in table.metrics],
+        "metrics": [{"name": metric, "direction": directions.get(metric_of(metric), "max")} for metric in table.metrics],
         "rows": rows,
         "minimum_detectable_difference": None if table.detectable is None else asdict(table.detectable),
         "spread_over_studies": None if table.spread is None else asdict(table.spread),
         "unseen": list(table.unseen),
         "units": dict(table.units),
     }
-
-
-def _plain(metric: str) -> str:
-    return metric.removeprefix(CONCATENATED).removeprefix(OWN_SIMILARITY)
 
 
 def _proven(table: Table) -> list[SectionView]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from siambench.errors import RecordError
 from siambench.identity import to_json
 from siambench.interfaces import Done, Outcome
-from siambench.spec import CONCATENATED, OWN_SIMILARITY, Exam, Unit
+from siambench.spec import Exam, Unit, metric_of
 
 CLASSES_AGREE = 2e-6
 """How far a score may lie from the mean of its classes, whose own means have six decimals."""
@@ -74,7 +74,7 @@ def check_scores(outcome: Outcome, where: str) -> None:
     curves = ((f"epoch {epoch.epoch}", epoch.validation or {}) for epoch in outcome.curve)
     for place, scores in (("", outcome.scores), *curves):
         for metric, score in scores.items():
-            low, high = outcome.ranges.get(metric.removeprefix(CONCATENATED).removeprefix(OWN_SIMILARITY), (None, None))
+            low, high = outcome.ranges.get(metric_of(metric), (None, None))
             beyond = score is not None and ((low is not None and score < low - ROUNDING) or (high is not None and score > high + ROUNDING))
             if beyond:
                 at = f" of {place}" if place else ""

@@ -61,6 +61,12 @@ CONCATENATED: Final = "concatenated:"
 OWN_SIMILARITY: Final = "own:"
 """Before the name of a metric: its score for the concatenated embeddings of the fold-models; by a loss's own similarity."""
 
+
+def metric_of(score: str) -> str:
+    """The metric of a score, whose name may say what it is of: ``own:recall@1`` is of ``recall@1``."""
+    return score.removeprefix(CONCATENATED).removeprefix(OWN_SIMILARITY)
+
+
 CONTENT: Final = "sha256:"
 """Before the digest of a file's content, where an option names a file: its path is a fact of the machine."""
 

@@ -61,7 +61,7 @@ class Mining:
         self._items, self._clock = items, clock
         # By epochs and not by steps, of which a final model may take more: it is mined before the epochs that its trial was.
         self._first = 1 + int(float(own.get("warmup", 0.0)) * self._rules.epochs + _ROUNDING)
-        self._every = int(own[EVERY.partition(".")[2]])
+        self._every = int(unit.params[EVERY])
         self._fed: Fed | None = None
 
     def feeding(self, epoch: int, network: nn.Module, batches: Batches) -> Fed:
