@@ -58,6 +58,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
 
 
+def several(number: int, one: str, many: str) -> str:
+    """A number and what it counts: `1 study`, `5 studies`."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def quoted(word: str) -> str:
     """A word as it stands in a command, so that the command runs as it is printed."""
     return shlex.quote(word)

@@ -33,6 +33,11 @@ ODD = [
 ]
 
 
+def test_one_is_counted_in_the_singular():
+    """`1 study`, and of every other number, 0 too, the plural."""
+    assert ["0 studies", "1 study", "2 studies"] == [wording.several(number, "study", "studies") for number in range(3)]
+
+
 @pytest.mark.parametrize("text", ODD)
 def test_a_terminal_obeys_nothing(text):
     """No control character, mark of direction or lone half of a letter comes out, and plain text is as it was."""

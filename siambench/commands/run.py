@@ -14,7 +14,7 @@ import click
 from siambench.commands.terminal import jobs_of, print_json, say_damaged, say_older, say_refused, show_table, stdout_for_documents
 from siambench.errors import InterruptedRunError, UnfinishedError
 from siambench.spec import MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, feed_asked
-from siambench.wording import duration, printable
+from siambench.wording import duration, printable, several
 
 if TYPE_CHECKING:
     from siambench.execution.coordinator import Run
@@ -205,9 +205,11 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
         return
     click.echo(printable(f"track {prepared.track.name} {prepared.track.version}, exam {prepared.exam.short}, records in {folder}"))
     for plan, number in rows:
-        times = f"{number} stud{'y' if number == 1 else 'ies'}"
+        times = several(number, "study", "studies")
         raced = ", the best 2 of 4 beyond the first fold" if plan.races else ""
-        budget = f"{plan.trials} trials × {plan.folds} folds{raced} + {plan.repetitions} repetitions, {len(plan.space)} parameters"
+        trials = f"{several(plan.trials, 'trial', 'trials')} × {several(plan.folds, 'fold', 'folds')}{raced}"
+        repetitions = several(plan.repetitions, "repetition", "repetitions")
+        budget = f"{trials} + {repetitions}, {several(len(plan.space), 'parameter', 'parameters')}"
         budget += f", batches by the sampler {_sampler(plan)}" if _sampler(plan) else ""
         click.echo(printable(f"  {plan.method.name}: {times} of {budget}"))
     click.echo(f"  baselines: {len(prepared.baselines)} units")
@@ -288,9 +290,9 @@ def _rest(prepared: Prepared, outcome: Run) -> str:
     rows = {plan.row for plan in prepared.studies}
     took = [record.seconds for record in outcome.records if record.unit.row in rows and record.seconds is not None]
     cost = duration(sum(took) / ran * left / max(1, outcome.jobs)) if took else "as long again each"
-    number = "study" if left == 1 else "studies"
+    others = several(left, "study", "studies")
     asked = "the same command with --studies all"
-    return f"{ran} of {ran + left} studies, so not ranked yet; the other {left} {number} would take about {cost}: {asked}"
+    return f"{ran} of {ran + left} studies, so not ranked yet; the other {others} would take about {cost}: {asked}"
 
 
 @contextlib.contextmanager

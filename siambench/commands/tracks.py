@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from siambench.commands.terminal import print_json
-from siambench.wording import printable
+from siambench.wording import printable, several
 
 
 @click.command()
@@ -37,9 +37,10 @@ def tracks(as_json: bool) -> None:  # noqa: FBT001
         )
     else:
         for track, _, where in found:
-            plural = "" if track.budget.repetitions == 1 else "s"
-            budget = f"{track.budget.studies} studies of {track.budget.trials} trials and {track.budget.repetitions} repetition{plural}"
-            budget += f", by {track.metrics.primary}"
+            studies = several(track.budget.studies, "study", "studies")
+            trials = several(track.budget.trials, "trial", "trials")
+            repetitions = several(track.budget.repetitions, "repetition", "repetitions")
+            budget = f"{studies} of {trials} and {repetitions}, by {track.metrics.primary}"
             click.echo(printable(f"{track.name} {track.version}  {track.title or track.dataset.name}: {budget}{where}"))
     for name, reason in broken.items():
         click.echo(printable(f"the track {name} cannot be used: {reason}"), err=True)

@@ -94,7 +94,7 @@ def test_plugins_are_looked_at_only_for_a_name_that_nothing_else_bears(plugin, t
 
 def test_the_tracks_of_plugins_are_listed_with_whose_they_are(plugin, siambench):
     """`tracks` has a line with the distribution, and `--json` a document; `show` tells title, path and digest."""
-    line = f"bottles 1.0  tiny: digits, for tests: 6 trials, 3 seeds, by map@r  [{installed()} 1.0]"
+    line = f"bottles 1.0  tiny: digits, for tests: 1 study of 6 trials and 3 repetitions, by map@r  [{installed()} 1.0]"
     assert line in siambench("tracks").stdout.splitlines()
     found = {track["name"]: track for track in json.loads(siambench("tracks", "--json").stdout)}
     assert (installed(), "siambench") == (found["bottles"]["distribution"], found["glyphs"]["distribution"])
