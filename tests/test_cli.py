@@ -326,7 +326,7 @@ def test_list_show_tracks_plugins_as_json(siambench):
     assert "FaceNet" in triplet["source"]
     assert "margin" in siambench("show", "losses", "triplet").stdout
     names = {track["name"] for track in json.loads(siambench("tracks", "--json").stdout)}
-    assert {"glyphs", "omniglot-minimal", "omniglot-one-shot", "signatures", "signatures-paper"} <= names
+    assert {"glyphs", "glyphs-long", "omniglot-minimal", "omniglot-one-shot", "signatures", "signatures-paper"} <= names
     plugins = json.loads(siambench("plugins", "--json").stdout)
     assert {"plugin", "distribution", "version", "status", "error", "components"} == set(plugins[0])
     assert "ok" == plugins[0]["status"]

@@ -65,7 +65,7 @@ def test_a_wheel_finds_tracks_configs_and_leaderboards(installed, tmp_path):
     where = call("-c", "import siambench; print(siambench.__file__)", cwd=tmp_path, path=installed).strip()
     assert where.startswith(str(installed))
     names = {track["name"] for track in json.loads(call("-m", "siambench", "tracks", "--json", cwd=tmp_path, path=installed))}
-    assert {"glyphs", "omniglot-minimal", "omniglot-one-shot", "signatures", "signatures-paper"} <= names
+    assert {"glyphs", "glyphs-long", "omniglot-minimal", "omniglot-one-shot", "signatures", "signatures-paper"} <= names
     ours = call("-m", "siambench", "leaderboard", "glyphs", "--format", "csv", cwd=tmp_path)
     assert ours == call("-m", "siambench", "leaderboard", "glyphs", "--format", "csv", cwd=tmp_path, path=installed)
     plan = json.loads(call("-m", "siambench", "run", "glyphs.toml", "--plan", "--json", cwd=tmp_path, path=installed))
@@ -84,7 +84,7 @@ def test_a_component_has_one_digest_from_a_wheel_and_from_a_checkout(installed, 
 def test_an_editable_install_works_from_any_folder(tmp_path):
     """From this checkout, called in an unrelated folder: tracks, table and shipped comparison are found."""
     names = {track["name"] for track in json.loads(call("-m", "siambench", "tracks", "--json", cwd=tmp_path))}
-    assert {"glyphs", "omniglot-minimal", "omniglot-one-shot", "signatures", "signatures-paper"} <= names
+    assert {"glyphs", "glyphs-long", "omniglot-minimal", "omniglot-one-shot", "signatures", "signatures-paper"} <= names
     plan = json.loads(call("-m", "siambench", "run", "glyphs.toml", "--plan", "--json", cwd=tmp_path))
     assert len(plan["studies"]) >= 13
 

@@ -25,7 +25,7 @@ def test_every_shipped_track_is_a_line(siambench):
 def test_the_document_has_the_documented_keys(siambench):
     """`--json` gives one document with name, version, title and data set of each, and who ships it."""
     found = json.loads(siambench("tracks", "--json").stdout)
-    assert {"glyphs", "omniglot-minimal", "omniglot-one-shot"} <= {track["name"] for track in found}
+    assert {"glyphs", "glyphs-long", "omniglot-minimal", "omniglot-one-shot"} <= {track["name"] for track in found}
     assert track_names() == [track["name"] for track in found]
     for track in found:
         assert {"name", "version", "title", "dataset", "distribution"} == set(track)
