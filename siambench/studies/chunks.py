@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from siambench.components.batch_norm import statistics_of_batches
 from siambench.errors import CombinationError
 from siambench.plugin import (
+    CHUNK,
     PER_CHUNK_BATCHNORM,
     PROJECTOR,
     BackboneEntry,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def check_chunks(loss: LossEntry, backbone: BackboneEntry, options: Params, dataset: Dataset, fixed: Mapping[str, Value]) -> None:
-    """See that a loss that is trained in chunks meets no BatchNorm, unless the user says that it may.
+    """See that a loss that is trained in chunks meets no BatchNorm, unless the user says that it may, and then not one item alone.
 
     A backbone that cannot be built here is looked at where it is trained.
 
@@ -38,9 +39,13 @@ def check_chunks(loss: LossEntry, backbone: BackboneEntry, options: Params, data
     Raises:
         CombinationError: if it does.
     """
-    if not loss.chunked or fixed.get(PER_CHUNK_BATCHNORM) is True:
+    told = fixed.get(PER_CHUNK_BATCHNORM) is True
+    alone = fixed.get(CHUNK) == 1
+    if not loss.chunked or (told and not alone):
         return
     place = "the projector" if _in_projector(loss, fixed) else "the backbone" if _in_trunk(backbone, options, dataset) else None
+    if place is not None and told:
+        raise CombinationError(f"{place} has BatchNorm, which has no statistics of one item: {CHUNK} must be at least 2")
     if place is not None:
         raise CombinationError(
             f"{place} has BatchNorm, whose statistics would be those of a chunk and not of the batch: "

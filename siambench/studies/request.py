@@ -163,6 +163,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     track, fixed = edit_track(track, changes)
     # Names first: a typo should not have to wait for data.
     dataset_component = catalogue.get("datasets", track.dataset.name)
+    catalogue.metrics(track.metrics.report, dimensions=track.model.embedding_size)
     metrics = {name: catalogue.get("metrics", name) for name in track.metrics.report}
     observers = [catalogue.get("observers", observer.partition(":")[0]).provenance for observer in request.observers]
     shared = {"dataset": dataset_component.source, "primary": metrics[track.metrics.primary].source}
@@ -179,7 +180,6 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     if not chosen:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
 
-    catalogue.metrics(track.metrics.report, dimensions=track.model.embedding_size)
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
     for one in chosen:
         check_form(one.method, one.backbone, track, dataset)

@@ -25,11 +25,11 @@ class InChunks(nn.Module):
 
     Args:
         network: from items to embeddings [B, D].
-        chunk: how many items are embedded at once, at least 1.
+        chunk: how many items are embedded at once at most, at least 1; a batch is cut into as few chunks as that allows, alike in size.
         per_chunk_batchnorm: whether BatchNorm may take its statistics from a chunk.
 
     Raises:
-        PluginError: if the network has BatchNorm that takes its statistics from a batch, and that was not allowed.
+        PluginError: if the network has BatchNorm that takes its statistics from a batch, and that was not allowed, or a chunk has one item.
 
     Source:
         Gao, Zhang, Han, Callan, Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup, RepL4NLP 2021.
@@ -38,23 +38,27 @@ class InChunks(nn.Module):
     def __init__(self, network: nn.Module, *, chunk: int, per_chunk_batchnorm: bool) -> None:
         super().__init__()
         self.network, self.chunk = network, chunk
-        if statistics_of_batches(network) and not per_chunk_batchnorm:
+        self._normed = bool(statistics_of_batches(network))
+        if self._normed and not per_chunk_batchnorm:
             raise PluginError("the network has BatchNorm, whose statistics would be those of a chunk")
 
     def forward(self, items: Tensor) -> Tensor:
         """Embeddings [B, D] of items, with a graph."""
         # What a graph is hung on: the network's weights are reached when it is run again.
         hook = torch.zeros((), requires_grad=True, device=items.device)
-        whole = len(items) <= self.chunk
-        embeddings: Tensor = self.network(items) if whole else _Embedded.apply(hook, self.network, items, self.chunk)
+        number = -(-len(items) // self.chunk)
+        if number > 1 and self._normed and len(items) // number < 2:
+            alone = f"{len(items)} items in chunks of {self.chunk} leave one alone, and BatchNorm has no statistics of one"
+            raise PluginError(f"{alone}: take a larger loss.chunk")
+        embeddings: Tensor = self.network(items) if number < 2 else _Embedded.apply(hook, self.network, items, number)
         return embeddings
 
 
 class _Embedded(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, _hook: Tensor, network: nn.Module, items: Tensor, chunk: int) -> Tensor:
+    def forward(ctx: Any, _hook: Tensor, network: nn.Module, items: Tensor, number: int) -> Tensor:
         kind = items.device.type
-        ctx.network, ctx.parts, ctx.states = network, torch.split(items, chunk), []
+        ctx.network, ctx.parts, ctx.states = network, torch.tensor_split(items, number), []
         ctx.autocast = (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
         found = []
         for part in ctx.parts:
@@ -68,7 +72,7 @@ class _Embedded(torch.autograd.Function):
         kind, dtype, enabled = ctx.autocast
         after = _states(gradient.device)
         with _statistics_kept(ctx.network):
-            for part, state, slope in zip(ctx.parts, ctx.states, torch.split(gradient, len(ctx.parts[0])), strict=True):
+            for part, state, slope in zip(ctx.parts, ctx.states, torch.tensor_split(gradient, len(ctx.parts)), strict=True):
                 _restore(state, gradient.device)
                 with torch.enable_grad(), torch.autocast(kind, dtype, enabled=enabled):
                     embeddings = ctx.network(part)

@@ -51,6 +51,8 @@ def test_a_backbone_with_batchnorm_is_refused(name, has):
         assert found.endswith("or say --set loss.per_chunk_batchnorm=true")
     assert refused(backbone, fixed={"loss.per_chunk_batchnorm": True}) is None
     assert refused(backbone, loss=CATALOGUE.get("losses", "supcon").entry) is None
+    alone = refused(backbone, fixed={"loss.per_chunk_batchnorm": True, "loss.chunk": 1})
+    assert alone == ("the backbone has BatchNorm, which has no statistics of one item: loss.chunk must be at least 2" if has else None)
 
 
 @pytest.mark.parametrize(("running", "has"), [(True, False), (False, True)])

@@ -263,6 +263,12 @@ def test_a_metric_that_the_data_cannot_have_is_refused(asked):
     assert asked(more=metrics, catalogue=synthetic_catalogue(one_shot_runs=2)).planned
 
 
+def test_a_member_that_its_family_cannot_have_is_told_as_such(asked):
+    """Of a number that is none the sentence says what it must be, not that the metric is unknown."""
+    with pytest.raises(ConfigError, match=r"^eer@enrol-x: k must be a whole number of at least 1, got 'x'$"):
+        asked(more='[metrics]\nreport = ["map@r", "eer@enrol-x"]\n')
+
+
 def test_a_direction_is_that_of_the_primary_metric(asked):
     """Where less is better, tuning minimises."""
     prepared = asked(more='[metrics]\nprimary = "eer"\nreport = ["map@r", "eer"]\n', catalogue=synthetic_catalogue(classes=16))
