@@ -131,6 +131,22 @@ def test_records_of_a_plugins_track_are_shipped_ones(plugin, siambench, tmp_path
     assert [] == [outcome for outcome in check("bottles", kind="track") if outcome.state != "passed"]
 
 
+def test_a_row_of_a_plugins_track_is_reproduced_by_its_name(plugin, siambench, tmp_path):
+    """A row that was run by the track's name, and adopted into the plugin's folder, comes out bit for bit by `reproduce`."""
+    home = plugin / "bottles"
+    short = ("--trials", "1", "--repetitions", "1", "--jobs", "1")
+    done = siambench("run", "--track", "bottles", "--loss", "contrastive", *short, "--out", tmp_path / "out")
+    assert 0 == done.returncode, done.stderr
+    added = siambench("leaderboard", "bottles", "--from", tmp_path / "out", "--write")
+    assert 0 == added.returncode, added.stderr
+    assert (home / "records").is_dir()
+    again = siambench("reproduce", "bottles", "contrastive", "--json")
+    assert 0 == again.returncode, again.stderr
+    units = json.loads(again.stdout)["units"]
+    assert units
+    assert {"identical"} == {unit["state"] for unit in units}
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
