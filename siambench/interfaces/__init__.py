@@ -20,6 +20,7 @@ from siambench.interfaces._components import (
 )
 from siambench.interfaces._evaluation import Evaluation, Neighbours
 from siambench.interfaces._events import EpochEnded, Observer, UnitEnded, UnitStarted
+from siambench.interfaces._measures import Diagnosis, Finding, Measures, PartMeasures, Quantiles, Severity
 from siambench.interfaces._outcomes import Done, Epoch, Failed, Outcome
 from siambench.interfaces._tables import Cell, ColumnView, RowView, SectionView, TableView
 
@@ -27,6 +28,7 @@ __all__ = [
     "Cell",
     "ColumnView",
     "Dataset",
+    "Diagnosis",
     "Done",
     "Engine",
     "Episodes",
@@ -34,20 +36,25 @@ __all__ = [
     "EpochEnded",
     "Evaluation",
     "Failed",
+    "Finding",
     "Finished",
     "Indices",
     "Loss",
     "Lost",
+    "Measures",
     "Mined",
     "Miner",
     "Neighbours",
     "Observer",
     "Outcome",
+    "PartMeasures",
     "Place",
+    "Quantiles",
     "ReadItems",
     "RowView",
     "Sampler",
     "SectionView",
+    "Severity",
     "SortedTriplets",
     "TableView",
     "UnitEnded",
