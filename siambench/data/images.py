@@ -279,7 +279,12 @@ def fitted(image: NDArray[np.uint8], *, height: int, width: int) -> NDArray[np.u
 def _eight_bits(image: Image, called: str, white: int) -> Image:
     from PIL import Image as Pillow
 
+    half = _half_read(image)
     image.load()
+    clear = image.info.get("transparency")
+    if half and isinstance(clear, tuple):
+        # Of a colour that is told in 16 bits, the half that Pillow reads of the pixels.
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
     turned = _upright(image)
     if turned.mode not in (*_SIXTEEN, "I", "F"):
         return _on_white(turned)
@@ -292,7 +297,6 @@ def _eight_bits(image: Image, called: str, white: int) -> Image:
         scaled = np.rint(np.arange(DEEPEST + 1) * (255 / white)).clip(0, 255).astype(np.uint8)[values]
     if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO and image.mode != "F":
         scaled = 255 - scaled
-    clear = image.info.get("transparency")
     if isinstance(clear, int):
         scaled[values == clear] = 255
     return Pillow.fromarray(scaled)

@@ -91,12 +91,13 @@ def evaluate_arrays(
         raise ConfigError("all pairs are counted by their cosines: they need the distance cosine")
     points, labels, queries = _joined(arrays)
     check_dimensions(named, points.shape[1])
+    names = _names(arrays.names, len(points))
     groups = None if arrays.groups is None else _numbered(_values(arrays.groups, len(points), "groups"))[0]
     truth, classes = _numbered(labels)
     if queries is None and len(points) < 2:
         raise DataError(f"there must be at least 2 items to compare, got {len(points)}")
     try:
-        resolved = pairs if pairs is None or pairs == "every" else pure.resolve_pairs(pairs, _names(arrays.names, len(points)), truth)
+        resolved = pairs if pairs is None or pairs == "every" else pure.resolve_pairs(pairs, names, truth)
         evaluated = Evaluated(
             points, truth, seed=seed, queries=queries, groups=groups, distance=distance, depth=deepest(named), pairs=resolved
         )

@@ -246,6 +246,26 @@ def test_a_transparent_colour_shows_white(tmp_path):
     assert decode(gif, size=None, mode="grey")[0, 0, 0] == 255
 
 
+def test_a_transparent_colour_of_16_bits_shows_white(tmp_path):
+    """A PNG of 16 bits for each of three colours, one of which it declares to be transparent: that one is white, the other stays."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    values = np.full((4, 5, 3), (1000, 2000, 3000), dtype=">u2")
+    values[0, 0] = 60000, 300, 10
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", 5, 4, 16, 2, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"tRNS", struct.pack(">HHH", 1000, 2000, 3000)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    path = tmp_path / "a.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
+
+    found = decode(path, size=None, mode="rgb")
+
+    assert [60000 >> 8, 1, 0] == found[:, 0, 0].tolist()
+    assert (found.reshape(3, -1)[:, 1:] == 255).all()
+
+
 def test_cmyk_ycbcr_lab_and_palettes_are_shown_in_their_colours(tmp_path):
     """Red is red, in whichever way colours are kept."""
     red = Image.new("RGB", (8, 8), (250, 10, 10))

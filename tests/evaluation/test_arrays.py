@@ -660,3 +660,9 @@ def test_a_k_beyond_reason_is_refused(k):
     """More neighbours than anybody has are refused in one sentence, be the number one that Python reads or not."""
     with pytest.raises(ConfigError, match="k must be a whole number from 1 to 1,000,000, got '"):
         evaluate_arrays(Arrays(embeddings=np.eye(4), labels=[1, 1, 2, 2]), metrics=[f"recall@{k}"])
+
+
+def test_names_that_are_not_one_per_item_are_refused_where_no_pair_needs_them():
+    """Whoever brings names means them to be right, with a list of pairs or without."""
+    with pytest.raises(DataError, match="names must be one per item, got shape \\(1,\\) for 4 items"):
+        evaluate_arrays(Arrays(**GOOD, names=["a"]), metrics=["map@r"])

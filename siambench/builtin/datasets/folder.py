@@ -45,6 +45,8 @@ def folder(path: str, *, size: int, mode: str, level: int = 0, parts: bool = Tru
         raise DataError("folder: group = 'parent' needs classes that lie below another folder: level = 2, got 1")
     if not root.is_dir():
         raise DataMissingError(f"no such folder: {called}")
+    if root.samefile(root.anchor or root.absolute().anchor):
+        raise DataError(f"folder: {called} is the root of the whole file system: name the folder whose images are wanted")
     found = walk(root, is_image)
     names = _part_names(found.names) if parts else {}
     depth = level or (2 if group == _PARENT else 1)

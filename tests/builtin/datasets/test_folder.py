@@ -64,6 +64,14 @@ def test_a_folder_that_is_not_there_is_named(build, tmp_path):
         build("folder", path=str(tmp_path / "nowhere"))
 
 
+def test_the_root_of_the_file_system_is_no_data_set(build, tmp_path):
+    """However it is spelt, a whole disk is refused and not walked through."""
+    (tmp_path / "link").symlink_to("/")
+    for path in ("/", "/..", str(tmp_path / "link")):
+        with pytest.raises(DataError, match="the root of the whole file system: name the folder"):
+            build("folder", path=path)
+
+
 def test_a_file_that_cannot_be_read_is_named(build, tmp_path):
     """A broken image is an error that names the file, and leaves no half of a cache."""
     root = fill(tmp_path / "birds", {"wren": 2, "finch": 2})
