@@ -57,7 +57,7 @@ class UnknownNameError(UsageError):
         names = sorted(known)
         text = f"unknown {what} {name!r}{suggestion(name, names)}; installed: {some(name, names, lists=lists)}"
         if failed:
-            text += f"; plugins that failed to load: {', '.join(failed)}"
+            text += f"; plugins that failed to load: {', '.join(failed)} (`siambench plugins --errors` says why)"
         super().__init__(text)
 
 

@@ -85,6 +85,9 @@ def test_factory_of_is_what_an_entry_calls():
         (lambda: BackboneEntry(build, source="these tests", takes=("pictures",)), ["takes", "pictures", "images"]),
         (lambda: LossEntry(build, source=" "), ["source"]),
         (lambda: LossEntry(build, source="these tests", defaults={"mrgin": 1}), ["mrgin", "margin"]),
+        (lambda: LossEntry(asks, source="these tests", defaults={"margin": 1}), ["'gamma'", "no parameter of the entry"]),
+        (lambda: MinerEntry(asks, source="these tests", defaults={"margin": 1}), ["'gamma'", "no parameter of the entry"]),
+        (lambda: BackboneEntry(asks, source="these tests"), ["'gamma'", "no parameter of the entry"]),
         (lambda: LossEntry(build, source="these tests", spaces={"wide": {"margin": Float(0, 1)}}), ["margin", "no default"]),
         (lambda: LossEntry(build, source="these tests", defaults={"margin": 1.0}, spaces={"wide": {"margin": 3}}), ["margin", "int"]),
         (lambda: MinerEntry(build, source="these tests", spaces={"wide": {"other": Float(0, 1)}}), ["other", "no default"]),
@@ -130,6 +133,10 @@ def test_an_entry_that_does_not_hold_is_refused(make, words):
         make()
     for word in words:
         assert word in str(error.value)
+
+
+def asks(gamma, margin=1):
+    """A factory of which an argument has no default."""
 
 
 def in_chunks(chunk, per_chunk_batchnorm):
@@ -208,7 +215,7 @@ def test_an_entry_says_how_its_rows_with_options_are_made():
 
     def with_set(entry, chosen):
         asked.append(chosen)
-        return LossEntry(kinds, source=entry.source)
+        return LossEntry(kinds, source=entry.source, defaults={"margin": 1, "other": 1, "kind": 1})
 
     entry = LossEntry(build, source="these tests", options={"swap": SWAP}, with_set=with_set)
     assert entry is entry.with_options({"swap": False, "margin": 1})

@@ -103,13 +103,14 @@ def _between(row: Row, other: Row, tested: tuple[Sequence[Row], StudyTests | Non
                 if found is not None:
                     return Interval(sign * found.mean, found.half_width), "studies"
     mean = row.scores[primary].mean - other.scores[primary].mean
-    if len(ours) == len(theirs) == 1 and set(ours) == set(theirs):
-        (study,) = ours
-        first, second = row.by_repetition[primary][study], other.by_repetition[primary][study]
-        common = sorted(set(first) & set(second))
-        paired = t_interval([first[repetition] - second[repetition] for repetition in common]) if common else Interval(mean, None)
-        return paired, "repetitions"
     common = sorted(set(ours) & set(theirs))
+    # Of a baseline nothing is tuned: of its other studies nothing is to be learnt about the one that a row has.
+    if len(common) == 1 and (len(ours) == len(theirs) == 1 or (row.method.baseline is not None and len(theirs) == 1)):
+        (study,) = common
+        first, second = row.by_repetition[primary][study], other.by_repetition[primary][study]
+        pairs = sorted(set(first) & set(second))
+        paired = t_interval([first[repetition] - second[repetition] for repetition in pairs]) if pairs else Interval(mean, None)
+        return paired, "repetitions"
     if min(len(ours), len(theirs), len(common)) > 1:
         return t_interval([ours[study] - theirs[study] for study in common]), "studies"
     return Interval(mean, None), "studies"

@@ -150,9 +150,9 @@ def _told_apart(rows: Sequence[Row]) -> list[Row]:
 def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direction: str = "max", setting: Setting | None = None) -> Table:
     """Order and rank rows of one exam by the track's primary metric.
 
-    A fresh row replaces its shipped twin. Ranked are full rows, those with exactly the track's studies, trials and repetitions, where
-    there are at least two. A full shipped row whose place a fresh one takes that is not full stays in the family of tests, unseen: no
-    other rank moves.
+    A fresh row replaces its shipped twin, but of a baseline a row that is not full does not replace one that is. Ranked are full rows,
+    those with exactly the track's studies, trials and repetitions, where there are at least two. A full shipped row whose place a fresh
+    one takes that is not full stays in the family of tests, unseen: no other rank moves.
 
     Args:
         track: the rules.
@@ -162,6 +162,9 @@ def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direct
         setting: what stands around the rows.
     """
     setting = setting or Setting()
+    # Of a baseline a run needs the studies that it runs: the shipped one, which has them all, says more.
+    whole = {row.name for row in rows if row.shipped and row.is_full and row.method.baseline is not None}
+    rows = [row for row in rows if row.shipped or row.is_full or row.name not in whole]
     fresh = {row.name: row for row in rows if not row.shipped}
     kept = [_beside(row, rows) for row in rows if not (row.shipped and row.name in fresh)]
     twins = [row for row in rows if row.shipped and row.name in fresh and row.method.baseline is None]

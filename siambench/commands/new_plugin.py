@@ -56,9 +56,11 @@ def new_plugin(name: str, kinds: tuple[str, ...], out: Path | None) -> None:
     for path in written:
         click.echo(printable(str(folder / path)))
     click.echo("\ngo on with")
-    place = quoted(str(folder) if folder.is_absolute() else f"./{folder}")
-    for command in (f"pip install --no-deps --no-build-isolation -e {place}", f"siambench check {component}", try_out(component, chosen)):
+    place = str(folder) if folder.is_absolute() else f"./{folder}"
+    for command in (f"pip install -e {quoted(f'{place}[test]')}", f"siambench check {component}", try_out(component, chosen)):
         click.echo(printable(f"  {command}"))
+    click.echo("without a network, where hatchling is installed, the first is")
+    click.echo(printable(f"  pip install --no-deps --no-build-isolation -e {quoted(place)}"))
 
 
 def package(name: str, kinds: Sequence[str]) -> dict[str, str]:

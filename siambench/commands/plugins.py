@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from siambench.commands.terminal import print_json
-from siambench.wording import printable
+from siambench.wording import printable, several
 
 if TYPE_CHECKING:
     from siambench.components.catalogue import Catalogue
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def plugins(errors: bool, as_json: bool) -> None:  # noqa: FBT001
     """List the plugins, and what each provides or why it failed."""
-    from siambench.components.catalogue import Catalogue
+    from siambench.components.catalogue import Catalogue, provided_twice
 
-    found = [p for p in _examined(Catalogue.load()) if not errors or p.error is not None]
+    catalogue = Catalogue.load()
+    for components in catalogue.twice.values():
+        click.echo(printable(f"{provided_twice(components)}: by that name neither can be used"), err=True)
+    found = [p for p in _examined(catalogue) if not errors or p.error is not None]
     if as_json:
         print_json(
             [
@@ -40,7 +43,9 @@ def plugins(errors: bool, as_json: bool) -> None:  # noqa: FBT001
         return
     for plugin in found:
         text = f"{plugin.plugin}  {plugin.distribution} {plugin.version}  {plugin.status}"
-        click.echo(printable(text + (f": {plugin.error}" if plugin.error else f", {len(plugin.components)} components")))
+        click.echo(
+            printable(text + (f": {plugin.error}" if plugin.error else f", {several(len(plugin.components), 'component', 'components')}"))
+        )
     if errors and not found:
         click.echo("no plugin failed", err=True)
 

@@ -113,6 +113,14 @@ class Catalogue:
         """The plugins that did not load."""
         return [p.plugin for p in self.plugins if p.error is not None]
 
+    @property
+    def twice(self) -> dict[tuple[str, str], tuple[Component, ...]]:
+        """Kind and name of what several plugins provide, and none can be asked for by that name: the components."""
+        found: dict[tuple[str, str], tuple[Component, ...]] = {}
+        for one in self.components():
+            found[one.kind, one.name] = (*found.get((one.kind, one.name), ()), one)
+        return {key: components for key, components in found.items() if len(components) > 1}
+
     def get(self, kind: str, name: str) -> Component:
         """The component of that name.
 
@@ -142,10 +150,7 @@ class Catalogue:
         if not found or (takes_path and not found[0].entry.takes_path):
             raise UnknownNameError(singular(kind), name, self.names(kind), self.failed, lists=f"siambench list {kind}")
         if len(found) > 1:
-            providers = " and ".join(f"{c.provenance.plugin} ({c.provenance.distribution} {c.provenance.version})" for c in found)
-            raise DuplicateNameError(
-                f"{singular(kind)} {name!r} is provided twice, by {providers}; uninstall one or restrict loading with SIAMBENCH_PLUGINS"
-            )
+            raise DuplicateNameError(f"{provided_twice(found)}; uninstall one or restrict loading with SIAMBENCH_PLUGINS")
         return found[0]
 
     def metrics(self, names: Iterable[str], *, dimensions: int | None = None) -> dict[str, MetricEntry]:
@@ -206,6 +211,12 @@ class Catalogue:
         except BaseException as error:
             text = f"data set {name!r} of {component.provenance} cannot be read: {named(error)}"
             raise DataError(text) from error
+
+
+def provided_twice(found: Sequence[Component]) -> str:
+    """Who provides several components of one name, in a sentence."""
+    providers = " and ".join(f"{c.provenance.plugin} ({c.provenance.distribution} {c.provenance.version})" for c in found)
+    return f"{singular(found[0].kind)} {found[0].name!r} is provided twice, by {providers}"
 
 
 def check_kind(kind: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from siambench.plugin._factories import accepted_by
+from siambench.plugin._factories import Lazy, accepted_by, required_by
 from siambench.plugin._harness import check_chunked, check_every, without_every
 from siambench.plugin._options import Option, check_options, options_among
 from siambench.spaces import Float, Params, Space, Value, check_space, with_space
@@ -27,7 +27,8 @@ WARMUP = Float(0.0, 0.5)
 """The share of the steps during which a miner is left out, where it needs that: the space that it is tuned in."""
 
 
-def _check(build: Callable[..., Any], space: Space, defaults: Params, source: str) -> None:
+def _check(build: Callable[..., Any], space: Space, defaults: Params, source: str, *, given: Sequence[str] | None = None) -> None:
+    """See that an entry holds; ``given``: what the harness gives its factory beside its parameters, None where that is not looked at."""
     if not callable(build):
         raise TypeError(f"the factory of an entry must be callable, got {type(build).__name__}")
     if not source.strip():
@@ -38,6 +39,10 @@ def _check(build: Callable[..., Any], space: Space, defaults: Params, source: st
     for name in names:
         if name not in accepted:
             raise ValueError(f"parameter {name!r} is declared, but the factory's signature names only {sorted(accepted)}")
+    asks = required_by(build) if given is not None and (names or not isinstance(build, Lazy)) else ()
+    missing = sorted({*asks} - {*names, *(given or ())})
+    if missing:
+        raise ValueError(f"the factory asks for {missing[0]!r}, which is no parameter of the entry: give it a default there")
     check_space(space, defaults, holds_defaults=True)
 
 
@@ -104,7 +109,7 @@ class BackboneEntry:
     takes: tuple[Form, ...] = ("images",)
 
     def __post_init__(self) -> None:
-        _check(self.build, {}, {**self.defaults, **self.scratch}, self.source)
+        _check(self.build, {}, {**self.defaults, **self.scratch}, self.source, given=("input_shape", "vocabulary"))
         _check_among("takes", self.takes, get_args(Form))
 
 
@@ -183,7 +188,8 @@ class LossEntry:
     chunked: bool = False
 
     def __post_init__(self) -> None:
-        _check(self.build, self.space, self.defaults, self.source)
+        given = ("num_classes", "embedding_size", "options", *(("loss", "make_loss", "normalised") if self.wraps else ()))
+        _check(self.build, self.space, self.defaults, self.source, given=given)
         if self.chunked:
             check_chunked(self.space, self.defaults)
         for space in self.spaces.values():
@@ -258,7 +264,7 @@ class MinerEntry:
             check_every((self.space, *self.spaces.values()), self.defaults)
             # Of these two the factory need not know.
             named = without_every(self.space), without_every(self.defaults)
-        _check(self.build, *named, self.source)
+        _check(self.build, *named, self.source, given=("every",) if self.scope == "training-set" else ())
         check_space(self.space, self.defaults, holds_defaults=True)
         for space in self.spaces.values():
             check_space(space, self.defaults, holds_defaults=False)

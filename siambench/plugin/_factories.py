@@ -41,6 +41,15 @@ def accepted_by(build: Callable[..., Any]) -> Collection[str]:
     return inspect.signature(build).parameters if said is None else said
 
 
+def required_by(build: Callable[..., Any]) -> Collection[str]:
+    """The names of the arguments that a factory cannot be called without; none where it says itself what it takes."""
+    if getattr(build, "accepted", None) is not None:
+        return ()
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    found = inspect.signature(build).parameters.values()
+    return [one.name for one in found if one.kind in named and one.default is inspect.Parameter.empty]
+
+
 def call_factory(build: Callable[..., Any], available: Mapping[str, Any]) -> Any:
     """Call a factory with just those of the available arguments that its signature names.
 

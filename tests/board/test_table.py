@@ -212,6 +212,19 @@ def test_the_untrained_network_is_compared_study_by_study():
     assert (found.mean - found.half_width, found.mean + found.half_width) == pytest.approx((expected.low, expected.high))
 
 
+def test_a_full_untrained_baseline_that_ships_is_not_replaced_by_part_of_it():
+    """A run of one study brings the baseline of that study alone: the shipped one stays, and is compared in that study, by repetition."""
+    shipped = rows_of(TRACK, untrained([0.04, 0.05, 0.07]), shipped=True)
+    ours = [*study("triplet", [0.30, 0.34, 0.33], study=1), *untrained([0.5])]
+    table = build(TRACK, [*shipped, *rows_of(TRACK, ours)], units=NO_UNITS)
+    found = {line.row.name: line for line in table.lines}
+    assert {"triplet", "untrained"} == set(found)
+    assert found["untrained"].row.shipped
+    assert [0.04, 0.05, 0.07] == list(found["untrained"].row.by_study[TRACK.metrics.primary].values())
+    assert "repetitions" == found["untrained"].difference.over
+    assert found["untrained"].difference.mean == pytest.approx(0.05 - 0.30)
+
+
 # ---- validation and test
 
 

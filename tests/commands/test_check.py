@@ -121,7 +121,13 @@ def test_what_a_component_raises_is_shown_within_the_table(siambench, losses):
 @pytest.mark.parametrize(
     ("target", "words"),
     [
-        ("siamese", ["unknown plugin or component 'siamese', did you mean 'siambench'?", "plugins that failed to load: broken"]),
+        (
+            "siamese",
+            [
+                "unknown plugin or component 'siamese', did you mean 'siambench'?",
+                "plugins that failed to load: broken (`siambench plugins --errors` says why)",
+            ],
+        ),
         ("loss siamese", ["unknown loss 'siamese'"]),
         ("tracker siamese", ["unknown kind 'tracker'"]),
         ("loss triplet hard", ["a name, or a kind and a name, got 3 words: loss triplet hard"]),

@@ -76,9 +76,11 @@ def test_what_is_written_is_told_with_three_commands(siambench, tmp_path):
         "soft/tests/test_miner.py",
     } == found
     assert commands.splitlines() == [
-        "  pip install --no-deps --no-build-isolation -e ./soft",
+        "  pip install -e './soft[test]'",
         "  siambench check soft",
         "  siambench run --loss soft --dataset digits --miner soft --trials 1 --repetitions 1 --set training.epochs=1",
+        "without a network, where hatchling is installed, the first is",
+        "  pip install --no-deps --no-build-isolation -e ./soft",
     ]
 
 
@@ -315,7 +317,7 @@ def test_a_package_is_installed_changed_tested_and_run(tmp_path, kind):
         return done.stdout
 
     told = call("-m", "siambench", "new-plugin", name, *(word for one in kinds for word in ("--kind", WORDS[one])))
-    install, check, run = (shlex.split(line) for line in told.splitlines()[-3:])
+    _, check, run, _, install = (shlex.split(line) for line in told.splitlines()[-5:])
     call("-m", *install, "--no-index", "--quiet", "--disable-pip-version-check")
     entries = next((tmp_path / name / "src").glob("*/__init__.py"))
     entries.write_text(entries.read_text().replace("this package", "edited by hand").replace("drawn by edited", "edited"))

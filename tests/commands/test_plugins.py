@@ -41,8 +41,17 @@ def test_a_plugin_that_failed_says_why(siambench, env):
     done = siambench("plugins", env=env)
     lines = done.stdout.splitlines()
     assert (0, "", 3) == (done.returncode, done.stderr, len(lines))
-    assert "odd-losses  odd-losses 1.0  ok, 1 components" in lines
+    assert "odd-losses  odd-losses 1.0  ok, 1 component" in lines
     assert r"broken  broken 1.0  failed: RuntimeError: no \x1b[2Jluck" in lines
+
+
+def test_a_name_that_two_plugins_bear_is_told(siambench, env, tmp_path):
+    """Both loaded, and what neither can be asked for is said beside them, in one sentence with both distributions."""
+    plugin_folder(tmp_path, "twin", "", LOSS)
+    done = siambench("plugins", env={**env, "SIAMBENCH_PLUGINS": "odd-losses,twin"})
+    assert (0, 3) == (done.returncode, len(done.stdout.splitlines()))
+    told = "loss 'odd' is provided twice, by odd-losses (odd-losses 1.0) and twin (twin 1.0): by that name neither can be used\n"
+    assert told == done.stderr
 
 
 def test_errors_alone_are_shown_where_asked_for(siambench, env):

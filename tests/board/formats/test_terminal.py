@@ -99,6 +99,31 @@ def test_flags_fold_and_scores_do_not(monkeypatch):
     assert all(flag in " ".join(row[-1] for row in cells(text)) for flag in flags)
 
 
+@pytest.mark.parametrize(
+    ("width", "head"),
+    [
+        (100, ["rank", "method", "map@r", "recall@1", "studies", "trials", "flags"]),
+        (76, ["rank", "method", "map@r", "studies", "trials", "flags"]),
+        (66, ["rank", "method", "map@r", "studies", "flags"]),
+        (48, ["rank", "method", "map@r"]),
+        (38, ["method", "map@r"]),
+    ],
+)
+def test_a_narrow_screen_has_fewer_columns_and_every_name_and_score(monkeypatch, width, head):
+    """Names and the first score are whole from 38 letters on; what is left out is named below, and nothing is wider than the screen."""
+    monkeypatch.setattr(terminal, "_FILE_WIDTH", width)
+    text = shown(table_of([*studies("multi-similarity", [0.3, 0.31, 0.32]), *studies("arcface", [0.2, 0.21, 0.23])]))
+    found = next(line for line in text.splitlines() if line.startswith("┃"))
+    assert head == [cell.strip() for cell in found.strip("┃").split("┃")]
+    assert {"multi-similarity", "arcface"} == {row[head.index("method")] for row in cells(text)}
+    assert ["0.310 ± 0.025", "0.213 ± 0.038"] == [row[head.index("map@r")] for row in cells(text)]
+    assert max(map(len, text.splitlines())) <= width
+    missing = {"rank", "recall@1", "studies", "trials", "flags"} - {*head}
+    told = " ".join(text.split("┘")[-1].split())
+    assert (not missing) == (told == "")
+    assert all(name in told for name in missing)
+
+
 class Screen(io.StringIO):
     """A terminal."""
 
