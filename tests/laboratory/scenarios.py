@@ -99,8 +99,16 @@ UNITS = (
     ),
     Scenario(
         name="one-means-different",
-        what="the loss takes 1 for different: positives are held off, negatives pulled",
+        what="the loss takes 1 for different, and few images a class are learnt by heart: positives end up further apart than negatives",
         verdicts=("label-mixup",),
+        doses=(3.0, 4.0),
+        failing=lambda dose: _units("swapped-contrastive", rules={**FEW, **_options(amount=dose)}, params={"optimiser.lr": 2e-3}),
+        twin=_units(rules={**FEW, **_options(amount=3.0)}, params={"optimiser.lr": 2e-3}),
+    ),
+    Scenario(
+        name="one-means-different-of-many",
+        what="the same with all images, which cannot be learnt by heart: pulled together by most pairs, everything ends up alike",
+        verdicts=("label-mixup", "collapsed"),
         doses=(1.0, 0.5),
         failing=lambda dose: _units("swapped-contrastive", params={"loss.margin": dose}),
         twin=PLAIN,
@@ -352,15 +360,15 @@ OBJECTS = (
     ),
     Scenario(
         name="unlisted-proxies",
-        what="the proxies of the loss stand in no optimiser",
+        what="the proxies of the loss stand in no optimiser; the dose is what they have in common when they are drawn",
         verdicts=("frozen",),
-        doses=(0.0, 2.0, 5.0),
+        doses=(2.0, 3.0, 0.0),
     ),
     Scenario(
         name="unregistered-proxies",
-        what="the proxies of the loss are no Parameter",
+        what="the proxies of the loss are no Parameter; the dose is what they have in common when they are drawn",
         verdicts=("frozen",),
-        doses=(0.0, 2.0, 5.0),
+        doses=(2.0, 3.0, 0.0),
     ),
     Scenario(name="no-gradient", what="the model is called under no_grad", verdicts=("frozen",)),
     Scenario(

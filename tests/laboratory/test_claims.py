@@ -205,12 +205,13 @@ def test_small_capacity_does_not_collapse(size, width):
 
 
 def test_a_plateau_schedule_does_not_help_out_of_a_plateau_but_freezes_it():
-    """Batch-hard at loss = margin: the schedule sees a loss that stands and cuts the rate, until the weights hardly move any more."""
-    _, losses, rate, frozen = trained(Triplet(margin=0.2), miner="hard", steps=60, patience=5)
-    _, _, _, moving = trained(Triplet(margin=0.2), miner="hard", steps=60)
+    """Batch-hard at loss = margin: the schedule sees a loss that stands and cuts the rate, and the network is left behind."""
+    cut, losses, rate, frozen = trained(Triplet(margin=0.2), miner="hard", steps=60, patience=5)
+    level, _, _, moving = trained(Triplet(margin=0.2), miner="hard", steps=60)
     assert 0.2 == pytest.approx(losses[-1], abs=0.02)
     assert rate <= 4e-3 / 100
     assert frozen < moving / 10
+    assert auc(level) > auc(cut)
 
 
 @pytest.mark.parametrize(("smaller", "larger"), [(3.0, 30.0)])

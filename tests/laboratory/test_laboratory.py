@@ -6,7 +6,10 @@ Here every scenario is trained once on glyphs, at its first dose. `laboratory.py
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
+import gradients
 import healthy
 import pytest
 from laboratory import Kept, Pair, Run, main, pair_of, row_of
@@ -14,6 +17,7 @@ from object_runs import BUILT
 from scenarios import FINDINGS, OBJECTS, SCENARIOS, UNITS, VERDICTS, Scenario
 from unit_runs import Setting, check_data, unit_of
 
+README = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
 KEPT = Kept(None)
 """A twin that several scenarios share is trained once."""
 
@@ -164,3 +168,40 @@ def test_the_table_of_healthy_units_counts_alarms_of_those_that_count():
     assert f"| {kind} | 3 | 2 | 1 | 0 | – |" in found
     assert f"| {other} | 1 | 1 | 1 | 1 | frozen |" in found
     assert "| all | 4 | 3 | 2 | 1 | |" in found
+
+
+def test_the_readme_names_every_scenario_as_the_table_does():
+    """Each scenario has a line of what was trained, with a dose of its own and what it must be called."""
+    for scenario in SCENARIOS.values():
+        lines = [line.split(" | ") for line in README.splitlines() if line.startswith(f"| {scenario.name} |")]
+        assert lines, scenario.name
+        for _, dose, *_, must, findings, _ in lines:
+            assert float(dose) in scenario.doses
+            assert " or ".join(scenario.verdicts) == must
+            assert (", ".join(scenario.findings) or "–") == findings
+
+
+def test_the_readme_holds_the_table_of_gradients():
+    """The figures of the table are those that the command prints, but for what rounding leaves of 0."""
+
+    def cells(text):
+        return [[cell if index == 0 else float(cell) for index, cell in enumerate(line.strip("| ").split(" | "))] for line in text]
+
+    printed = gradients.table().splitlines()[2:]
+    told = [line for line in README.splitlines() if line.split(" | ")[0].removeprefix("| ") in gradients.DISTANCES]
+    assert len(printed) == len(told) == len(gradients.DISTANCES)
+    for one, other in zip(cells(printed), cells(told), strict=True):
+        assert one[0] == other[0]
+        assert one[1:] == pytest.approx(other[1:], rel=0.01, abs=1e-12, nan_ok=True)
+
+
+def test_the_readme_tells_the_number_of_healthy_units():
+    """It is that of the plan, and so is the number of kinds."""
+    assert [(str(healthy.planned()), str(len(healthy.KINDS)))] == re.findall(r"(\d+) healthy units of (\d+) kinds", README)
+
+
+def test_the_readme_has_a_line_for_every_script():
+    """Each script of the folder but the one that they share stands in the table."""
+    scripts = {path.name for path in (Path(__file__).parent / "scripts").glob("*.py")} - {"letters.py"}
+    assert scripts == {*re.findall(r"^\| `(\w+\.py)`", README, re.MULTILINE)}
+    assert len(scripts) == 6
