@@ -24,7 +24,8 @@ if __name__ == "__main__":
 import torch
 import unit_runs
 from object_runs import build, score, train
-from scenarios import SCENARIOS, Scenario
+from scenario import Scenario
+from scenarios import SCENARIOS
 from seam import verdict_of
 from unit_runs import DATA, check_data, score_of
 

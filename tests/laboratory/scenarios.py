@@ -6,54 +6,10 @@ strongest; where the mildest costs nothing, the next is tried. One set of doses 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from scenario import Scenario
 from unit_runs import Setting
-
-VERDICTS: Final = (
-    *("diverged", "frozen", "batch-unfit", "label-mixup", "no-signal", "starved", "collapsed", "exploding", "vanishing", "overfitted"),
-    *("under-trained", "ok"),
-)
-"""In their order: a unit has the first that holds."""
-
-FINDINGS: Final = (
-    *("plateau", "one-sided", "unshared", "same-draw", "margin-too-small", "margin-unreachable", "scale-mismatch", "train-mode"),
-    *("low-dimension", "dead-units"),
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scenario:
-    """One known failure beside its healthy twin.
-
-    Args:
-        name: of it.
-        what: the fault, in one sentence.
-        verdicts: that are right; several where the issue it was taken from names several, or an earlier one in the order may hold too.
-        findings: that have to be among those found.
-        doses: of the fault, from the mildest.
-        failing: the unit that fails, by its dose; None: the objects of `object_runs` of that name.
-        twin: the same without the fault.
-        costs: whether it has to cost; else it is told by its score, and may be harmless.
-        on: the data sets that it is for.
-    """
-
-    name: str
-    what: str
-    verdicts: tuple[str, ...]
-    findings: tuple[str, ...] = ()
-    doses: tuple[float, ...] = (1.0,)
-    failing: Callable[[float], Setting] | None = None
-    twin: Setting | None = None
-    costs: bool = True
-    on: tuple[str, ...] = ("glyphs", "omniglot")
-
-    @property
-    def is_unit(self) -> bool:
-        """Whether it is a unit of siambench; else plain torch objects."""
-        return self.failing is not None
 
 
 def _units(loss: str = "contrastive", **options: object) -> Setting:
@@ -71,6 +27,7 @@ CONSTANT = _units(rules=LEVEL, params={"optimiser.lr": 2e-3})
 LONG: Final = {"training.schedule": "plateau", "training.epochs": 50, "training.steps_per_epoch": 2, "training.validate_every": 10}
 STILL: Final = {"augment.rotate": 0.0, "augment.scale": [1.0, 1.0], "augment.translate": 0.0, "augment.shear": 0.0}
 FEW: Final = {**STILL, **LEVEL, "training.epochs": 12, "training.steps_per_epoch": 25, "dataset.options.fault": "few"}
+HEART: Final = {**STILL, "training.epochs": 12, "dataset.options.fault": "few", "dataset.options.amount": 3.0}
 DEEP: Final = {"model.backbone": "deep", "training.epochs": 8}
 
 
@@ -101,9 +58,9 @@ UNITS = (
         name="one-means-different",
         what="the loss takes 1 for different, and few images a class are learnt by heart: positives end up further apart than negatives",
         verdicts=("label-mixup",),
-        doses=(3.0, 4.0),
-        failing=lambda dose: _units("swapped-contrastive", rules={**FEW, **_options(amount=dose)}, params={"optimiser.lr": 2e-3}),
-        twin=_units(rules={**FEW, **_options(amount=3.0)}, params={"optimiser.lr": 2e-3}),
+        doses=(1.0, 0.5),
+        failing=lambda dose: _units("swapped-contrastive", rules=HEART, params={"loss.margin": dose}),
+        twin=_units(rules=HEART),
     ),
     Scenario(
         name="one-means-different-of-many",

@@ -14,7 +14,8 @@ import healthy
 import pytest
 from laboratory import Kept, Pair, Run, main, pair_of, row_of
 from object_runs import BUILT
-from scenarios import FINDINGS, OBJECTS, SCENARIOS, UNITS, VERDICTS, Scenario
+from scenario import FINDINGS, VERDICTS, Scenario
+from scenarios import OBJECTS, SCENARIOS, UNITS
 from unit_runs import Setting, check_data, unit_of
 
 README = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
