@@ -293,12 +293,12 @@ def duplicates(labels, batch_size, images_per_class, steps, generator):
 
 
 def same_pair(labels, batch_size, images_per_class, steps, generator):
-    """Batches in which each class is its first two items, in every batch the same, again and again."""
+    """Batches in which each class is its first two items, in every batch the same, four times over."""
 
     def pick(items):
-        return items[:2].repeat(images_per_class // 2)
+        return items[:2].repeat(2 * images_per_class)
 
-    return _of_classes(labels, batch_size, images_per_class, steps, generator, pick)
+    return _of_classes(labels, batch_size, 4 * images_per_class, steps, generator, pick)
 
 
 def warm_up(share: float):

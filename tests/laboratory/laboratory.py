@@ -24,10 +24,10 @@ if __name__ == "__main__":
 import torch
 import unit_runs
 from object_runs import build, score, train
-from scenario import Scenario
+from scenario import VERDICTS, Scenario
 from scenarios import SCENARIOS
 from seam import verdict_of
-from unit_runs import DATA, check_data, score_of
+from unit_runs import DATA, check_data, score_of, validation_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ class Run:
         verdict: what siambench called it; None: it was not judged.
         findings: their names.
         measures: the rows that were measured, where there are any.
+        validation: the score after each validation, the last of them is ``score``.
         seconds: of the processor.
     """
 
@@ -50,6 +51,7 @@ class Run:
     verdict: str | None = None
     findings: tuple[str, ...] = ()
     measures: list[Mapping[str, Any]] = field(default_factory=list)
+    validation: list[float | None] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -65,6 +67,7 @@ def run_unit(setting: unit_runs.Setting, *, data: str, repetition: int) -> Run:
         verdict=None if found is None else found.verdict,
         findings=() if found is None else tuple(one.name for one in found.findings),
         measures=list(record.telemetry.get("measures") or []),
+        validation=validation_of(record),
         seconds=time.process_time() - began,
     )
 
@@ -175,22 +178,27 @@ def pair_of(scenario: Scenario, dose: float, *, data: str, repetitions: int, kep
 HEADING = ("| scenario | dose | failing | twin | below | called | must be | findings | twin called |", f"|{'---|' * 9}")
 
 
+def _called(runs: tuple[Run, ...]) -> str:
+    """Verdicts, each once, and in brackets the findings."""
+    if any(run.verdict is None for run in runs):
+        return "not judged yet"
+    verdicts, findings = sorted({str(run.verdict) for run in runs}), sorted({name for run in runs for name in run.findings} - {*VERDICTS})
+    return ", ".join(verdicts) + (f" ({', '.join(findings)})" if findings else "")
+
+
 def row_of(pair: Pair) -> str:
     """One line of the table."""
-    first, other = pair.failing[0], pair.healthy[0]
-    called = sorted({str(one.verdict) for one in pair.failing}) if first.verdict is not None else ["not judged yet"]
-    twin = sorted({str(one.verdict) for one in pair.healthy}) if other.verdict is not None else ["not judged yet"]
-    ended = "" if first.ended == "ok" else f" ({first.ended})"
+    ended = {run.ended for run in pair.failing} - {"ok"}
     cells = (
         pair.scenario.name,
         f"{pair.dose:g}",
-        f"{sum(one.score for one in pair.failing) / len(pair.failing):.3f}{ended}",
+        f"{sum(one.score for one in pair.failing) / len(pair.failing):.3f}{''.join(f' ({how})' for how in sorted(ended))}",
         f"{sum(one.score for one in pair.healthy) / len(pair.healthy):.3f}",
         f"{pair.below} of {len(pair.failing)}",
-        ", ".join(called),
+        _called(pair.failing),
         " or ".join(pair.scenario.verdicts),
         ", ".join(pair.scenario.findings) or "–",
-        ", ".join(twin),
+        _called(pair.healthy),
     )
     return f"| {' | '.join(cells)} |"
 

@@ -200,10 +200,10 @@ def two_networks(data: Characters, *, dose: float, healthy: bool, seed: int) -> 
     return Objects(model=model, loss=Contrastive(), batches=batches, optimiser=_adam(model), first=model.left, second=model.right)
 
 
-def _labelled(data: Characters, seed: int, each: int = 4) -> list[tuple[Tensor, Tensor]]:
+def _labelled(data: Characters, seed: int, *, each: int = 4, steps: int = STEPS) -> list[tuple[Tensor, Tensor]]:
     generator, members = torch.Generator().manual_seed(seed), [torch.nonzero(data.labels == c).flatten() for c in torch.unique(data.labels)]
     batches = []
-    for _ in range(STEPS):
+    for _ in range(steps):
         classes = torch.randperm(len(members), generator=generator)[: BATCH // each]
         numbers = torch.cat([members[c][torch.randperm(len(members[c]), generator=generator)[:each]] for c in classes])
         batches.append((data.images[numbers], data.labels[numbers]))
@@ -212,7 +212,11 @@ def _labelled(data: Characters, seed: int, each: int = 4) -> list[tuple[Tensor, 
 
 def _with_proxies(data: Characters, *, shared: float, registered: bool, listed: bool, seed: int) -> Objects:
     model, loss = Embedder(), Proxies(int(data.labels.max()) + 1, 32, registered=registered, shared=shared)
-    return Objects(model=model, loss=loss, batches=_labelled(data, seed), optimiser=_adam(model, loss) if listed else _adam(model))
+    optimiser = _adam(model)
+    if listed and registered:
+        # Ten times the network's rate: at the same one proxies hardly turn in so few steps, and not to train them costs nothing.
+        optimiser.add_param_group({"params": list(loss.parameters()), "lr": 4e-2})
+    return Objects(model=model, loss=loss, batches=_labelled(data, seed, steps=3 * STEPS), optimiser=optimiser)
 
 
 def unlisted_proxies(data: Characters, *, dose: float, healthy: bool, seed: int) -> Objects:

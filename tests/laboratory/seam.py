@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from object_runs import Objects
 
 
+SECONDS = 20.0
+"""For each look at objects: the scenarios of plain torch are to take two minutes in all."""
+
+
 def verdict_of(found: Record | Objects) -> Diagnosis | None:
     """The diagnosis of a unit's record, or of somebody's own objects before they are trained.
 
@@ -29,5 +33,5 @@ def verdict_of(found: Record | Objects) -> Diagnosis | None:
     diagnose = getattr(siambench, "diagnose", None)
     if not callable(diagnose):
         return None
-    judged: Diagnosis = diagnose(found.model, found.loss, found.batches, optimiser=found.optimiser)
+    judged: Diagnosis = diagnose(found.model, found.loss, found.batches, optimiser=found.optimiser, seconds=SECONDS)
     return judged

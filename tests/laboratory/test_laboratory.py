@@ -121,13 +121,13 @@ def test_what_was_trained_is_not_trained_again(tmp_path, capsys, monkeypatch):
 
     def once(name, **given):
         calls.append(name)
-        return Run(score=0.5 if given["healthy"] else 0.1, verdict="ok", findings=("unshared",))
+        return Run(score=0.5, verdict="ok") if given["healthy"] else Run(score=0.1, verdict="ok", findings=("unshared",))
 
     monkeypatch.setattr("laboratory.run_objects", once)
     arguments = ["--only", "two-networks", "--repetitions", "2", "--out", str(tmp_path)]
     assert main(arguments) == 0
     first = capsys.readouterr().out
-    assert "| two-networks | 1 | 0.100 | 0.500 | 2 of 2 | ok | ok | unshared | ok |" in first
+    assert "| two-networks | 1 | 0.100 | 0.500 | 2 of 2 | ok (unshared) | ok | unshared | ok |" in first
     assert "2 of 2 failures have their name; 0 alarms on twins" in first
     assert main(arguments) == 0
     assert first == capsys.readouterr().out

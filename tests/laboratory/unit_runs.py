@@ -94,8 +94,12 @@ def run(setting: Setting, *, data: str = "glyphs", repetition: int = 0) -> Recor
         worker._catalogue = before
 
 
+def validation_of(record: Record) -> list[float | None]:
+    """The primary metric after each validation."""
+    return [epoch.validation[record.unit.scoring.primary] for epoch in record.outcome.curve if epoch.validation is not None]
+
+
 def score_of(record: Record) -> float:
     """The last validation's MAP@R, 0 where there is none: a unit that failed is worth no more than chance."""
-    known = [epoch.validation for epoch in record.outcome.curve if epoch.validation is not None]
-    value = known[-1][record.unit.scoring.primary] if known else None
-    return 0.0 if value is None else float(value)
+    known = validation_of(record)
+    return 0.0 if not known or known[-1] is None else float(known[-1])
