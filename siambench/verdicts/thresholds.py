@@ -82,7 +82,7 @@ REPEATED = Threshold(
 UPDATE = Threshold(
     name="length of a step over that of the weights",
     value=0.1,
-    source=f"{_FIRST}: a hundred times the 1e-3 that is usually called healthy",
+    source=f"{_FIRST}: a tenth of the weights in one step",
     provisional=True,
 )
 LOSS_RISE = Threshold(
@@ -94,12 +94,12 @@ LOSS_RISE = Threshold(
 TINY_GRADIENT = Threshold(
     name="gradient norm of a part",
     value=1e-8,
-    source="the eps of Adam, `torch.optim.Adam`: below it steps shrink with the gradient",
+    source="the eps of `torch.optim.Adam`: below it steps shrink with the gradient",
 )
 FALL = Threshold(
     name="fall of the validation over its last third, relative to the best",
     value=0.05,
-    source=f"{_FIRST}: more than the spread between repetitions on glyphs",
+    source=f"{_FIRST}: a twentieth",
     provisional=True,
 )
 VALIDATIONS = Threshold(
@@ -122,7 +122,7 @@ AT_PLATEAU = Threshold(
 SMALL_NEGATIVE = Threshold(
     name="margin of negatives over the distance of unrelated embeddings",
     value=0.1,
-    source=f"{_FIRST}: a quarter of the smallest margin in the shipped spaces, which is 0.4 of 1.41",
+    source=f"{_FIRST}: a third of the smallest margin in the shipped spaces, which is 0.4 of 1.41",
     provisional=True,
 )
 SMALL_TRIPLET = Threshold(
@@ -140,7 +140,7 @@ UNVIOLATED = Threshold(
 SHARP = Threshold(
     name="what similarities are multiplied by: too sharp",
     value=1000.0,
-    source="measured on glyphs: of twelve trials of ntxent six had a temperature up to .0009 or from 4 on, and were lost",
+    source="measured on glyphs: in a wider space six of twelve trials of ntxent were spent at temperatures up to .0009 or from 4 on",
 )
 FLAT = Threshold(
     name="what similarities are multiplied by: too flat",
@@ -168,7 +168,7 @@ DEAD = Threshold(
 SAME_DRAW = Threshold(
     name="correlation of two draws of augmentation",
     value=0.95,
-    source=f"{_FIRST}: what independent draws do not reach",
+    source=f"{_FIRST}: 1 but for what else may differ",
     provisional=True,
 )
 MODES_APART = Threshold(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 
 import pytest
+import torch
 from measured import CLASSES, CONTRASTIVE, each, facts, healthy, last, part, quantiles, row
 
 from siambench.plugin import Fingerprint
 from siambench.verdicts import OK, VERDICTS, judged, named_first, order_of, verdicts
+from siambench.verdicts.thresholds import COLLAPSED_NORM, TINY_GRADIENT
 
 ALIKE = {"spread": 1e-5, "auc": 0.6, "moved": 1e-4}
 
@@ -350,3 +353,9 @@ def test_each_rule_says_where_its_numbers_are_from():
         assert rule.remedy
         assert rule.source or rule.thresholds
         assert all(threshold.source for threshold in rule.thresholds)
+
+
+def test_thresholds_that_are_torch_s_are_torch_s():
+    """The length below which nothing is normalised and the gradient below which Adam's steps shrink are torch's own defaults."""
+    assert inspect.signature(torch.nn.functional.normalize).parameters["eps"].default == COLLAPSED_NORM.value
+    assert inspect.signature(torch.optim.Adam).parameters["eps"].default == TINY_GRADIENT.value
