@@ -115,8 +115,8 @@ MOVED = Threshold(
 )
 AT_PLATEAU = Threshold(
     name="distance of the loss from its value at equality, relative",
-    value=0.01,
-    source=f"{_FIRST}: batch-hard mining from scratch stays within 0.2 % of its margin",
+    value=0.1,
+    source=f"{_FIRST}: seen on glyphs, batch-hard mining from the first step, margin .1: 8 % after 60 steps, where cosines are .9995",
     provisional=True,
 )
 SMALL_NEGATIVE = Threshold(

@@ -34,6 +34,8 @@ def test_a_plateau_moves():
     at = {"spread": 1e-5, "loss": 0.1004}
 
     assert names(each(healthy(), **at)) == ["plateau"]
+    # As seen after 60 steps of batch-hard mining.
+    assert names(each(healthy(), spread=5e-4, loss=0.1077)) == ["plateau"]
     assert names(each(healthy(), **at), at_equality=None) == []
     assert names(each(healthy(), **{**at, "loss": 0.12})) == []
     assert names(each(healthy(), **{**at, "spread": 0.2})) == []
