@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from siambench.spaces import Value
+from siambench.spaces import Space, Value
 from siambench.spec import NO_MINER, Method
 from siambench.verdicts.thresholds import COLLAPSED_NORM, COLLAPSED_SPREAD, PROBE_GAIN
 
@@ -46,6 +46,7 @@ class Facts:
         draw_correlation: of the draws of augmentation of the two members of a pair, in [-1, 1].
         judged_in_training: whether the model is in training mode when it is judged.
         modes_apart: mean distance between embeddings in training and in evaluation mode, over their mean length.
+        space: what of the parameters is tuned, and in which bounds: a command may set a value inside them.
         asked: words of a command line that ask for this method; none where no command trains it.
         gain_of_twice: what twice the steps raise the score by.
         repetition_sd: standard deviation of the score over repetitions.
@@ -76,6 +77,7 @@ class Facts:
     draw_correlation: float | None = None
     judged_in_training: bool | None = None
     modes_apart: float | None = None
+    space: Space = field(default_factory=dict)
     asked: tuple[str, ...] = ()
     gain_of_twice: float | None = None
     repetition_sd: float | None = None
@@ -199,6 +201,7 @@ def facts_of(
         # Batches at random, of pairs, of triplets or of views are not so many items of so many classes.
         at_equality=_at_equality(fingerprint, own, classes, items) if rules.sampler == "m-per-class" else None,
         batch_size=rules.batch_size,
+        space=unit.dimensions,
         asked=_asked(unit.method),
     )
 

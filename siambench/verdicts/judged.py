@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from siambench.interfaces import Diagnosis, Finding
+from siambench.spaces import Choice, nearest
 from siambench.spec import NO_MINER
 from siambench.verdicts.facts import Facts
 from siambench.verdicts.rules import FINDINGS, VERDICTS, Rule
@@ -12,6 +13,10 @@ from siambench.wording import quoted
 
 OK = "ok"
 """The verdict where no other holds."""
+
+_TIMES = {"{lower}": 0.1, "{higher}": 10.0}
+_SAME = 0.05
+"""A value no further from what it is than this share of it is no attempt."""
 
 _SEVERITIES = ("fatal", "likely", "possible", "note")
 
@@ -39,19 +44,27 @@ def _attempt(rule: Rule, facts: Facts) -> str:
     """The command of the first of a rule's attempts that goes with the method; none where no command trains it."""
     if not facts.asked:
         return ""
-    rate = facts.params.get("optimiser.lr")
-    rates = {"lower": f"{0.1 * float(rate):.3g}", "higher": f"{10 * float(rate):.3g}"} if isinstance(rate, int | float) else {}
-    fitting = (words for words in rule.attempts if _fits(words, facts))
-    words = next(fitting, None)
-    return "" if words is None else f"siambench run {' '.join(map(quoted, facts.asked))} {words.format(**rates)}"
+    words = next((found for attempt in rule.attempts if (found := _fitted(attempt, facts)) is not None), None)
+    return "" if words is None else f"siambench run {' '.join(map(quoted, facts.asked))} {words}"
 
 
-def _fits(words: str, facts: Facts) -> bool:
-    """Whether a method can be run with some more words: a parameter is one that it has, a miner one where there is none."""
-    option, _, rest = words.partition(" ")
+def _fitted(attempt: str, facts: Facts) -> str | None:
+    """An attempt as this method takes it: a parameter that it tunes, inside its space and another than it is; None where it does not."""
+    option, _, rest = attempt.partition(" ")
     if option == "--miner":
-        return facts.miner == NO_MINER and facts.feed == "classes"
-    return rest.partition("=")[0] in facts.params
+        # A loss without margins has no tuples that cost nothing, and may take none of a miner's.
+        takes = facts.fingerprint is not None and bool(facts.fingerprint.margins)
+        return attempt if takes and facts.miner == NO_MINER and facts.feed == "classes" else None
+    name, _, text = rest.partition("=")
+    now, dimension = facts.params.get(name), facts.space.get(name)
+    if dimension is None or isinstance(dimension, Choice) or now is None or isinstance(now, bool | str):
+        return None
+    wanted = _TIMES[text] * now if text in _TIMES else float(text)
+    shown = f"{wanted:.3g}"
+    if not dimension.contains(float(shown)):
+        # What lies outside is refused: the bound is the furthest that can be tried.
+        shown = repr(nearest(dimension, wanted))
+    return None if abs(float(shown) - now) <= _SAME * abs(now) else f"{option} {name}={shown}"
 
 
 def verdicts() -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class Rule:
         evidence: the sentence with its numbers, a format of what ``holds`` gives.
         remedy: one sentence: what to do.
         attempts: what to add to the command that ran the method, the first that fits it; ``{lower}`` and ``{higher}`` are a tenth and ten
-            times its learning rate.
+            times what the parameter is; what lies outside its space becomes its bound.
         holds: from facts to the numbers of the evidence, or None; of a study's rule nothing is asked.
         thresholds: that it compares with.
         source: where the condition itself is from, where a threshold does not say it.

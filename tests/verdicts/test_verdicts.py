@@ -10,6 +10,7 @@ import torch
 from measured import CLASSES, CONTRASTIVE, each, facts, healthy, last, part, quantiles, row
 
 from siambench.plugin import Fingerprint
+from siambench.spaces import Choice, Float
 from siambench.verdicts import OK, VERDICTS, judged, named_first, order_of, verdicts
 from siambench.verdicts.thresholds import COLLAPSED_NORM, TINY_GRADIENT
 
@@ -308,21 +309,44 @@ def test_the_first_verdict_that_holds_is_told():
 def test_an_attempt_is_a_command_that_the_method_takes():
     """The first attempt that goes with the method is told: a warm-up where it has one, else a lower rate; none without a command."""
     rows = each(healthy(), **ALIKE)
-    hard = {
-        "miner": "hard",
-        "params": {"loss.margin": 0.1, "miner.warmup": 0.0, "optimiser.lr": 1e-3},
-        "asked": ("--loss", "triplet", "--miner", "hard"),
-    }
+    space = {"optimiser.lr": Float(3e-4, 3e-2, log=True), "miner.warmup": Float(0.0, 0.5)}
 
-    def attempt(**changed):
-        return judged(facts(rows, validation=(), **changed)).findings[0].attempt
+    def attempt(miner="none", **changed):
+        params = {"loss.margin": 0.1, "optimiser.lr": 1e-2} | ({"miner.warmup": 0.0} if miner == "hard" else {})
+        given = {"miner": miner, "params": params, "space": space, "validation": ()}
+        return judged(facts(rows, **{**given, **changed})).findings[0].attempt
 
-    assert attempt(**hard) == "siambench run --loss triplet --miner hard --set miner.warmup=0.33"
-    assert attempt() == "siambench run --loss triplet --set optimiser.lr=0.0001"
-    assert attempt(asked=("--loss", "xbm(triplet)")) == "siambench run --loss 'xbm(triplet)' --set optimiser.lr=0.0001"
+    assert attempt("hard", asked=("--loss", "triplet", "--miner", "hard")) == (
+        "siambench run --loss triplet --miner hard --set miner.warmup=0.33"
+    )
+    assert attempt() == "siambench run --loss triplet --set optimiser.lr=0.001"
+    assert attempt(asked=("--loss", "xbm(triplet)")) == "siambench run --loss 'xbm(triplet)' --set optimiser.lr=0.001"
     assert attempt(asked=()) == ""
-    assert judged(facts(each(healthy(auc=0.7), idle=1.0))).findings[0].attempt == "siambench run --loss triplet --miner semihard"
-    assert judged(facts(each(healthy(auc=0.7), idle=1.0), miner="hard")).findings[0].attempt == ""
+
+
+def test_an_attempt_stays_inside_the_space():
+    """A value outside of the space, which would be refused, becomes its bound; where that is the value already, or none is known, none."""
+    rows = each(healthy(), **ALIKE)
+
+    def attempt(rate, **space):
+        given = {"params": {"loss.margin": 0.1, "optimiser.lr": rate}, "space": space, "validation": ()}
+        return judged(facts(rows, **given)).findings[0].attempt
+
+    bounds = {"optimiser.lr": Float(0.00034567, 3e-2, log=True)}
+    assert attempt(1e-3, **bounds) == "siambench run --loss triplet --set optimiser.lr=0.00034567"
+    assert attempt(0.00035, **bounds) == ""
+    assert attempt(1e-3) == ""
+    assert attempt(1e-3, **{"optimiser.lr": Choice(1e-3, 1e-2)}) == ""
+
+
+def test_a_miner_is_an_attempt_where_the_loss_takes_one():
+    """Of a loss with margins, fed by classes and without a miner, harder tuples are an attempt; elsewhere they are none."""
+    rows = each(healthy(auc=0.7), idle=1.0)
+
+    assert judged(facts(rows)).findings[0].attempt == "siambench run --loss triplet --miner semihard"
+    assert judged(facts(rows, miner="hard")).findings[0].attempt == ""
+    assert judged(facts(rows, feed="triplets")).findings[0].attempt == ""
+    assert judged(facts(rows, fingerprint=Fingerprint(forms_tuples=True))).findings[0].attempt == ""
 
 
 def test_of_several_models_the_first_verdict_counts_and_each_finding_once():
