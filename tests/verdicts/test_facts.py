@@ -49,7 +49,7 @@ def test_what_a_unit_says_of_itself():
 
 
 def test_a_metric_that_is_better_low_changes_its_sign():
-    """Of an error that falls the facts rise, the untrained network's too; a validation without a value is None, and one that was not is none."""
+    """Of an error that falls the facts rise, the untrained network's too; a validation without a value is None."""
     scoring = dataclasses.replace(SCORING, primary="eer", maximise=False)
     found = facts_of(tuned(scoring=scoring), ROWS, outcome(0.4, "no", None, 0.2, metric="eer"), fingerprint=None, untrained=0.5)
 
