@@ -115,7 +115,7 @@ def _judged(unit: Unit, ready: _Ready, outcome: Outcome) -> dict[str, Any]:
 
     try:
         found = diagnosis_of(unit, ready.entries.loss, ready.measured, outcome, untrained=untrained)
-    except Exception as error:  # noqa: BLE001  nothing that is only said of a unit may cost it
+    except BaseException as error:  # noqa: BLE001  nothing that is only said of a unit may cost it, whatever a component raises
         return {"undiagnosed": without_paths(named(error))}
     return {} if found is None else {"diagnosis": to_json(found)}
 

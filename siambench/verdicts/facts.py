@@ -221,6 +221,6 @@ def _at_equality(fingerprint: Fingerprint | None, params: Mapping[str, Value], c
     tell: Callable[..., float | None] = fingerprint.at_equality
     try:
         value = tell(params, classes, items)
+        return None if value is None else float(value)
     except Exception:  # noqa: BLE001  a plugin's; what cannot be told is not known, and `siambench check` says why
         return None
-    return None if value is None else float(value)

@@ -17,7 +17,7 @@ from siambench.execution import worker as units
 from siambench.execution.worker import execute
 from siambench.identity import canonical
 from siambench.interfaces import Epoch
-from siambench.plugin import LossEntry
+from siambench.plugin import Fingerprint, LossEntry
 from siambench.records.record import Record
 from siambench.spec import Context, Method
 from siambench.studies.baselines import baselines_of
@@ -188,6 +188,26 @@ def test_a_rule_that_breaks_costs_no_unit(catalogue, measured, monkeypatch):
     assert record.outcome.state == "done"
     assert record.telemetry["undiagnosed"] == "ZeroDivisionError: division by zero"
     assert record.diagnosis is None
+
+
+def test_a_fingerprint_that_leaves_costs_no_unit(catalogue, measured, monkeypatch):
+    """A plugin's value at equality may raise whatever it likes, SystemExit too: the unit is what it was."""
+
+    def leaves(params, classes, items):
+        raise SystemExit(3)
+
+    def entries_of(*given, real=units.entries_of):
+        found = real(*given)
+        return dataclasses.replace(
+            found, loss=dataclasses.replace(found.loss, fingerprint=Fingerprint(forms_tuples=True, at_equality=leaves))
+        )
+
+    monkeypatch.setattr(units, "entries_of", entries_of)
+    measured(each(healthy(), **FEW))
+    record = run(tune(study_of(catalogue)))
+
+    assert record.outcome.state == "done"
+    assert record.telemetry["undiagnosed"].startswith("SystemExit")
 
 
 @pytest.mark.parametrize(
