@@ -22,7 +22,7 @@ def component_in_file(spec: str) -> Component:
     """The loss ``./mine.py:MyLoss``: a `torch.nn.Module` class with ``forward(embeddings, labels, indices=None)``.
 
     Its constructor's arguments need defaults, but for ``num_classes`` and ``embedding_size``; the class may carry
-    ``SPACE`` (a mapping of `Float`, `Int`, `Choice`), ``IMAGES_PER_CLASS``, ``NORMALISE`` and ``SOURCE``.
+    ``SPACE`` (a mapping of `Float`, `Int`, `Choice`), ``IMAGES_PER_CLASS``, ``NORMALISE``, ``SOURCE`` and ``FINGERPRINT``.
     The file is read again at each call, and its content is part of the identity of every unit.
 
     Raises:
@@ -99,6 +99,7 @@ def _entry_of_class(cls: Any, spec: str) -> LossEntry:
             own_parameters=own_parameters,
             normalise=bool(getattr(cls, "NORMALISE", True)),
             feeds=_feeds(takes_indices=takes_indices, own_parameters=own_parameters),
+            fingerprint=getattr(cls, "FINGERPRINT", None),
         )
     except (TypeError, ValueError) as error:
         raise PluginError(f"{spec}: {error}") from error

@@ -115,8 +115,8 @@ def test_the_document_has_the_documented_form():
     document = to_json([tuning_of(trials(), budget=7), tuning_of(trials([0, 1], study=3), budget=7)], rows=2)
     assert {"schema", "track", "method", "row", "rows", "primary", "direction", "budget", "space", "studies"} == set(document)
     first, second = document["studies"]
-    assert {"study", "trials", "pending", "failed", "pruned", "default", "selected", "flags"} == set(first)
-    trial = {"trial", "kind", "counted", "state", "error", "params", "folds", "epoch", "value", "first_fold", "best"}
+    assert {"study", "trials", "pending", "failed", "pruned", "default", "selected", "flags", "verdicts", "findings"} == set(first)
+    trial = {"trial", "kind", "counted", "state", "error", "params", "folds", "epoch", "value", "first_fold", "best", "diagnosis"}
     assert trial == set(first["trials"][0])
     assert [[0.1, 0.6], [0.1, 0.5]] == first["trials"][6]["folds"]
     assert {"trial": 6, "epoch": 2, "value": pytest.approx(0.55)} == first["selected"]

@@ -8,7 +8,8 @@ from plugin_packages import TINY, write
 
 from siambench.cli import main
 from siambench.components.catalogue import Catalogue
-from siambench.errors import UsageError
+from siambench.components.local_file import component_in_file
+from siambench.errors import PluginError, UsageError
 from siambench.execution.coordinator import cached_units
 from siambench.execution.worker import LostError, execute
 from siambench.spec import Context
@@ -237,3 +238,28 @@ def test_a_file_edited_while_a_run_is_under_way_is_not_recorded_as_what_it_was(t
 
     with pytest.raises(LostError, match="the unit was planned for"):
         execute(unit, Context(local=prepared.local))
+
+
+def test_a_loss_in_a_file_may_bring_a_fingerprint(tmp_path):
+    """Its class's `FINGERPRINT` is the entry's; one that is none, or names what the loss has not, is refused in one sentence."""
+    text = """
+from torch import nn
+from siambench.plugin import Fingerprint, Margin
+
+class Told(nn.Module):
+    FINGERPRINT = {told}
+    def __init__(self, margin=0.2):
+        super().__init__()
+        self.margin = margin
+    def forward(self, embeddings, labels):
+        return embeddings.sum() * self.margin
+"""
+    good = 'Fingerprint(forms_tuples=True, margins=(Margin("margin", "triplet"),))'
+    for name, told in (("good", good), ("strange", "3"), ("wrong", good.replace('"margin"', '"mrgin"'))):
+        (tmp_path / f"{name}.py").write_text(text.format(told=told))
+
+    assert [one.parameter for one in component_in_file(f"{tmp_path}/good.py:Told").entry.fingerprint.margins] == ["margin"]
+    with pytest.raises(PluginError, match="must be a Fingerprint, got int"):
+        component_in_file(f"{tmp_path}/strange.py:Told")
+    with pytest.raises(PluginError, match="names the parameter 'mrgin'"):
+        component_in_file(f"{tmp_path}/wrong.py:Told")

@@ -358,3 +358,20 @@ def test_status_imports_nothing_heavy(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert "0 set()\n" == done.stderr
+
+
+def test_status_counts_verdicts(siambench, tmp_path):
+    """Units with a verdict other than `ok` are counted beside their row, in the document all; of what was not judged nothing is said."""
+    folder = Folder(tmp_path / "made")
+    said = [{"diagnosis": {"verdict": verdict, "findings": []}} for verdict in ("collapsed", "ok", "collapsed")] + [None]
+    for fold, telemetry in enumerate(said):
+        write(folder.records, tuned("triplet", fold // 2, fold % 2, [0.1], telemetry=telemetry))
+    write(folder.records, tuned("npair", 0, 0, [0.1]))
+    shown = siambench("status", folder.path)
+    rows = {row["method"]: row["verdicts"] for row in document(siambench("status", folder.path, "--json"))["rows"]}
+
+    assert rows == {"triplet": {"collapsed": 2, "ok": 1}, "npair": {}}
+    line = {name: next(text for text in shown.stdout.splitlines() if text.strip().startswith(name)) for name in ("triplet", "npair")}
+    assert line["triplet"].endswith(", 2 collapsed")
+    assert "collapsed" not in line["npair"]
+    assert "ok" not in line["triplet"]
