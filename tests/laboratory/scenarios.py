@@ -46,11 +46,20 @@ def _ending(name: str, amount: float = 1.0) -> dict[str, object]:
 
 UNITS = (
     Scenario(
-        name="margin-of-a-hundredth",
-        what="the margin of contrastive loss is .01: negatives are let go as soon as they are apart at all",
+        name="margin-of-thousandths",
+        what="the margin of contrastive loss is .003: negatives are let go as soon as they are apart at all",
         verdicts=("collapsed",),
         findings=("margin-too-small",),
-        doses=(0.01, 0.003, 0.03),
+        doses=(0.003, 0.001),
+        failing=lambda dose: _units(params={"loss.neg_margin": dose}),
+        twin=PLAIN,
+    ),
+    Scenario(
+        name="margin-of-a-hundredth",
+        what="the same at .01, where it still learns next to nothing",
+        verdicts=("collapsed", "ok"),
+        findings=("margin-too-small",),
+        doses=(0.01, 0.03),
         failing=lambda dose: _units(params={"loss.neg_margin": dose}),
         twin=PLAIN,
     ),
