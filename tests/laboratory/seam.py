@@ -33,5 +33,7 @@ def verdict_of(found: Record | Objects) -> Diagnosis | None:
     diagnose = getattr(siambench, "diagnose", None)
     if not callable(diagnose):
         return None
+    # As its author hands it over: in the mode in which it is judged.
+    found.model.train(found.judged_in is not None)
     judged: Diagnosis = diagnose(found.model, found.loss, found.batches, optimiser=found.optimiser, seconds=SECONDS)
     return judged
