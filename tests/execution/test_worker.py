@@ -86,6 +86,7 @@ MADE_UP_LOSSES = {
     "surrogate": loss_of(fail(ValueError("half \ud83d of a pair"))),
     "endless": loss_of(fail(ValueError("x" * 50_000_000))),
     "says-lost": loss_of(fail(LostError("the disk is gone, says a loss"))),
+    "detached": loss_of(lambda embeddings: embeddings.detach().square().mean()),
     "printing": loss_of(lambda embeddings: print("debugging") or embeddings.square().mean()),  # noqa: T201  what a stranger's loss does
 }
 
@@ -810,6 +811,15 @@ def test_a_baseline_is_not_measured(catalogue):
     """What is not trained has no rows."""
     study = study_of(catalogue)
     assert "measures" not in run(baselines_of([study])[0]).telemetry
+
+
+def test_a_unit_in_which_nothing_can_receive_a_gradient_says_so(catalogue):
+    """It has failed, which is one sentence, and there is what the embeddings looked like before its first step."""
+    record = run(tune(study_of(catalogue, "detached")))
+
+    assert ("failed", "raised") == (record.outcome.state, record.outcome.ended)
+    assert record.outcome.error == "loss 'detached' returned a value without a gradient"
+    assert [0] == [row.epoch for row in record.measures]
 
 
 @pytest.mark.parametrize(("loss", "epochs"), [("raising", [0]), ("diverging", [0, 1])])

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import random
 import subprocess
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from siambench.training.state import device, memory_told, seed_globals, settings, settle
+from siambench.training.state import device, generators_kept, memory_told, seed_globals, settings, settle
 
 
 def drawn():
@@ -96,3 +97,22 @@ def test_what_ran_out_of_memory_is_told_with_its_size(monkeypatch):
     assert told.startswith("out of memory on the GPU: this unit took up to 7168 MB, 5 of 81920 MB are free; OutOfMemoryError: CUDA")
     assert len(told) == 500
     assert "\n" not in told
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_generators_are_put_back(raises):
+    """Whatever is drawn or seeded inside, also by what raises, all generators go on as if nothing had been."""
+
+    def states():
+        return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002  third-party code reads it
+
+    before = states()
+    with contextlib.suppress(ZeroDivisionError), generators_kept():
+        torch.rand(3)
+        np.random.seed(7)  # noqa: NPY002
+        random.random()
+        assert before != states()
+        if raises:
+            _ = 1 / 0
+
+    assert before == states()
