@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from typing import Any
 
@@ -96,6 +97,7 @@ def main() -> None:
                 raise SystemExit(f"{loss}: measuring changed the figures")
             own, inside, _ = of[asked.every]
             found[loss].append((of[None][0], own / of[None][0], inside / (own - inside)))
+            print(f"{loss}: {found[loss][-1][1]:.3f}, inside {100 * found[loss][-1][2]:.1f} %", file=sys.stderr, flush=True)  # noqa: T201
     print("| loss | ms a step | with measures | spread | inside the watcher |\n|---|---|---|---|---|")  # noqa: T201
     for loss in (*made, "all"):
         rows = found[loss] if loss in found else [row for rows in found.values() for row in rows]
