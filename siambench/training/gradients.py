@@ -118,7 +118,7 @@ class Gradients:
         steps, self._steps = self._steps, []
         if not steps:
             return {}
-        # Of each step by tensor: its gradient's length and whether that is more than zeros, or None; its own length, and that of its change.
+        # Of each step by tensor: its gradient's length and whether that is more than zeros, or None; its own length, and its change's.
         gradients = [_spread(step.there, step.gradients.T.tolist()) for step in steps]
         weights = [step.weights.T.tolist() for step in steps]
         listed = {id(parameter) for group in self._optimiser.param_groups for parameter in group["params"]}
