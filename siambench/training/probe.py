@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from siambench.spaces import Params
     from siambench.tracks.parts import Items
 
-CLASSES, MOST = 16, 64
-"""How many classes a probe holds, and how many items, at most: twice as many would take a hundredth more of a trial of glyphs."""
+CLASSES, MOST = 12, 48
+"""How many classes a probe holds, and how many items, at most: 32 and 128 would take a hundredth more of a trial of glyphs."""
 
 
 def chosen(labels: NDArray[np.int64]) -> NDArray[np.int64]:

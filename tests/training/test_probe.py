@@ -46,20 +46,20 @@ def test_with_fewer_than_two_such_classes_singletons_count(labels):
 
 
 def test_many_classes_are_spaced_evenly():
-    """Of 100 classes of many items the probe holds 16, evenly spaced, as many items of each as leave it at 64, evenly spaced."""
+    """Of 100 classes of many items the probe holds 12, evenly spaced, as many items of each as leave it at 48, evenly spaced."""
     labels = np.repeat(np.arange(100), 21)
     places = chosen(labels)
-    classes = [number * 100 // 16 for number in range(16)]
+    classes = [number * 100 // 12 for number in range(12)]
 
-    assert (CLASSES, MOST) == (16, 64)
+    assert (CLASSES, MOST) == (12, 48)
     assert classes == sorted(set(labels[places].tolist()))
     assert [21 * name + offset for name in classes for offset in (0, 5, 10, 15)] == places.tolist()
 
 
-@pytest.mark.parametrize("classes", [1, 2, 7, 15, 16, 17, 500])
+@pytest.mark.parametrize("classes", [1, 2, 7, 11, 12, 13, 500])
 @pytest.mark.parametrize("each", [1, 2, 3, 100])
 def test_a_probe_is_never_larger_than_its_bounds(classes, each):
-    """At most 16 classes and 64 items, each item once, every class with as many items as another, and always something."""
+    """At most 12 classes and 48 items, each item once, every class with as many items as another, and always something."""
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(classes), each))
     places = chosen(labels)
     counts = np.unique(labels[places], return_counts=True)[1]
