@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -17,6 +18,7 @@ from siambench.cli import cli
 from siambench.components import hookspecs
 from siambench.components.catalogue import Catalogue
 from siambench.components.hookspecs import KINDS
+from siambench.interfaces import Measures, PartMeasures, Quantiles
 from siambench.plugin import about
 from siambench.tracks.rules import Comparison, MethodRules, RangeRules, Track
 
@@ -83,9 +85,16 @@ def test_every_environment_variable_is_documented():
     found = set()
     for path in (ROOT / "siambench").rglob("*.py"):
         found |= set(re.findall(r"SIAMBENCH_[A-Z0-9_]*[A-Z0-9]", path.read_text()))
-    assert {"SIAMBENCH_DATA", "SIAMBENCH_CACHE", "SIAMBENCH_PLUGINS", "SIAMBENCH_FORCE_BF16"} == found
+    assert {"SIAMBENCH_DATA", "SIAMBENCH_CACHE", "SIAMBENCH_PLUGINS", "SIAMBENCH_FORCE_BF16", "SIAMBENCH_MEASURES"} == found
     for name in found:
         assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("form", [Measures, PartMeasures, Quantiles])
+def test_everything_that_is_measured_is_documented(form):
+    """Each field of what observers and records hold of an epoch stands in plugins/README.md."""
+    for field in dataclasses.fields(form):
+        assert f"`{field.name}`" in PLUGINS, field.name
 
 
 def test_every_builtin_component_is_in_the_readme():

@@ -12,7 +12,20 @@ from siambench.board.scores import Score
 from siambench.board.table import Line, Table, build
 from siambench.board.tuning import Trial, Tuning, tuning_of
 from siambench.board.view import view
-from siambench.interfaces import Cell, ColumnView, Done, Epoch, EpochEnded, Failed, Observer, Outcome, TableView, UnitEnded, UnitStarted
+from siambench.interfaces import (
+    Cell,
+    ColumnView,
+    Done,
+    Epoch,
+    EpochEnded,
+    Failed,
+    Measures,
+    Observer,
+    Outcome,
+    TableView,
+    UnitEnded,
+    UnitStarted,
+)
 from siambench.plugin import DatasetEntry, Dimension, FormatEntry, LossEntry, ObserverEntry, hookimpl
 from siambench.records.folder import Contents, Folder
 from siambench.records.record import Record
@@ -152,6 +165,7 @@ class Counting:
     def epoch_ended(self, event: EpochEnded) -> None:
         """An epoch has ended."""
         assert_type(event.figures.validation, Mapping[str, float | None] | None)
+        assert_type(event.measures, Measures | None)
         self.epochs += 1
 
     def unit_ended(self, event: UnitEnded) -> Mapping[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -34,8 +35,8 @@ class JsonLines:
         self._append("unit_started", {**vars(event), "params": dict(event.params)})
 
     def epoch_ended(self, event: EpochEnded) -> None:
-        """``{"event": "epoch_ended", …}``, with the figures of the epoch."""
-        self._append("epoch_ended", {**vars(event), "figures": dict(vars(event.figures))})
+        """``{"event": "epoch_ended", …}``, with the figures of the epoch and what was measured in it."""
+        self._append("epoch_ended", dataclasses.asdict(event))
 
     def unit_ended(self, event: UnitEnded) -> None:
         """``{"event": "unit_ended", …}``, with its scores, or why it failed."""

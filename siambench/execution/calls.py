@@ -10,6 +10,7 @@ from siambench.errors import UsageError
 from siambench.execution.engines.choice import Choice
 from siambench.execution.places import place_of
 from siambench.machine import no_bf16
+from siambench.training.cadence import measured_every
 
 if TYPE_CHECKING:
     from siambench.interfaces import Engine
@@ -93,7 +94,12 @@ def engine_for(chosen: Choice, prepared: Prepared) -> Callable[[], Engine]:
 
 
 def local_engine(jobs: int | None) -> Callable[[], Engine]:
-    """A maker of the local engine with so many workers; None: one per GPU, or per core."""
+    """A maker of the local engine with so many workers; None: one per GPU, or per core.
+
+    Raises:
+        UsageError: if the environment says how often training is measured, and no number.
+    """
+    measured_every()
 
     def make() -> Engine:
         from siambench.execution.engines.local import LocalEngine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from siambench.identity import make_forms
-from siambench.interfaces import Done, Failed
+from siambench.interfaces import Done, Failed, Measures
 from siambench.spec import Exam, Unit
 
-make_forms(Unit, Exam, Done, Failed)
+make_forms(Unit, Exam, Done, Failed, Measures)

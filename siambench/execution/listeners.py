@@ -10,6 +10,7 @@ from siambench.interfaces import Epoch, EpochEnded, Outcome, UnitEnded, UnitStar
 from siambench.records.running import RunningNote
 from siambench.spec import Unit
 from siambench.training.observers import Observers
+from siambench.training.watch import Kept
 
 
 class Listeners:
@@ -20,10 +21,11 @@ class Listeners:
         observers: of it.
         clock: that it is timed by.
         folds: of its split.
+        kept: what is measured of it.
     """
 
-    def __init__(self, unit: Unit, observers: Observers, clock: Clock, *, folds: int) -> None:
-        self._unit, self._observers, self._clock = unit, observers, clock
+    def __init__(self, unit: Unit, observers: Observers, clock: Clock, *, folds: int, kept: Kept) -> None:
+        self._unit, self._observers, self._clock, self._kept = unit, observers, clock, kept
         self.epochs = 0
         if unit.training is not None:
             models = folds if unit.scoring.protocol == "reality-check" and unit.kind == "final" else 1
@@ -59,6 +61,7 @@ class Listeners:
                     epochs=self.epochs,
                     figures=figures,
                     seconds=seconds,
+                    measures=self._kept.current,
                 )
             )
 

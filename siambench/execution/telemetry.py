@@ -8,14 +8,18 @@ import os
 import platform
 import socket
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from siambench.clock import Clock
+from siambench.identity import to_json
 from siambench.machine import FORCE_BF16, peak_memory_mb, processor
 from siambench.training.state import device, settings
 from siambench.wording import without_paths
+
+if TYPE_CHECKING:
+    from siambench.training.watch import Kept
 
 LIBRARIES = ("siambench", "torch", "torchvision", "pytorch-metric-learning", "numpy", "scipy")
 
@@ -48,6 +52,14 @@ def told(started: float, clock: Clock, trace: str | None) -> dict[str, Any]:
         "traceback": None if trace is None else without_paths(trace),
         "versions": {"python": platform.python_version(), **versions},
     }
+
+
+def measures_told(kept: Kept) -> dict[str, Any]:
+    """What was measured of a unit while it trained, as far as it came, and why no further; nothing where nothing was to be measured."""
+    found: dict[str, Any] = {"measures": [to_json(row) for row in kept.rows]} if kept.rows else {}
+    if kept.error is not None:
+        found["measures_error"] = without_paths(kept.error)
+    return found
 
 
 @lru_cache(maxsize=1)

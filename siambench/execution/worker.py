@@ -25,7 +25,7 @@ from siambench.execution.judging import diagnosis_of
 from siambench.execution.listeners import Listeners
 from siambench.execution.places import EVERY, foreign, is_read_ahead
 from siambench.execution.roles import entries_of, roles_of
-from siambench.execution.telemetry import told
+from siambench.execution.telemetry import measures_told, told
 from siambench.execution.unit_files import files_of, list_of, listed, with_files
 from siambench.identity import seed_of, to_json
 from siambench.interfaces import Done, Epoch, Outcome
@@ -38,15 +38,17 @@ from siambench.spec import CONCATENATED, Context, DataSpec, Every, Exam, SplitSp
 from siambench.tracks.parts import Items, Parts
 from siambench.tracks.split import Split, cut
 from siambench.tracks.steps import scaled_steps
+from siambench.training.cadence import measured_every
 from siambench.training.components import Entries, own_similarity
 from siambench.training.loop import Trained, Validate, train
 from siambench.training.model import EmbeddingModel, build_model, pretrained_features, projector_of
 from siambench.training.observers import Observers
 from siambench.training.state import device, generators_kept, memory_told, settle
+from siambench.training.watch import Kept, Watcher
 from siambench.wording import without_paths
 
 if TYPE_CHECKING:
-    from siambench.interfaces import Dataset, Measures
+    from siambench.interfaces import Dataset
     from siambench.metrics import Pairs
     from siambench.tracks.lists import Rows
 
@@ -70,7 +72,7 @@ def execute(unit: Unit, context: Context) -> Record:
         except BaseException as error:
             # Nothing of the method has run yet: what is wrong is the data, the installation or a file that is gone.
             raise LostError(text_of(error) if isinstance(error, SiambenchError) else named(error)) from error
-        listeners = Listeners(unit, ready.observers, clock, folds=ready.parts.folds)
+        listeners = Listeners(unit, ready.observers, clock, folds=ready.parts.folds, kept=ready.kept)
         try:
             with RunningNote(context.running, unit, epochs=listeners.epochs) as note:
                 outcome: Outcome = _run(with_files(unit, ready.files), ready, clock, listeners.by(note))
@@ -99,7 +101,7 @@ def _telemetry(ready: _Ready, context: Context, told_here: Mapping[str, Any]) ->
         telemetry["files"] = {name: path.name for name, path in ready.files.items()}
     if context.observers:
         telemetry["observers"] = ready.observers.to_json()
-    return telemetry
+    return telemetry | measures_told(ready.kept)
 
 
 def _judged(unit: Unit, ready: _Ready, outcome: Outcome) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def _judged(unit: Unit, ready: _Ready, outcome: Outcome) -> dict[str, Any]:
             return _validated(unit, ready, model, ready.parts.validation(), None).scores.get(unit.scoring.primary)
 
     try:
-        found = diagnosis_of(unit, ready.entries.loss, ready.measured, outcome, untrained=untrained)
+        found = diagnosis_of(unit, ready.entries.loss, ready.kept.models, outcome, untrained=untrained)
     except BaseException as error:  # noqa: BLE001  nothing that is only said of a unit may cost it, whatever a component raises
         return {"undiagnosed": without_paths(named(error))}
     return {} if found is None else {"diagnosis": to_json(found)}
@@ -165,7 +167,8 @@ class _Ready:
     components: Mapping[str, str]
     observers: Observers
     clock: Clock
-    measured: list[tuple[Measures, ...]] = dataclasses.field(default_factory=list)
+    kept: Kept
+    every: int | None
 
 
 def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
@@ -190,6 +193,8 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
         components=components,
         observers=Observers([(name, catalogue.get("observers", name.partition(":")[0]).entry) for name in context.observers]),
         clock=clock,
+        kept=Kept(),
+        every=measured_every(),
     )
 
 
@@ -336,9 +341,8 @@ def _versions(named: Mapping[str, str]) -> str:
 
 def _train(unit: Unit, ready: _Ready, items: Items, ended: Callable[[Epoch], None], validate: Validate | None) -> Trained:
     assert ready.entries is not None
-    trained = train(unit, ready.entries, listed(items, ready.rows), validate, ended=ended, clock=ready.clock)
-    ready.measured.append(trained.measures)
-    return trained
+    watcher = Watcher(ended, kept=ready.kept, every=ready.every)
+    return train(unit, ready.entries, listed(items, ready.rows), validate, watcher=watcher, clock=ready.clock)
 
 
 def _outcome(

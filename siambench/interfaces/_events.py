@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from siambench.interfaces._measures import Measures
 from siambench.interfaces._outcomes import Epoch, Outcome
 
 
@@ -49,6 +50,7 @@ class EpochEnded:
         epochs: how many there will be at most.
         figures: of the epoch, whose own number begins anew with each fold-model.
         seconds: since the unit began.
+        measures: what was measured in it; None where nothing is.
     """
 
     unit: str
@@ -57,6 +59,7 @@ class EpochEnded:
     epochs: int
     figures: Epoch
     seconds: float
+    measures: Measures | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

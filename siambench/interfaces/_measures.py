@@ -51,7 +51,8 @@ class Measures(Document):
     """One row of what was measured: before the first step, and after each epoch.
 
     Distances are Euclidean, between embeddings as the loss sees them: at unit length where it wants them so. The probe is the same few
-    training items in every row, embedded as when they are judged: in evaluation mode, without augmentation.
+    training items in every row, embedded as when they are judged: in evaluation mode, without augmentation. A positive pair is of one class
+    of the data set, also where the loss is told of none, or a list says otherwise.
 
     Args:
         epoch: after which; 0: before the first step.
@@ -61,18 +62,18 @@ class Measures(Document):
         branches: mean length of the gradient with respect to an embedding, by branch: two of pairs and views, three of triplets, else one.
         active: mean share of a batch's embeddings that got a gradient other than zero, in [0, 1].
         idle: share of the measured steps in which no embedding got a gradient, in [0, 1].
-        tuples: mean number of tuples that the miner chose; None without one.
+        tuples: mean number of tuples that the miner chose; None without one, and before its warm-up is over.
         picked_positive: mean distance of the positive pairs among them.
         picked_negative: mean distance of the negative pairs among them.
-        classes: mean number of classes in a measured batch.
-        repeated: mean share of a measured batch's items that stood in it already.
+        classes: mean number of classes in a measured batch; of views, whose classes are withheld, of items.
+        repeated: mean share of a measured batch's items that stood in it already; the second view of an item is no repeat.
         violated: by margin of the loss, share of the probe's tuples that violate it, in [0, 1].
         positive: distances of the probe's positive pairs.
         negative: distances of its negative pairs.
         auc: probability that a positive pair of the probe is nearer than a negative one, ties counted half, in [0, 1].
         spread: mean squared distance to the mean embedding over mean squared length, in [0, 1]; 0: all are alike.
         effective_rank: exponential of the entropy of the normalised singular values of the centred embeddings (Roy, Vetterli 2007).
-        norms: lengths of embeddings as the model gives them.
+        norms: lengths of embeddings as the model gives them, before they are brought to unit length.
         moved: mean distance to the same item's embedding in the last row; None in the first.
         dead_units: share of the units behind a rectifier that are 0 for the whole probe; None where the model has none that is a module.
         finite: whether all embeddings of the probe are finite; where they are not, nothing of them is told.

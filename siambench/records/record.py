@@ -17,7 +17,7 @@ from typing import Any, Literal
 from siambench.data.files import read_regular, share
 from siambench.errors import RecordError, UsageError
 from siambench.identity import Document, canonical, digest, from_json, to_json
-from siambench.interfaces import Diagnosis, Outcome
+from siambench.interfaces import Diagnosis, Measures, Outcome
 from siambench.records.damage import check_exam, check_scores
 from siambench.spec import RECORD_SCHEMA, Exam, Unit
 
@@ -92,6 +92,16 @@ class Record:
     def search(self) -> Mapping[str, Any]:
         """With what its study was searched."""
         return self._part("search")
+
+    @property
+    def measures(self) -> tuple[Measures, ...]:
+        """What was measured while it trained, of several fold-models one after the other; none where nothing was, or it cannot be read."""
+        told = self.telemetry.get("measures")
+        try:
+            return tuple(from_json(Measures, canonical(row), where="measures") for row in told) if isinstance(told, list) else ()
+        except (RecordError, ValueError, TypeError, RecursionError):
+            # No digest vouches for it.
+            return ()
 
     @property
     def observers(self) -> Mapping[str, Any]:

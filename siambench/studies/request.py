@@ -42,6 +42,7 @@ from siambench.tracks.files import comparison_folder, edit_track, load_compariso
 from siambench.tracks.parts import Parts
 from siambench.tracks.rules import BudgetRules, Comparison, MethodRules, Track
 from siambench.tracks.split import Split, cut
+from siambench.training.cadence import measured_every
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
@@ -154,6 +155,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
         UsageError: with the first thing that does not hold.
         EmptyPlanError: if every combination was refused.
     """
+    measured_every()
     comparison, track = _comparison(request, catalogue)
     changes = {**comparison.set, **request.changes}
     # The budget that rows are judged by stays the track's: another one is a request, and marks the row.

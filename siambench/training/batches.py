@@ -34,12 +34,14 @@ class Batch:
             list what that says of them: see `siambench.training.drawing.Tuples.labels`.
         groups: of the items' classes, int64 [B], or None.
         indices: the tuples that the feed itself says, or None.
+        places: of the items among those that are trained on, int64 [B] on the CPU; of ``views``, which hold each twice, [B / 2].
     """
 
     items: Tensor
     labels: Tensor
     groups: Tensor | None
     indices: Indices | None
+    places: Tensor
 
 
 class Batches:
@@ -74,6 +76,11 @@ class Batches:
         other = copy.copy(self)
         other._order, other._feed = order, feed  # noqa: SLF001  it is one of these
         return other
+
+    @property
+    def feed(self) -> Feed:
+        """How they are fed."""
+        return self._feed
 
     def epoch(self, steps: int) -> Iterator[Batch]:
         """The batches of so many further steps.
@@ -113,6 +120,7 @@ class Batches:
                 groups=None if groups is None else groups[step],
                 # What says nothing of the items' values is found on the processor: a mask would have it wait for the device.
                 indices=None if found is None else tuple(index.to(self._device, non_blocking=True) for index in found),
+                places=places[step],
             )
 
     def _labels_of(self, places: Tensor) -> Tensor:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import random
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from siambench.components.batch_norm import statistics_of_batches
 from siambench.errors import PluginError
+from siambench.training.state import generator_states, restore_generators
 
 if TYPE_CHECKING:
     from torch.nn.modules.batchnorm import _BatchNorm
@@ -62,7 +61,7 @@ class _Embedded(torch.autograd.Function):
         ctx.autocast = (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
         found = []
         for part in ctx.parts:
-            ctx.states.append(_states(items.device))
+            ctx.states.append(generator_states(items.device))
             with torch.no_grad():
                 found.append(network(part))
         return torch.cat(found)
@@ -70,30 +69,15 @@ class _Embedded(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, ...]:
         kind, dtype, enabled = ctx.autocast
-        after = _states(gradient.device)
+        after = generator_states(gradient.device)
         with _statistics_kept(ctx.network):
             for part, state, slope in zip(ctx.parts, ctx.states, torch.tensor_split(gradient, len(ctx.parts)), strict=True):
-                _restore(state, gradient.device)
+                restore_generators(state, gradient.device)
                 with torch.enable_grad(), torch.autocast(kind, dtype, enabled=enabled):
                     embeddings = ctx.network(part)
                 torch.autograd.backward(embeddings, slope.to(embeddings.dtype))
-        _restore(after, gradient.device)
+        restore_generators(after, gradient.device)
         return None, None, None, None
-
-
-def _states(device: torch.device) -> tuple[Any, ...]:
-    """The states of all generators that a network may draw from."""
-    on_gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    return torch.get_rng_state(), on_gpu, np.random.get_state(), random.getstate()  # noqa: NPY002  what third-party code reads
-
-
-def _restore(states: tuple[Any, ...], device: torch.device) -> None:
-    on_cpu, on_gpu, of_numpy, of_python = states
-    torch.set_rng_state(on_cpu)
-    if on_gpu is not None:
-        torch.cuda.set_rng_state(on_gpu, device)
-    np.random.set_state(of_numpy)  # noqa: NPY002
-    random.setstate(of_python)
 
 
 @contextlib.contextmanager

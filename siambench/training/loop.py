@@ -20,16 +20,18 @@ from siambench.training.batches import Batches
 from siambench.training.chunks import InChunks
 from siambench.training.components import Entries, LossCall, as_seen, build_batches, build_loss, build_miner, mine, number_of
 from siambench.training.drawing import pool_of
+from siambench.training.gradients import Gradients, parts_of
 from siambench.training.mining import Fed, Mining
 from siambench.training.model import EmbeddingModel, as_trained, build_model
 from siambench.training.optimiser import build_optimiser, build_schedules
+from siambench.training.probe import Probe, margins_of
 from siambench.training.state import device, seed_globals
 from siambench.training.watch import Watcher
 
 if TYPE_CHECKING:
     from siambench.interfaces import Epoch, Measures, Mined
-    from siambench.plugin import MinerEntry
-    from siambench.spec import Unit
+    from siambench.plugin import LossEntry, MinerEntry
+    from siambench.spec import TrainingSpec, Unit
 
 Validate = Callable[[EmbeddingModel], Mapping[str, float | None]]
 Feeding = Callable[[int, nn.Module, Batches], Fed]
@@ -44,7 +46,7 @@ class Trained:
         curve: the figures of each epoch.
         repeat_rate: share of the batches' items that stood in their batch already, in [0, 1]; None where the sampler does not count.
         loss: as it is after the last step.
-        measures: what was measured before the first step and after each epoch.
+        measures: before the first step, and after each epoch; none where nothing was measured.
     """
 
     model: EmbeddingModel
@@ -54,17 +56,13 @@ class Trained:
     measures: tuple[Measures, ...] = ()
 
 
-def _nothing(_: Epoch) -> None:
-    """Nobody is told."""
-
-
 def train(
     unit: Unit,
     entries: Entries,
     items: Items,
     validate: Validate | None,
     *,
-    ended: Callable[[Epoch], None] = _nothing,
+    watcher: Watcher | None = None,
     clock: Clock | None = None,
 ) -> Trained:
     """Train a unit's model.
@@ -74,7 +72,7 @@ def train(
         entries: what it is built from.
         items: the items and labels it may train on.
         validate: scores of the model, asked for after every ``validate_every`` epochs and after the last; None for a final unit.
-        ended: told after each epoch.
+        watcher: gathers the figures of epochs and what is measured, and tells of each epoch that has ended; None: nobody asks.
         clock: counts mining over the training set as its phase ``mine``; None: nobody asks.
 
     Raises:
@@ -83,8 +81,8 @@ def train(
     """
     rules, target, feed = unit.training, device(), unit.method.fed
     assert rules is not None
-    assert unit.model is not None
-    groups, items = items.groups, _as_fed(items, unit)
+    groups, known = items.groups, turned(items) if rules.rotate_classes else items
+    items = unlabelled(known) if unit.method.feed == "views" else known
     model = build_model(unit, entries.backbone, items.dataset).to(target)
     pool = pool_of(items, rules, feed, groups)
     order, sampler = build_batches(
@@ -100,8 +98,7 @@ def train(
         seed=unit.seeds["loss"],
     )
     loss = LossCall(built.to(target), unit.method.loss)
-    mined_from = round(float(unit.params.get("miner.warmup", 0.0)) * rules.epochs * rules.steps_per_epoch)
-    miner, feeding = _mining(entries.miner, unit, items, clock or Clock())
+    miner, mined_from, feeding = _mining(entries.miner, unit, items, clock or Clock())
     forward = _embedding(trained, unit) if entries.loss.chunked else trained
     optimiser = build_optimiser(rules.optimiser, unit.params, trained, built, entry=entries.optimiser)
     step_schedule, epoch_schedule = build_schedules(rules, optimiser, unit.params, entry=entries.schedule)
@@ -115,18 +112,21 @@ def train(
         device=target,
     )
 
+    watcher = watcher or Watcher()
+    watcher.begin(
+        lambda: Gradients(parts_of(model, trained, built, entries.loss, unit.params), optimiser),
+        lambda: _probe(unit, entries.loss, trained, known, model.memory_format),
+    )
     curve: list[Epoch] = []
-    watcher, step, epochs = Watcher(), 0, unit.stop_epoch or rules.epochs
+    step, epochs = 0, unit.stop_epoch or rules.epochs
     for epoch in range(1, epochs + 1):
         model.train()
         fed = feeding(epoch, trained, batches)
-        for batch in fed.batches.epoch(rules.steps_per_epoch):
+        for batch in watcher.over(fed.batches, rules.steps_per_epoch):
             inputs = further(batch.items).contiguous(memory_format=model.memory_format)
             # Ten microseconds; without it, dropout and losses that draw would depend on what was drawn before, as by a miner.
             seed_globals(unit.seeds["loss"], step)
-            with torch.autocast(target.type, torch.bfloat16, enabled=rules.precision == "bf16"):
-                embeddings = forward(inputs)
-            embeddings = as_seen(embeddings, normalise=rules.normalise)
+            embeddings = watcher.embedded(_seen(forward, inputs, rules))
             with _divergence_recognised(embeddings, step):
                 indices: Mined | None = batch.indices
                 tuples: Tensor | int | None = fed.tuples
@@ -136,26 +136,21 @@ def train(
                 value = loss(embeddings, batch.labels, indices, progress=step / rules.steps, groups=batch.groups)
             optimiser.zero_grad(set_to_none=True)
             value.backward()  # type: ignore[no-untyped-call]
+            watcher.reached()
             optimiser.step()
+            watcher.step(value, tuples, None if fed.tuples == 0 else indices)
             if step_schedule is not None:
                 step_schedule.step()
-            watcher.step(value, tuples)
             step += 1
         figures = watcher.epoch(epoch, trained.parameters())
         if epoch_schedule is not None:
             epoch_schedule.step(figures.loss)
         figures = _validated(figures, model, validate if epoch % rules.validate_every == 0 or epoch == epochs else None)
         curve.append(figures)
-        ended(figures)
+        watcher.ended(figures)
         if figures.validation is not None and _stops_early(unit, curve):
             break
-    return Trained(model, tuple(curve), getattr(sampler, "repeat_rate", None), built)
-
-
-def _as_fed(items: Items, unit: Unit) -> Items:
-    assert unit.training is not None
-    items = turned(items) if unit.training.rotate_classes else items
-    return unlabelled(items) if unit.method.feed == "views" else items
+    return Trained(model, tuple(curve), getattr(sampler, "repeat_rate", None), built, watcher.rows)
 
 
 def _embedding(network: nn.Module, unit: Unit) -> nn.Module:
@@ -164,12 +159,28 @@ def _embedding(network: nn.Module, unit: Unit) -> nn.Module:
     return InChunks(network.train(), chunk=int(chunk), per_chunk_batchnorm=bool(told))
 
 
-def _mining(entry: MinerEntry | None, unit: Unit, items: Items, clock: Clock) -> tuple[Callable[..., Any] | None, Feeding]:
-    """The miner of each batch, if there is one, and what says what an epoch is fed."""
+def _seen(forward: nn.Module, inputs: Tensor, rules: TrainingSpec) -> Tensor:
+    """What the loss is given of a batch, in fp32 whatever the network computes in."""
+    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=rules.precision == "bf16"):
+        embeddings = forward(inputs)
+    return as_seen(embeddings, normalise=rules.normalise)
+
+
+def _probe(unit: Unit, entry: LossEntry, trained: nn.Module, items: Items, memory_format: torch.memory_format) -> Probe:
+    """What looks at how a network embeds a few of the items that it is trained on, by the loss's eyes."""
+    assert unit.training is not None
+    margins = margins_of(entry, unit.own("loss"))
+    return Probe(trained, items, normalise=unit.training.normalise, margins=margins, device=device(), memory_format=memory_format)
+
+
+def _mining(entry: MinerEntry | None, unit: Unit, items: Items, clock: Clock) -> tuple[Callable[..., Any] | None, int, Feeding]:
+    """The miner of each batch, if there is one, the step from which on it mines, and what says what an epoch is fed."""
+    assert unit.training is not None
+    mined_from = round(float(unit.params.get("miner.warmup", 0.0)) * unit.training.steps)
     if entry is not None and entry.scope == "training-set":
-        return None, Mining(entry, unit, items, clock=clock).feeding
+        return None, mined_from, Mining(entry, unit, items, clock=clock).feeding
     miner = None if entry is None else build_miner(entry, unit.own("miner"), name=unit.method.miner)
-    return miner, lambda _epoch, _network, batches: Fed(batches, None)
+    return miner, mined_from, lambda _epoch, _network, batches: Fed(batches, None)
 
 
 def _validated(figures: Epoch, model: EmbeddingModel, validate: Validate | None) -> Epoch:

@@ -47,7 +47,7 @@ def build_optimiser(
     rate, decay = float(params["optimiser.lr"]), float(params["optimiser.weight_decay"])
     groups: list[dict[str, Any]] = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
     own = [p for p in loss.parameters() if p.requires_grad]
-    rates = {name.removeprefix(_OF_GROUP): float(value) for name, value in params.items() if name.startswith(_OF_GROUP)}
+    rates = group_rates(params)
     if rates:
         of_groups = grouped(loss, list(rates))
         groups += [{"params": members, "lr": rates[name], "weight_decay": 0.0} for name, members in of_groups.items()]
@@ -63,6 +63,11 @@ def build_optimiser(
     if given != kept:
         raise PluginError(f"optimiser {kind!r} must be of the parameters that it is given: of {len(given)} it has {len(given & kept)}")
     return found
+
+
+def group_rates(params: Params) -> dict[str, float]:
+    """The learning rate of each group of the loss's own parameters, by its name; none where all have one rate, or there are none."""
+    return {name.removeprefix(_OF_GROUP): float(value) for name, value in params.items() if name.startswith(_OF_GROUP)}
 
 
 def build_schedules(

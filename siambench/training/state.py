@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,13 +79,27 @@ def seed_globals(seed: int, step: int = -1) -> None:
     random.seed(seed)
 
 
+def generator_states(device: torch.device) -> tuple[Any, ...]:
+    """The states of all generators that a network on a device may draw from."""
+    on_gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    return torch.get_rng_state(), on_gpu, np.random.get_state(), random.getstate()  # noqa: NPY002  what third-party code reads
+
+
+def restore_generators(states: tuple[Any, ...], device: torch.device) -> None:
+    """Have them go on from those states."""
+    on_cpu, on_gpu, of_numpy, of_python = states
+    torch.set_rng_state(on_cpu)
+    if on_gpu is not None:
+        torch.cuda.set_rng_state(on_gpu, device)
+    np.random.set_state(of_numpy)  # noqa: NPY002
+    random.setstate(of_python)
+
+
 @contextlib.contextmanager
 def generators_kept() -> Iterator[None]:
-    """Whatever is drawn inside, the global generators are as they were."""
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002  third-party code draws from it
-    with torch.random.fork_rng():
-        try:
-            yield
-        finally:
-            np.random.set_state(numpy_state)  # noqa: NPY002
-            random.setstate(python_state)
+    """Put all generators back afterwards, whatever draws from them inside."""
+    states = generator_states(device())
+    try:
+        yield
+    finally:
+        restore_generators(states, device())

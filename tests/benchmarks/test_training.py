@@ -17,10 +17,12 @@ from siambench.spec import Method
 from siambench.studies.request import Request, prepare
 from siambench.tracks.parts import Parts
 from siambench.tracks.split import cut
+from siambench.training.cadence import EVERY
 from siambench.training.components import Entries
 from siambench.training.loop import train
 from siambench.training.model import EmbeddingModel
 from siambench.training.state import seed_globals
+from siambench.training.watch import Watcher
 
 METHODS = [Method("contrastive"), Method("triplet", "hard"), Method("proxy-anchor")]
 
@@ -115,7 +117,7 @@ def test_training_beside_a_loop_by_hand(method, unit_of, row, threads):
         f"training speed of a unit, {method.name} on glyphs",
         "a loop by hand in the same process",
         aim="≥ 0.97",
-        work=lambda: train(unit, entries, items, None),
+        work=lambda: train(unit, entries, items, None, watcher=Watcher(every=EVERY)),
         reference=lambda: by_hand(unit, entries, items, images, memory_format=torch.channels_last),
     )
     epochs = losses.view(unit.training.epochs, -1).mean(dim=1).tolist()

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import threading
 
@@ -5,7 +6,8 @@ import pytest
 
 from siambench.builtin.observers import JsonLines, siambench_observers
 from siambench.errors import UsageError
-from siambench.interfaces import Done, Epoch, EpochEnded, Failed, UnitEnded, UnitStarted
+from siambench.identity import from_json
+from siambench.interfaces import Done, Epoch, EpochEnded, Failed, Measures, PartMeasures, Quantiles, UnitEnded, UnitStarted
 from siambench.plugin import call_factory
 
 STARTED = UnitStarted(
@@ -82,7 +84,20 @@ def test_an_epoch_has_its_figures(jsonl):
 
     [line] = lines_of(path)
     assert line["figures"] == {"epoch": 1, "loss": 0.5, "gradient_norm": None, "tuples": 8.0, "validation": {"map@r": 0.25, "eer": None}}
-    assert (line["epoch"], line["epochs"], line["seconds"]) == (1, 2, 1.5)
+    assert (line["epoch"], line["epochs"], line["seconds"], line["measures"]) == (1, 2, 1.5, None)
+
+
+def test_an_epoch_has_what_was_measured(jsonl):
+    """The line of an epoch has the row of its measures, which reads back as the same row."""
+    observer, path = jsonl
+    part = PartMeasures(parameters=2, unreached=0, unlisted=0, gradient_norm=0.5, update_ratio=None, rate=0.001)
+    row = Measures(
+        epoch=1, steps=3, loss=None, parts={"trunk": part}, branches=(0.5, None), positive=Quantiles(mean=1.0, low=0.5, high=2.0)
+    )
+    observer.epoch_ended(dataclasses.replace(EPOCH, measures=row))
+
+    [line] = lines_of(path)
+    assert row == from_json(Measures, json.dumps(line["measures"]), where="a line")
 
 
 def test_an_end_has_scores_or_a_reason(jsonl):

@@ -166,3 +166,16 @@ def test_a_table_with_folds_is_cut_by_them(siambench, tmp_path):
     assert 0 == done.returncode, done.stderr
     assert "data csv:mine.csv: 9 classes, 36 texts, 4 to 4 a class, first class 0; parts train, test: the official split" in done.stdout
     assert "trials × 3 folds" in done.stdout
+
+
+@pytest.mark.parametrize("command", [("run", "--loss", "triplet", "--plan"), ("run", "--loss", "triplet"), ("reproduce", "glyphs", "raw")])
+@pytest.mark.parametrize(("said", "got"), [("of", "'of', did you mean 'off'?"), ("0", "'0'"), ("1.5", "'1.5'"), ("é", "'é'")])
+def test_how_often_training_is_measured_is_told_before_anything_runs(siambench, monkeypatch, tmp_path, command, said, got):
+    """An environment that names neither `off` nor a number ends in one sentence and exit 4, and leaves no folder."""
+    monkeypatch.setenv("SIAMBENCH_MEASURES", said)
+    out = ("--out", str(tmp_path / "out")) if command[0] == "run" else ()
+    done = siambench(*command, *out)
+
+    assert (4, "") == (done.returncode, done.stdout)
+    assert f"the environment variable SIAMBENCH_MEASURES must be off or a whole number from 1, got {got}\n" in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -86,6 +86,7 @@ MADE_UP_LOSSES = {
     "surrogate": loss_of(fail(ValueError("half \ud83d of a pair"))),
     "endless": loss_of(fail(ValueError("x" * 50_000_000))),
     "says-lost": loss_of(fail(LostError("the disk is gone, says a loss"))),
+    "detached": loss_of(lambda embeddings: embeddings.detach().square().mean()),
     "printing": loss_of(lambda embeddings: print("debugging") or embeddings.square().mean()),  # noqa: T201  what a stranger's loss does
 }
 
@@ -680,8 +681,11 @@ def test_an_observer_is_told_of_a_unit_from_its_start_to_its_end(catalogue, obse
     who = {"unit": unit.id, "label": unit.label}
     facts = {"trial": 0, "fold": 1, "repetition": 0} if kind == "tune" else {"trial": 0, "fold": None, "repetition": 1}
     assert UnitStarted(**who, track="synthetic", method="contrastive", kind=kind, params=unit.params, epochs=2, **facts) == started
-    curve = enumerate(record.outcome.curve, 1)
-    assert [EpochEnded(**who, epoch=n, epochs=2, figures=f, seconds=epochs[n - 1].seconds) for n, f in curve] == epochs
+    curve = zip(record.outcome.curve, record.measures[1:], strict=True)
+    assert [
+        EpochEnded(**who, epoch=n, epochs=2, figures=figures, seconds=epochs[n - 1].seconds, measures=row)
+        for n, (figures, row) in enumerate(curve, 1)
+    ] == epochs
     assert len(record.outcome.curve) == 2
     assert UnitEnded(**who, outcome=record.outcome, seconds=ended.seconds) == ended
     assert 0 < epochs[0].seconds <= epochs[1].seconds <= ended.seconds
@@ -778,6 +782,94 @@ def test_what_observers_gather_stands_in_the_telemetry(catalogue, observe, tmp_p
     assert kept.observers["other"]["gathered"] is None
     assert "watch" not in json.dumps(kept.to_json()["outcome"])
     assert "observers" not in run(final(study_of(catalogue))).telemetry
+
+
+# ---- measures
+
+
+@pytest.mark.parametrize("kind", ["tune", "final"])
+def test_what_is_measured_stands_in_the_record(catalogue, tmp_path, kind):
+    """A row before the first step and one of each epoch stand in the telemetry, as JSON that reads back; the outcome is as without them."""
+    study = study_of(catalogue)
+    unit = tune(study) if kind == "tune" else final(study)
+    context = Context(records=str(tmp_path))
+    record = run(unit, context)
+    kept = read(tmp_path / f"{record.id}.json")
+
+    assert [0, 1, 2] == [row.epoch for row in record.measures]
+    assert [to_json(row) for row in record.measures] == kept.telemetry["measures"]
+    assert record.measures == kept.measures
+    assert "measures_error" not in record.telemetry
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIAMBENCH_MEASURES", "off")
+        bare = run(unit, context)
+    assert ("measures" in bare.telemetry, bare.measures) == (False, ())
+    assert canonical(to_json(bare.outcome)) == canonical(to_json(record.outcome))
+
+
+def test_a_baseline_is_not_measured(catalogue):
+    """What is not trained has no rows."""
+    study = study_of(catalogue)
+    assert "measures" not in run(baselines_of([study])[0]).telemetry
+
+
+def test_a_unit_in_which_nothing_can_receive_a_gradient_says_so(catalogue):
+    """It has failed, which is one sentence, and there is what the embeddings looked like before its first step."""
+    record = run(tune(study_of(catalogue, "detached")))
+
+    assert ("failed", "raised") == (record.outcome.state, record.outcome.ended)
+    assert record.outcome.error == "loss 'detached' returned a value without a gradient"
+    assert [0] == [row.epoch for row in record.measures]
+
+
+@pytest.mark.parametrize(("loss", "epochs"), [("raising", [0]), ("diverging", [0, 1])])
+def test_a_unit_that_fails_keeps_its_rows(catalogue, loss, epochs):
+    """What was measured before a loss raised or diverged is in the record of the failed unit, and makes it no different a result."""
+    record = run(tune(study_of(catalogue, loss)))
+
+    assert record.outcome.state == "failed"
+    assert epochs == [row.epoch for row in record.measures]
+
+
+def test_each_fold_model_has_its_rows(catalogue, observe):
+    """Under the Reality Check's protocol rows begin anew with each model, and observers are told of that of the epoch."""
+    context, heard = observe(watch=nothing)
+    record = run(final(study_of(catalogue, evaluation={"protocol": "reality-check"})), context)
+
+    assert [0, 1, 2] * 2 == [row.epoch for row in record.measures]
+    assert [row for row in record.measures if row.epoch] == [event.measures for event in heard if isinstance(event, EpochEnded)]
+
+
+def test_unmeasured_epochs_are_told_without_a_row(catalogue, observe, monkeypatch):
+    """Where the environment wants no measures, observers are told of epochs all the same."""
+    monkeypatch.setenv("SIAMBENCH_MEASURES", "off")
+    context, heard = observe(watch=nothing)
+    run(tune(study_of(catalogue)), context)
+
+    assert [None, None] == [event.measures for event in heard if isinstance(event, EpochEnded)]
+
+
+def test_what_cannot_be_measured_is_said_in_the_record(catalogue, observe, monkeypatch):
+    """Where looking goes wrong, the unit goes on: the reason stands in the telemetry, and the outcome is that of a unit unmeasured."""
+    context, heard = observe(watch=nothing)
+    unit = tune(study_of(catalogue))
+    before = run(unit)
+    monkeypatch.setattr("siambench.training.probe.Probe.look", fail(RuntimeError(f"no copy of {Path.home()}/net.py")))
+    record = run(unit, context)
+
+    assert record.telemetry["measures_error"].startswith("RuntimeError: no copy of ")
+    assert str(Path.home()) not in record.telemetry["measures_error"]
+    assert "measures" not in record.telemetry
+    assert record.outcome == before.outcome
+    assert [None, None] == [event.measures for event in heard if isinstance(event, EpochEnded)]
+
+
+@pytest.mark.parametrize("said", ["of", "0", "1.5"])
+def test_a_worker_whose_environment_says_no_number_loses_the_unit(catalogue, monkeypatch, said):
+    """It is the environment's doing, and no method's result."""
+    monkeypatch.setenv("SIAMBENCH_MEASURES", said)
+    with pytest.raises(LostError, match="SIAMBENCH_MEASURES must be off or a whole number from 1"):
+        run(tune(study_of(catalogue)))
 
 
 def test_an_observer_that_is_not_installed_is_no_result(catalogue):

@@ -18,13 +18,16 @@ from shared import curve, record_of
 
 from siambench.data.shipped import shipped
 from siambench.errors import RecordError
-from siambench.identity import canonical, digest
-from siambench.interfaces import Done, Epoch, Failed
+from siambench.identity import canonical, digest, to_json
+from siambench.interfaces import Done, Epoch, Failed, Measures, PartMeasures, Quantiles
 from siambench.records import record as records
 from siambench.records.record import Record, older, read, read_all, row_key, schema_of, write
 from siambench.spec import RECORD_SCHEMA, Every, Listed, Method
 from siambench.studies.baselines import baselines_of
 from siambench.testing import synthetic_catalogue, synthetic_study
+
+PART = PartMeasures(parameters=2, unreached=0, unlisted=0, gradient_norm=None, update_ratio=0.5, rate=0.001)
+ROW = Measures(epoch=1, steps=3, loss=0.5, parts={"trunk": PART}, branches=(0.25,), positive=Quantiles(mean=1.0, low=0.5, high=None))
 
 
 @pytest.fixture(scope="module")
@@ -357,16 +360,26 @@ def test_telemetry_is_read_as_far_as_it_holds(unit):
         "traceback": "Traceback …",
         "search": {"optuna": "4"},
         "observers": {"jsonl": {"seconds": 0.1}},
+        "measures": [to_json(ROW)],
         "upgraded_from": [{"schema": 1, "id": "a"}, {"schema": 2, "id": "b"}],
     }
     whole = record_of(unit, done(), told)
     assert (12.5, 3.0, {"train": 2.5}, 300.5, "cpu") == (whole.started, whole.seconds, whole.phases, whole.peak_memory_mb, whole.device)
     assert ("Traceback …", {"optuna": "4"}, {"jsonl": {"seconds": 0.1}}) == (whole.traceback, whole.search, whole.observers)
     assert ("a", "b") == whole.former_ids
+    assert (ROW,) == whole.measures
     for telemetry in ({}, dict.fromkeys(told, float("nan")), dict.fromkeys(told, True), {key: [3] for key in told}):
         bare = record_of(unit, done(), telemetry)
         assert (0.0, None, {}, None, None) == (bare.started, bare.seconds, bare.phases, bare.peak_memory_mb, bare.device)
-        assert (None, {}, {}, ()) == (bare.traceback, bare.search, bare.observers, bare.former_ids)
+        assert (None, {}, {}, (), ()) == (bare.traceback, bare.search, bare.observers, bare.former_ids, bare.measures)
+
+
+@pytest.mark.parametrize("change", [{"epoch": "1"}, {"loss": float("nan")}, {"strange": 1}, {"parts": {"trunk": {}}}])
+def test_rows_that_are_none_are_not_told(unit, change):
+    """Of a list in which one row is not what rows are, nothing is told, and nothing is raised: no digest vouches for telemetry."""
+    rows = [to_json(ROW), {**to_json(ROW), **change}]
+
+    assert () == record_of(unit, done(), {"measures": rows}).measures
 
 
 def test_surroundings_are_what_can_make_two_runs_differ(unit):

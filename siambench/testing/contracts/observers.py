@@ -10,7 +10,7 @@ from typing import Any
 
 from siambench.components.component import Component
 from siambench.errors import PluginError
-from siambench.interfaces import Done, Epoch, EpochEnded, Failed, Outcome, UnitEnded, UnitStarted
+from siambench.interfaces import Done, Epoch, EpochEnded, Failed, Measures, Outcome, PartMeasures, Quantiles, UnitEnded, UnitStarted
 from siambench.plugin import ObserverEntry, call_factory
 from siambench.testing.contracts.blame import nothing_printed
 from siambench.testing.contracts.process import left_alone
@@ -33,6 +33,15 @@ _DONE = Done(
     over_pairs=(),
 )
 _FAILED = Failed(error="the loss became nan at step 3 of the epoch", ended="diverged")
+_MEASURES = Measures(
+    epoch=1,
+    steps=2,
+    loss=0.5,
+    parts={"trunk": PartMeasures(parameters=2, unreached=1, unlisted=0, gradient_norm=0.25, update_ratio=None, rate=0.001)},
+    branches=(0.125, None),
+    violated={"margin": 0.5},
+    positive=Quantiles(mean=0.5, low=0.25, high=None),
+)
 
 
 def _life(number: int, outcome: Outcome, *, epochs: int) -> list[Event]:
@@ -59,6 +68,8 @@ def _life(number: int, outcome: Outcome, *, epochs: int) -> list[Event]:
             epochs=epochs,
             figures=Epoch(epoch, 1 / epoch, None if epoch == 2 else 0.5, None, validated if epoch % 2 else None),
             seconds=0.5 * epoch,
+            # Nothing is measured where the environment says so, or where that failed.
+            measures=None if epoch == 2 else dataclasses.replace(_MEASURES, epoch=epoch),
         )
         for epoch in range(1, epochs + 1)
     ]
