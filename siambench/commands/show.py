@@ -147,7 +147,8 @@ def _show_component(kind: str, name: str, *, as_json: bool) -> None:
         print_json(facts)
         return
     # What an entry leaves empty is no fact of it.
-    for key, value in ((key, value) for key, value in facts.items() if value is not False and value != ""):
+    told = {key: value for key, value in facts.items() if value is not False and value != "" and (key, value) != ("fingerprint", None)}
+    for key, value in told.items():
         if key == "spaces":
             _say_spaces(value)
         elif key == "options" and component.kind == "losses":
@@ -220,6 +221,11 @@ def _plain(name: str, value: object) -> object:
         return [remote.name for remote in value()]
     if isinstance(value, Path):
         return str(value)
+    if name == "fingerprint" and value is not None:
+        told = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}  # type: ignore[arg-type]
+        margins = [dataclasses.asdict(margin) for margin in told["margins"]]
+        # What the value is hangs on parameters and batch; that it is known does not.
+        return told | {"margins": margins, "at_equality": told["at_equality"] is not None}
     return list(value) if isinstance(value, tuple) else value
 
 

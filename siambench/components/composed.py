@@ -13,7 +13,7 @@ from siambench.components.expression import SUM, Expression
 from siambench.errors import CombinationError, UsageError
 from siambench.identity import digest
 from siambench.machine import own_version
-from siambench.plugin import RATE, LossEntry, Option, accepted_by, call_factory
+from siambench.plugin import RATE, Fingerprint, LossEntry, Option, accepted_by, call_factory
 from siambench.spaces import Params, Space
 from siambench.spec import Feed, Source
 
@@ -245,7 +245,18 @@ def _summed(expression: Expression, inner: Sequence[LossEntry], labels: Sequence
         reducer=_told(parts, lambda entry: entry.reducer),
         differs=tuple(f"{label}: {sentence}" for label, entry in parts for sentence in entry.differs),
         options=options,
+        fingerprint=_together(parts, normalise=normalise),
     )
+
+
+def _together(parts: Sequence[tuple[str, LossEntry]], *, normalise: bool) -> Fingerprint | None:
+    """What is known of a loss made of others: of its margins those whose loss sees what it sees. None where one tells nothing."""
+    told = [(label, entry.normalise, entry.fingerprint) for label, entry in parts if entry.fingerprint is not None]
+    if len(told) < len(parts):
+        return None
+    margins = tuple(margin for label, same, one in told if same == normalise for margin in one.within(label).margins)
+    # A part that forms no tuples teaches in every batch.
+    return Fingerprint(all(one.forms_tuples for _, _, one in told), margins)
 
 
 def _wrapped(outer_name: str, outer: LossEntry, inner: LossEntry, label: str) -> LossEntry:
@@ -299,4 +310,6 @@ def _wrapped(outer_name: str, outer: LossEntry, inner: LossEntry, label: str) ->
         wraps=False,
         options=options,
         chunked=outer.chunked,
+        # What sees other embeddings than the loss inside has no margins in them.
+        fingerprint=_together([(label, inner)], normalise=outer.normalise and inner.normalise),
     )

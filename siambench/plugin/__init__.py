@@ -37,6 +37,7 @@ from siambench.plugin._entries import (
 from siambench.plugin._exam_entries import AugmentationEntry, OptimiserEntry, ScheduleEntry, SplitRuleEntry
 from siambench.plugin._factories import Lazy, accepted_by, call_factory
 from siambench.plugin._file_entries import ConfigEntry, FileEntry, TrackEntry
+from siambench.plugin._fingerprint import Fingerprint, Margin
 from siambench.plugin._harness import CHUNK, EVERY, PER_CHUNK_BATCHNORM, PROJECTOR, projector_text, projector_widths
 from siambench.plugin._options import Option
 from siambench.spaces import Choice, Dimension, Float, Int, Space, Value
@@ -65,11 +66,13 @@ __all__ = [
     "EngineEntry",
     "Entry",
     "FileEntry",
+    "Fingerprint",
     "Float",
     "FormatEntry",
     "Int",
     "Lazy",
     "LossEntry",
+    "Margin",
     "MetricEntry",
     "MinerEntry",
     "ObserverEntry",

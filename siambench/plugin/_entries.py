@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from siambench.plugin._factories import accepted_by
+from siambench.plugin._fingerprint import Fingerprint, check_fingerprint
 from siambench.plugin._harness import check_chunked, check_every, without_every
 from siambench.plugin._options import Option, check_options, options_among
 from siambench.spaces import Float, Params, Space, Value, check_space, with_space
@@ -156,6 +157,7 @@ class LossEntry:
         chunked: whether its batches are embedded in chunks; among losses made of others it is then the outermost. The harness reads its
             parameters ``chunk``, items that are embedded at once, and ``per_chunk_batchnorm``, whether a network with BatchNorm,
             whose statistics are then those of a chunk, may be trained so.
+        fingerprint: its margins, scale and value where embeddings are equal, by which a run is judged; None: nothing is told of them.
     """
 
     build: Callable[..., Any]
@@ -181,9 +183,11 @@ class LossEntry:
     options: Mapping[str, Option] = field(default_factory=dict)
     with_set: Callable[[LossEntry, Params], LossEntry] | None = None
     chunked: bool = False
+    fingerprint: Fingerprint | None = None
 
     def __post_init__(self) -> None:
         _check(self.build, self.space, self.defaults, self.source)
+        check_fingerprint(self.fingerprint, {*self.space, *self.defaults})
         if self.chunked:
             check_chunked(self.space, self.defaults)
         for space in self.spaces.values():
