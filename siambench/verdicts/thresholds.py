@@ -1,0 +1,184 @@
+"""The numbers that rules compare with, each with where it is from.
+
+One that only training known failures and their healthy twins can measure is a first value, and says so: it is *provisional* until the
+laboratory has measured it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_FIRST = "a first value, to be measured"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """A number that a rule compares with.
+
+    Args:
+        name: what it is of, in words.
+        value: the number.
+        source: where it is from.
+        provisional: whether it is a first value that no measurement stands for yet.
+    """
+
+    name: str
+    value: float
+    source: str
+    provisional: bool = False
+
+
+COLLAPSED_SPREAD = Threshold(
+    name="spread of embeddings that are alike",
+    value=1e-3,
+    source=f"{_FIRST}: embeddings whose cosines are .999 on average; the plateau of batch-hard mining lies below 1e-4",
+    provisional=True,
+)
+COLLAPSED_NORM = Threshold(
+    name="length of embeddings that have none",
+    value=1e-12,
+    source="below it `torch.nn.functional.normalize` no longer gives unit length: its eps",
+)
+EQUAL_SPREAD = Threshold(
+    name="spread of embeddings that are equal but for rounding",
+    value=1e-10,
+    source="rounding in single precision leaves about the square of 6e-8, 4e-15; four decades of room above it",
+)
+PROBE_GAIN = Threshold(
+    name="gain in AUC on the probe that counts as learning",
+    value=0.01,
+    source=f"{_FIRST}: half the standard error of an AUC of some 190 positive pairs near .5",
+    provisional=True,
+)
+MIXED_UP = Threshold(
+    name="excess of positive over negative distances, relative",
+    value=0.02,
+    source=f"{_FIRST}: no sign where both are equal but for the choice of the probe",
+    provisional=True,
+)
+EVEN_AUC = Threshold(
+    name="distance of an AUC from .5 that is none",
+    value=0.05,
+    source=f"{_FIRST}: two standard errors of an AUC of some 190 positive pairs",
+    provisional=True,
+)
+IDLE = Threshold(
+    name="share of steps without an active tuple",
+    value=0.9,
+    source="set: below it training still gets a gradient in one step of ten",
+)
+SEPARATED = Threshold(
+    name="AUC of a probe that is separated",
+    value=0.99,
+    source=f"{_FIRST}: one pair in a hundred the wrong way round",
+    provisional=True,
+)
+REPEATED = Threshold(
+    name="share of a batch's items that stood in it already",
+    value=0.5,
+    source=f"{_FIRST}: from then on a positive is a copy more often than another image",
+    provisional=True,
+)
+UPDATE = Threshold(
+    name="length of a step over that of the weights",
+    value=0.1,
+    source=f"{_FIRST}: a hundred times the 1e-3 that is usually called healthy",
+    provisional=True,
+)
+LOSS_RISE = Threshold(
+    name="loss of the last epoch over that of the first",
+    value=2.0,
+    source=f"{_FIRST}: training that doubles what it minimises",
+    provisional=True,
+)
+TINY_GRADIENT = Threshold(
+    name="gradient norm of a part",
+    value=1e-8,
+    source="the eps of Adam, `torch.optim.Adam`: below it steps shrink with the gradient",
+)
+FALL = Threshold(
+    name="fall of the validation over its last third, relative to the best",
+    value=0.05,
+    source=f"{_FIRST}: more than the spread between repetitions on glyphs",
+    provisional=True,
+)
+VALIDATIONS = Threshold(
+    name="validations that a curve needs",
+    value=3,
+    source="set: with fewer there is no third to fall over",
+)
+MOVED = Threshold(
+    name="change of an embedding in an epoch, over its length",
+    value=1e-3,
+    source=f"{_FIRST}: an angle of a twentieth of a degree",
+    provisional=True,
+)
+AT_PLATEAU = Threshold(
+    name="distance of the loss from its value at equality, relative",
+    value=0.01,
+    source=f"{_FIRST}: batch-hard mining from scratch stays within 0.2 % of its margin",
+    provisional=True,
+)
+SMALL_NEGATIVE = Threshold(
+    name="margin of negatives over the distance of unrelated embeddings",
+    value=0.1,
+    source=f"{_FIRST}: a quarter of the smallest margin in the shipped spaces, which is 0.4 of 1.41",
+    provisional=True,
+)
+SMALL_TRIPLET = Threshold(
+    name="margin of triplets over the distance of unrelated embeddings",
+    value=0.005,
+    source=f"{_FIRST}: a third of the smallest margin in the shipped spaces, which is 0.02 of 1.41",
+    provisional=True,
+)
+UNVIOLATED = Threshold(
+    name="share of pairs within a margin that is none",
+    value=0.01,
+    source=f"{_FIRST}: one negative in a hundred still costs",
+    provisional=True,
+)
+SHARP = Threshold(
+    name="what similarities are multiplied by: too sharp",
+    value=1000.0,
+    source="measured on glyphs: of twelve trials of ntxent six had a temperature up to .0009 or from 4 on, and were lost",
+)
+FLAT = Threshold(
+    name="what similarities are multiplied by: too flat",
+    value=0.25,
+    source="as before: a temperature of 4",
+)
+OUT_OF_SCALE = Threshold(
+    name="distances over a margin, or the other way round",
+    value=10.0,
+    source=f"{_FIRST}: a decade",
+    provisional=True,
+)
+ONE_DIMENSION = Threshold(
+    name="effective rank of embeddings along a line",
+    value=1.5,
+    source=f"{_FIRST}: 1 is a line, 2 a plane",
+    provisional=True,
+)
+DEAD = Threshold(
+    name="share of units that are 0 for the whole probe",
+    value=0.5,
+    source=f"{_FIRST}: every other unit",
+    provisional=True,
+)
+SAME_DRAW = Threshold(
+    name="correlation of two draws of augmentation",
+    value=0.95,
+    source=f"{_FIRST}: what independent draws do not reach",
+    provisional=True,
+)
+MODES_APART = Threshold(
+    name="distance between the modes, over the length of an embedding",
+    value=0.01,
+    source=f"{_FIRST}: above what rounding leaves",
+    provisional=True,
+)
+NEAR_BOUND = Threshold(
+    name="distance from a bound of a space, on its scale",
+    value=0.02,
+    source="set: a fiftieth of the space",
+)
