@@ -14,11 +14,13 @@ from siambench.plugin import (
     BackboneEntry,
     Choice,
     EngineEntry,
+    Fingerprint,
     Float,
     FormatEntry,
     Int,
     Lazy,
     LossEntry,
+    Margin,
     MetricEntry,
     MinerEntry,
     Option,
@@ -37,6 +39,7 @@ def rated(lr):
 
 
 SWAP = Option(neutral=False, allowed=Choice(False, True), about="the anchor is swapped")  # noqa: FBT003  what can be chosen
+TRIPLETS = Fingerprint(forms_tuples=True, margins=(Margin("mrgin", "triplet"),))
 
 
 def test_every_name_of_the_door_is_there():
@@ -92,6 +95,14 @@ def test_factory_of_is_what_an_entry_calls():
         (lambda: LossEntry(build, source="these tests", defaults={"margin": 0.1}, options={"margin": SWAP}), ["margin", "means something"]),
         (lambda: LossEntry(build, source="these tests", options={"projector": SWAP}), ["projector", "means something"]),
         (lambda: LossEntry(build, source="these tests", options={"options": SWAP}), ["options", "means something"]),
+        (lambda: LossEntry(build, source="these tests", fingerprint={"forms_tuples": True}), ["must be a Fingerprint", "dict"]),
+        (
+            lambda: LossEntry(build, source="these tests", defaults={"margin": 0.1}, fingerprint=TRIPLETS),
+            ["fingerprint", "'mrgin'", "margin"],
+        ),
+        (lambda: Margin("margin", "tripel"), ["kind", "triplet", "tripel"]),
+        (lambda: Margin("margin", "triplet", "manhattan"), ["distance", "euclidean", "manhattan"]),
+        (lambda: Fingerprint(forms_tuples=True, plateau=True), ["plateau", "at_equality"]),
         (lambda: LossEntry(build, source="these tests", own_parameters=()), ["own_parameters", "names of groups"]),
         (lambda: LossEntry(build, source="these tests", own_parameters=("proxies", "proxies")), ["own_parameters", "each once"]),
         (lambda: LossEntry(build, source="these tests", own_parameters="proxies"), ["own_parameters", "'proxies'"]),

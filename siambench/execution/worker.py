@@ -21,12 +21,13 @@ from siambench.evaluation.embedding import Concatenated, raw_model
 from siambench.evaluation.scoring import Scores, evaluate_items, pairs_of, separated
 from siambench.evaluation.similar import Similarity
 from siambench.execution.failures import failure, is_ours, trace_of
+from siambench.execution.judging import diagnosis_of, generators_kept
 from siambench.execution.listeners import Listeners
 from siambench.execution.places import EVERY, foreign, is_read_ahead
 from siambench.execution.roles import entries_of, roles_of
 from siambench.execution.telemetry import told
 from siambench.execution.unit_files import files_of, list_of, listed, with_files
-from siambench.identity import seed_of
+from siambench.identity import seed_of, to_json
 from siambench.interfaces import Done, Epoch, Outcome
 from siambench.machine import keep_freed_memory, libraries, no_bf16
 from siambench.plugin import BackboneEntry, MetricEntry
@@ -42,9 +43,10 @@ from siambench.training.loop import Trained, Validate, train
 from siambench.training.model import EmbeddingModel, build_model, pretrained_features, projector_of
 from siambench.training.observers import Observers
 from siambench.training.state import device, memory_told, settle
+from siambench.wording import without_paths
 
 if TYPE_CHECKING:
-    from siambench.interfaces import Dataset
+    from siambench.interfaces import Dataset, Measures
     from siambench.metrics import Pairs
     from siambench.tracks.lists import Rows
 
@@ -81,7 +83,8 @@ def execute(unit: Unit, context: Context) -> Record:
                 raise LostError(f"out of memory: {text_of(error)}") from error
             outcome, trace = failure(error), trace_of(error)
         listeners.ended(outcome)
-    return _left(Record(unit, _exam(context), outcome, _telemetry(ready, context, told(started, clock, trace))), context)
+        telemetry = _telemetry(ready, context, told(started, clock, trace)) | _judged(unit, ready, outcome)
+    return _left(Record(unit, _exam(context), outcome, telemetry), context)
 
 
 def _exam(context: Context) -> Exam:
@@ -97,6 +100,24 @@ def _telemetry(ready: _Ready, context: Context, told_here: Mapping[str, Any]) ->
     if context.observers:
         telemetry["observers"] = ready.observers.to_json()
     return telemetry
+
+
+def _judged(unit: Unit, ready: _Ready, outcome: Outcome) -> dict[str, Any]:
+    """What is said of the models that were trained, for the record; the outcome is what it is by then."""
+    if ready.entries is None:
+        return {}
+
+    def untrained() -> float | None:
+        assert ready.backbone is not None
+        with generators_kept():
+            model = build_model(unit, ready.backbone, ready.dataset).to(device())
+            return _validated(unit, ready, model, ready.parts.validation(), None).scores.get(unit.scoring.primary)
+
+    try:
+        found = diagnosis_of(unit, ready.entries.loss, ready.measured, outcome, untrained=untrained)
+    except Exception as error:  # noqa: BLE001  nothing that is only said of a unit may cost it
+        return {"undiagnosed": without_paths(named(error))}
+    return {} if found is None else {"diagnosis": to_json(found)}
 
 
 def _left(record: Record, context: Context) -> Record:
@@ -144,6 +165,7 @@ class _Ready:
     components: Mapping[str, str]
     observers: Observers
     clock: Clock
+    measured: list[tuple[Measures, ...]] = dataclasses.field(default_factory=list)
 
 
 def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
@@ -187,14 +209,10 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
     every: Literal["every"] | None = "every" if isinstance(scoring.pairs, Every) else None
     if unit.kind == "tune":
         validation = parts.validation()
-        seed = seed_of(unit.data.fingerprint, "pairs", unit.fold)
 
         def validate(model: EmbeddingModel) -> Mapping[str, float | None]:
             with clock.phase("evaluate"):
-                # A listed file names items of the test part; every pair there is in validation too.
-                found = evaluate_items(
-                    model, validation, metrics, seed=seed, device=device(), distance=scoring.distance, pairs=every, clock=clock
-                )
+                found = _validated(unit, ready, model, validation, clock)
                 found.score_of(scoring.primary)
                 return found.scores
 
@@ -232,6 +250,13 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
         # Without the score that it is ranked by, a unit has failed; one without another score has not.
         found.score_of(scoring.primary)
     return _outcome(metrics, trained, found, test.class_attributes)
+
+
+def _validated(unit: Unit, ready: _Ready, model: EmbeddingModel, validation: Items, clock: Clock | None) -> Scores:
+    scoring, seed = unit.scoring, seed_of(unit.data.fingerprint, "pairs", unit.fold)
+    # A listed file names items of the test part; every pair there is in validation too.
+    every: Literal["every"] | None = "every" if isinstance(scoring.pairs, Every) else None
+    return evaluate_items(model, validation, ready.metrics, seed=seed, device=device(), distance=scoring.distance, pairs=every, clock=clock)
 
 
 def _final_models(unit: Unit, ready: _Ready, ended: Callable[[Epoch], None]) -> tuple[list[torch.nn.Module], list[Trained]]:
@@ -311,7 +336,9 @@ def _versions(named: Mapping[str, str]) -> str:
 
 def _train(unit: Unit, ready: _Ready, items: Items, ended: Callable[[Epoch], None], validate: Validate | None) -> Trained:
     assert ready.entries is not None
-    return train(unit, ready.entries, listed(items, ready.rows), validate, ended=ended, clock=ready.clock)
+    trained = train(unit, ready.entries, listed(items, ready.rows), validate, ended=ended, clock=ready.clock)
+    ready.measured.append(trained.measures)
+    return trained
 
 
 def _outcome(

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from siambench.data.files import read_regular, share
 from siambench.errors import RecordError, UsageError
 from siambench.identity import Document, canonical, digest, from_json, to_json
-from siambench.interfaces import Outcome
+from siambench.interfaces import Diagnosis, Outcome
 from siambench.records.damage import check_exam, check_scores
 from siambench.spec import RECORD_SCHEMA, Exam, Unit
 
@@ -97,6 +97,18 @@ class Record:
     def observers(self) -> Mapping[str, Any]:
         """What the observers took and gathered, and why one was dropped, by their names."""
         return self._part("observers")
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """What is said of the models that it trained; None where nothing is, as of all records that were made before any was."""
+        told = self.telemetry.get("diagnosis")
+        if not isinstance(told, Mapping):
+            return None
+        try:
+            return from_json(Diagnosis, canonical(told), where="diagnosis")
+        except (RecordError, ValueError, TypeError):
+            # No digest vouches for it: what cannot be read is as if it were not there.
+            return None
 
     @property
     def surroundings(self) -> dict[str, str]:

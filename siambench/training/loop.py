@@ -27,7 +27,7 @@ from siambench.training.state import device, seed_globals
 from siambench.training.watch import Watcher
 
 if TYPE_CHECKING:
-    from siambench.interfaces import Epoch, Mined
+    from siambench.interfaces import Epoch, Measures, Mined
     from siambench.plugin import MinerEntry
     from siambench.spec import Unit
 
@@ -44,12 +44,14 @@ class Trained:
         curve: the figures of each epoch.
         repeat_rate: share of the batches' items that stood in their batch already, in [0, 1]; None where the sampler does not count.
         loss: as it is after the last step.
+        measures: what was measured before the first step and after each epoch.
     """
 
     model: EmbeddingModel
     curve: tuple[Epoch, ...] = ()
     repeat_rate: float | None = None
     loss: nn.Module | None = None
+    measures: tuple[Measures, ...] = ()
 
 
 def _nothing(_: Epoch) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from siambench.components.component import Component, Provenance
-from siambench.plugin import Choice, Float, Int, LossEntry, MinerEntry, Option
+from siambench.plugin import Choice, Fingerprint, Float, Int, LossEntry, MinerEntry, Option
 
 MARGIN = {"space": {"margin": Float(0.0, 1.0)}, "defaults": {"margin": 0.5}}
 
@@ -303,6 +303,21 @@ BAD_LOSSES = [
     ),
     ("options", "the option swap changes nothing", made(lambda margin, swap=False: Sound(margin), options=SWAP, **MARGIN)),
     ("options", "with swap = True: it raises ValueError: no swap", made(without_swap, options=SWAP, **MARGIN)),
+    (
+        "fingerprint",
+        "with margin = 0, on 2 classes of 2 equal embeddings: the loss is 0, its fingerprint says 0.5",
+        made(Sound, fingerprint=Fingerprint(forms_tuples=True, at_equality=lambda *_: 0.5), **MARGIN),
+    ),
+    (
+        "fingerprint",
+        "with margin = 0.5, on 2 classes of 2 equal embeddings: at_equality must give a finite number or None, got nan",
+        made(Sound, fingerprint=Fingerprint(forms_tuples=True, at_equality=lambda *_: float("nan")), **MARGIN),
+    ),
+    (
+        "fingerprint",
+        "KeyError: 'mrgin'",
+        made(Sound, fingerprint=Fingerprint(forms_tuples=True, at_equality=lambda params, *_: params["mrgin"]), **MARGIN),
+    ),
     ("space", "with margin = 1: it raises ValueError: no margin above 0.9", made(without_margin_above(0.9), **MARGIN)),
     (
         "space",

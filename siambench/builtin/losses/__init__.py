@@ -9,6 +9,7 @@ from __future__ import annotations
 from siambench.builtin.losses import (
     classification,
     faces,
+    fingerprints,
     heads,
     hyperbolic,
     metric,
@@ -30,4 +31,5 @@ _GROUPS = (tuples, softmax, proxies, classification, metric, faces, views, ranki
 @hookimpl
 def siambench_losses() -> dict[str, LossEntry]:
     """The vocabulary of the field."""
-    return {name: options.with_options(name, entry) for group in _GROUPS for name, entry in group.ENTRIES.items()}
+    entries = {name: options.with_options(name, entry) for group in _GROUPS for name, entry in group.ENTRIES.items()}
+    return {name: fingerprints.with_fingerprint(name, entry) for name, entry in entries.items()}

@@ -18,6 +18,7 @@ from siambench.spaces import Params
 from siambench.testing.contracts.batches import SIZE, Batch, all_pairs, all_triplets, edge_batches, orders, ordinary_batches, shuffled
 from siambench.testing.contracts.blame import nothing_printed, told_where
 from siambench.testing.contracts.calls import PROGRESS, Answer, Training, answer, answers, build_loss, call_loss, embed
+from siambench.testing.contracts.fingerprints import fingerprint_holds
 from siambench.testing.contracts.graph import leaves, unregistered
 from siambench.testing.contracts.points import ends
 from siambench.testing.contracts.process import SEED, left_alone
@@ -288,6 +289,7 @@ CONTRACTS = (
     Contract("space", "it can be built, and is finite, at the default, at the corners of its space and at drawn points", finite_in_space),
     Contract("space-effect", "each parameter of its space changes the loss or its gradient somewhere", space_has_effect),
     Contract("options", "each option that can be set alone leaves it finite, and makes a difference", options_hold),
+    Contract("fingerprint", "on equal embeddings its value is what its fingerprint says, within 1e-4", fingerprint_holds),
     Contract("permutation", "the order of a batch's images is no matter", order_is_no_matter),
     Contract("determinism", "the same seeds give the same value and gradient, bit for bit", seeds_decide),
     Contract("inputs-kept", "it leaves what it is given as it was", inputs_are_kept),

@@ -1,0 +1,59 @@
+"""What is said of the models that a unit trained. It stands beside the outcome, and may be wrong without anything else being so."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from siambench.plugin import Fingerprint, LossEntry
+from siambench.verdicts import facts_of, judged, looks_collapsed, named_first
+
+if TYPE_CHECKING:
+    from siambench.interfaces import Diagnosis, Measures, Outcome
+    from siambench.spec import Unit
+
+
+def diagnosis_of(
+    unit: Unit, entry: LossEntry, measured: Sequence[Sequence[Measures]], outcome: Outcome, *, untrained: Callable[[], float | None]
+) -> Diagnosis | None:
+    """What is said of a unit: of several fold-models the verdict that comes first.
+
+    Args:
+        unit: that was run.
+        entry: of its loss, its options set.
+        measured: the rows of each model, as far as it was trained.
+        outcome: of the unit, which this changes nothing of.
+        untrained: gives the primary metric of the untrained network on the validation part; asked where embeddings look alike.
+
+    Returns:
+        None where nothing was measured and training did not leave the finite numbers: then there is nothing to judge by.
+    """
+    known = [rows for rows in measured if rows]
+    if not known and outcome.ended == "ok":
+        return None
+    told = entry.fingerprint or (Fingerprint(forms_tuples=True) if entry.takes != "none" else None)
+    found = []
+    for rows in known or [()]:
+        score = untrained() if unit.kind == "tune" and looks_collapsed(rows) else None
+        facts = facts_of(unit, rows, outcome, fingerprint=told, wants_unit_length=entry.normalise, untrained=score)
+        found.append(judged(facts))
+    whole = named_first(found)
+    # Of what raised, without a row and without a reason that a rule knows, nothing is said.
+    return None if whole is None or (not known and not whole.findings) else whole
+
+
+@contextlib.contextmanager
+def generators_kept() -> Iterator[None]:
+    """Whatever is drawn inside, the global generators are as they were."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002  third-party code draws from it
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)  # noqa: NPY002
+            random.setstate(python_state)

@@ -1,0 +1,223 @@
+"""What is said of a unit, by the worker: it stands in the record's telemetry, and changes nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+
+import numpy as np
+import pytest
+import torch
+from measured import each, healthy
+from shared import exam_of
+from torch import nn
+
+from siambench.components.catalogue import Catalogue
+from siambench.components.component import Component, Provenance
+from siambench.execution import judging
+from siambench.execution import worker as units
+from siambench.execution.worker import execute
+from siambench.identity import canonical
+from siambench.interfaces import Epoch
+from siambench.plugin import LossEntry
+from siambench.records.record import Record
+from siambench.spec import Context, Method
+from siambench.studies.baselines import baselines_of
+from siambench.testing import synthetic_catalogue, synthetic_study, synthetic_track
+from siambench.training.loop import Trained
+from siambench.training.model import build_model
+
+ALIKE = {"spread": 1e-6, "auc": 0.6, "moved": 1e-5}
+FEW = {"classes": 4.0}
+"""As many as the batches of the tiny exam hold."""
+
+
+class Free(nn.Module):
+    """A loss whose value depends on nothing that could be trained."""
+
+    def forward(self, embeddings, labels):
+        """The loss of a batch."""
+        return embeddings.detach().sum()
+
+
+class NotANumber(nn.Module):
+    """A loss that is none."""
+
+    def forward(self, embeddings, labels):
+        """The loss of a batch."""
+        return embeddings.sum() * torch.nan
+
+
+class Raising(nn.Module):
+    """A loss with a bug."""
+
+    def forward(self, embeddings, labels):
+        """The loss of a batch."""
+        raise ValueError("a bug")
+
+
+LOSSES = {"free": Free, "nan": NotANumber, "raising": Raising}
+
+
+@pytest.fixture
+def catalogue(monkeypatch):
+    """Everything installed, synthetic data, and three losses that cannot train; given to units."""
+    base = synthetic_catalogue(noise=60.0)
+    made = [
+        Component("losses", name, LossEntry(build, source="made up"), Provenance("tests", "tests", "0")) for name, build in LOSSES.items()
+    ]
+    found = Catalogue((*base.components(), *made), base.plugins)
+    units._data.cache_clear()
+    monkeypatch.setattr(units, "_catalogue", lambda distributions: found)
+    yield found
+    units._data.cache_clear()
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Have training leave these rows, one tuple for each model."""
+    real = units.train
+
+    def leave(*rows):
+        left = iter(rows)
+        monkeypatch.setattr(units, "train", lambda *given, **named: dataclasses.replace(real(*given, **named), measures=next(left)))
+
+    return leave
+
+
+def study_of(catalogue, method="contrastive", **changes):
+    """A study on the tiny exam."""
+    return synthetic_study(Method(method), track=synthetic_track(**changes), catalogue=catalogue)
+
+
+def tune(study):
+    """The unit of trial 0 on fold 0."""
+    return study.tune_unit(0, 0, study.defaults)
+
+
+def final(study):
+    """A final unit of trial 0."""
+    return study.final_unit(0, 2, study.defaults, 0)
+
+
+def run(unit):
+    """Its record, as it is read back from its file."""
+    record = execute(unit, Context(exam=exam_of(unit)))
+    return Record.from_json(canonical(record.to_json()))
+
+
+def test_a_unit_of_which_nothing_was_measured_has_no_diagnosis(catalogue, measured):
+    """Without rows there is nothing to judge by: the record has no key of it, and its telemetry the keys that it had."""
+    measured(())
+    record = run(tune(study_of(catalogue)))
+
+    assert record.outcome.state == "done"
+    assert not {"diagnosis", "undiagnosed"} & set(record.telemetry)
+    assert record.diagnosis is None
+
+
+def test_rows_are_judged_and_the_outcome_is_what_it_was(catalogue, measured):
+    """A record with rows has a verdict, whatever kind its unit is; its outcome is that of the unit without rows, to the last digit."""
+    for unit in (tune(study_of(catalogue)), final(study_of(catalogue))):
+        measured(())
+        plain = run(unit)
+        measured(each(healthy(), **FEW, dead_units=0.9))
+        judged = run(unit)
+
+        assert judged.diagnosis.verdict == "ok"
+        assert [one.name for one in judged.diagnosis.findings] == ["dead-units"]
+        assert canonical(judged.to_json()["outcome"]) == canonical(plain.to_json()["outcome"])
+        assert judged.to_json()["outcome_digest"] == plain.to_json()["outcome_digest"]
+
+
+def test_the_untrained_network_is_asked_for_where_embeddings_look_alike_alone(catalogue, measured, monkeypatch):
+    """Of a tune unit whose rows are alike its score on the validation part is that of the network that the unit began with."""
+    study, scores = study_of(catalogue), []
+    real = judging.facts_of
+    monkeypatch.setattr(judging, "facts_of", lambda *given, **named: scores.append(named["untrained"]) or real(*given, **named))
+
+    measured(each(healthy(), **FEW))
+    run(tune(study))
+    measured(each(healthy(), **ALIKE, **FEW))
+    judged = run(tune(study))
+    measured(each(healthy(), **ALIKE, **FEW))
+    run(final(study))
+
+    def untouched(unit, entries, items, validate, **named):
+        model = build_model(unit, entries.backbone, items.dataset)
+        return Trained(model, (Epoch(1, 0.0, None, None, dict(validate(model))),))
+
+    monkeypatch.setattr(units, "train", untouched)
+    untrained = run(tune(study)).outcome.curve[-1].validation["map@r"]
+    best = max(epoch.validation["map@r"] for epoch in judged.outcome.curve if epoch.validation)
+    assert scores == [None, untrained, None]
+    assert judged.diagnosis.verdict == ("ok" if best > untrained else "collapsed")
+
+
+def test_the_generators_are_as_they_were(catalogue):
+    """Whatever is drawn where they are kept, torch's, numpy's and Python's global generators go on as if nothing had been."""
+    expected = [(torch.rand(3).tolist(), np.random.rand(), random.random()) for _ in [seeded()]]  # noqa: NPY002
+    seeded()
+    with judging.generators_kept():
+        torch.manual_seed(5)
+        np.random.rand(7)  # noqa: NPY002
+        random.seed(9)
+
+    assert [(torch.rand(3).tolist(), np.random.rand(), random.random())] == expected  # noqa: NPY002
+
+
+def seeded():
+    """The three generators, seeded."""
+    torch.manual_seed(1)
+    np.random.seed(2)  # noqa: NPY002
+    random.seed(3)
+
+
+def test_of_several_fold_models_the_verdict_that_comes_first_is_told(catalogue, measured):
+    """Under the Reality Check's protocol a unit trains a model a fold: one that starves among healthy ones makes the unit starved."""
+    study = study_of(catalogue, evaluation={"protocol": "reality-check"})
+    measured(each(healthy(), **FEW), *(each(healthy(auc=0.7), **FEW, idle=1.0) for _ in range(3)))
+    record = run(final(study))
+
+    assert record.outcome.error is None
+    assert record.diagnosis.verdict == "starved"
+
+
+def test_what_raised_is_judged_by_how_it_ended(catalogue):
+    """Without a row: not finite is `diverged`, a value without a gradient `frozen`; of any other error nothing is said."""
+    found = {name: run(tune(study_of(catalogue, name))) for name in LOSSES}
+
+    assert {name: record.outcome.state for name, record in found.items()} == dict.fromkeys(LOSSES, "failed")
+    assert found["nan"].diagnosis.verdict == "diverged"
+    assert found["free"].diagnosis.verdict == "frozen"
+    assert "without a gradient" in found["free"].diagnosis.findings[0].evidence
+    assert found["raising"].diagnosis is None
+
+
+def test_a_baseline_has_no_diagnosis(catalogue):
+    """What nothing is trained for is not judged."""
+    for unit in baselines_of([study_of(catalogue)]):
+        assert not {"diagnosis", "undiagnosed"} & set(run(unit).telemetry)
+
+
+def test_a_rule_that_breaks_costs_no_unit(catalogue, measured, monkeypatch):
+    """Where judging raises, the record is there with its outcome, and says why it was not judged."""
+    monkeypatch.setattr(judging, "judged", lambda facts: 1 / 0)
+    measured(each(healthy(), **FEW))
+    record = run(tune(study_of(catalogue)))
+
+    assert record.outcome.state == "done"
+    assert record.telemetry["undiagnosed"] == "ZeroDivisionError: division by zero"
+    assert record.diagnosis is None
+
+
+@pytest.mark.parametrize(
+    "told", [None, 3, "ok", {"verdict": 3}, {"verdict": "ok", "findings": [{"name": "x"}]}, {"verdict": "ok", "more": 1}]
+)
+def test_a_diagnosis_that_cannot_be_read_is_none(catalogue, measured, told):
+    """No digest vouches for telemetry: whatever stands there, the record is read, and nothing is said of it."""
+    measured(each(healthy(), **FEW))
+    document = run(tune(study_of(catalogue))).to_json()
+    document["telemetry"]["diagnosis"] = told
+
+    assert Record.from_json(canonical(document)).diagnosis is None
