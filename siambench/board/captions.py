@@ -5,6 +5,7 @@ from __future__ import annotations
 from siambench.board.scores import DRAWS, grouping
 from siambench.board.table import BELOW_VALIDATION, Table, pairs_text
 from siambench.board.values import number
+from siambench.board.verdicts import verdicts_text
 from siambench.wording import in_markdown_code
 
 RANK_CAPTION = (
@@ -86,7 +87,8 @@ def captions(table: Table, *, classes: bool) -> list[str]:
     ]
     if any(line.row.method.baseline is None and line.row.scores for line in table.lines):
         found.append(_protocol(table))
-    return found
+    judged = judged_text(table)
+    return [*found, judged] if judged else found
 
 
 def proven(table: Table) -> str:
@@ -191,6 +193,17 @@ def spread_text(table: Table) -> str:
         return ""
     equal = "" if found.brown_forsythe is None else f" Brown–Forsythe's test of equal spreads: p = {found.brown_forsythe:.2g}."
     return f"Standard deviation over studies of all ranked rows together: {number(found.sd, 4)}.{equal} Both are told, and decide nothing."
+
+
+def judged_text(table: Table) -> str:
+    """Which trials and final models have a verdict other than ``ok``, row by row, or nothing."""
+    parts = []
+    for line in table.lines:
+        trials = verdicts_text(line.row.verdicts, "trials", of=sum(tuning.counted for tuning in line.row.tunings))
+        models = verdicts_text(line.row.judged, "final models", of=sum(line.row.judged.values()))
+        if trials or models:
+            parts.append(f"{in_markdown_code(line.row.name)}: {'; '.join(one for one in (trials, models) if one)}.")
+    return f"Verdicts other than ok (`siambench show study`). {' '.join(parts)}" if parts else ""
 
 
 def _protocol(table: Table) -> str:

@@ -77,10 +77,20 @@ FOREIGN = Column("from", "from", _foreign, "people", Names)
 """Shown where a row has a component that does not come with siambench."""
 
 
+def _judged(_: Table, line: Line) -> object:
+    trials, models = dict(line.row.verdicts), dict(line.row.judged)
+    return {"trials": trials, "final_models": models} if trials or models else None
+
+
+VERDICTS = Column("verdicts", "verdicts", _judged, "machines")
+"""There where a row has units that were judged; people are told in a sentence."""
+
+
 def columns_of(table: Table) -> tuple[Column, ...]:
-    """The columns of a table: those that are always there, and those of the metrics that its track reports."""
+    """The columns of a table: those that are always there, those of the metrics that its track reports, and those that a row fills."""
     foreign = (FOREIGN,) if any(_foreign(table, line) for line in table.lines) else ()
-    return (*LEADING, *_metrics(table), *TRAILING, *foreign)
+    judged = (VERDICTS,) if any(_judged(table, line) for line in table.lines) else ()
+    return (*LEADING, *_metrics(table), *TRAILING, *judged, *foreign)
 
 
 def main_metrics(table: Table) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from siambench.board.costs import Costs, costs_of
 from siambench.board.scores import Model, Score, by_study, mean_of, scores_of
 from siambench.board.tuning import Tuning, tunings_of
+from siambench.board.verdicts import Counts, counts_of, summed
 from siambench.interfaces import Done, Failed, Outcome
 from siambench.records.record import Record, row_key
 from siambench.spaces import Params
@@ -45,6 +46,7 @@ class Row:
         libraries: minor versions of those that computed, by name.
         also_made_with: versions of another make of the same row that is not shown, in words.
         costs: what its units took, which is no part of what makes two rows equal.
+        judged: how many of its final models have which verdict.
     """
 
     method: Method
@@ -70,6 +72,7 @@ class Row:
     libraries: Mapping[str, str]
     also_made_with: tuple[str, ...]
     costs: Costs = field(compare=False)
+    judged: Counts = field(compare=False, default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -89,6 +92,11 @@ class Row:
             return {}
         sign = 1 if self.tunings[0].maximise else -1
         return max(chosen, key=lambda trial: sign * (trial.value or 0.0)).params
+
+    @property
+    def verdicts(self) -> Counts:
+        """How many of its trials have which verdict."""
+        return summed(tuning.verdicts for tuning in self.tunings)
 
     @property
     def dimension(self) -> int:
@@ -293,6 +301,7 @@ def _row(key: str, found: list[Record], beside: _Beside) -> Row:
         libraries=source.unit.libraries,
         also_made_with=others,
         costs=costs_of(tuned, chosen),
+        judged=counts_of(record.diagnosis for record in chosen),
     )
 
 

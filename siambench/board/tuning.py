@@ -6,11 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from siambench.interfaces import Outcome
+from siambench.board.verdicts import Counts, counts_of
+from siambench.identity import to_json as to_document
+from siambench.interfaces import Diagnosis, Finding, Outcome
 from siambench.records.record import Record
 from siambench.records.selection import BATCH, RANDOM_TRIALS, best_epoch, best_trial, is_annealed, survivors
 from siambench.spaces import Params, Space, dimension_to_json
 from siambench.spec import SCHEMA, Method, Unit
+from siambench.verdicts import StudyFacts, judged_study, named_first
 
 Kind = Literal["default", "quasi-random", "random", "tpe"]
 
@@ -30,6 +33,7 @@ class Trial:
         best: the best value of this trial and all before it; None where none has one.
         first: its score on fold 0; None where that failed.
         state: ``"pruned"``: it lost its race, so that its other folds were not run, or do not count.
+        diagnosis: what is said of it: of its folds the verdict that comes first, and all findings; None where nothing is.
     """
 
     number: int
@@ -42,6 +46,7 @@ class Trial:
     best: float | None
     first: float | None
     state: Literal["done", "failed", "pruned"]
+    diagnosis: Diagnosis | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,18 @@ class Tuning:
             params = self.selected.params
             flags += [f"on-bound:{name}" for name, dimension in self.space.items() if name in params and dimension.on_bound(params[name])]
         return tuple(sorted(flags))
+
+    @property
+    def verdicts(self) -> Counts:
+        """How many of the counted trials have which verdict."""
+        return counts_of(trial.diagnosis for trial in self.trials[: self.counted])
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is said of the study itself."""
+        if self.selected is None:
+            return ()
+        return judged_study(StudyFacts(space=self.space, params=self.selected.params, searched=self.selected.kind != "default"))
 
     def best_after(self, trials: int) -> float | None:
         """The best value of so many trials; None where that many are not counted, or none of them has one."""
@@ -261,6 +278,7 @@ class _Study:
             best=None if leader is None else values[leader],
             first=None if first is None else first[1],
             state="pruned" if pruned else ("failed" if found is None else "done"),
+            diagnosis=named_first([one for _, record in sorted(folds.items()) if (one := record.diagnosis) is not None]),
         )
 
 
@@ -330,6 +348,7 @@ def _study_json(tuning: Tuning) -> Mapping[str, Any]:
                 "value": trial.value,
                 "first_fold": trial.first,
                 "best": trial.best,
+                "diagnosis": None if trial.diagnosis is None else to_document(trial.diagnosis),
             }
             for trial in tuning.trials
         ],
@@ -339,4 +358,6 @@ def _study_json(tuning: Tuning) -> Mapping[str, Any]:
         "default": tuning.default,
         "selected": None if chosen is None else {"trial": chosen.number, "epoch": chosen.epoch, "value": chosen.value},
         "flags": list(tuning.flags),
+        "verdicts": dict(tuning.verdicts),
+        "findings": [to_document(finding) for finding in tuning.findings],
     }

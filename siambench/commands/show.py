@@ -16,7 +16,7 @@ from siambench.wording import printable
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from siambench.board.tuning import Tuning
+    from siambench.board.tuning import Trial, Tuning
     from siambench.components.component import Component
 
 _CURVE = 24
@@ -79,6 +79,10 @@ def tuning_table(tuning: Tuning) -> RichTable:
     shown = RichTable(title=Text(printable(title)), title_justify="left")
     for name in ("trial", "kind", tuning.primary, "epoch", "folds", "best"):
         shown.add_column(Text(printable(name)), justify="left" if name == "kind" else "right", no_wrap=True)
+    # Records of before anything was judged have no such column.
+    judged = any(trial.diagnosis is not None for trial in tuning.trials)
+    if judged:
+        shown.add_column("verdict", overflow="fold")
     shown.add_column("● trial  ┃ best", no_wrap=True)
     shown.add_column("parameters", overflow="fold")
     for trial in tuning.trials:
@@ -93,10 +97,19 @@ def tuning_table(tuning: Tuning) -> RichTable:
         style = "bold" if chosen else (None if trial.number < tuning.counted else "dim")
         shown.add_row(
             *(str(trial.number), trial.kind, number(trial.value), epoch, folds, number(trial.best)),
+            *([Text(printable(_said(trial)))] if judged else []),
             *(_curve(tuning, trial.value, trial.best), Text(printable(params))),
             style=style,
         )
     return shown
+
+
+def _said(trial: Trial) -> str:
+    """``collapsed: plateau, dead-units``: the verdict of a trial, and its findings beside that."""
+    if trial.diagnosis is None:
+        return ""
+    names = [finding.name for finding in trial.diagnosis.findings if finding.name != trial.diagnosis.verdict]
+    return trial.diagnosis.verdict + (f": {', '.join(names)}" if names else "")
 
 
 def _curve(tuning: Tuning, value: float | None, best: float | None) -> str:
@@ -118,6 +131,7 @@ def tuning_summary(tuning: Tuning, *, rows: int) -> list[str]:
     """
     from siambench.board.captions import FLAGS, stem
     from siambench.board.values import number
+    from siambench.board.verdicts import verdicts_text
 
     chosen = tuning.selected
     pruned = f", {tuning.pruned} pruned after their first fold" if tuning.pruned else ""
@@ -131,7 +145,14 @@ def tuning_summary(tuning: Tuning, *, rows: int) -> list[str]:
             f"{tuning.primary} on validation classes: default {number(tuning.default)}, tuned {number(chosen.value)}{gain} "
             f"(trial {chosen.number}, epoch {chosen.epoch})"
         )
-    found += [f"{flag}: {FLAGS[stem(flag)]}" for flag in tuning.flags]
+    bounds = {f"on-bound:{name}" for name in tuning.space for finding in tuning.findings if finding.evidence.startswith(f"{name} =")}
+    found += [f"{flag}: {FLAGS[stem(flag)]}" for flag in tuning.flags if flag not in bounds]
+    found += [f"{finding.name}: {finding.evidence}; {finding.remedy}" for finding in tuning.findings]
+    judged = verdicts_text(tuning.verdicts, "trials", of=tuning.counted)
+    found += [judged] if judged else []
+    for trial in tuning.trials:
+        worst = next((one for one in trial.diagnosis.findings if one.name == trial.diagnosis.verdict), None) if trial.diagnosis else None
+        found += [f"trial {trial.number} {worst.name}: {worst.evidence}"] if worst is not None else []
     found += [f"trial {trial.number} failed: {trial.error}" for trial in tuning.trials if trial.error is not None]
     if rows > 1:
         found.append(f"{rows} rows bear this name (other versions, spaces or data): this is the one with most trials")

@@ -72,6 +72,8 @@ def _work(one: Status) -> str:
 
 def _counts(row: Begun) -> str:
     parts = [f"{name} {_of(count)}" for name, count in (("tuning", row.tune), ("final", row.final)) if count.planned != 0]
+    # A verdict is a note beside the counts: what was not judged, or is ok, has none.
+    parts += [f"{number} {verdict}" for verdict, number in row.verdicts.items() if verdict != "ok"]
     return ", ".join(parts)
 
 
@@ -109,6 +111,7 @@ def _document(one: Status) -> dict[str, Any]:
                 name: {"ended": count.ended, "failed": count.failed, "planned": count.planned}
                 for name, count in (("tune", row.tune), ("final", row.final))
             },
+            "verdicts": {printable(verdict): number for verdict, number in row.verdicts.items()},
         }
         for row in one.begun
     ]

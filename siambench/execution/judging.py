@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
-import torch
 
 from siambench.plugin import Fingerprint, LossEntry
 from siambench.verdicts import facts_of, judged, looks_collapsed, named_first
@@ -45,15 +40,3 @@ def diagnosis_of(
     whole = named_first(found)
     # Of what raised, without a row and without a reason that a rule knows, nothing is said.
     return None if whole is None or (not known and not whole.findings) else whole
-
-
-@contextlib.contextmanager
-def generators_kept() -> Iterator[None]:
-    """Whatever is drawn inside, the global generators are as they were."""
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002  third-party code draws from it
-    with torch.random.fork_rng():
-        try:
-            yield
-        finally:
-            np.random.set_state(numpy_state)  # noqa: NPY002
-            random.setstate(python_state)

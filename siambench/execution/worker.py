@@ -21,7 +21,7 @@ from siambench.evaluation.embedding import Concatenated, raw_model
 from siambench.evaluation.scoring import Scores, evaluate_items, pairs_of, separated
 from siambench.evaluation.similar import Similarity
 from siambench.execution.failures import failure, is_ours, trace_of
-from siambench.execution.judging import diagnosis_of, generators_kept
+from siambench.execution.judging import diagnosis_of
 from siambench.execution.listeners import Listeners
 from siambench.execution.places import EVERY, foreign, is_read_ahead
 from siambench.execution.roles import entries_of, roles_of
@@ -42,7 +42,7 @@ from siambench.training.components import Entries, own_similarity
 from siambench.training.loop import Trained, Validate, train
 from siambench.training.model import EmbeddingModel, build_model, pretrained_features, projector_of
 from siambench.training.observers import Observers
-from siambench.training.state import device, memory_told, settle
+from siambench.training.state import device, generators_kept, memory_told, settle
 from siambench.wording import without_paths
 
 if TYPE_CHECKING:

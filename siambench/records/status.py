@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -59,6 +59,7 @@ class Begun:
         state: ``"failed"`` where every trial failed, so that there is nothing to train.
         tune: of tune units; nothing is planned for a baseline.
         final: of final units of the trial that each study selected last.
+        verdicts: how many units of both kinds have which verdict; of those of which nothing is said none.
     """
 
     method: str
@@ -66,6 +67,7 @@ class Begun:
     state: State
     tune: Count
     final: Count
+    verdicts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ class _Seen:
     searched: bool
     error: str | None
     ended: float
+    verdict: str | None
 
 
 def folders(directory: Path) -> list[Path]:
@@ -249,6 +252,7 @@ def _seen(record: Record) -> _Seen:
         searched=bool(unit.space),
         error=record.outcome.error,
         ended=record.started + (record.seconds or 0.0),
+        verdict=None if (said := record.diagnosis) is None else said.verdict,
     )
 
 
@@ -286,7 +290,8 @@ def _method(group: Sequence[_Seen], track: Track | None, asked: Budget | None) -
     state: State = "failed" if states == {"failed"} and not missing else "tuning" if "tuning" in states or missing else "final"
     if state == "final" and "final" not in states:
         state = "done"
-    return Begun(group[0].method.name, group[0].row, state, tune, final)
+    verdicts = Counter(one.verdict for one in group if one.verdict is not None)
+    return Begun(group[0].method.name, group[0].row, state, tune, final, dict(sorted(verdicts.items())))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -75,3 +76,15 @@ def seed_globals(seed: int, step: int = -1) -> None:
         torch.cuda.manual_seed_all(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002  third-party code reads the global state
     random.seed(seed)
+
+
+@contextlib.contextmanager
+def generators_kept() -> Iterator[None]:
+    """Whatever is drawn inside, the global generators are as they were."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002  third-party code draws from it
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)  # noqa: NPY002
+            random.setstate(python_state)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 
-import numpy as np
 import pytest
 import torch
 from measured import each, healthy
@@ -152,25 +150,6 @@ def test_the_untrained_network_is_asked_for_where_embeddings_look_alike_alone(ca
     best = max(epoch.validation["map@r"] for epoch in judged.outcome.curve if epoch.validation)
     assert scores == [None, untrained, None]
     assert judged.diagnosis.verdict == ("ok" if best > untrained else "collapsed")
-
-
-def test_the_generators_are_as_they_were(catalogue):
-    """Whatever is drawn where they are kept, torch's, numpy's and Python's global generators go on as if nothing had been."""
-    expected = [(torch.rand(3).tolist(), np.random.rand(), random.random()) for _ in [seeded()]]  # noqa: NPY002
-    seeded()
-    with judging.generators_kept():
-        torch.manual_seed(5)
-        np.random.rand(7)  # noqa: NPY002
-        random.seed(9)
-
-    assert [(torch.rand(3).tolist(), np.random.rand(), random.random())] == expected  # noqa: NPY002
-
-
-def seeded():
-    """The three generators, seeded."""
-    torch.manual_seed(1)
-    np.random.seed(2)  # noqa: NPY002
-    random.seed(3)
 
 
 def test_of_several_fold_models_the_verdict_that_comes_first_is_told(catalogue, measured):

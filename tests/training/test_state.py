@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from siambench.training.state import device, memory_told, seed_globals, settings, settle
+from siambench.training.state import device, generators_kept, memory_told, seed_globals, settings, settle
 
 
 def drawn():
@@ -96,3 +96,13 @@ def test_what_ran_out_of_memory_is_told_with_its_size(monkeypatch):
     assert told.startswith("out of memory on the GPU: this unit took up to 7168 MB, 5 of 81920 MB are free; OutOfMemoryError: CUDA")
     assert len(told) == 500
     assert "\n" not in told
+
+
+def test_the_generators_are_as_they_were():
+    """Whatever is drawn where they are kept, torch's, numpy's and Python's global generators go on as if nothing had been."""
+    expected = after(3)
+    seed_globals(3)
+    with generators_kept():
+        after(9)
+
+    assert drawn() == expected

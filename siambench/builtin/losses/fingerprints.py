@@ -97,7 +97,7 @@ def _smooth_ap(params: Params, classes: int, items: int) -> float:  # noqa: ARG0
 def _pnp(params: Params, classes: int, items: int) -> float | None:
     if params["variant"] != "Dq":
         return None
-    return 1 - (1 + (classes - 1) * items / 2) ** -float(params["alpha"])
+    return 1 - math.pow(1 + (classes - 1) * items / 2, -float(params["alpha"]))
 
 
 _TEMPERATURE = "temperature"
