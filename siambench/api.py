@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from siambench.board.table import Table
+    from siambench.interfaces import Diagnosis
     from siambench.spaces import Value
 
 
@@ -176,6 +177,32 @@ def leaderboard(track: str | Sequence[str] = "glyphs", *, more: Sequence[str | P
     if exam is not None:
         raise UsageError(f"an exam is of one track, got {len(names)}: {', '.join(names)}")
     return pd.DataFrame(across.flat_rows(files.leaderboards(names, folders)[0]))
+
+
+def diagnose(model: Any, loss: Any, batches: Any, optimiser: Any = None, *, seconds: float = 60.0, seed: int = 0) -> Diagnosis:
+    """Say why one's own model does not train, or that it does.
+
+    All is done on copies, on the processor: of what is given nothing changes, be it weights, buffers, modes, gradients or the state of a
+    generator.
+
+    Args:
+        model: from items to embeddings [B, D]. One whose ``forward`` takes two or three items is called once and returns as many
+            embeddings; one that takes a single item is called on each.
+        loss: called ``loss(e1, e2, same)``, ``loss(anchor, positive, negative)`` or ``loss(embeddings, labels)``.
+        batches: a batch ``(x1, x2, same)``, ``(anchor, positive, negative)`` or ``(x, labels)``, or a loader of such batches.
+        optimiser: with which the model is trained; None: Adam, at its own rate, over all parameters of model and loss.
+        seconds: how long it may take.
+        seed: of what is drawn.
+
+    Returns:
+        The verdict, ``ok`` or what is wrong, and the findings, those that are most likely to matter first.
+
+    Raises:
+        UsageError: if the objects cannot be looked at: they cannot be copied, raise, or give something else than is expected.
+    """
+    from siambench.diagnosis.objects import diagnose as of_objects
+
+    return of_objects(model, loss, batches, optimiser, seconds=seconds, seed=seed)
 
 
 def frame(table: Table) -> pd.DataFrame:

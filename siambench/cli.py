@@ -20,6 +20,7 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 COMMANDS = {
     "check": "check:check",
+    "diagnose": "diagnose:diagnose",
     "doctor": "doctor:doctor",
     "evaluate": "evaluate:evaluate",
     "leaderboard": "leaderboard:leaderboard",
@@ -131,7 +132,7 @@ def cli(context: click.Context) -> None:
     siambench list losses                          what is installed
 
     Exit codes: 0 all done, 1 a unit was lost, 2 interrupted, 3 internal error, 4 usage, 5 nothing to run,
-    6 a difference or a broken contract.
+    6 a difference, a broken contract, or a verdict other than ok.
     `--traceback`, anywhere, shows where an error came from.
     """  # noqa: D301  the \b is click's mark of lines that stay as they are
     if context.invoked_subcommand is None:

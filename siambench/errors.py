@@ -19,7 +19,8 @@
     ├── InterruptedRunError             2   Ctrl-C
     ├── EmptyPlanError                  5   nothing to run
     ├── DifferenceError                 6   `--check` or `reproduce` found one
-    └── ContractError                   6   `check` found a contract that is not kept
+    ├── ContractError                   6   `check` found a contract that is not kept
+    └── VerdictError                    6   `diagnose` came to a verdict other than ``ok``
 
 Anything else that reaches the command line is a bug in siambench: exit code 3.
 """
@@ -139,6 +140,12 @@ class DifferenceError(SiambenchError):
 
 class ContractError(SiambenchError):
     """A loss, a miner or a plugin was examined and breaks a contract of its kind."""
+
+    exit_code = 6
+
+
+class VerdictError(SiambenchError):
+    """A training was looked at, and something is wrong with it."""
 
     exit_code = 6
 

@@ -100,7 +100,7 @@ def test_all_is_sorted_and_importable():
     import siambench
 
     assert sorted(siambench.__all__) == siambench.__all__
-    assert ["__version__", "evaluate", "leaderboard", "run"] == siambench.__all__
+    assert ["__version__", "diagnose", "evaluate", "leaderboard", "run"] == siambench.__all__
     for name in siambench.__all__:
         assert getattr(siambench, name) is not None
     assert siambench.__all__ == dir(siambench)
