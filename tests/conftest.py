@@ -10,6 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+
+# A unit computes with one thread, and so do tests, and processes that they start: on tensors of a test's size several threads mostly wait
+# for each other, twelvefold where two workers share two cores. The libraries read this when they are first imported, so it comes before
+# all else. Benchmarks, which run where their folder is named, say themselves how many they use.
+if not any("benchmarks" in word for word in sys.argv):
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
+
 from shared import TINY_TRACK, exam_folder, records_of
 
 

@@ -27,18 +27,30 @@ ROOT = Path(__file__).parents[1]
 FILE = Path(typed_api.__file__)
 
 
-def mypy(path):
-    """What mypy says of one file, with the rules of this checkout; where it was called before, it is told by its cache in seconds."""
+@pytest.fixture(scope="module")
+def mypy(tmp_path_factory):
+    """What mypy says of a stranger's file and of the same file with mistakes, in one call: exit code, lines on either, the mistaken text.
+
+    With the rules of this checkout; where they were applied before, it is told by its cache in seconds.
+    """
     pytest.importorskip("mypy", reason="mypy is not installed: pip install -e '.[dev]'")
-    command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", "--no-error-summary", "--hide-error-context", str(path)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+    given = "record: Record, unit: Unit, study: StudyPlan, tuning: Tuning, table: Table, seen: TableView"
+    text = f"{FILE.read_text(encoding='utf-8')}\n\ndef mistaken({given}) -> None:\n" + "".join(f"    {line}\n" for line in MISTAKES)
+    path = tmp_path_factory.mktemp("mistaken") / "mistaken.py"
+    path.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", "--no-error-summary", "--hide-error-context", FILE, path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+    said = {"mistaken": [], "else": [*done.stderr.splitlines()]}
+    for line in done.stdout.splitlines():
+        said["mistaken" if path.name in line.partition(":")[0] else "else"].append(line)
+    return done.returncode, said, text.splitlines()
 
 
-def test_a_strangers_code_is_well_typed():
+def test_a_strangers_code_is_well_typed(mypy):
     """A file that uses records, units, outcomes, plans, tunings, tables, observers and formats has no error under mypy --strict."""
-    done = mypy(FILE)
+    _, said, _ = mypy
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert said["else"] == []
 
 
 MISTAKES = {
@@ -60,17 +72,13 @@ MISTAKES = {
 """Code with one mistake, and what is said of it."""
 
 
-def test_a_mistake_in_it_is_reported(tmp_path):
+def test_a_mistake_in_it_is_reported(mypy):
     """Each of some deliberate mistakes is an error of its own line, so that the types are not those of anything."""
-    given = "record: Record, unit: Unit, study: StudyPlan, tuning: Tuning, table: Table, seen: TableView"
-    text = f"{FILE.read_text(encoding='utf-8')}\n\ndef mistaken({given}) -> None:\n" + "".join(f"    {line}\n" for line in MISTAKES)
-    path = tmp_path / "mistaken.py"
-    path.write_text(text, encoding="utf-8")
-    lines = text.splitlines()
-    done = mypy(path)
-    found = {lines[int(number) - 1].strip(): message for number, message in re.findall(r"mistaken\.py:(\d+): error: (.*)", done.stdout)}
+    code, said, lines = mypy
+    reported = re.findall(r"mistaken\.py:(\d+): error: (.*)", "\n".join(said["mistaken"]))
+    found = {lines[int(number) - 1].strip(): message for number, message in reported}
 
-    assert done.returncode == 1
+    assert code == 1
     assert list(found) == list(MISTAKES)
     assert [line for line, message in MISTAKES.items() if not found[line].startswith(message)] == []
 

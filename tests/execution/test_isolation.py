@@ -87,51 +87,58 @@ def beside(siambench, undisturbed, tmp_path):
     return run
 
 
+_found = {}
+
+
+@pytest.fixture
+def expected(beside):
+    """What those units give in a run without other methods, which is made once for all tests."""
+    if not _found:
+        _found.update(beside())
+    assert len(_found) == 5
+    return _found
+
+
 FAST = ("Autocast", "AdamStep", "Environment")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in GLOBALS])
-def test_what_a_loss_does_to_its_process_reaches_no_other_method(beside, losses, name):
+def test_what_a_loss_does_to_its_process_reaches_no_other_method(beside, expected, losses, name):
     """A loss makes one global call at every step: the built-in method in the same run is, bit for bit, what it is without it."""
-    expected = beside()
-    assert len(expected) == 5
     assert expected == beside(f"{losses}:{name}")
 
 
 @pytest.mark.parametrize(
     "name", ["Autocast", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ForwardHook", "AdamStep", "NoGrad"))]
 )
-def test_in_one_process_it_would(beside, losses, monkeypatch, name):
+def test_in_one_process_it_would(beside, expected, losses, monkeypatch, name):
     """Where methods share a process after all, the same call does change the method beside it: the test above can fail."""
     monkeypatch.setattr("siambench.execution.calls.place_of", lambda unit, context: Place())
-    expected = beside()
     assert expected != beside(f"{losses}:{name}")
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # dask, tornado and the sockets of ended clusters warn as they like
 @pytest.mark.parametrize("name", ["Autocast", "AdamStep"])
-def test_on_a_cluster_it_reaches_no_other_method_either(beside, losses, name):
+def test_on_a_cluster_it_reaches_no_other_method_either(beside, expected, losses, name):
     """On the one worker of a Dask cluster: what it is on this machine without it."""
-    expected = beside()
     assert expected == beside(f"{losses}:{name}", engine="dask")
 
 
 @pytest.mark.slow
-def test_thirty_such_losses_at_once_reach_no_other_method(beside, losses):
+def test_thirty_such_losses_at_once_reach_no_other_method(beside, expected, losses):
     """All of them in one run, one worker for all: the same."""
     assert len(GLOBALS) >= 25
-    assert beside() == beside(*(f"{losses}:{name}" for name in GLOBALS))
+    assert expected == beside(*(f"{losses}:{name}" for name in GLOBALS))
 
 
-def test_what_a_file_does_when_it_is_imported_reaches_no_other_method(beside, tmp_path):
+def test_what_a_file_does_when_it_is_imported_reaches_no_other_method(beside, expected, tmp_path):
     """The coordinator imports a file to see what it holds: what that changes of its surroundings is not handed on."""
     (tmp_path / "early.py").write_text(
         HEAD + "torch.set_default_dtype(torch.float64)\nos.environ.clear()\n" + CLASS.format(name="Early", call="pass")
     )
     before = dict(os.environ)
     try:
-        expected = beside()
         assert expected == beside(f"{tmp_path / 'early.py'}:Early")
     finally:
         torch.set_default_dtype(torch.float32)

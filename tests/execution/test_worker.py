@@ -182,6 +182,14 @@ def test_a_unit_gives_the_same_result_in_another_process(catalogue):
     assert canonical(to_json(run(unit).outcome)) == canonical(json.loads(there.stdout))
 
 
+def test_a_unit_runs_in_one_thread(catalogue):
+    """However many threads torch was told to use, a unit computes with one."""
+    torch.set_num_threads(3)
+    assert run(tune(study_of(catalogue, "triplet", "none"))).outcome.state == "done"
+
+    assert 1 == torch.get_num_threads()
+
+
 def test_seeds_matter(catalogue):
     """Two repetitions of one method give different models, and a different fold a different curve."""
     study = study_of(catalogue)

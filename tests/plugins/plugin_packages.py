@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from forked import forked
+
 TINY = ("--trials", "1", "--repetitions", "1", "--jobs", "1", "--set", "training.epochs=1", "--set", "training.steps_per_epoch=2")
 """The smallest budget that tunes, trains and scores."""
 
@@ -47,7 +49,7 @@ def pyproject(name: str, version: str, entry_points: dict[str, str]) -> str:
 
 
 class CommandLine:
-    """The real command line in a process of its own, with the given folders of installed plugins on its path."""
+    """The command line in a process of its own, with the given folders of installed plugins on its path."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -61,7 +63,7 @@ class CommandLine:
 
     def __call__(self, *arguments: str, plugins: tuple[Path, ...] = (), allowed: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run one command of siambench."""
-        return self.python("-m", "siambench", *arguments, plugins=plugins, allowed=allowed)
+        return forked()(*arguments, folder=self.folder, environment=self.environment(plugins, allowed))
 
     def python(self, *arguments: str, plugins: tuple[Path, ...] = (), allowed: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run Python with those arguments."""
@@ -70,7 +72,7 @@ class CommandLine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
             cwd=self.folder,
             env=self.environment(plugins, allowed),
         )

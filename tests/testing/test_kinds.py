@@ -91,6 +91,26 @@ def test_a_case_after_one_that_failed_is_skipped():
     assert "not examined, for text failed" == case.examine().reason
 
 
+def test_what_comes_first_is_examined_once_for_all_cases():
+    """A component's first contracts are not examined again before each case; a case that is asked for is, every time."""
+    called = []
+
+    def render(table):
+        called.append(table)
+        return bad_kinds.plainly(table)
+
+    found = cases_of(made("formats", render))
+    numbers = []
+    for name in ("text", "text", "rows", "rows"):
+        called.clear()
+        assert "passed" == next(case for case in found if case.contract.name == name).examine().state
+        numbers.append(len(called))
+
+    first, again, rows, rows_again = numbers
+    assert first > again > 0
+    assert 0 < rows == rows_again
+
+
 def cases_of(component):
     """The cases of one component."""
     catalogue = Catalogue((component,), ())

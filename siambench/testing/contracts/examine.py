@@ -8,7 +8,7 @@ import dataclasses
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from siambench.components.catalogue import Catalogue, plural
 from siambench.components.component import Component, PluginStatus, Provenance
@@ -83,11 +83,13 @@ class Case:
         name: ``losses:NAME`` and so on, or ``plugin:NAME``.
         contract: what is examined.
         component: of what; of a plugin as a whole, any component of it.
+        known: what came of the contracts that come first, by name: they are examined once for all cases that share this.
     """
 
     name: str
     contract: Contract
     component: Component
+    known: dict[str, Outcome] = field(default_factory=dict, compare=False, repr=False)
 
     def __str__(self) -> str:
         """``losses:soft-triplet-scalar``, the id of a test."""
@@ -96,8 +98,9 @@ class Case:
     def examine(self) -> Outcome:
         """What comes of it; skipped where a contract that comes first does not hold."""
         before = [c for c in CONTRACTS[self.name.partition(":")[0]] if c.first and c is not self.contract]
-        outcomes = _examined(self.component, [*before, self.contract], self.name)
-        return outcomes[-1]
+        # What is asked for is always examined anew.
+        self.known.pop(self.contract.name, None)
+        return _examined(self.component, [*before, self.contract], self.name, self.known)[-1]
 
 
 def check(target: str, catalogue: Catalogue | None = None, *, kind: str | None = None) -> list[Outcome]:
@@ -134,12 +137,13 @@ def cases(target: str, catalogue: Catalogue | None = None, *, kind: str | None =
     """
     catalogue = Catalogue.load() if catalogue is None else catalogue
     chosen = subjects(target, catalogue, kind=kind)
-    found = [
-        Case(f"plugin:{plugin}", contract, _any_of(plugin, chosen, catalogue))
-        for plugin in chosen.plugins
-        for contract in CONTRACTS["plugin"]
-    ]
-    return [*found, *(Case(f"{c.kind}:{c.name}", contract, c) for c in chosen.examined for contract in CONTRACTS[c.kind])]
+    found = [case for plugin in chosen.plugins for case in _cases("plugin", plugin, _any_of(plugin, chosen, catalogue))]
+    return [*found, *(case for component in chosen.examined for case in _cases(component.kind, component.name, component))]
+
+
+def _cases(kind: str, name: str, component: Component) -> list[Case]:
+    known: dict[str, Outcome] = {}
+    return [Case(f"{kind}:{name}", contract, component, known) for contract in CONTRACTS[kind]]
 
 
 def check_component(component: Component) -> list[Outcome]:
@@ -226,12 +230,15 @@ def _whole(plugin: str, component: Component) -> list[Outcome]:
     return _examined(component, CONTRACTS["plugin"], f"plugin:{plugin}")
 
 
-def _examined(component: Component, contracts: Sequence[Contract], name: str) -> list[Outcome]:
+def _examined(component: Component, contracts: Sequence[Contract], name: str, known: dict[str, Outcome] | None = None) -> list[Outcome]:
+    known = {} if known is None else known
     outcomes: list[Outcome] = []
     with kept() as snapshot:
         for place, contract in enumerate(contracts):
-            outcome = _outcome(component, contract, name)
+            outcome = known[contract.name] if contract.name in known else _outcome(component, contract, name)
             outcomes.append(outcome)
+            if contract.first:
+                known[contract.name] = outcome
             # What one contract has left changed must not decide the next.
             snapshot.restore()
             if contract.first and outcome.state != "passed":

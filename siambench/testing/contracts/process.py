@@ -57,13 +57,30 @@ _OF_CLASSES = (staticmethod, classmethod, property, types.GetSetDescriptorType)
 _NOTHING = object()
 
 
-@dataclass(frozen=True)
 class _Space:
-    """A module or a class, and the names in it."""
+    """A module or a class, the names in it, and what they stood for when it was looked at."""
 
-    name: str
-    owner: types.ModuleType | type
-    names: Mapping[str, Any]
+    def __init__(self, name: str, owner: types.ModuleType | type) -> None:
+        self.name, self.owner = name, owner
+        self.names: Mapping[str, Any] = vars(owner)
+        self.known, self.values = tuple(self.names), tuple(self.names.values())
+
+    @property
+    def same(self) -> bool:
+        """Whether every name stands for what it stood for; nearly always so, which is found at the speed of C."""
+        return len(self.names) == len(self.values) and all(map(operator.is_, self.names.values(), self.values))
+
+
+class _Module(_Space):
+    """A module, and the classes that it defines."""
+
+    def __init__(self, name: str, owner: types.ModuleType) -> None:
+        super().__init__(name, owner)
+        own: dict[int, _Space] = {}
+        for key, value in zip(self.known, self.values, strict=True):
+            if isinstance(value, type) and value.__module__ == name and id(value) not in own:
+                own[id(value)] = _Space(f"{name}.{key}", value)
+        self.classes = list(own.values())
 
 
 @dataclass
@@ -76,13 +93,13 @@ class Snapshot:
 
     left_out: Collection[str] = ()
     _before: dict[str, Any] = field(default_factory=dict)
-    _functions: list[tuple[_Space, tuple[str, ...], tuple[Any, ...]]] = field(default_factory=list)
+    _functions: tuple[_Space, ...] = ()
 
     @classmethod
     def taken(cls, left_out: Collection[str] = ()) -> Snapshot:
         """The process as it is now."""
         before = {aspect.name: aspect.read() for aspect in aspects() if aspect.name not in left_out}
-        return cls(left_out, before, [(space, tuple(space.names), tuple(space.names.values())) for space in _spaces()])
+        return cls(left_out, before, tuple(_spaces()))
 
     def changes(self) -> list[str]:
         """What is not as it was, each as half a sentence: ``the default dtype is torch.float64, it was torch.float32``."""
@@ -110,12 +127,10 @@ class Snapshot:
 
     def _replaced(self) -> list[tuple[_Space, str, Any]]:
         found = []
-        for space, names, values in self._functions:
-            now = space.names
-            # Nearly always nothing has changed, which is found at the speed of C.
-            if len(now) == len(names) and all(map(operator.is_, now.values(), values)):
+        for space in self._functions:
+            if space.same:
                 continue
-            before = dict(zip(names, values, strict=True))
+            now, before = space.names, dict(zip(space.known, space.values, strict=True))
             changed = [name for name in before if now.get(name, _NOTHING) is not before[name] and _is_function(before[name])]
             if isinstance(space.owner, type):
                 # In a class a new name hides what it inherits, as `Adam.zero_grad` does that of `Optimizer`.
@@ -228,18 +243,22 @@ def _warm() -> None:
                 optimiser.step()
 
 
+_looked: dict[str, _Module] = {}
+"""Modules as they were when they were last looked at: thousands of classes, of which hardly any is another the next time."""
+
+
 def _spaces() -> Iterator[_Space]:
-    """Modules whose functions every unit uses, and the classes that they define."""
-    seen: set[int] = set()
+    """Modules whose functions every unit uses, and the classes that they define, as they are now."""
     for name, module in list(sys.modules.items()):
         first = name.split(".", 1)[0]
         if first not in _WATCHED or not isinstance(module, types.ModuleType) or ".".join(name.split(".")[:2]) in _UNWATCHED:
             continue
-        yield _Space(name, module, vars(module))
-        for key, value in list(vars(module).items()):
-            if isinstance(value, type) and value.__module__ == name and id(value) not in seen:
-                seen.add(id(value))
-                yield _Space(f"{name}.{key}", value, value.__dict__)
+        found = _looked.get(name)
+        if found is None or found.owner is not module or not found.same:
+            found = _looked[name] = _Module(name, module)
+        found.classes = [one if one.same else _Space(one.name, one.owner) for one in found.classes]
+        yield found
+        yield from found.classes
 
 
 def _is_function(value: object) -> bool:

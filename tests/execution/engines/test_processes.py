@@ -58,6 +58,7 @@ def test_a_first_server_that_has_closed_its_pipe_forks_nothing_more(monkeypatch)
 def test_workers_are_given_what_was_there_before_foreign_code(remembered, monkeypatch, tmp_path):
     """Variables, path and folder are those that were kept before plugins were imported, with one thread for each library."""
     monkeypatch.setenv("SIAMBENCH_TEST", "before")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.chdir(tmp_path)
     remember_surroundings()
     monkeypatch.setenv("SIAMBENCH_TEST", "after")
