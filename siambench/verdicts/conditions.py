@@ -32,6 +32,10 @@ NO_GRADIENT = ("without a gradient", "does not require grad", "no part can recei
 """What the errors say of a loss whose value depends on nothing that could be trained."""
 
 
+NO_LOSS = 1e-12
+"""What is 0 but for rounding."""
+
+
 def diverged(facts: Facts) -> Told:
     """The numbers are not finite any more."""
     if facts.ended == "diverged":
@@ -46,8 +50,9 @@ def frozen(facts: Facts) -> Told:
     """A part that is meant to be trained gets no gradient, or stands in no optimiser."""
     if facts.ended == "raised" and any(words in (facts.error or "") for words in NO_GRADIENT):
         return {"what": f"no part can receive a gradient: {facts.error}"}
-    if facts.unregistered:
-        return {"what": f"{', '.join(facts.unregistered)} would get a gradient, and is no parameter that an optimiser could be given"}
+    absent = _absent(facts)
+    if absent is not None:
+        return {"what": absent}
     rows = facts.trained
     if not rows:
         return None
@@ -64,10 +69,24 @@ def frozen(facts: Facts) -> Told:
     return {"what": f"none of the {_tensors(meant[name][-1].parameters)} of {_called(name)} got a gradient in {steps} measured steps"}
 
 
+def _absent(facts: Facts) -> str | None:
+    """What would have to be trained, and is among no parameters."""
+    if facts.unregistered:
+        return f"{', '.join(facts.unregistered)} would get a gradient, and is no parameter that an optimiser could be given"
+    rows = facts.trained
+    for name in rows[-1].parts if rows else ():
+        # What a loss keeps as a plain tensor.
+        if (name == "loss" or name.startswith("loss.")) and all(name in row.parts and row.parts[name].parameters == 0 for row in rows):
+            return f"of {_called(name)} parameters are declared, and none is registered that an optimiser could be given"
+    return None
+
+
 def _may_be_idle(facts: Facts) -> bool:
     """Whether nothing gets a gradient because no tuple costs: then nothing is frozen, the loss starves or has nothing left to do."""
     always_teaches = facts.fingerprint is not None and not facts.fingerprint.forms_tuples
-    return not always_teaches and (facts.idle is None or facts.idle >= IDLE.value)
+    # Where no tuple costs the loss is 0: one that is not, and of which nothing gets a gradient, is cut off.
+    costs = any(row.loss is not None and abs(row.loss) > NO_LOSS for row in facts.trained)
+    return not always_teaches and not costs and (facts.idle is None or facts.idle >= IDLE.value)
 
 
 def batch_unfit(facts: Facts) -> Told:

@@ -127,13 +127,22 @@ def test_a_loss_without_a_gradient_is_frozen():
 
 
 def test_where_no_tuple_costs_nothing_is_frozen():
-    """Zero gradients everywhere because every tuple is easy are no frozen parts; of a loss that always teaches they are."""
+    """No gradient and a loss of 0, as every tuple is easy, freeze no part; with a loss that costs, or one that always teaches, they do."""
     silent = {name: part(unreached=6, gradient_norm=None) for name in ("trunk", "head")}
-    rows = each(healthy(auc=0.999), parts=silent, idle=1.0, active=0.0)
+    rows = each(healthy(auc=0.999), parts=silent, idle=1.0, active=0.0, loss=0.0)
 
     assert verdict(rows) == OK
     assert verdict(rows, fingerprint=None) == OK
     assert verdict(rows, fingerprint=CLASSES) == "frozen"
+    assert verdict(each(rows, loss=0.1)) == "frozen"
+
+
+def test_a_loss_whose_own_parameters_are_none_is_frozen():
+    """Proxies that a loss says it has, and keeps as a plain tensor, stand among no parameters: `frozen`, and the evidence names them."""
+    found = judged(facts(each(healthy(), parts={"trunk": part(), "loss.proxies": part(parameters=0, gradient_norm=None)})))
+
+    assert found.verdict == "frozen"
+    assert "the loss's proxies" in found.findings[0].evidence
 
 
 def test_batches_that_form_no_tuple_are_unfit():
