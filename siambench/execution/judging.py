@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from siambench.plugin import Fingerprint, LossEntry
-from siambench.verdicts import facts_of, judged, looks_collapsed, named_first
+from siambench.verdicts import OK, facts_of, judged, looks_collapsed, named_first
 
 if TYPE_CHECKING:
     from siambench.interfaces import Diagnosis, Measures, Outcome
@@ -38,5 +38,5 @@ def diagnosis_of(
         facts = facts_of(unit, rows, outcome, fingerprint=told, wants_unit_length=entry.normalise, untrained=score)
         found.append(judged(facts))
     whole = named_first(found)
-    # Of what raised, without a row and without a reason that a rule knows, nothing is said.
-    return None if whole is None or (not known and not whole.findings) else whole
+    # Of what raised, without a reason that a rule knows, nothing is said: it did not end well.
+    return None if whole is None or (outcome.ended != "ok" and whole.verdict == OK) else whole

@@ -74,13 +74,7 @@ def catalogue(monkeypatch):
 @pytest.fixture
 def measured(monkeypatch):
     """Have training leave these rows, one tuple for each model."""
-    real = units.train
-
-    def leave(*rows):
-        left = iter(rows)
-        monkeypatch.setattr(units, "train", lambda *given, **named: dataclasses.replace(real(*given, **named), measures=next(left)))
-
-    return leave
+    return lambda *rows: monkeypatch.setattr(units.Kept, "models", property(lambda _: rows))
 
 
 def study_of(catalogue, method="contrastive", **changes):
@@ -145,6 +139,7 @@ def test_the_untrained_network_is_asked_for_where_embeddings_look_alike_alone(ca
         model = build_model(unit, entries.backbone, items.dataset)
         return Trained(model, (Epoch(1, 0.0, None, None, dict(validate(model))),))
 
+    measured(())
     monkeypatch.setattr(units, "train", untouched)
     untrained = run(tune(study)).outcome.curve[-1].validation["map@r"]
     best = max(epoch.validation["map@r"] for epoch in judged.outcome.curve if epoch.validation)
@@ -163,7 +158,7 @@ def test_of_several_fold_models_the_verdict_that_comes_first_is_told(catalogue, 
 
 
 def test_what_raised_is_judged_by_how_it_ended(catalogue):
-    """Without a row: not finite is `diverged`, a value without a gradient `frozen`; of any other error nothing is said."""
+    """A loss that is not finite is `diverged`, a value without a gradient `frozen`; of what raised anything else nothing is said."""
     found = {name: run(tune(study_of(catalogue, name))) for name in LOSSES}
 
     assert {name: record.outcome.state for name, record in found.items()} == dict.fromkeys(LOSSES, "failed")
