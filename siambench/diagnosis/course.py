@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from siambench.diagnosis.case import Case
 from siambench.diagnosis.given import Given
 from siambench.diagnosis.guard import OutOfTime, Time, blamed
-from siambench.diagnosis.measured import effective_rank, gradient_norm, quantiles, spread
+from siambench.diagnosis.measured import gradient_norm
 from siambench.diagnosis.subject import Subject, parameters_of
 from siambench.interfaces import Measures, PartMeasures, Quantiles
+from siambench.training.distances import quantiles, spread_and_rank
 
 
 @dataclass(frozen=True)
@@ -176,14 +177,15 @@ class _Trained:
         tuples = self._case.tuples(self._run.probe, same=self._run.same)
         near, far = tuples.distances(points)
         auc, before = tuples.auc(points), self._points
+        spread, rank = spread_and_rank(points.double().flatten(1))
         self._points = points
         return Measures(
             epoch=number,
             positive=quantiles(near),
             negative=quantiles(far),
             auc=None if auc is None else auc.value,
-            spread=spread(points),
-            effective_rank=effective_rank(points),
+            spread=spread,
+            effective_rank=rank,
             norms=_lengths(embeddings),
             moved=None if before is None else float((points - before).norm(dim=1).mean()),
             dead_units=rectified.dead,
@@ -258,7 +260,7 @@ def _ratio(before: Sequence[Tensor], after: Sequence[Tensor]) -> float:
 
 
 def _lengths(embeddings: Sequence[Tensor]) -> Quantiles | None:
-    return quantiles(torch.cat([each.detach().float().flatten(1).norm(dim=1) for each in embeddings]))
+    return quantiles(torch.cat([each.detach().double().flatten(1).norm(dim=1) for each in embeddings]))
 
 
 def _of_steps(stretch: _Stretch, optimiser: torch.optim.Optimizer, parts: Mapping[str, list[nn.Parameter]]) -> dict[str, Any]:

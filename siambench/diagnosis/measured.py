@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from siambench.interfaces import Quantiles
-
 Z = 1.96
 """Standard errors on either side of a 95 % interval."""
 
@@ -145,41 +143,6 @@ def pairs_among(labels: Tensor) -> Tuples:
     same = labels[:, None] == labels[None]
     own = torch.eye(len(labels), dtype=torch.bool)
     return Tuples((same & ~own).nonzero().T, (~same).nonzero().T, share_anchors=True)
-
-
-def quantiles(values: Tensor) -> Quantiles | None:
-    """Mean, 5 % and 95 % of some numbers; None where there are none."""
-    values = values.detach().double().flatten()
-    if not len(values):
-        return None
-    if not bool(torch.isfinite(values).all()):
-        return Quantiles(mean=None, low=None, high=None)
-    low, high = torch.quantile(values, torch.tensor([0.05, 0.95], dtype=torch.float64)).tolist()
-    return Quantiles(mean=float(values.mean()), low=low, high=high)
-
-
-def spread(embeddings: Tensor) -> float | None:
-    """Mean squared distance to the mean embedding over mean squared length, in [0, 1]; 0: all are alike. None where all are 0."""
-    flat = embeddings.detach().flatten(1).double()
-    length = float((flat**2).sum(1).mean())
-    return float(((flat - flat.mean(0)) ** 2).sum(1).mean()) / length if length > 0 and math.isfinite(length) else None
-
-
-def effective_rank(embeddings: Tensor) -> float | None:
-    """Exponential of the entropy of the normalised singular values of the centred embeddings; None where they are all alike.
-
-    Source:
-        Roy, Vetterli, The Effective Rank: a Measure of Effective Dimensionality, EUSIPCO 2007.
-    """
-    flat = embeddings.detach().flatten(1).double()
-    if not bool(torch.isfinite(flat).all()):
-        return None
-    values = torch.linalg.svdvals(flat - flat.mean(0))
-    total = float(values.sum())
-    if total <= 0:
-        return None
-    shares = values[values > 0] / total
-    return math.exp(float(-(shares * shares.log()).sum()))
 
 
 def gradient_norm(gradients: Sequence[Tensor | None]) -> float | None:

@@ -35,6 +35,19 @@ def quantiles(values: Tensor) -> Quantiles | None:
     return Quantiles(mean=told(float(values.mean())), low=told(low), high=told(high))
 
 
+def spread_and_rank(embeddings: Tensor) -> tuple[float | None, float | None]:
+    """Of embeddings, float64 [N, D], their mean squared distance to their mean over their mean squared length, and the rank that is left.
+
+    Returns:
+        The spread in [0, 1], 0: all are alike; and the effective rank of the centred embeddings, 0 where all are alike.
+    """
+    # Seen from one of them, equal embeddings are zeros and nothing else, which their mean need not be to the last digit.
+    moved = embeddings - embeddings[0]
+    centred = moved - moved.mean(dim=0)
+    length = float(embeddings.square().sum(dim=1).mean())
+    return told(float(centred.square().sum(dim=1).mean()) / length if length > 0 else 0.0), told(effective_rank(centred))
+
+
 def described(embeddings: Tensor, labels: Tensor, margins: Margins) -> dict[str, Any]:
     """The fields of `siambench.interfaces.Measures` that tell of embeddings as a loss sees them.
 
@@ -46,16 +59,13 @@ def described(embeddings: Tensor, labels: Tensor, margins: Margins) -> dict[str,
     same = _of_pairs(labels[:, None] == labels[None, :])
     distances = torch.pdist(embeddings)
     both = bool(same.any()) and not bool(same.all())
-    # Seen from one of them, equal embeddings are zeros and nothing else, which their mean need not be to the last digit.
-    moved = embeddings - embeddings[0]
-    centred = moved - moved.mean(dim=0)
-    length = float(embeddings.square().sum(dim=1).mean())
+    spread, rank = spread_and_rank(embeddings)
     return {
         "positive": quantiles(distances[same]),
         "negative": quantiles(distances[~same]),
         "auc": told(roc_auc(-distances, same)) if both else None,
-        "spread": told(float(centred.square().sum(dim=1).mean()) / length if length > 0 else 0.0),
-        "effective_rank": told(effective_rank(centred)),
+        "spread": spread,
+        "effective_rank": rank,
         "violated": {name: told(share) for name, share in _violated(embeddings, labels, margins).items()},
     }
 

@@ -56,23 +56,6 @@ def test_pairs_among_labels_are_all_and_their_distances_are_right():
         assert [float((points[i] - points[j]).norm()) for i, j in pairs.T.tolist()] == pytest.approx(found.tolist(), abs=1e-6)
 
 
-def test_spread_rank_and_quantiles_are_those_of_numpy():
-    """Spread, effective rank and quantiles agree with numpy; of equal embeddings the spread is 0 and there is no rank."""
-    points = torch.randn(20, 5, generator=torch.Generator().manual_seed(3)) + 2
-    values = points.double().numpy()
-    centred = values - values.mean(0)
-    assert (centred**2).sum(1).mean() / (values**2).sum(1).mean() == pytest.approx(measured.spread(points))
-    shares = np.linalg.svd(centred, compute_uv=False)
-    shares = shares / shares.sum()
-    assert math.exp(-(shares * np.log(shares)).sum()) == pytest.approx(measured.effective_rank(points))
-    found = measured.quantiles(points)
-    assert [values.mean(), *np.quantile(values, [0.05, 0.95])] == pytest.approx([found.mean, found.low, found.high])
-    equal = torch.ones(4, 3)
-    assert (0.0, None) == (measured.spread(equal), measured.effective_rank(equal))
-    assert measured.quantiles(torch.empty(0)) is None
-    assert measured.quantiles(torch.tensor([1.0, math.inf])).mean is None
-
-
 def test_a_gradients_length_is_that_of_all_its_parts():
     """It is the root of the sum of all squares; None where there is no part, or one is not finite."""
     parts = [torch.tensor([3.0]), None, torch.tensor([[4.0]])]
