@@ -12,9 +12,10 @@ import inspect
 import sys
 from pathlib import Path
 
+from written_pages import cell, write_or_check
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "losses.md"
-DIFFERENT = 6
 
 HEAD = """# Losses
 
@@ -25,11 +26,6 @@ duplicates, singletons, two classes and one, and its gradient against finite dif
 it. An option is what `siambench show loss NAME` tells more of; a distance and a reducer are held against pytorch-metric-learning called
 by hand, triplet's variants and all regularisers against formulas in loops.
 """
-
-
-def cell(text: str) -> str:
-    """Text as it may stand in a table."""
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def page() -> str:
@@ -55,14 +51,7 @@ def page() -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or compare it."""
-    text = page()
-    if "--check" not in arguments:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    same = PAGE.exists() and PAGE.read_text(encoding="utf-8") == text
-    if not same:
-        sys.stderr.write("docs/losses.md is not what the entries and the references give: python docs/losses.py writes it\n")
-    return 0 if same else DIFFERENT
+    return write_or_check(PAGE, page(), arguments, source="the entries and the references")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from written_pages import cell, write_or_check
+
 from siambench.verdicts import FINDINGS, STUDY_RULES, VERDICTS, Rule
 from siambench.verdicts.thresholds import Threshold
 
 PAGE = Path(__file__).parents[1] / "docs" / "verdicts.md"
-DIFFERENT = 6
 
 HEAD = """# Verdicts and findings
 
@@ -39,11 +40,6 @@ it any number of **findings**, and a study one more. Each comes with one sentenc
 
 A threshold that is *provisional* is a first value that nothing was measured for yet: take what rests on it with that in mind.
 """
-
-
-def cell(text: str) -> str:
-    """Text as it may stand in a table."""
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _at(rule: Rule) -> str:
@@ -82,14 +78,7 @@ def page() -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or compare it."""
-    text = page()
-    if "--check" not in arguments:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    same = PAGE.exists() and PAGE.read_text(encoding="utf-8") == text
-    if not same:
-        sys.stderr.write("docs/verdicts.md is not what the rules give: python docs/verdicts.py writes it\n")
-    return 0 if same else DIFFERENT
+    return write_or_check(PAGE, page(), arguments, source="the rules")
 
 
 if __name__ == "__main__":

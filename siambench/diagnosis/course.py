@@ -17,6 +17,7 @@ from siambench.diagnosis.measured import gradient_norm
 from siambench.diagnosis.subject import Subject, parameters_of
 from siambench.interfaces import Measures, PartMeasures, Quantiles
 from siambench.training.distances import quantiles, spread_and_rank
+from siambench.training.probe import RECTIFIERS, dead_among
 
 
 @dataclass(frozen=True)
@@ -295,12 +296,9 @@ def _mean(values: Sequence[float]) -> float | None:
 class _Rectified:
     """Which units behind a rectifier are 0 for all items that pass while it is entered."""
 
-    _KINDS = (nn.ReLU, nn.ReLU6)
-
     def __init__(self, model: Any) -> None:
-        self._modules = [each for each in model.modules() if isinstance(each, self._KINDS)] if isinstance(model, nn.Module) else []
-        self._alive: dict[tuple[int, int], Tensor] = {}
-        self._calls: dict[int, int] = {}
+        self._modules = [each for each in model.modules() if isinstance(each, RECTIFIERS)] if isinstance(model, nn.Module) else []
+        self._dead: dict[tuple[int, int], Tensor] = {}
         self._hooks: list[Any] = []
 
     def __enter__(self) -> Self:
@@ -312,17 +310,15 @@ class _Rectified:
             hook.remove()
 
     def _seen(self, module: nn.Module, _given: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and output.ndim > 1:
-            # A unit of a convolution is a channel.
-            others = tuple(each for each in range(output.ndim) if each != 1)
-            alive = (output.detach() > 0).sum(dim=others) > 0
-            key = (id(module), output.shape[1])
-            self._alive[key] = alive | self._alive[key] if key in self._alive else alive
+        dead = dead_among(output)
+        if dead is not None:
+            # Dead is what is dead in each of the calls: of two branches each is one.
+            key = (id(module), len(dead))
+            self._dead[key] = dead & self._dead[key] if key in self._dead else dead
 
     @property
     def dead(self) -> float | None:
         """The share of them; None where no rectifier is a module."""
-        if not self._alive:
+        if not self._dead:
             return None
-        units = torch.cat(list(self._alive.values()))
-        return float((~units).float().mean())
+        return float(torch.cat(list(self._dead.values())).float().mean())

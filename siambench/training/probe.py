@@ -62,6 +62,17 @@ def margins_of(entry: LossEntry, params: Params) -> Margins:
     return {margin.parameter: (margin, float(value)) for margin, value in found if isinstance(value, int | float)}
 
 
+RECTIFIERS = (nn.ReLU, nn.ReLU6)
+"""The modules behind which a unit may be 0 for whatever comes."""
+
+
+def dead_among(output: Any) -> Tensor | None:
+    """Which units behind a rectifier are 0 for all items: of [B, F] each of F, of [B, C, …] each channel at all places; of others None."""
+    if not isinstance(output, Tensor) or output.ndim < 2:
+        return None
+    return output.detach().amax(dim=[place for place in range(output.ndim) if place != 1]) == 0
+
+
 class Probe:
     """Looks at how a network embeds a few training items: in evaluation mode, without augmentation and in fp32, as it is judged.
 
@@ -97,7 +108,7 @@ class Probe:
         self._network, self._copy = network, copy.deepcopy(network)
         self._dead: list[Tensor] = []
         for module in self._copy.modules():
-            if isinstance(module, nn.ReLU | nn.ReLU6):
+            if isinstance(module, RECTIFIERS):
                 module.register_forward_hook(self._looked_at)
         self._before: Tensor | None = None
 
@@ -131,9 +142,9 @@ class Probe:
         return embeddings.float().cpu()
 
     def _looked_at(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Any) -> None:
-        """Which units behind a rectifier are 0 for all items: of [B, F] each of F, of [B, C, …] each channel at all places."""
-        if isinstance(output, Tensor) and output.ndim > 1:
-            self._dead.append(output.detach().amax(dim=[place for place in range(output.ndim) if place != 1]) == 0)
+        dead = dead_among(output)
+        if dead is not None:
+            self._dead.append(dead)
 
     def _dead_units(self) -> float | None:
         return told(float(torch.cat(self._dead).double().mean())) if self._dead else None
