@@ -17,7 +17,7 @@ from siambench.diagnosis.measured import gradient_norm
 from siambench.diagnosis.subject import Subject, parameters_of
 from siambench.interfaces import Measures, PartMeasures, Quantiles
 from siambench.training.distances import quantiles, spread_and_rank
-from siambench.training.probe import RECTIFIERS, dead_among
+from siambench.training.probe import RECTIFIERS, dead_among, input_spread, most_dead
 
 
 @dataclass(frozen=True)
@@ -190,6 +190,7 @@ class _Trained:
             norms=_lengths(embeddings),
             moved=None if before is None else float((points - before).norm(dim=1).mean()),
             dead_units=rectified.dead,
+            input_spread=None if number else _input_spread(self._run.probe.items),
             **told,
         )
 
@@ -264,6 +265,13 @@ def _lengths(embeddings: Sequence[Tensor]) -> Quantiles | None:
     return quantiles(torch.cat([each.detach().double().flatten(1).norm(dim=1) for each in embeddings]))
 
 
+def _input_spread(items: Sequence[Tensor]) -> float | None:
+    flat = [each.flatten(1) for each in items]
+    # The branches of two networks may take items of two kinds: what lies between those says nothing.
+    found = [input_spread(each) for each in ([torch.cat(flat)] if len({each.shape[1] for each in flat}) == 1 else flat)]
+    return None if any(each is None for each in found) else max(each for each in found if each is not None)
+
+
 def _of_steps(stretch: _Stretch, optimiser: torch.optim.Optimizer, parts: Mapping[str, list[nn.Parameter]]) -> dict[str, Any]:
     listed = {id(each): float(group["lr"]) for group in optimiser.param_groups for each in group["params"]}
     steps, made = len(stretch.losses), {}
@@ -318,7 +326,5 @@ class _Rectified:
 
     @property
     def dead(self) -> float | None:
-        """The share of them; None where no rectifier is a module."""
-        if not self._dead:
-            return None
-        return float(torch.cat(list(self._dead.values())).float().mean())
+        """The largest share of them; None where no rectifier is a module."""
+        return most_dead(self._dead.values())

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 def diagnosis_of(
-    unit: Unit, entry: LossEntry, measured: Sequence[Sequence[Measures]], outcome: Outcome, *, untrained: Callable[[], float | None]
+    unit: Unit,
+    entry: LossEntry,
+    measured: Sequence[Sequence[Measures]],
+    outcome: Outcome,
+    *,
+    untrained: Callable[[], float | None],
+    num_classes: int,
 ) -> Diagnosis | None:
     """What is said of a unit: of several fold-models the verdict that comes first.
 
@@ -24,6 +30,7 @@ def diagnosis_of(
         measured: the rows of each model, as far as it was trained.
         outcome: of the unit, which this changes nothing of.
         untrained: gives the primary metric of the untrained network on the validation part; asked where embeddings look alike.
+        num_classes: that it trained on.
 
     Returns:
         None where nothing was measured and training did not leave the finite numbers: then there is nothing to judge by.
@@ -35,7 +42,9 @@ def diagnosis_of(
     found = []
     for rows in known or [()]:
         score = untrained() if unit.kind == "tune" and looks_collapsed(rows) else None
-        facts = facts_of(unit, rows, outcome, fingerprint=told, wants_unit_length=entry.normalise, untrained=score)
+        facts = facts_of(
+            *(unit, rows, outcome), fingerprint=told, wants_unit_length=entry.normalise, untrained=score, num_classes=num_classes
+        )
         found.append(judged(facts))
     whole = named_first(found)
     # Of what raised, without a reason that a rule knows, nothing is said: it did not end well.

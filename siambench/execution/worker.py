@@ -116,7 +116,8 @@ def _judged(unit: Unit, ready: _Ready, outcome: Outcome) -> dict[str, Any]:
             return _validated(unit, ready, model, ready.parts.validation(), None).scores.get(unit.scoring.primary)
 
     try:
-        found = diagnosis_of(unit, ready.entries.loss, ready.kept.models, outcome, untrained=untrained)
+        classes = len(ready.parts.training().class_names)
+        found = diagnosis_of(unit, ready.entries.loss, ready.kept.models, outcome, untrained=untrained, num_classes=classes)
     except BaseException as error:  # noqa: BLE001  nothing that is only said of a unit may cost it, whatever a component raises
         return {"undiagnosed": without_paths(named(error))}
     return {} if found is None else {"diagnosis": to_json(found)}

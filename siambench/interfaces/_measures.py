@@ -75,7 +75,9 @@ class Measures(Document):
         effective_rank: exponential of the entropy of the normalised singular values of the centred embeddings (Roy, Vetterli 2007).
         norms: lengths of embeddings as the model gives them, before they are brought to unit length.
         moved: mean distance to the same item's embedding in the last row; None in the first.
-        dead_units: share of the units behind a rectifier that are 0 for the whole probe; None where the model has none that is a module.
+        dead_units: share of the units behind a rectifier that are 0 for the whole probe, of the rectifier with the most of them; None
+            where the model has none that is a module.
+        input_spread: as `spread`, of the items themselves as the network is given them; told in the first row, and not of tokens.
         finite: whether all embeddings of the probe are finite; where they are not, nothing of them is told.
     """
 
@@ -100,6 +102,7 @@ class Measures(Document):
     norms: Quantiles | None = None
     moved: float | None = None
     dead_units: float | None = None
+    input_spread: float | None = None
     finite: bool = True
 
 

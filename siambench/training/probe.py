@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from siambench.data.supply import supply
 from siambench.training.components import as_seen
-from siambench.training.distances import Margins, described, quantiles, told
+from siambench.training.distances import Margins, described, quantiles, spread_and_rank, told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,6 +74,26 @@ def dead_among(output: Any) -> Tensor | None:
     return output.detach().amax(dim=[place for place in range(output.ndim) if place != 1]) == 0
 
 
+def most_dead(found: Iterable[Tensor]) -> float | None:
+    """The largest share of dead units behind one rectifier: a single layer of which none is left stops what is behind it.
+
+    Args:
+        found: of each rectifier what `dead_among` gives, bool [F].
+    """
+    return max((told(float(dead.double().mean())) or 0.0 for dead in found if len(dead)), default=None)
+
+
+def input_spread(items: Tensor) -> float | None:
+    """How far items differ before any network sees them, as `spread_and_rank` tells it: 0 where they are all one; None of tokens.
+
+    Args:
+        items: of images or arrays, floating [N, …]; of tokens int64 [N, T].
+    """
+    if not items.is_floating_point() or len(items) < 2:
+        return None
+    return spread_and_rank(items.double().flatten(1).cpu())[0]
+
+
 class Probe:
     """Looks at how a network embeds a few training items: in evaluation mode, without augmentation and in fp32, as it is judged.
 
@@ -106,6 +127,7 @@ class Probe:
         given = supply(items.read, len(items), items.dataset.form, device, way="direct")
         self._items = next(iter(given.batches([torch.from_numpy(places)]))).contiguous(memory_format=memory_format)
         self._network, self._copy = network, copy.deepcopy(network)
+        self._looked = False
         self._dead: list[Tensor] = []
         for module in self._copy.modules():
             if isinstance(module, RECTIFIERS):
@@ -115,7 +137,10 @@ class Probe:
     def look(self) -> dict[str, Any]:
         """What the network is like now: the fields of `siambench.interfaces.Measures` that tell of the probe."""
         raw = self._embedded()
-        found: dict[str, Any] = {"dead_units": self._dead_units()}
+        found: dict[str, Any] = {"dead_units": most_dead(self._dead)}
+        if not self._looked:
+            found["input_spread"] = input_spread(self._items)
+        self._looked = True
         # Two forms of one thing: what is told of lengths is told of them as they are given.
         seen, lengths = as_seen(raw, normalise=self._normalise).double(), raw.double().norm(dim=1)
         before, self._before = self._before, None
@@ -145,6 +170,3 @@ class Probe:
         dead = dead_among(output)
         if dead is not None:
             self._dead.append(dead)
-
-    def _dead_units(self) -> float | None:
-        return told(float(torch.cat(self._dead).double().mean())) if self._dead else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from siambench.verdicts.facts import Facts, is_alike
@@ -10,12 +10,14 @@ from siambench.verdicts.thresholds import (
     EQUAL_SPREAD,
     EVEN_AUC,
     FALL,
+    FEW_AT_RATE,
     IDLE,
+    LONG_STEPS,
     LOSS_RISE,
     MIXED_UP,
-    MOVED,
     REPEATED,
     SEPARATED,
+    SHORT_PATH,
     TINY_GRADIENT,
     UPDATE,
     VALIDATIONS,
@@ -112,7 +114,7 @@ def label_mixup(facts: Facts) -> Told:
     if first is None or last is None:
         return None
     now, before = _gap(last), _gap(first)
-    if now is None or before is None or now < MIXED_UP.value or now <= before or (last.auc is not None and last.auc >= 0.5):
+    if now is None or before is None or now < MIXED_UP.value or now <= before or (last.auc is not None and last.auc > 0.5 - EVEN_AUC.value):
         return None
     assert last.positive is not None
     assert last.negative is not None
@@ -124,8 +126,11 @@ def no_signal(facts: Facts) -> Told:
     first, last = facts.first, facts.last
     if first is None or last is None:
         return None
-    if first.finite and first.spread is not None and first.spread <= EQUAL_SPREAD.value:
-        return {"what": f"before training all items of the probe have one embedding (spread {first.spread:.1g}): they are alike"}
+    if first.input_spread is not None and first.input_spread <= EQUAL_SPREAD.value:
+        return {"what": f"all items of the probe are alike before any network sees them (spread {first.input_spread:.1g})"}
+    if not first.finite or first.spread is None or first.spread <= EQUAL_SPREAD.value:
+        # A network that gives all items one embedding hides what they say: it is the network's fault, not the labels'.
+        return None
     if first.auc is None or last.auc is None or max(abs(first.auc - 0.5), abs(last.auc - 0.5)) > EVEN_AUC.value:
         return None
     return {"what": f"the AUC of distances on the probe is {first.auc:.3f} before training and {last.auc:.3f} after it, as by chance"}
@@ -148,7 +153,11 @@ def collapsed(facts: Facts) -> Told:
 
 
 def exploding(facts: Facts) -> Told:
-    """Steps as long as the weights themselves, or a loss that rises, and nothing gained."""
+    """Steps that are long throughout; or once as long as the weights nearly are, or a loss that rises, and nothing gained."""
+    long = [max((part.update_ratio or 0.0 for name, part in row.parts.items() if _is_network(name)), default=0.0) for row in facts.trained]
+    if long and sum(long) / len(long) >= LONG_STEPS.value:
+        told = f"over all epochs a step changed the network by {sum(long) / len(long):.1%} of its length on average"
+        return {"what": told, "score": facts.score_told}
     if facts.gained is not False:
         return None
     ratios = {(name, row.epoch): part.update_ratio for row in facts.trained for name, part in row.parts.items()}
@@ -200,23 +209,48 @@ def under_trained(facts: Facts) -> Told:
     gain, deviation = facts.gain_of_twice, facts.repetition_sd
     if gain is not None and deviation is not None and gain > deviation:
         return {"what": f"twice the steps raise the score by {gain:.3g}, more than the {deviation:.3g} between repetitions"}
-    if facts.last is None or is_alike(facts.last):
-        # What is nearly equal cannot move far, and may part its classes all the same.
+    rows = facts.trained
+    if not rows or (facts.idle is not None and facts.idle >= IDLE.value):
         return None
-    moved = [_moved(facts, place) for place in range(len(facts.rows)) if facts.rows[place] in facts.trained]
-    told = [one for one in moved if one is not None]
-    # The last epochs of a schedule that runs out move nothing in any run: all of them must stay still.
-    if not told or len(told) < len(moved) or max(told) > MOVED.value:
-        return None
-    return {"what": f"no epoch moved an embedding by more than {max(told):.2g} of its length on average"}
+    path = _path(facts)
+    if path is not None and path <= SHORT_PATH.value:
+        return {"what": f"all steps together changed no part of the network by more than {path:.2g} of its length"}
+    at_full = _at_full_rate(rows)
+    if at_full is not None and at_full <= FEW_AT_RATE.value:
+        steps = round(at_full * facts.pace * len(rows))
+        return {"what": f"the rate sank so soon that {round(facts.pace * len(rows))} steps are worth {steps} at the full rate"}
+    return None
 
 
-def _moved(facts: Facts, place: int) -> float | None:
-    row = facts.rows[place]
-    if row.moved is None or facts.normalised:
-        return row.moved
-    length = None if row.norms is None else row.norms.mean
-    return None if not length else row.moved / length
+def _path(facts: Facts) -> float | None:
+    """How far steps took that part of the network which they took furthest, over its length; not known where one is not.
+
+    Embeddings would not do: running statistics of BatchNorm move them by more than their length in an epoch in which no weight moves.
+    """
+    names = {name for row in facts.trained for name in row.parts if _is_network(name)}
+    paths = []
+    for name in names:
+        ratios = [row.parts[name].update_ratio if name in row.parts else None for row in facts.trained]
+        if any(ratio is None for ratio in ratios):
+            return None
+        paths.append(sum(ratio * facts.pace for ratio in ratios if ratio is not None))
+    return max(paths, default=None)
+
+
+def _at_full_rate(rows: Sequence[Measures]) -> float | None:
+    """The mean learning rate of epochs over the largest, of the part whose is largest, in (0, 1]."""
+    found = []
+    for name in rows[-1].parts:
+        rates = [row.parts[name].rate for row in rows if name in row.parts]
+        known = [rate for rate in rates if rate is not None]
+        if len(known) == len(rows) and max(known) > 0:
+            found.append(sum(known) / len(known) / max(known))
+    return max(found, default=None)
+
+
+def _is_network(part: str) -> bool:
+    """Whether a part is of the network, not of the loss, whose proxies may be drawn as short as one likes."""
+    return part != "loss" and not part.startswith("loss.")
 
 
 def _gap(row: Measures) -> float | None:

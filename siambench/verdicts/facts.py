@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from siambench.spaces import Space, Value
 from siambench.spec import NO_MINER, Method
-from siambench.verdicts.thresholds import COLLAPSED_NORM, COLLAPSED_SPREAD, PROBE_GAIN
+from siambench.verdicts.thresholds import CLEAR_GAIN, COLLAPSED_NORM, COLLAPSED_SPREAD, EQUAL_SPREAD, PROBE_GAIN
 
 if TYPE_CHECKING:
     from siambench.interfaces import Measures, Outcome
@@ -40,6 +41,7 @@ class Facts:
         fingerprint: what the loss's entry says of itself.
         wants_unit_length: whether the loss is defined for embeddings of unit length.
         at_equality: value of the loss where all embeddings of such a batch are one unit vector.
+        at_chance: value of the loss where embeddings say nothing: at equality, or of a softmax over classes of which each is as likely.
         batch_size: items in a batch.
         unregistered: leaves that would get a gradient and are no parameters, by name.
         shared: whether the branches of a pair go through one network.
@@ -71,6 +73,7 @@ class Facts:
     fingerprint: Fingerprint | None = None
     wants_unit_length: bool | None = None
     at_equality: float | None = None
+    at_chance: float | None = None
     batch_size: int | None = None
     unregistered: tuple[str, ...] = ()
     shared: bool | None = None
@@ -111,6 +114,13 @@ class Facts:
         return sum((idle or 0.0) * steps for idle, steps in told) / sum(steps for _, steps in told)
 
     @property
+    def pace(self) -> float:
+        """Steps of an epoch, measured or not."""
+        if self.last is None:
+            return 0.0
+        return self.steps / self.last.epoch if self.steps else sum(row.steps for row in self.trained) / len(self.trained)
+
+    @property
     def forms_tuples(self) -> bool:
         """Whether the loss is known to be made of tuples of a batch."""
         return self.fingerprint is not None and self.fingerprint.forms_tuples
@@ -118,16 +128,24 @@ class Facts:
     @property
     def gained(self) -> bool | None:
         """Whether training raised the score: on validation where it and the untrained network's are known, else on the probe."""
-        if self.untrained is not None and self.known:
+        if self._is_validated:
+            assert self.untrained is not None
             return max(self.known) > self.untrained
         if self.first is None or self.last is None or self.first.auc is None or self.last.auc is None:
             return None
-        return self.last.auc > self.first.auc + PROBE_GAIN.value
+        # Of embeddings that are equal, what is nearer is a matter of rounding.
+        before = 0.5 if _is_equal(self.first) else self.first.auc
+        return self.last.auc > before + PROBE_GAIN.value
+
+    @property
+    def _is_validated(self) -> bool:
+        """Whether a score is known that means something: neighbours among embeddings that are equal are what order makes them."""
+        return self.untrained is not None and bool(self.known) and not (self.last is not None and _is_equal(self.last))
 
     @property
     def score_told(self) -> str:
         """What `gained` rests on, with its numbers."""
-        if self.untrained is not None and self.known:
+        if self._is_validated:
             return f"the best validation is {max(self.known):.3g}, the untrained network's {self.untrained:.3g}"
         if self.first is None or self.last is None or self.first.auc is None or self.last.auc is None:
             return "no score is known"
@@ -140,8 +158,16 @@ class Facts:
 
 
 def looks_collapsed(rows: Sequence[Measures]) -> bool:
-    """Whether the last row's embeddings are alike: what the score of the untrained network is worth asking for."""
-    return bool(rows) and is_alike(rows[-1])
+    """Whether embeddings are alike in the last row, and the probe's classes hardly parted: then the untrained score is worth asking for."""
+    if not rows or not is_alike(rows[-1]):
+        return False
+    first, last = rows[0].auc, rows[-1].auc
+    return first is None or last is None or last <= first + CLEAR_GAIN.value
+
+
+def _is_equal(row: Measures) -> bool:
+    """Whether the probe's embeddings are equal but for rounding."""
+    return row.spread is not None and row.spread <= EQUAL_SPREAD.value
 
 
 def is_alike(row: Measures) -> bool:
@@ -160,6 +186,7 @@ def facts_of(
     fingerprint: Fingerprint | None,
     wants_unit_length: bool | None = None,
     untrained: float | None = None,
+    num_classes: int | None = None,
 ) -> Facts:
     """The facts of one model that a unit trained.
 
@@ -170,6 +197,7 @@ def facts_of(
         fingerprint: of the loss's entry.
         wants_unit_length: whether that entry asks for embeddings of unit length.
         untrained: the primary metric of the untrained network on the validation part.
+        num_classes: that were trained on.
     """
     rules, model = unit.training, unit.model
     assert rules is not None
@@ -179,6 +207,9 @@ def facts_of(
     epochs = unit.stop_epoch or rules.epochs
     own = unit.own("loss")
     classes, items = rules.batch_size // max(1, rules.images_per_class), rules.images_per_class
+    # Batches at random, of pairs, of triplets or of views are not so many items of so many classes.
+    at_equality = _at_equality(fingerprint, own, classes, items) if rules.sampler == "m-per-class" else None
+    is_softmax = fingerprint is not None and not fingerprint.forms_tuples and (fingerprint.scale or fingerprint.temperature) is not None
     return Facts(
         rows=tuple(rows),
         ended=outcome.ended,
@@ -198,8 +229,8 @@ def facts_of(
         embedding_size=model.embedding_size,
         fingerprint=fingerprint,
         wants_unit_length=wants_unit_length,
-        # Batches at random, of pairs, of triplets or of views are not so many items of so many classes.
-        at_equality=_at_equality(fingerprint, own, classes, items) if rules.sampler == "m-per-class" else None,
+        at_equality=at_equality,
+        at_chance=math.log(num_classes) if is_softmax and num_classes is not None and num_classes > 1 else at_equality,
         batch_size=rules.batch_size,
         space=unit.dimensions,
         asked=_asked(unit.method),

@@ -94,21 +94,24 @@ VERDICTS: tuple[Rule, ...] = (
     Rule(
         name="label-mixup",
         severity="likely",
-        condition="on the probe positives lie further apart than negatives on average, and training has made that so or worse",
+        condition=(
+            "on the probe positives lie further apart than negatives, on average and by an AUC of distances clearly below chance, and "
+            "training has made that so or worse"
+        ),
         evidence=(
             "positives of training items lie {positive:.3g} apart and negatives {negative:.3g}: positives exceed them by {now:.0%}, before "
             "training by {before:.0%}"
         ),
         remedy="swap the labels: siambench and its losses take same = 1; many listings take 1 for different",
         holds=conditions.label_mixup,
-        thresholds=(at.MIXED_UP,),
+        thresholds=(at.MIXED_UP, at.EVEN_AUC),
     ),
     Rule(
         name="no-signal",
         severity="likely",
         condition=(
-            "all items of the probe have one embedding before training, or the AUC of distances on the probe is that of chance both before "
-            "and after it"
+            "all items of the probe are alike, or the untrained network tells them apart and yet the AUC of distances on the probe is that "
+            "of chance both before and after training"
         ),
         evidence="{what}",
         remedy="look at some items with their labels: inputs may be constant, or labels shuffled against them",
@@ -138,12 +141,15 @@ VERDICTS: tuple[Rule, ...] = (
     Rule(
         name="exploding",
         severity="likely",
-        condition=f"a step is as long as a part's weights nearly are, or the loss rises, and there is {_GAINED}",
+        condition=(
+            "steps are long beside the network's weights over the whole of training; or one is as long as a part's weights nearly are, or "
+            f"the loss rises, and there is {_GAINED}"
+        ),
         evidence="{what}, and {score}",
         remedy="lower the learning rate, or begin with a small one",
         attempts=("--set optimiser.lr={lower}",),
         holds=conditions.exploding,
-        thresholds=(at.UPDATE, at.LOSS_RISE, at.PROBE_GAIN),
+        thresholds=(at.LONG_STEPS, at.UPDATE, at.LOSS_RISE, at.PROBE_GAIN),
     ),
     Rule(
         name="vanishing",
@@ -171,13 +177,13 @@ VERDICTS: tuple[Rule, ...] = (
         severity="likely",
         condition=(
             "of at least three validations: twice the steps are known to raise the score by more than its standard deviation over "
-            "repetitions, or no epoch moved the embeddings, which are not alike"
+            "repetitions, or all steps together change the network by next to nothing, or the rate sinks long before training ends"
         ),
         evidence="{what}",
         remedy="train for more steps, or with a higher learning rate",
         attempts=("--set optimiser.lr={higher}",),
         holds=conditions.under_trained,
-        thresholds=(at.VALIDATIONS, at.MOVED, at.COLLAPSED_SPREAD),
+        thresholds=(at.VALIDATIONS, at.SHORT_PATH, at.FEW_AT_RATE),
     ),
 )
 """A unit has the first that holds, else ``ok``."""
@@ -245,13 +251,13 @@ FINDINGS: tuple[Rule, ...] = (
         name="scale-mismatch",
         severity="likely",
         condition=(
-            "a loss for unit vectors is given others, or similarities are multiplied by far too much or too little, or distances and a "
-            "margin lie a decade apart"
+            "a loss for unit vectors is given others, or similarities are multiplied by far too much or too little, or of embeddings with "
+            "a length the loss begins far above its value for embeddings that say nothing, or distances and a margin lie a decade apart"
         ),
         evidence="{what}",
         remedy="normalise embeddings, or choose temperature, scale and margin for the distances that there are",
         holds=signs.scale_mismatch,
-        thresholds=(at.SHARP, at.FLAT, at.OUT_OF_SCALE),
+        thresholds=(at.SHARP, at.FLAT, at.ABOVE_CHANCE, at.OUT_OF_SCALE),
     ),
     Rule(
         name="train-mode",
@@ -265,7 +271,7 @@ FINDINGS: tuple[Rule, ...] = (
     Rule(
         name="low-dimension",
         severity="possible",
-        condition="embeddings lie along a line, or have one dimension",
+        condition="embeddings lie along a line or in a plane, or have one dimension",
         evidence="{what}",
         remedy="use more dimensions",
         holds=signs.low_dimension,
@@ -274,8 +280,8 @@ FINDINGS: tuple[Rule, ...] = (
     Rule(
         name="dead-units",
         severity="possible",
-        condition="many units behind a rectifier are 0 for the whole probe",
-        evidence="{share:.0%} of the units behind a rectifier are 0 for the whole probe{before}",
+        condition="many units behind one rectifier are 0 for the whole probe",
+        evidence="{share:.0%} of the units behind one rectifier are 0 for the whole probe{before}",
         remedy="lower the learning rate or the weight decay, or use a rectifier that leaks",
         holds=signs.dead_units,
         thresholds=(at.DEAD,),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from siambench.verdicts.conditions import Told
 from siambench.verdicts.facts import Facts, is_alike
 from siambench.verdicts.thresholds import (
+    ABOVE_CHANCE,
     AT_PLATEAU,
     DEAD,
     FLAT,
@@ -143,6 +144,9 @@ def scale_mismatch(facts: Facts) -> Told:
         if by >= SHARP.value or by <= FLAT.value:
             word = "sharp" if by >= SHARP.value else "flat"
             return {"what": f"loss.{name} multiplies similarities by {by:.3g}, which is too {word}"}
+    early = facts.trained[0].loss if facts.trained else None
+    if not facts.normalised and early is not None and facts.at_chance and early >= ABOVE_CHANCE.value * facts.at_chance:
+        return {"what": f"the loss was {early:.3g} in the first epoch, and of embeddings that say nothing it is {facts.at_chance:.3g}"}
     distance = None if facts.normalised or last is None or last.negative is None else last.negative.mean
     for margin, value in _margins(facts) if distance else ():
         size = math.sqrt(value) if margin.distance == "squared" and value > 0 else value

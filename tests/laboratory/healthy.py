@@ -24,7 +24,7 @@ if __name__ == "__main__":
 
 import numpy as np
 import torch
-from laboratory import Kept, Run, run_unit
+from laboratory import Kept, Run, judged_again, run_unit
 from unit_runs import DATA, Setting, check_data
 
 WITHIN: Final = 0.2
@@ -150,8 +150,8 @@ def counted(scores: Mapping[str, Sequence[float]], *, floor: float) -> dict[str,
     return {name: [value > floor and value >= (1 - WITHIN) * max(values) for value in values] for name, values in scores.items()}
 
 
-def trained(kept: Kept, *, data: str, number: int | None) -> Iterator[tuple[str, str, Run]]:
-    """Kind, method and run of every unit; only so many that were not there before."""
+def trained(kept: Kept, *, data: str, number: int | None, again: bool = False) -> Iterator[tuple[str, str, Run]]:
+    """Kind, method and run of every unit; only so many that were not there before, and those that were asked of today's rules or not."""
     left = number
     for kind in (UNTRAINED, *KINDS):
         for setting, repetition in kind.settings():
@@ -160,6 +160,8 @@ def trained(kept: Kept, *, data: str, number: int | None) -> Iterator[tuple[str,
                 if left == 0:
                     continue
                 left -= 1
+            if again:
+                kept.judge_again(name, lambda run, s=setting, r=repetition: judged_again(run, s, data=data, repetition=r))
             method = f"{setting.loss}:{setting.feed}+{setting.miner}"
             yield kind.name, method, kept.once(name, lambda s=setting, r=repetition: run_unit(s, data=data, repetition=r))
 
@@ -195,10 +197,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder in which runs are kept")
     parser.add_argument("--data", choices=DATA, default="glyphs")
     parser.add_argument("--number", type=int, help="train so many more at the most")
+    parser.add_argument("--again", action="store_true", help="ask today's rules of units that are kept, which are not trained again")
     given = parser.parse_args(arguments)
     check_data(given.data)
     torch.set_num_threads(1)
-    print(table(list(trained(Kept(given.out), data=given.data, number=given.number))))
+    print(table(list(trained(Kept(given.out), data=given.data, number=given.number, again=given.again))))
     return 0
 
 

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,14 @@ def run_unit(setting: unit_runs.Setting, *, data: str, repetition: int) -> Run:
     )
 
 
+def judged_again(run: Run, setting: unit_runs.Setting, *, data: str, repetition: int) -> Run:
+    """The same run of a unit, called what today's rules call it."""
+    found = unit_runs.judged_again(*(setting, run.measures, run.validation), ended=(run.ended, run.error), data=data, repetition=repetition)
+    return dataclasses.replace(
+        run, verdict=None if found is None else found.verdict, findings=() if found is None else tuple(one.name for one in found.findings)
+    )
+
+
 def run_objects(name: str, *, dose: float, healthy: bool, data: str, repetition: int, judged: bool = True) -> Run:
     """Ask what objects are called, then train them."""
     began = time.process_time()
@@ -98,11 +107,14 @@ class Kept:
 
     Args:
         folder: where they lie; None: nothing is kept.
+        only: whether what is not kept is missing, and nothing is made.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, *, only: bool = False) -> None:
+        self._only = only
         self._file = None if folder is None else folder / "runs.jsonl"
         self._runs: dict[str, Run] = {}
+        self._again: set[str] = set()
         if self._file is not None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             for line in self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else ():
@@ -110,12 +122,24 @@ class Kept:
                 name = document.pop("name")
                 self._runs[name] = Run(**{**document, "findings": tuple(document["findings"])})
 
+    def judge_again(self, name: str, judge: Callable[[Run], Run]) -> None:
+        """Ask today's rules of a run that is kept; each once, and nothing of it is written."""
+        if name in self._runs and name not in self._again:
+            self._again.add(name)
+            self._runs[name] = judge(self._runs[name])
+
     def __contains__(self, name: str) -> bool:
         return name in self._runs
 
     def once(self, name: str, make: Any) -> Run:
-        """The run of that name, made where it is not there."""
+        """The run of that name, made where it is not there.
+
+        Raises:
+            KeyError: if it is not there and nothing is to be made.
+        """
         if name not in self._runs:
+            if self._only:
+                raise KeyError(name)
             self._runs[name] = made = make()
             if self._file is not None:
                 with self._file.open("a", encoding="utf-8") as file:
@@ -156,13 +180,15 @@ class Pair:
         return None if any(one.verdict is None for one in self.healthy) else sum(one.verdict != "ok" for one in self.healthy)
 
 
-def pair_of(scenario: Scenario, dose: float, *, data: str, repetitions: int, kept: Kept) -> Pair:
-    """Train a scenario at one dose, and its twin."""
+def pair_of(scenario: Scenario, dose: float, *, data: str, repetitions: int, kept: Kept, again: bool = False) -> Pair:
+    """Train a scenario at one dose, and its twin; of units that are kept it may ask today's rules again."""
 
     def ran(repetition: int, *, healthy: bool) -> Run:
         if scenario.failing is not None and scenario.twin is not None:
             setting = scenario.twin if healthy else scenario.failing(dose)
             name = f"{data} {setting.key} {repetition}"
+            if again:
+                kept.judge_again(name, lambda run: judged_again(run, setting, data=data, repetition=repetition))
             return kept.once(name, lambda: run_unit(setting, data=data, repetition=repetition))
         name = f"{data} {scenario.name} {dose:g} {'twin' if healthy else 'failing'} {repetition}"
         return kept.once(name, lambda: run_objects(scenario.name, dose=dose, healthy=healthy, data=data, repetition=repetition))
@@ -203,14 +229,14 @@ def row_of(pair: Pair) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def pairs_of(names: list[str], *, data: str, repetitions: int, doses: str, kept: Kept) -> Iterator[Pair]:
+def pairs_of(names: list[str], *, data: str, repetitions: int, doses: str, kept: Kept, again: bool = False) -> Iterator[Pair]:
     """The scenarios of these names at one dose or at all."""
     for name in names:
         scenario = SCENARIOS[name]
         if data not in scenario.on:
             continue
         for dose in scenario.doses if doses == "all" else scenario.doses[:1] if doses == "first" else scenario.doses[1:]:
-            yield pair_of(scenario, dose, data=data, repetitions=repetitions, kept=kept)
+            yield pair_of(scenario, dose, data=data, repetitions=repetitions, kept=kept, again=again)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -223,12 +249,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--only", nargs="*", choices=list(SCENARIOS), default=list(SCENARIOS), metavar="SCENARIO")
     parser.add_argument("--out", type=Path, help="folder in which runs are kept")
+    parser.add_argument("--again", action="store_true", help="ask today's rules of units that are kept, which are not trained again")
     given = parser.parse_args(arguments)
     check_data(given.data)
     torch.set_num_threads(1)
     print(*HEADING, sep="\n", flush=True)
     pairs = []
-    for pair in pairs_of(given.only, data=given.data, repetitions=given.repetitions, doses=given.doses, kept=Kept(given.out)):
+    kept = Kept(given.out)
+    for pair in pairs_of(given.only, data=given.data, repetitions=given.repetitions, doses=given.doses, kept=kept, again=given.again):
         print(row_of(pair), flush=True)
         pairs.append(pair)
     harmless = [f"{pair.scenario.name} at {pair.dose:g}" for pair in pairs if pair.scenario.costs and not pair.costs]

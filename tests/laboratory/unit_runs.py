@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import faults
 
+from siambench.clock import Clock
 from siambench.execution import worker
+from siambench.identity import from_json
+from siambench.interfaces import Diagnosis, Measures
 from siambench.records.record import Record
 from siambench.spec import Context, Unit
 from siambench.studies.request import Prepared, Request, prepare
@@ -86,12 +92,47 @@ def run(setting: Setting, *, data: str = "glyphs", repetition: int = 0) -> Recor
     """Train the unit in this process, on one thread."""
     check_data(data)
     unit, prepared = unit_of(setting, data=data, repetition=repetition)
+    with _own_catalogue():
+        return worker.execute(unit, Context(exam=prepared.exam, exact=True))
+
+
+@contextlib.contextmanager
+def _own_catalogue() -> Iterator[None]:
+    """The worker finds what is of the laboratory beside what ships."""
     before, catalogue = worker._catalogue, _catalogue()
     worker._catalogue = lambda _: catalogue
     try:
-        return worker.execute(unit, Context(exam=prepared.exam, exact=True))
+        yield
     finally:
         worker._catalogue = before
+
+
+def judged_again(
+    setting: Setting,
+    measures: Sequence[Mapping[str, Any]],
+    validation: Sequence[float | None],
+    *,
+    ended: tuple[str, str | None],
+    data: str,
+    repetition: int,
+) -> Diagnosis | None:
+    """What today's rules say of a unit that was trained before: of its rows, its validations and how it ended.
+
+    Args:
+        setting: of the unit.
+        measures: its rows, as documents.
+        validation: the primary metric after each validation.
+        ended: ``"ok"``, ``"raised"`` or ``"diverged"``, and why, if it did not end well.
+        data: that it was trained on.
+        repetition: its number.
+    """
+    unit, prepared = unit_of(setting, data=data, repetition=repetition)
+    with _own_catalogue():
+        ready = worker._ready(unit, Context(exam=prepared.exam, exact=True), Clock())
+        ready.kept.rows.extend(from_json(Measures, json.dumps(row), where="measures") for row in measures)
+        curve = tuple(SimpleNamespace(validation={unit.scoring.primary: value}) for value in validation)
+        told = worker._judged(unit, ready, SimpleNamespace(ended=ended[0], error=ended[1], curve=curve))
+    return None if "diagnosis" not in told else from_json(Diagnosis, json.dumps(told["diagnosis"]), where="diagnosis")
 
 
 def validation_of(record: Record) -> list[float | None]:

@@ -10,7 +10,7 @@ from torch import nn
 from siambench.interfaces import Dataset
 from siambench.plugin import Fingerprint, LossEntry, Margin
 from siambench.tracks.parts import Items
-from siambench.training.probe import CLASSES, MOST, Probe, chosen, margins_of
+from siambench.training.probe import CLASSES, MOST, Probe, chosen, input_spread, margins_of, most_dead
 
 SIZES = [3, 1, 4, 2, 5]
 
@@ -147,7 +147,7 @@ def test_of_embeddings_that_are_no_numbers_nothing_is_told():
     probe.look()
     with torch.no_grad():
         network.weight[0, 0] = float("inf")
-    assert {"dead_units": None, "finite": False} == probe.look()
+    assert {"dead_units": None, "finite": False} == probe.look()  # the items were told of in the first row
     with torch.no_grad():
         network.weight[0, 0] = 0.0
     assert "moved" not in probe.look()
@@ -158,7 +158,28 @@ def test_one_item_is_told_of_without_pairs():
     """Of a single item there are lengths and no distances."""
     items, _ = items_of([0, 0])
     alone = Items(items.dataset, items.indices[:1], items.labels[:1], items.class_names)
-    assert {"dead_units", "norms"} == set(probe_of(nn.Linear(6, 4), alone).look())
+    assert {"dead_units", "input_spread", "norms"} == set(probe_of(nn.Linear(6, 4), alone).look())
+
+
+def test_the_spread_of_the_items_is_told_once_and_of_numbers_alone():
+    """It is that of the items as the network is given them, in the first row; 0 of items that are one; of tokens there is none."""
+    items, values = items_of()
+    probe = probe_of(nn.Linear(6, 4), items)
+    flat = values[chosen(items.labels)].double().flatten(1)
+    expected = float((flat - flat.mean(0)).square().sum(1).mean() / flat.square().sum(1).mean())
+    assert probe.look()["input_spread"] == pytest.approx(expected, rel=1e-5)
+    assert "input_spread" not in probe.look()
+    assert input_spread(torch.full((4, 1, 3, 3), 0.2)) == 0.0
+    assert input_spread(torch.zeros(4, 5)) == 0.0
+    assert input_spread(torch.arange(8).reshape(4, 2)) is None
+    assert input_spread(torch.rand(1, 5)) is None
+
+
+def test_of_several_rectifiers_the_one_with_the_most_dead_units_is_told():
+    """Shares of a quarter, all and none are told as all: what is behind that one gets nothing any more."""
+    assert most_dead([torch.tensor([True, False, False, False]), torch.tensor([True, True]), torch.tensor([False])]) == 1.0
+    assert most_dead([torch.tensor([False, False])]) == 0.0
+    assert most_dead([]) is None
 
 
 # ---- no trace

@@ -16,7 +16,7 @@ def quantiles(mean):
 
 def part(**changed):
     """One part that trains."""
-    given = {"parameters": 6, "unreached": 0, "unlisted": 0, "gradient_norm": 0.3, "update_ratio": 2e-3, "rate": 1e-3}
+    given = {"parameters": 6, "unreached": 0, "unlisted": 0, "gradient_norm": 0.3, "update_ratio": 1e-2, "rate": 1e-3}
     return PartMeasures(**{**given, **changed})
 
 
@@ -41,6 +41,7 @@ def row(epoch, **changed):
         "norms": quantiles(3.0),
         "moved": 0.3 if epoch else None,
         "dead_units": 0.05,
+        "input_spread": None if epoch else 0.4,
     }
     return Measures(**{**given, **changed})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import subprocess
 import sys
 
@@ -93,11 +94,29 @@ def test_a_method_from_a_list_has_no_command():
 
 def test_rows_look_collapsed_by_their_last():
     """Spread below the threshold, or no length, in the last row; none in the first, in no row, or in one that is not finite."""
-    assert looks_collapsed(each(healthy(), spread=1e-6))
-    assert looks_collapsed(each(healthy(), spread=None, norms=quantiles(0.0)))
-    assert not looks_collapsed(each(healthy(), spread=1e-6, finite=False))
-    assert not looks_collapsed((each(healthy(), spread=1e-6)[1], healthy()[6]))
+    assert looks_collapsed(each(healthy(), spread=1e-6, auc=0.6))
+    assert looks_collapsed(each(healthy(), spread=None, norms=quantiles(0.0), auc=None))
+    assert not looks_collapsed(each(healthy(), spread=1e-6, auc=0.6, finite=False))
+    assert not looks_collapsed((each(healthy(), spread=1e-6, auc=0.6)[1], healthy()[6]))
     assert not looks_collapsed(())
+    # Where the probe's classes have clearly parted, no score of the untrained network is worth its time.
+    assert not looks_collapsed(each(healthy(), spread=1e-6, auc=0.8))
+    assert looks_collapsed(each(healthy(), spread=1e-6, auc=0.74))
+
+
+def test_chance_is_the_value_at_equality_or_that_of_a_softmax_over_classes():
+    """Of a loss of tuples chance is its value at equality; of a softmax, the logarithm of the number of classes; of others not known."""
+    unit = tuned()
+
+    def chance(fingerprint, **given):
+        return facts_of(unit, ROWS, outcome(), fingerprint=fingerprint, **given).at_chance
+
+    assert chance(Fingerprint(forms_tuples=True, at_equality=lambda *_: 0.3), num_classes=50) == 0.3
+    assert chance(Fingerprint(forms_tuples=False, scale="scale"), num_classes=50) == math.log(50)
+    assert chance(Fingerprint(forms_tuples=False, temperature="t"), num_classes=50) == math.log(50)
+    assert chance(Fingerprint(forms_tuples=False, scale="scale")) is None
+    assert chance(Fingerprint(forms_tuples=False), num_classes=50) is None
+    assert chance(None, num_classes=50) is None
 
 
 @pytest.mark.parametrize("module", ["siambench.verdicts", "siambench.board.verdicts"])

@@ -158,9 +158,24 @@ def test_embeddings_with_a_length_under_a_loss_for_unit_vectors_are_out_of_scale
     assert names(normalised=False, wants_unit_length=False, fingerprint=None, params={}) == []
 
 
+def test_a_loss_far_above_chance_in_the_first_epoch_is_out_of_scale_where_embeddings_have_a_length():
+    """Four times its value for embeddings that say nothing, of embeddings with a length: `scale-mismatch`, with both numbers."""
+    rows = healthy()
+    high = (rows[0], dataclasses.replace(rows[1], loss=40.0), *rows[2:])
+    given = {"normalised": False, "fingerprint": None, "params": {}, "at_chance": 7.0}
+    found = judged(facts(high, **given))
+
+    assert [one.name for one in found.findings] == ["scale-mismatch"]
+    assert "the loss was 40 in the first epoch, and of embeddings that say nothing it is 7" in found.findings[0].evidence
+    # Of unit vectors it is a matter of margins: a softmax with one begins far above chance, and trains.
+    assert names(high, **{**given, "normalised": True}) == []
+    assert names(high, **{**given, "at_chance": 15.0}) == names(high, **{**given, "at_chance": None}) == []
+    assert names((rows[0], dataclasses.replace(rows[1], loss=None), *rows[2:]), **given) == []
+
+
 def test_embeddings_along_a_line_are_of_low_dimension():
     """An effective rank near 1, or one dimension, is told; D = 8 in use is not, nor the rank of embeddings that are all alike."""
-    assert names(each(healthy(), effective_rank=1.2)) == ["low-dimension"]
+    assert names(each(healthy(), effective_rank=1.2)) == names(each(healthy(), effective_rank=1.9)) == ["low-dimension"]
     assert names(embedding_size=1) == ["low-dimension"]
     assert names(each(healthy(), effective_rank=6.0), embedding_size=8) == []
     assert names(each(healthy(), effective_rank=1.0, spread=1e-6)) == []
@@ -170,7 +185,7 @@ def test_units_that_are_0_for_the_whole_probe_are_dead():
     """Half of the units or more are told, with the share before training."""
     found = judged(facts(each(healthy(), dead_units=0.75)))
 
-    assert found.findings[0].evidence == "75% of the units behind a rectifier are 0 for the whole probe, 5% before training"
+    assert found.findings[0].evidence == "75% of the units behind one rectifier are 0 for the whole probe, 5% before training"
     assert names(each(healthy(), dead_units=0.4)) == names(each(healthy(), dead_units=None)) == []
 
 

@@ -57,6 +57,7 @@ NULLABLE = (
     "norms",
     "moved",
     "dead_units",
+    "input_spread",
 )
 
 
@@ -98,7 +99,7 @@ def test_frozen_is_judged_by_gradient_not_by_movement():
     still = each(healthy(), parts={"trunk": part(update_ratio=0.0, rate=0.0), "head": part(update_ratio=0.0, rate=0.0)})
 
     assert verdict(decayed) == "frozen"
-    assert verdict(still) == OK
+    assert verdict(still) == "under-trained"
 
 
 def test_what_the_unit_does_not_mean_to_train_is_never_frozen():
@@ -168,6 +169,8 @@ def test_positives_further_apart_than_negatives_and_more_so_than_before_are_a_mi
     assert "1.3 apart and negatives 0.5" in found.findings[0].evidence
     assert verdict(always) != "label-mixup"
     assert verdict(each(healthy(), positive=quantiles(1.005), negative=quantiles(1.0), auc=0.499)) != "label-mixup"
+    # An AUC that is chance's but for the choice of the probe says nothing: so end items that are all alike.
+    assert verdict(each(healthy(), positive=quantiles(1.05), negative=quantiles(1.0), auc=0.47)) != "label-mixup"
 
 
 def test_a_validation_below_the_untrained_network_is_no_mix_up():
@@ -178,9 +181,9 @@ def test_a_validation_below_the_untrained_network_is_no_mix_up():
 
 
 def test_constant_inputs_and_shuffled_labels_are_no_signal():
-    """Items that are one before training, or an AUC of chance both before and after: `no-signal`; either alone is not."""
+    """Items that are all one, or an AUC of chance both before and after: `no-signal`; chance in one of them alone is not."""
     rows = healthy()
-    constant = (dataclasses.replace(rows[0], spread=1e-14), *rows[1:])
+    constant = (dataclasses.replace(rows[0], input_spread=1e-14), *rows[1:])
     chance = (dataclasses.replace(rows[0], auc=0.51), *each(rows, auc=0.48)[1:])
 
     assert verdict(constant) == "no-signal"
@@ -189,6 +192,17 @@ def test_constant_inputs_and_shuffled_labels_are_no_signal():
     assert verdict(each(rows, auc=0.48), validation=()) != "no-signal"
     # An untrained network makes near-equal embeddings of different items.
     assert verdict((dataclasses.replace(rows[0], spread=1e-6), *rows[1:])) == OK
+
+
+def test_a_network_that_hides_what_items_say_is_not_taken_for_labels_that_say_nothing():
+    """All embeddings one, before and after, of items that differ: the network has `collapsed`, and the labels may say what they like."""
+    rows = each((dataclasses.replace(healthy()[0], auc=0.5, spread=0.0), *healthy()[1:]), auc=0.5, spread=0.0)
+
+    assert verdict(rows, validation=()) == "collapsed"
+    assert verdict((dataclasses.replace(rows[0], input_spread=None), *rows[1:]), validation=()) == "collapsed"
+    assert verdict((dataclasses.replace(rows[0], input_spread=0.0), *rows[1:]), validation=()) == "no-signal"
+    # Scores of embeddings that are equal are those of the order in which ties are taken: no gain.
+    assert verdict(rows, validation=(0.3, 0.3, 0.3), untrained=0.1) == "collapsed"
 
 
 def test_starved_needs_tuples_and_a_probe_that_is_not_separated():
@@ -249,15 +263,20 @@ def test_batch_hard_that_learns_on_its_plateau_is_no_collapse_but_a_finding():
     assert [one.name for one in found.findings] == ["plateau"]
 
 
-def test_exploding_needs_a_cost():
-    """Steps as long as the weights, or a loss that doubles, are `exploding` only where nothing is gained."""
-    rows = each(healthy(auc=0.6), parts={"trunk": part(update_ratio=0.8), "head": part()})
+def test_one_long_step_explodes_where_it_costs_and_long_steps_throughout_in_any_case():
+    """One epoch of long steps, or a loss that doubles, are `exploding` only where nothing is gained; long steps in all epochs always."""
+    long = {"trunk": part(update_ratio=0.15), "head": part()}
+    rows = (*healthy(auc=0.6)[:1], dataclasses.replace(healthy(auc=0.6)[1], parts=long), *healthy(auc=0.6)[2:])
     risen = tuple(dataclasses.replace(one, loss=0.1 * 3**one.epoch) if one.epoch else one for one in healthy(auc=0.6))
 
     assert verdict(rows, validation=()) == "exploding"
     assert verdict(risen, validation=()) == "exploding"
     assert verdict(rows, validation=(0.2, 0.3, 0.4), untrained=0.1) == OK
-    assert verdict(each(healthy(), parts={"trunk": part(update_ratio=0.8), "head": part()})) == OK
+    throughout = judged(facts(each(healthy(), parts={"trunk": part(update_ratio=0.04), "head": part()})))
+    assert throughout.verdict == "exploding"
+    assert "over all epochs a step changed the network by 4.0% of its length on average" in throughout.findings[0].evidence
+    # Proxies are no part of the network: how short they are drawn is the loss's own affair.
+    assert verdict(each(healthy(), parts={"trunk": part(), "loss.proxies": part(update_ratio=0.5)})) == OK
 
 
 def test_vanishing_is_a_reached_part_with_next_to_no_gradient():
@@ -289,14 +308,37 @@ def test_a_score_that_is_better_low_is_judged_with_its_sign_changed():
 
 
 def test_under_trained_is_judged_with_three_validations_alone():
-    """Embeddings that stay where they are in every epoch are `under-trained`; not with two validations, nor in the last epochs alone."""
-    still = each(healthy(), moved=1e-4)
+    """Weights that go nowhere in all steps together are `under-trained`; not with two validations, nor where the last epochs alone rest."""
+    still = each(healthy(), parts={"trunk": part(update_ratio=1e-5), "head": part(update_ratio=1e-4)})
 
-    assert verdict(still, validation=(0.12, 0.12, 0.12)) == "under-trained"
+    found = judged(facts(still, validation=(0.12, 0.12, 0.12)))
+    assert found.verdict == "under-trained"
+    assert "no part of the network by more than 0.0036 of its length" in found.findings[0].evidence
     assert verdict(still, validation=(0.12, 0.12)) == OK
     assert verdict((*healthy()[:4], *still[4:])) == OK
-    # Of embeddings that have a length what counts is the share of it.
-    assert verdict(each(healthy(), moved=0.3, norms=quantiles(1000.0)), normalised=False, fingerprint=CLASSES) == "under-trained"
+    # Statistics of BatchNorm move embeddings in an epoch in which no weight moves.
+    assert verdict(each(still, moved=1.2)) == "under-trained"
+    # The steps of a unit are those of its epochs, of which some are measured.
+    assert verdict(still, steps=6 * 10_000) == OK
+    # Proxies that move are no network that does; of a part that is not measured nothing is known.
+    moving = {"trunk": part(update_ratio=1e-5), "loss": part()}
+    assert verdict(each(healthy(), parts=moving)) == "under-trained"
+    assert verdict(each(healthy(), parts={"trunk": part(update_ratio=None)})) == OK
+
+
+def test_a_rate_that_sinks_long_before_the_end_is_under_trained():
+    """A rate cut to a tenth after each of six epochs leaves steps worth 19 % of a level rate's; halved each time, 33 %, it is let be."""
+
+    def sinking(by):
+        return tuple(
+            one if one.epoch == 0 else dataclasses.replace(one, parts={"trunk": part(rate=1e-3 * by**one.epoch)}) for one in healthy()
+        )
+
+    found = judged(facts(sinking(0.1)))
+    assert found.verdict == "under-trained"
+    assert "36 steps are worth 7 at the full rate" in found.findings[0].evidence
+    assert verdict(sinking(0.5)) == OK
+    assert verdict(sinking(0.1), validation=(0.1, 0.2)) == OK
 
 
 def test_under_trained_is_also_what_twice_the_steps_would_improve():

@@ -73,6 +73,11 @@ def _tuplet_margin(params: Params, classes: int, items: int) -> float:
     return _softplus(math.log((classes - 1) * items) + scale * (1 - nearer))
 
 
+def _angular(params: Params, classes: int, items: int) -> float:
+    square = math.tan(math.radians(float(params["alpha"]))) ** 2
+    return _softplus(math.log((classes - 1) * items) + 6 * square - 2)
+
+
 def _nca(params: Params, classes: int, items: int) -> float:  # noqa: ARG001  each neighbour is as likely
     return math.log((classes * items - 1) / (items - 1))
 
@@ -111,6 +116,7 @@ _OF_TUPLES: Mapping[str, Fingerprint] = {
     ),
     "triplet": Fingerprint(forms_tuples=True, margins=(Margin("margin", "triplet"),), at_equality=_triplet, plateau=True),
     "npair": Fingerprint(forms_tuples=True, at_equality=_npair, plateau=True),
+    "angular": Fingerprint(forms_tuples=True, at_equality=_angular),
     "ntxent": Fingerprint(forms_tuples=True, temperature=_TEMPERATURE, at_equality=_ntxent, plateau=True),
     "supcon": Fingerprint(forms_tuples=True, temperature=_TEMPERATURE, at_equality=_supcon, plateau=True),
     "multi-similarity": Fingerprint(forms_tuples=True, at_equality=_multi_similarity, plateau=True),
@@ -134,7 +140,7 @@ _OF_TUPLES: Mapping[str, Fingerprint] = {
 }
 
 _MORE_OF_TUPLES = (
-    *("angular", "contextual", "histogram", "intra-pair-variance", "margin-learned", "recall-at-k", "roadmap", "snr-contrastive"),
+    *("contextual", "histogram", "intra-pair-variance", "margin-learned", "recall-at-k", "roadmap", "snr-contrastive"),
     *("threshold-consistent-margin", "verification-head"),
 )
 
