@@ -298,8 +298,9 @@ def test_it_imports_nothing_heavy(tmp_path):
     assert "[]\n" == done.stderr
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", [*KINDS, "all"])
+@pytest.mark.parametrize(
+    "kind", [*(pytest.param(kind, marks=pytest.mark.long) for kind in KINDS), pytest.param("all", marks=pytest.mark.slow)]
+)
 def test_a_package_is_installed_changed_tested_and_run(tmp_path, kind):
     """In a fresh environment, without a network: the package is installed, edited by one line, its tests pass, check passes, it runs."""
     environment, kinds = tmp_path / "venv", KINDS if kind == "all" else [kind]

@@ -16,7 +16,6 @@ import psutil
 import pytest
 from shared import exam_folder, records_of
 
-KILLS = 40
 """On each engine; half of them of the coordinator, the others of any process that it has started."""
 
 MARK = "SIAMBENCH_TEST_MARK"
@@ -59,18 +58,24 @@ def wait_for_more(records, process):
         time.sleep(0.01)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("engine", ["local", "dask"])
-def test_forty_kills_over_all_processes_change_nothing(siambench, undisturbed, tmp_path, engine):
-    """Coordinator, servers, workers and what else runs, killed forty times: identical results; ten seconds later nothing runs any more.
+@pytest.mark.parametrize(
+    ("engine", "kills"),
+    [
+        pytest.param("local", 10, marks=pytest.mark.slow),
+        pytest.param("local", 40, marks=pytest.mark.long),
+        pytest.param("dask", 40, marks=pytest.mark.long),
+    ],
+)
+def test_kills_over_all_processes_change_nothing(siambench, undisturbed, tmp_path, engine, kills):
+    """Coordinator, servers, workers and what else runs, killed again and again: identical results; ten seconds later nothing runs any more.
 
-    A run that ends is compared, and the next one begins in a new folder, so that there are forty kills.
+    A run that ends is compared, and the next one begins in a new folder, until there are so many kills.
     """
     moments, expected, killed, ended = random.Random(f"forty {engine}"), undisturbed.outcomes, 0, 0
-    while killed < KILLS:
+    while killed < kills:
         records = exam_folder(tmp_path / str(ended)) / "records"
         run, mark = started(undisturbed.track, tmp_path / str(ended), engine)
-        while killed < KILLS and run.poll() is None:
+        while killed < kills and run.poll() is None:
             if moments.random() < 0.7:
                 wait_for_more(records, run)
             time.sleep(moments.uniform(0, 1.5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
@@ -12,13 +13,16 @@ from typing import Any
 
 from siambench.errors import UsageError
 from siambench.execution.engines.apart import apart
-from siambench.execution.engines.limits import why
+from siambench.execution.engines.limits import ATTEMPTS, why
 from siambench.execution.engines.local import gpu_names
 from siambench.interfaces import Place
 from siambench.machine import own_version
 
 CONNECT = 5.0
 """Seconds within which a scheduler must answer, and then have a worker."""
+
+_ASKED = 3
+"""Times that workers are asked whether they fit, where all that are asked die before they answer."""
 
 _ADDRESS = re.compile(r"\w+://.+:\d+")
 
@@ -89,26 +93,45 @@ def connected(address: str, cluster: Any) -> Any:
 
 
 def check(client: Any, address: str, fits: Callable[[], str | None] | None, preload: tuple[str, ...]) -> None:
-    """Ask each worker, before anything runs.
+    """Ask each worker, before anything runs; one that dies while it is asked is passed over, and where none is left new ones are asked.
 
     Raises:
-        UsageError: if a worker has another siambench, or cannot run the calls.
+        UsageError: if a worker has another siambench, or cannot run the calls, or none lives long enough to say so.
     """
+    for _ in range(_ASKED):
+        reasons = _reasons(client, fits, preload)
+        refused = {worker: reason for worker, reason in sorted(reasons.items()) if reason is not None}
+        if refused:
+            worker, reason = next(iter(refused.items()))
+            others = f"; {len(refused) - 1} more cannot either" if len(refused) > 1 else ""
+            raise UsageError(f"the worker {worker} of the Dask cluster at {address} cannot run this: {reason}{others}")
+        if reasons:
+            return
+        # Those of a cluster made here are made anew.
+        with contextlib.suppress(TimeoutError):
+            client.wait_for_workers(1, timeout=CONNECT)
+    raise UsageError(f"no worker of the Dask cluster at {address} lived long enough to say whether it can run this: {_ASKED} times asked")
+
+
+def _reasons(client: Any, fits: Callable[[], str | None] | None, preload: tuple[str, ...]) -> dict[str, str | None]:
+    """What each worker that answers says against the calls; None: nothing."""
     versions = client.get_versions(packages=["siambench"])["workers"]
-    reasons = {worker: _other_version(found["packages"].get("siambench"), own_version()) for worker, found in versions.items()}
-    if not any(reasons.values()) and fits is not None:
-        answers = client.run(ask, fits, preload, on_error="return")
-        reasons = {worker: why(answer) if isinstance(answer, Exception) else answer for worker, answer in answers.items()}
-    refused = {worker: reason for worker, reason in sorted(reasons.items()) if reason is not None}
-    if refused:
-        worker, reason = next(iter(refused.items()))
-        others = f"; {len(refused) - 1} more cannot either" if len(refused) > 1 else ""
-        raise UsageError(f"the worker {worker} of the Dask cluster at {address} cannot run this: {reason}{others}")
+    there = {worker: found["packages"].get("siambench") for worker, found in versions.items() if found and "packages" in found}
+    reasons = {worker: _other_version(version, own_version()) for worker, version in there.items()}
+    if any(reasons.values()) or fits is None or not reasons:
+        return reasons
+    answers = client.run(ask, fits, preload, on_error="return", workers=list(reasons))
+    # A connection that broke off says nothing of what the worker can do.
+    known = {worker: answer for worker, answer in answers.items() if not isinstance(answer, OSError)}
+    return {worker: why(answer) if isinstance(answer, Exception) else answer for worker, answer in known.items()}
 
 
 async def ask(fits: Callable[[], str | None], preload: tuple[str, ...]) -> str | None:
     """On a worker: what it says against the calls. Asked beside it, since what calls need is imported to tell, plugins too."""
-    ended = await asyncio.to_thread(apart(preload).call, Place(("siambench fits",)), fits, ())
+    for _ in range(ATTEMPTS):
+        ended = await asyncio.to_thread(apart(preload).call, Place(("siambench fits",)), fits, ())
+        if not ended.fault:
+            break
     answer: str | None = ended.value
     return ended.reason or answer
 
