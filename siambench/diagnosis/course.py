@@ -17,7 +17,7 @@ from siambench.diagnosis.measured import gradient_norm
 from siambench.diagnosis.subject import Subject, parameters_of
 from siambench.interfaces import Measures, PartMeasures, Quantiles
 from siambench.training.distances import quantiles, spread_and_rank
-from siambench.training.probe import RECTIFIERS, dead_among, input_spread, most_dead
+from siambench.training.probe import RECTIFIERS, dead_among, most_dead
 
 
 @dataclass(frozen=True)
@@ -268,8 +268,10 @@ def _lengths(embeddings: Sequence[Tensor]) -> Quantiles | None:
 def _input_spread(items: Sequence[Tensor]) -> float | None:
     flat = [each.flatten(1) for each in items]
     # The branches of two networks may take items of two kinds: what lies between those says nothing.
-    found = [input_spread(each) for each in ([torch.cat(flat)] if len({each.shape[1] for each in flat}) == 1 else flat)]
-    return None if any(each is None for each in found) else max(each for each in found if each is not None)
+    together = [torch.cat(flat)] if len({each.shape[1] for each in flat}) == 1 else flat
+    if not all(each.is_floating_point() for each in together):
+        return None
+    return max((spread_and_rank(each.double())[0] or 0.0 for each in together), default=None)
 
 
 def _of_steps(stretch: _Stretch, optimiser: torch.optim.Optimizer, parts: Mapping[str, list[nn.Parameter]]) -> dict[str, Any]:

@@ -78,6 +78,7 @@ class Measures(Document):
         dead_units: share of the units behind a rectifier that are 0 for the whole probe, of the rectifier with the most of them; None
             where the model has none that is a module.
         input_spread: as `spread`, of the items themselves as the network is given them; told in the first row, and not of tokens.
+        input_auc: as `auc`, of distances between those.
         finite: whether all embeddings of the probe are finite; where they are not, nothing of them is told.
     """
 
@@ -103,6 +104,7 @@ class Measures(Document):
     moved: float | None = None
     dead_units: float | None = None
     input_spread: float | None = None
+    input_auc: float | None = None
     finite: bool = True
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from siambench.data.supply import supply
 from siambench.training.components import as_seen
-from siambench.training.distances import Margins, described, quantiles, spread_and_rank, told
+from siambench.training.distances import Margins, described, quantiles, told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,15 +83,20 @@ def most_dead(found: Iterable[Tensor]) -> float | None:
     return max((told(float(dead.double().mean())) or 0.0 for dead in found if len(dead)), default=None)
 
 
-def input_spread(items: Tensor) -> float | None:
-    """How far items differ before any network sees them, as `spread_and_rank` tells it: 0 where they are all one; None of tokens.
+def told_of_inputs(items: Tensor, labels: Tensor) -> dict[str, float | None]:
+    """How far items differ, and whether those of one class are nearer, before any network sees them; None of tokens.
 
     Args:
         items: of images or arrays, floating [N, …]; of tokens int64 [N, T].
+        labels: int64 [N].
+
+    Returns:
+        ``input_spread``, 0 where they are all one, and ``input_auc``, as `described` tells both of embeddings.
     """
     if not items.is_floating_point() or len(items) < 2:
-        return None
-    return spread_and_rank(items.double().flatten(1).cpu())[0]
+        return {"input_spread": None, "input_auc": None}
+    found = described(items.double().flatten(1).cpu(), labels, {})
+    return {"input_spread": found["spread"], "input_auc": found["auc"]}
 
 
 class Probe:
@@ -139,7 +144,7 @@ class Probe:
         raw = self._embedded()
         found: dict[str, Any] = {"dead_units": most_dead(self._dead)}
         if not self._looked:
-            found["input_spread"] = input_spread(self._items)
+            found |= told_of_inputs(self._items, self._labels)
         self._looked = True
         # Two forms of one thing: what is told of lengths is told of them as they are given.
         seen, lengths = as_seen(raw, normalise=self._normalise).double(), raw.double().norm(dim=1)

@@ -131,7 +131,8 @@ def no_signal(facts: Facts) -> Told:
     if not first.finite or first.spread is None or first.spread <= EQUAL_SPREAD.value:
         # A network that gives all items one embedding hides what they say: it is the network's fault, not the labels'.
         return None
-    if first.auc is None or last.auc is None or max(abs(first.auc - 0.5), abs(last.auc - 0.5)) > EVEN_AUC.value:
+    told = (first.auc, last.auc, first.auc if first.input_auc is None else first.input_auc)
+    if any(auc is None or abs(auc - 0.5) > EVEN_AUC.value for auc in told):
         return None
     return {"what": f"the AUC of distances on the probe is {first.auc:.3f} before training and {last.auc:.3f} after it, as by chance"}
 
@@ -140,6 +141,9 @@ def starved(facts: Facts) -> Told:
     """No tuple costs, though the classes are not apart."""
     idle, last = facts.idle, facts.last
     if not facts.forms_tuples or idle is None or idle < IDLE.value or last is None or last.auc is None or last.auc >= SEPARATED.value:
+        return None
+    if any(row.idle == 1.0 and row.loss is not None and abs(row.loss) > NO_LOSS for row in facts.trained):
+        # Tuples cost, and what would have to move gets nothing of it.
         return None
     return {"idle": idle, "auc": last.auc}
 

@@ -111,7 +111,7 @@ VERDICTS: tuple[Rule, ...] = (
         severity="likely",
         condition=(
             "all items of the probe are alike, or the untrained network tells them apart and yet the AUC of distances on the probe is that "
-            "of chance both before and after training"
+            "of chance before and after training, and between the items themselves"
         ),
         evidence="{what}",
         remedy="look at some items with their labels: inputs may be constant, or labels shuffled against them",

@@ -150,7 +150,7 @@ def test_the_untrained_network_is_asked_for_where_embeddings_look_alike_alone(ca
 def test_of_several_fold_models_the_verdict_that_comes_first_is_told(catalogue, measured):
     """Under the Reality Check's protocol a unit trains a model a fold: one that starves among healthy ones makes the unit starved."""
     study = study_of(catalogue, evaluation={"protocol": "reality-check"})
-    measured(each(healthy(), **FEW), *(each(healthy(auc=0.7), **FEW, idle=1.0) for _ in range(3)))
+    measured(each(healthy(), **FEW), *(each(healthy(auc=0.7), **FEW, idle=1.0, loss=0.0) for _ in range(3)))
     record = run(final(study))
 
     assert record.outcome.error is None

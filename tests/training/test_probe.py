@@ -10,7 +10,7 @@ from torch import nn
 from siambench.interfaces import Dataset
 from siambench.plugin import Fingerprint, LossEntry, Margin
 from siambench.tracks.parts import Items
-from siambench.training.probe import CLASSES, MOST, Probe, chosen, input_spread, margins_of, most_dead
+from siambench.training.probe import CLASSES, MOST, Probe, chosen, margins_of, most_dead, told_of_inputs
 
 SIZES = [3, 1, 4, 2, 5]
 
@@ -158,21 +158,28 @@ def test_one_item_is_told_of_without_pairs():
     """Of a single item there are lengths and no distances."""
     items, _ = items_of([0, 0])
     alone = Items(items.dataset, items.indices[:1], items.labels[:1], items.class_names)
-    assert {"dead_units", "input_spread", "norms"} == set(probe_of(nn.Linear(6, 4), alone).look())
+    assert {"dead_units", "input_spread", "input_auc", "norms"} == set(probe_of(nn.Linear(6, 4), alone).look())
 
 
-def test_the_spread_of_the_items_is_told_once_and_of_numbers_alone():
-    """It is that of the items as the network is given them, in the first row; 0 of items that are one; of tokens there is none."""
+def test_what_items_say_themselves_is_told_once_and_of_numbers_alone():
+    """Spread and AUC are those of the items as the network is given them, in the first row; of tokens there are none."""
     items, values = items_of()
     probe = probe_of(nn.Linear(6, 4), items)
-    flat = values[chosen(items.labels)].double().flatten(1)
-    expected = float((flat - flat.mean(0)).square().sum(1).mean() / flat.square().sum(1).mean())
-    assert probe.look()["input_spread"] == pytest.approx(expected, rel=1e-5)
-    assert "input_spread" not in probe.look()
-    assert input_spread(torch.full((4, 1, 3, 3), 0.2)) == 0.0
-    assert input_spread(torch.zeros(4, 5)) == 0.0
-    assert input_spread(torch.arange(8).reshape(4, 2)) is None
-    assert input_spread(torch.rand(1, 5)) is None
+    places = chosen(items.labels)
+    flat, labels = values[places].double().flatten(1), items.labels[places]
+    pairs = [(float((flat[i] - flat[j]).norm()), labels[i] == labels[j]) for i in range(len(flat)) for j in range(i)]
+    wins = [(near < far) + 0.5 * (near == far) for near, same in pairs if same for far, other in pairs if not other]
+    found = probe.look()
+    assert found["input_spread"] == pytest.approx(
+        float((flat - flat.mean(0)).square().sum(1).mean() / flat.square().sum(1).mean()), rel=1e-5
+    )
+    assert found["input_auc"] == pytest.approx(sum(wins) / len(wins), rel=1e-5)
+    assert not {"input_spread", "input_auc"} & set(probe.look())
+    labels = torch.tensor([0, 0, 1, 1])
+    assert told_of_inputs(torch.full((4, 1, 3, 3), 0.2), labels) == {"input_spread": 0.0, "input_auc": 0.5}
+    assert told_of_inputs(torch.zeros(4, 5), labels)["input_spread"] == 0.0
+    nothing = {"input_spread": None, "input_auc": None}
+    assert told_of_inputs(torch.arange(8).reshape(4, 2), labels) == told_of_inputs(torch.rand(1, 5), labels[:1]) == nothing
 
 
 def test_of_several_rectifiers_the_one_with_the_most_dead_units_is_told():

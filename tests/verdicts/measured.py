@@ -42,6 +42,7 @@ def row(epoch, **changed):
         "moved": 0.3 if epoch else None,
         "dead_units": 0.05,
         "input_spread": None if epoch else 0.4,
+        "input_auc": None,
     }
     return Measures(**{**given, **changed})
 

@@ -58,6 +58,7 @@ NULLABLE = (
     "moved",
     "dead_units",
     "input_spread",
+    "input_auc",
 )
 
 
@@ -189,6 +190,9 @@ def test_constant_inputs_and_shuffled_labels_are_no_signal():
     assert verdict(constant) == "no-signal"
     assert verdict(chance) == "no-signal"
     assert verdict((dataclasses.replace(rows[0], auc=0.51), *rows[1:])) == OK
+    # Items of one class are nearer than others, and the network does not see it: embeddings of one number do not.
+    assert verdict((dataclasses.replace(chance[0], input_auc=0.7), *chance[1:]), validation=()) != "no-signal"
+    assert verdict((dataclasses.replace(chance[0], input_auc=0.53), *chance[1:])) == "no-signal"
     assert verdict(each(rows, auc=0.48), validation=()) != "no-signal"
     # An untrained network makes near-equal embeddings of different items.
     assert verdict((dataclasses.replace(rows[0], spread=1e-6), *rows[1:])) == OK
@@ -210,6 +214,9 @@ def test_starved_needs_tuples_and_a_probe_that_is_not_separated():
     idle = each(healthy(auc=0.7), idle=0.95)
 
     assert verdict(idle) == "starved"
+    # Embeddings of one number get no gradient of a loss that costs all the same.
+    assert verdict(each(healthy(auc=0.7), idle=1.0, loss=1.0)) != "starved"
+    assert verdict(each(healthy(auc=0.7), idle=1.0, loss=0.0)) == "starved"
     assert verdict(each(healthy(auc=0.995), idle=1.0)) == OK
     assert verdict(idle, fingerprint=CLASSES) == OK
     assert verdict(idle, fingerprint=None) == OK
@@ -219,7 +226,7 @@ def test_starved_needs_tuples_and_a_probe_that_is_not_separated():
 def test_the_share_of_idle_steps_is_weighed_by_steps():
     """Two epochs of 1 and 9 measured steps with idle shares 0 and 1 are idle in 90 % of the steps."""
     rows = healthy(auc=0.7)
-    two = (rows[0], dataclasses.replace(rows[1], steps=1, idle=0.0), dataclasses.replace(rows[2], steps=9, idle=1.0))
+    two = (rows[0], dataclasses.replace(rows[1], steps=1, idle=0.0), dataclasses.replace(rows[2], steps=9, idle=1.0, loss=0.0))
 
     assert verdict(two, validation=()) == "starved"
     assert verdict((two[0], dataclasses.replace(two[1], steps=2), two[2]), validation=()) == OK
@@ -392,7 +399,7 @@ def test_an_attempt_stays_inside_the_space():
 
 def test_a_miner_is_an_attempt_where_the_loss_takes_one():
     """Of a loss with margins, fed by classes and without a miner, harder tuples are an attempt; elsewhere they are none."""
-    rows = each(healthy(auc=0.7), idle=1.0)
+    rows = each(healthy(auc=0.7), idle=1.0, loss=0.0)
 
     assert judged(facts(rows)).findings[0].attempt == "siambench run --loss triplet --miner semihard"
     assert judged(facts(rows, miner="hard")).findings[0].attempt == ""
