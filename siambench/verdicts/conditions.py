@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from siambench.verdicts.facts import Facts, is_alike
 from siambench.verdicts.thresholds import (
+    BELOW_CHANCE,
     EQUAL_SPREAD,
     EVEN_AUC,
     FALL,
     FEW_AT_RATE,
     IDLE,
+    INPUT_ALIKE,
     LONG_STEPS,
     LOSS_RISE,
     MIXED_UP,
@@ -114,7 +116,13 @@ def label_mixup(facts: Facts) -> Told:
     if first is None or last is None:
         return None
     now, before = _gap(last), _gap(first)
-    if now is None or before is None or now < MIXED_UP.value or now <= before or (last.auc is not None and last.auc > 0.5 - EVEN_AUC.value):
+    if (
+        now is None
+        or before is None
+        or now < MIXED_UP.value
+        or now <= before
+        or (last.auc is not None and last.auc > 0.5 - BELOW_CHANCE.value)
+    ):
         return None
     assert last.positive is not None
     assert last.negative is not None
@@ -126,7 +134,7 @@ def no_signal(facts: Facts) -> Told:
     first, last = facts.first, facts.last
     if first is None or last is None:
         return None
-    if first.input_spread is not None and first.input_spread <= EQUAL_SPREAD.value:
+    if first.input_spread is not None and first.input_spread <= INPUT_ALIKE.value:
         return {"what": f"all items of the probe are alike before any network sees them (spread {first.input_spread:.1g})"}
     if not first.finite or first.spread is None or first.spread <= EQUAL_SPREAD.value:
         # A network that gives all items one embedding hides what they say: it is the network's fault, not the labels'.

@@ -104,7 +104,7 @@ VERDICTS: tuple[Rule, ...] = (
         ),
         remedy="swap the labels: siambench and its losses take same = 1; many listings take 1 for different",
         holds=conditions.label_mixup,
-        thresholds=(at.MIXED_UP, at.EVEN_AUC),
+        thresholds=(at.MIXED_UP, at.BELOW_CHANCE),
     ),
     Rule(
         name="no-signal",
@@ -116,7 +116,7 @@ VERDICTS: tuple[Rule, ...] = (
         evidence="{what}",
         remedy="look at some items with their labels: inputs may be constant, or labels shuffled against them",
         holds=conditions.no_signal,
-        thresholds=(at.EQUAL_SPREAD, at.EVEN_AUC),
+        thresholds=(at.INPUT_ALIKE, at.EQUAL_SPREAD, at.EVEN_AUC),
     ),
     Rule(
         name="starved",

@@ -64,6 +64,16 @@ MIXED_UP = Threshold(
     source=f"{_FIRST}: no sign where both are equal but for the choice of the probe",
     provisional=True,
 )
+BELOW_CHANCE = Threshold(
+    name="distance of an AUC below .5 that is no chance",
+    value=0.1,
+    source=f"{_LAB}: labels the wrong way round end at .12 to .32, noise without anything to tell apart at .42 and more",
+)
+INPUT_ALIKE = Threshold(
+    name="spread of items that are alike",
+    value=1e-4,
+    source=f"{_LAB}: one grey but for noise of one level in 255 has 1.5e-5, characters have .65 to .71",
+)
 EVEN_AUC = Threshold(
     name="distance of an AUC from .5 that is none",
     value=0.05,

@@ -171,7 +171,7 @@ def test_positives_further_apart_than_negatives_and_more_so_than_before_are_a_mi
     assert verdict(always) != "label-mixup"
     assert verdict(each(healthy(), positive=quantiles(1.005), negative=quantiles(1.0), auc=0.499)) != "label-mixup"
     # An AUC that is chance's but for the choice of the probe says nothing: so end items that are all alike.
-    assert verdict(each(healthy(), positive=quantiles(1.05), negative=quantiles(1.0), auc=0.47)) != "label-mixup"
+    assert verdict(each(healthy(), positive=quantiles(1.05), negative=quantiles(1.0), auc=0.42)) != "label-mixup"
 
 
 def test_a_validation_below_the_untrained_network_is_no_mix_up():
@@ -184,7 +184,7 @@ def test_a_validation_below_the_untrained_network_is_no_mix_up():
 def test_constant_inputs_and_shuffled_labels_are_no_signal():
     """Items that are all one, or an AUC of chance both before and after: `no-signal`; chance in one of them alone is not."""
     rows = healthy()
-    constant = (dataclasses.replace(rows[0], input_spread=1e-14), *rows[1:])
+    constant = (dataclasses.replace(rows[0], input_spread=1e-5), *rows[1:])
     chance = (dataclasses.replace(rows[0], auc=0.51), *each(rows, auc=0.48)[1:])
 
     assert verdict(constant) == "no-signal"
