@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from siambench.verdicts.facts import Facts, is_alike
 from siambench.verdicts.thresholds import (
     BELOW_CHANCE,
+    CLEAR_GAIN,
     EQUAL_SPREAD,
     EVEN_AUC,
     FALL,
@@ -225,13 +226,25 @@ def under_trained(facts: Facts) -> Told:
     if not rows or (facts.idle is not None and facts.idle >= IDLE.value):
         return None
     path = _path(facts)
-    if path is not None and path <= SHORT_PATH.value:
+    if path is not None and path <= SHORT_PATH.value and not _clearly_gained(facts):
         return {"what": f"all steps together changed no part of the network by more than {path:.2g} of its length"}
     at_full = _at_full_rate(rows)
     if at_full is not None and at_full <= FEW_AT_RATE.value:
         steps = round(at_full * facts.pace * len(rows))
         return {"what": f"the rate sank so soon that {round(facts.pace * len(rows))} steps are worth {steps} at the full rate"}
     return None
+
+
+def _clearly_gained(facts: Facts) -> bool:
+    """Whether the probe's classes have parted: what begins with weights of another task need not go far."""
+    first, last = facts.first, facts.last
+    return (
+        first is not None
+        and last is not None
+        and first.auc is not None
+        and last.auc is not None
+        and last.auc > first.auc + CLEAR_GAIN.value
+    )
 
 
 def _path(facts: Facts) -> float | None:

@@ -177,13 +177,14 @@ VERDICTS: tuple[Rule, ...] = (
         severity="likely",
         condition=(
             "of at least three validations: twice the steps are known to raise the score by more than its standard deviation over "
-            "repetitions, or all steps together change the network by next to nothing, or the rate sinks long before training ends"
+            "repetitions, or all steps together change the network by next to nothing and the probe gains little, or the rate sinks long "
+            "before training ends"
         ),
         evidence="{what}",
         remedy="train for more steps, or with a higher learning rate",
         attempts=("--set optimiser.lr={higher}",),
         holds=conditions.under_trained,
-        thresholds=(at.VALIDATIONS, at.SHORT_PATH, at.FEW_AT_RATE),
+        thresholds=(at.VALIDATIONS, at.SHORT_PATH, at.CLEAR_GAIN, at.FEW_AT_RATE),
     ),
 )
 """A unit has the first that holds, else ``ok``."""

@@ -97,7 +97,7 @@ def test_a_part_in_no_optimiser_is_frozen():
 def test_frozen_is_judged_by_gradient_not_by_movement():
     """Adam with decay moves what gets no gradient: it is frozen; a rate of 0 moves nothing of what gets one: it is not."""
     decayed = each(healthy(), parts={"trunk": part(unreached=6, gradient_norm=None, update_ratio=1e-3), "head": part()})
-    still = each(healthy(), parts={"trunk": part(update_ratio=0.0, rate=0.0), "head": part(update_ratio=0.0, rate=0.0)})
+    still = each(healthy(auc=0.7), parts={"trunk": part(update_ratio=0.0, rate=0.0), "head": part(update_ratio=0.0, rate=0.0)})
 
     assert verdict(decayed) == "frozen"
     assert verdict(still) == "under-trained"
@@ -316,7 +316,7 @@ def test_a_score_that_is_better_low_is_judged_with_its_sign_changed():
 
 def test_under_trained_is_judged_with_three_validations_alone():
     """Weights that go nowhere in all steps together are `under-trained`; not with two validations, nor where the last epochs alone rest."""
-    still = each(healthy(), parts={"trunk": part(update_ratio=1e-5), "head": part(update_ratio=1e-4)})
+    still = each(healthy(auc=0.7), parts={"trunk": part(update_ratio=1e-5), "head": part(update_ratio=1e-4)})
 
     found = judged(facts(still, validation=(0.12, 0.12, 0.12)))
     assert found.verdict == "under-trained"
@@ -327,10 +327,12 @@ def test_under_trained_is_judged_with_three_validations_alone():
     assert verdict(each(still, moved=1.2)) == "under-trained"
     # The steps of a unit are those of its epochs, of which some are measured.
     assert verdict(still, steps=6 * 10_000) == OK
+    # Weights of another task need not go far: where classes part, they have gone far enough.
+    assert verdict(each(still, auc=0.8)) == OK
     # Proxies that move are no network that does; of a part that is not measured nothing is known.
     moving = {"trunk": part(update_ratio=1e-5), "loss": part()}
-    assert verdict(each(healthy(), parts=moving)) == "under-trained"
-    assert verdict(each(healthy(), parts={"trunk": part(update_ratio=None)})) == OK
+    assert verdict(each(healthy(auc=0.7), parts=moving)) == "under-trained"
+    assert verdict(each(healthy(auc=0.7), parts={"trunk": part(update_ratio=None)})) == OK
 
 
 def test_a_rate_that_sinks_long_before_the_end_is_under_trained():
