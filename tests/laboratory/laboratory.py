@@ -229,13 +229,18 @@ def row_of(pair: Pair) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def doses_of(scenario: Scenario, which: str) -> tuple[float, ...]:
+    """A scenario's doses: ``"first"``, which thresholds come from, ``"other"`` or ``"all"``."""
+    return {"first": scenario.doses[:1], "other": scenario.doses[1:], "all": scenario.doses}[which]
+
+
 def pairs_of(names: list[str], *, data: str, repetitions: int, doses: str, kept: Kept, again: bool = False) -> Iterator[Pair]:
     """The scenarios of these names at one dose or at all."""
     for name in names:
         scenario = SCENARIOS[name]
         if data not in scenario.on:
             continue
-        for dose in scenario.doses if doses == "all" else scenario.doses[:1] if doses == "first" else scenario.doses[1:]:
+        for dose in doses_of(scenario, doses):
             yield pair_of(scenario, dose, data=data, repetitions=repetitions, kept=kept, again=again)
 
 

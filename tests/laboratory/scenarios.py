@@ -27,6 +27,7 @@ CONSTANT = _units(rules=LEVEL, params={"optimiser.lr": 2e-3})
 LONG: Final = {"training.schedule": "plateau", "training.epochs": 50, "training.steps_per_epoch": 2, "training.validate_every": 10}
 STILL: Final = {"augment.rotate": 0.0, "augment.scale": [1.0, 1.0], "augment.translate": 0.0, "augment.shear": 0.0}
 FEW: Final = {**STILL, **LEVEL, "training.epochs": 12, "training.steps_per_epoch": 25, "dataset.options.fault": "few"}
+WRONG: Final = {**STILL, "training.schedule": "constant", "training.epochs": 16, "training.steps_per_epoch": 25}
 HEART: Final = {**STILL, "training.epochs": 12, "dataset.options.fault": "few", "dataset.options.amount": 3.0}
 DEEP: Final = {"model.backbone": "deep", "training.epochs": 8}
 
@@ -309,6 +310,14 @@ UNITS = (
         doses=(8.0, 12.0),
         failing=lambda dose: _units(rules={**DEEP, "model.options.layers": int(dose)}, params={"optimiser.lr": 1e-3}),
         twin=_units(rules={**DEEP, "model.options.kind": "relu", "model.options.layers": 3}, params={"optimiser.lr": 1e-3}),
+    ),
+    Scenario(
+        name="wrong-labels-by-heart",
+        what="a share of the labels is wrong, no image is ever moved, and training goes on until they are learnt by heart",
+        verdicts=("overfitted",),
+        doses=(0.35, 0.5),
+        failing=lambda dose: _units("supcon", rules={**WRONG, "dataset.options.fault": "noisy", "dataset.options.amount": dose}),
+        twin=_units("supcon", rules=WRONG),
     ),
     Scenario(
         name="learnt-by-heart",

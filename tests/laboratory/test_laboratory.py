@@ -14,7 +14,7 @@ import gradients
 import healthy
 import pytest
 import results
-from laboratory import Kept, Pair, Run, judged_again, main, pair_of, row_of, run_unit
+from laboratory import Kept, Pair, Run, doses_of, judged_again, main, pair_of, row_of, run_unit
 from object_runs import BUILT
 from scenario import FINDINGS, VERDICTS, Scenario
 from scenarios import OBJECTS, SCENARIOS, UNITS
@@ -216,15 +216,32 @@ def test_the_table_of_healthy_units_counts_alarms_of_those_that_count():
     assert "| all | 4 | 3 | 2 | 1 | |" in found
 
 
-def test_the_readme_names_every_scenario_as_the_table_does():
-    """Each scenario has a line of what was trained, with a dose of its own and what it must be called."""
-    for scenario in SCENARIOS.values():
-        lines = [line.split(" | ") for line in README.splitlines() if line.startswith(f"| {scenario.name} |")]
-        assert lines, scenario.name
-        for _, dose, *_, must, findings, _ in lines:
-            assert float(dose) in scenario.doses
-            assert " or ".join(scenario.verdicts) == must
-            assert (", ".join(scenario.findings) or "–") == findings
+def test_the_results_name_every_scenario_as_the_table_does():
+    """On each data set, each dose of each scenario has one line that says what it must be called; the headings are those of the four sets."""
+    page = results.PAGE.read_text(encoding="utf-8")
+    sections = {part.splitlines()[0]: part for part in page.partition("## Every scenario")[2].split("\n### ")[1:]}
+    assert len(sections) == len(results.SETS)
+    for (data, doses), section in zip(results.SETS, sections.values(), strict=True):
+        lines = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
+        told = [(line[0].removeprefix("| "), float(line[1]), line[6], line[7]) for line in lines]
+        chosen = [(scenario, dose) for scenario in SCENARIOS.values() if data in scenario.on for dose in doses_of(scenario, doses)]
+        must = [(one.name, dose, " or ".join(one.verdicts), ", ".join(one.findings) or "–") for one, dose in chosen]
+        assert told == must
+
+
+def test_the_results_hold_what_was_promised():
+    """Of the sets that thresholds never saw, at least 95 % have their verdicts; no twin and no healthy unit has an alarm."""
+    page = results.PAGE.read_text(encoding="utf-8")
+    line = next(line for line in page.splitlines() if line.startswith("| **all but the first**"))
+    _, verdicts, _, alarms = (cell.strip() for cell in line.strip("|").split("|")[1:])
+    right, number = (int(word.rstrip(",")) for word in verdicts.split()[:3:2])
+    assert right >= 0.95 * number
+    assert alarms.startswith("0 of ")
+    healthy_line = next(line for line in page.splitlines() if line.startswith("| all |"))
+    trained, counted, judged, false = (int(cell) for cell in healthy_line.strip("|").split("|")[1:5])
+    assert trained == healthy.planned()
+    assert judged == counted >= healthy.LEAST
+    assert false == 0
 
 
 def test_the_readme_holds_the_table_of_gradients():
