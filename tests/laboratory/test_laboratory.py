@@ -217,7 +217,7 @@ def test_the_table_of_healthy_units_counts_alarms_of_those_that_count():
 
 
 def test_the_results_name_every_scenario_as_the_table_does():
-    """On each data set, each dose of each scenario has one line that says what it must be called; the headings are those of the four sets."""
+    """Each dose of each scenario has one line on each of the four sets, which says what it must be called."""
     page = results.PAGE.read_text(encoding="utf-8")
     sections = {part.splitlines()[0]: part for part in page.partition("## Every scenario")[2].split("\n### ")[1:]}
     assert len(sections) == len(results.SETS)
