@@ -360,7 +360,9 @@ class _Method(Known):
         )
         loss = self._entries.loss
         facts = facts_of(self._unit, (), done, fingerprint=loss.fingerprint, wants_unit_length=loss.normalise)
-        return dataclasses.replace(facts, untrained=told[0] if told else None, validation=tuple(told[1:]))
+        # What was fixed by hand may be tried otherwise: it lies in the spaces of the components still.
+        space = {**self._entries.own_space, **facts.space}
+        return dataclasses.replace(facts, space=space, untrained=told[0] if told else None, validation=tuple(told[1:]))
 
     def mining(self, case: Case, report: Report) -> None:
         """What the miner chooses of a batch of the untrained network's embeddings."""

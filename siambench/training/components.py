@@ -15,6 +15,7 @@ from siambench.components.loss_call import LossCall, plain
 from siambench.errors import PluginError, SiambenchError, said
 from siambench.interfaces import Indices, Mined, SortedTriplets
 from siambench.plugin import (
+    WARMUP,
     AugmentationEntry,
     BackboneEntry,
     LossEntry,
@@ -24,7 +25,7 @@ from siambench.plugin import (
     ScheduleEntry,
     call_factory,
 )
-from siambench.spaces import Params
+from siambench.spaces import Dimension, Params, Space
 from siambench.spec import Feed
 from siambench.training.state import seed_globals
 
@@ -58,6 +59,15 @@ class Entries:
     optimiser: OptimiserEntry | None = None
     schedule: ScheduleEntry | None = None
     augmentations: Mapping[str, AugmentationEntry] = field(default_factory=dict)
+
+    @property
+    def own_space(self) -> Space:
+        """What may be tuned of the loss and of the miner, by flat names, whatever of it is fixed by hand."""
+        found: dict[str, Dimension] = {f"loss.{name}": dimension for name, dimension in self.loss.space.items()}
+        if self.miner is not None:
+            found |= {f"miner.{name}": dimension for name, dimension in self.miner.space.items()}
+            found |= {} if self.miner.warmup is None else {"miner.warmup": WARMUP}
+        return found
 
 
 def as_seen(embeddings: Tensor, *, normalise: bool) -> Tensor:
