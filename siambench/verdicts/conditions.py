@@ -105,7 +105,7 @@ def batch_unfit(facts: Facts) -> Told:
     if facts.batch_size and facts.feed == "classes" and classes and min(classes) >= facts.batch_size:
         return {"what": f"each batch holds {several(facts.batch_size, 'item', 'items')} of as many classes: there is no positive pair"}
     repeated = [row.repeated for row in rows if row.repeated is not None]
-    if repeated and min(repeated) >= REPEATED.value:
+    if repeated and min(repeated) > REPEATED.value:
         share = sum(repeated) / len(repeated)
         return {"what": f"{share:.0%} of a batch's items stood in it already, so that positives are copies"}
     return None

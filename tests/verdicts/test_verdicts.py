@@ -155,6 +155,8 @@ def test_batches_that_form_no_tuple_are_unfit():
         assert verdict(rows, fingerprint=CLASSES) == OK, changed
         assert verdict(rows, fingerprint=None) == OK, changed
     assert verdict(each(healthy(), repeated=0.3)) == OK
+    # Two images of a class for four places: half of them, not the larger part.
+    assert verdict(each(healthy(), repeated=0.5)) == OK
     assert verdict(each(healthy(), classes=1.0)[:3] + healthy()[3:]) == OK
     # Labels of views and of pairs are another thing than classes by four.
     assert verdict(each(healthy(), classes=128.0), feed="views") == OK
