@@ -338,5 +338,11 @@ def catalogue() -> Catalogue:
     for name in ("angular", "contrastive"):
         own["losses"][f"raw-{name}"] = dataclasses.replace(shipped.get("losses", name).entry, normalise=False)
     where = Provenance("siambench", "siambench", "0")
-    parts = [Component(kind, name, entry, where, module=__name__) for kind, entries in own.items() for name, entry in entries.items()]
+    # A schedule of siambench's own is found by its name alone, which this one has in no other place.
+    elsewhere = Provenance("laboratory", "siambench", "0")
+    parts = [
+        Component(kind, name, entry, elsewhere if kind == "schedules" else where, module=__name__)
+        for kind, entries in own.items()
+        for name, entry in entries.items()
+    ]
     return Catalogue((*shipped.components(), *parts), shipped.plugins)

@@ -197,6 +197,16 @@ def test_there_are_300_healthy_units_and_ten_of_each_kind():
     assert len({*named}) == len(named) == healthy.planned()
 
 
+@pytest.mark.parametrize("kind", healthy.KINDS, ids=lambda kind: kind.name)
+def test_healthy_units_of_each_kind_train(kind):
+    """What a kind is made of is found, and trains: one unit of its first method, for two steps."""
+    setting, _ = next(kind.settings())
+    short = dataclasses.replace(setting, rules={**setting.rules, "training.epochs": 1, "training.steps_per_epoch": 2})
+    run = run_unit(short, data="glyphs", repetition=0)
+    assert (run.ended, run.error) == ("ok", None)
+    assert run.verdict is not None
+
+
 def test_healthy_units_are_chosen_by_score_alone():
     """A unit counts above the floor and within a fifth of its method's best; verdicts change nothing of it."""
     scores = {"a": [0.5, 0.41, 0.39, 0.05], "b": [0.08, 0.07]}
