@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import verdict_counts
+from shared import exam_folder
 
 from siambench.interfaces import Diagnosis, Finding
+from siambench.records.folder import Folder
 
 
 def record(method, verdict, *findings):
@@ -33,3 +35,22 @@ def test_verdicts_and_findings_are_counted_by_method():
         "| arcface | 2 | 1 | 1 |  | – |",
         "| all | 5 | 3 | 1 | 1 | plateau 2 |",
     ]
+
+
+def test_where_all_is_well_there_is_no_column_of_verdicts():
+    """Of units that are all `ok` the table has their numbers and findings alone."""
+    assert verdict_counts.table(verdict_counts.counts([record("triplet", "ok")])).splitlines() == [
+        "| method | units | ok | findings |",
+        "|---|---|---|---|",
+        "| triplet | 1 | 1 | – |",
+        "| all | 1 | 1 | – |",
+    ]
+
+
+def test_todays_rules_are_asked_of_what_was_measured(undisturbed):
+    """What the rules say of the rows of a record is what they said when its unit ran; of one that was not measured they say nothing."""
+    records = [record for record in Folder(exam_folder(undisturbed.out)).read().records if record.unit.training is not None]
+    told = [verdict_counts.judged_again(record) for record in records]
+    assert any(found is not None for found in told)
+    assert told == [record.diagnosis for record in records]
+    assert verdict_counts.judged_again(SimpleNamespace(measures=())) is None

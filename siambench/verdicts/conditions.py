@@ -167,10 +167,12 @@ def collapsed(facts: Facts) -> Told:
 
 def exploding(facts: Facts) -> Told:
     """Steps that are long throughout; or once as long as the weights nearly are, or a loss that rises, and nothing gained."""
-    long = [max((part.update_ratio or 0.0 for name, part in row.parts.items() if _is_network(name)), default=0.0) for row in facts.trained]
-    if long and sum(long) / len(long) >= LONG_STEPS.value:
-        told = f"over all epochs a step changed the network by {sum(long) / len(long):.1%} of its length on average"
-        return {"what": told, "score": facts.score_told}
+    long = _steps_of_all_parts(facts)
+    if long is not None and long >= LONG_STEPS.value:
+        return {
+            "what": f"over all epochs a step changed each part of the network by {long:.1%} of its length and more",
+            "score": facts.score_told,
+        }
     if facts.gained is not False:
         return None
     ratios = {(name, row.epoch): part.update_ratio for row in facts.trained for name, part in row.parts.items()}
@@ -260,6 +262,24 @@ def _path(facts: Facts) -> float | None:
             return None
         paths.append(sum(ratio * facts.pace for ratio in ratios if ratio is not None))
     return max(paths, default=None)
+
+
+def _steps_of_all_parts(facts: Facts) -> float | None:
+    """How long steps were beside the weights on average, of that part of the network of which they were shortest.
+
+    A head alone says nothing: weight decay makes it as short as one likes, and steps long beside it.
+    """
+    names = {name for row in facts.trained for name in row.parts if _is_network(name)}
+    if not names or names == {"head"}:
+        return None
+    means = []
+    for name in names:
+        ratios = [row.parts[name].update_ratio if name in row.parts else None for row in facts.trained]
+        known = [ratio for ratio in ratios if ratio is not None]
+        if len(known) < len(ratios):
+            return None
+        means.append(sum(known) / len(known))
+    return min(means)
 
 
 def _at_full_rate(rows: Sequence[Measures]) -> float | None:

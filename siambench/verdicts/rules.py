@@ -142,8 +142,8 @@ VERDICTS: tuple[Rule, ...] = (
         name="exploding",
         severity="likely",
         condition=(
-            "steps are long beside the network's weights over the whole of training; or one is as long as a part's weights nearly are, or "
-            f"the loss rises, and there is {_GAINED}"
+            "steps are long beside the weights of every part of the network over the whole of training; or one is as long as a part's "
+            f"weights nearly are, or the loss rises, and there is {_GAINED}"
         ),
         evidence="{what}, and {score}",
         remedy="lower the learning rate, or begin with a small one",

@@ -128,9 +128,9 @@ FEW_AT_RATE = Threshold(
     source=f"{_LAB}: a plateau schedule that decays too soon has .13 to .21, one-cycle .54, a level rate 1",
 )
 LONG_STEPS = Threshold(
-    name="length of a step over that of the network's weights, mean of all epochs",
-    value=0.035,
-    source=f"{_LAB}: rates that cost a quarter of the score and more have .047 and more, those that train .02 and less",
+    name="length of a step over that of the weights, mean of all epochs, of the part with the shortest",
+    value=0.03,
+    source=f"{_LAB}: a hundred times the rate gives .045 and more; of 263 units of the board of glyphs none has more than .025",
 )
 ABOVE_CHANCE = Threshold(
     name="loss of the first epoch over its value for embeddings that say nothing",
