@@ -34,6 +34,9 @@ class Remote:
         folder: the folder it is kept in below `SIAMBENCH_DATA` or the cache.
         unpacked: whether the checksum is that of the gunzipped content: distributions pack such files anew.
         also: further folders in which a system may keep it.
+        md5: its MD5, where that is what is published; the SHA-256 is then empty.
+        by_hand: whether nothing downloads it, for its licence, its size, or since no address serves it any more: ``url`` is then the
+            page that tells where it is.
     """
 
     name: str
@@ -42,6 +45,8 @@ class Remote:
     folder: str
     unpacked: bool = False
     also: tuple[Path, ...] = ()
+    md5: str = ""
+    by_hand: bool = False
 
 
 def cache_folder() -> Path:
@@ -89,9 +94,11 @@ def locate(remote: Remote) -> Path:
     places = candidates(remote)
     for path in places:
         if path.is_file():
-            _check(path, remote, str(path))
+            check_file(path, remote)
             return path
     target = places[-1]
+    if remote.by_hand:
+        raise DataMissingError(f"{remote.name} is missing: get it from {remote.url} and put it into {_belongs(remote)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{target}.lock"):
@@ -101,11 +108,16 @@ def locate(remote: Remote) -> Path:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it holds the connection
         reason = str(getattr(error, "reason", None) or error).strip() or type(error).__name__
-        wanted = Path(os.environ["SIAMBENCH_DATA"]) / remote.folder if os.environ.get("SIAMBENCH_DATA") else target.parent
         raise DataMissingError(
-            f"{remote.name} is missing and {remote.url} could not be downloaded ({reason}): put the file into {wanted}"
+            f"{remote.name} is missing and {remote.url} could not be downloaded ({reason}): put the file into {_belongs(remote)}"
         ) from error
     return target
+
+
+def _belongs(remote: Remote) -> Path:
+    """Where somebody is told to put a file."""
+    chosen = os.environ.get("SIAMBENCH_DATA")
+    return Path(chosen) / remote.folder if chosen else cache_folder() / remote.folder
 
 
 def _download(remote: Remote, target: Path) -> None:
@@ -116,7 +128,7 @@ def _download(remote: Remote, target: Path) -> None:
                 while block := answer.read(1 << 20):
                     part.write(block)
             part.close()
-            _check(temporary, remote, f"what {remote.url} gave")
+            check_file(temporary, remote, f"what {remote.url} gave")
             share(temporary)
             temporary.replace(target)
         finally:
@@ -124,13 +136,23 @@ def _download(remote: Remote, target: Path) -> None:
                 temporary.unlink()
 
 
-def _check(path: Path, remote: Remote, called: str) -> None:
+def check_file(path: Path, remote: Remote, called: str = "") -> None:
+    """Compare a file with its published checksum.
+
+    Args:
+        path: of the file.
+        remote: what is published of it.
+        called: what errors call it; empty: by its path.
+
+    Raises:
+        DataMissingError: if it has another, or is damaged.
+    """
+    called = called or str(path)
     try:
         with gzip.open(path) if remote.unpacked else path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = hashlib.file_digest(file, "md5" if remote.md5 else "sha256").hexdigest()
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataMissingError(f"{called} is damaged ({error}): replace it by {remote.name} from {remote.url}") from error
-    if not found.startswith(remote.sha256_prefix):
-        raise DataMissingError(
-            f"{called} has SHA-256 {found[:16]}…, expected {remote.sha256_prefix[:16]}…: replace it by {remote.name} from {remote.url}"
-        )
+    wanted, kind = (remote.md5, "MD5") if remote.md5 else (remote.sha256_prefix, "SHA-256")
+    if not found.startswith(wanted):
+        raise DataMissingError(f"{called} has {kind} {found[:16]}…, expected {wanted[:16]}…: replace it by {remote.name} from {remote.url}")
