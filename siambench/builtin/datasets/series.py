@@ -78,7 +78,8 @@ def ucr(path: str, *, missing: str) -> Dataset:
             for number, channel in enumerate(one.channels):
                 whole, gaps = _whole(channel, missing, f"{file.called}: line {one.line}, channel {number + 1}")
                 filled += gaps
-                values[place, number, : len(channel)] = whole
+                with np.errstate(over="ignore"):
+                    values[place, number, : len(channel)] = whole
             place += 1
     if not np.isfinite(values).all():
         raise DataError(f"{called} holds numbers that are not finite in 32 bits")
