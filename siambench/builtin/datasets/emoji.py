@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ def emoji(*, size: int) -> Dataset:
     """Emoji that both have drawn, uint8 [2 K, 3, size, size]: Google's are the queries, Twitter's the gallery.
 
     Classes carry their ``subgroup`` and its ``category``. Of the subgroups in order of their names every fifth is the test: the split is
-    siambench's own. Transparent paper is white; those of other skin are left out.
+    siambench's own. Transparent paper is white; those of other skin, and such as either has drawn as
+    another, are left out.
 
     Raises:
         DataMissingError: if a package is not here and cannot be fetched.
@@ -66,16 +68,13 @@ def emoji(*, size: int) -> Dataset:
         raise DataError(
             f"the lists of the two packages have {len(kept)} emoji in common, at least two are needed: are they of one version?"
         )
+    kept, alike = _told_apart(kept, {style: (homes[style], lists[style]) for style in _STYLES})
     facts = [described["google"][image] for image in kept]
     subgroups = [f"{one['category']}/{one['subcategory']}" for one in facts]
     tested = set(sorted(set(subgroups))[_TEST_EVERY - 1 :: _TEST_EVERY])
     names = _distinct([str(one["name"] or one["short_name"]) for one in facts], kept)
-    files: list[Path] = []
-    for style in _STYLES:
-        listing = Listing(as_text(lists[style]), tuple(Line(place, (image,)) for place, image in enumerate(kept, 1)), "")
-        files += files_in(homes[style], listing, 0, below=f"img/{style}/64")
+    files = [homes[style] / f"img/{style}/64" / image for style in _STYLES for image in kept]
     of_test = [group in tested for group in subgroups]
-    number = len(kept)
     items = Items(
         files=files,
         names=[f"{style}/{image}" for style in _STYLES for image in kept],
@@ -84,11 +83,32 @@ def emoji(*, size: int) -> Dataset:
         parts=_parts(of_test),
         attributes={"subgroup": subgroups, "category": [str(one["category"]) for one in facts]},
         notes=[
-            f"emoji that both packages have drawn: {number}; of {len(set(subgroups))} subgroups {len(tested)} are the test",
+            *([f"{alike} emoji that one of both has drawn as another are left out"] if alike else []),
+            f"emoji that both packages have drawn: {len(kept)}; of {len(set(subgroups))} subgroups {len(tested)} are the test",
             *(f"{style}: emoji.json with SHA-256 {sha256_of(path)[:16]}…" for style, path in lists.items()),
         ],
     )
     return of_images(items, homes["google"], shown)
+
+
+def _told_apart(images: list[str], packages: dict[str, tuple[Path, Path]]) -> tuple[list[str], int]:
+    """Those whose pictures no emoji before them has in either style, and how many others there are.
+
+    Raises:
+        DataError: if a picture is not there.
+    """
+    seen: set[bytes] = set()
+    kept: list[str] = []
+    pictures: dict[str, list[bytes]] = {image: [] for image in images}
+    for style, (home, path) in packages.items():
+        listing = Listing(as_text(path), tuple(Line(place, (image,)) for place, image in enumerate(images, 1)), "")
+        for image, file in zip(images, files_in(home, listing, 0, below=f"img/{style}/64"), strict=True):
+            pictures[image].append(hashlib.sha256(read_regular(file, most=_MOST_BYTES)).digest())
+    for image, digests in pictures.items():
+        if not seen & set(digests):
+            kept.append(image)
+        seen |= set(digests)
+    return kept, len(images) - len(kept)
 
 
 def _parts(of_test: list[bool]) -> dict[str, Any]:

@@ -127,6 +127,18 @@ def test_emoji_can_be_sat(build, packages):
     assert split.galleries is not None
 
 
+def test_emoji_that_are_drawn_as_another_are_left_out(build, packages):
+    """Where Twitter has drawn two alike, the second cannot be told from the first and is no class; that is said."""
+    folder = packages / "emoji-datasource-twitter/img/twitter/64"
+    shutil.copy(folder / "1f002.png", folder / "1f009.png")
+    dataset = build("emoji", size=12)
+
+    assert len(dataset.class_names) == 17
+    assert "google/1f002.png" in dataset.item_names
+    assert "google/1f009.png" not in dataset.item_names
+    assert "1 emoji that one of both has drawn as another are left out" in dataset.notes
+
+
 def test_names_that_several_bear_are_told_apart(build, packages):
     """Emoji of one name are called by their image, too; one without a name by its short one."""
     names = build("emoji", size=12).class_names
