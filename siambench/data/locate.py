@@ -11,6 +11,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +83,17 @@ def find(name: str, *, beside: Path | None) -> Path:
     return found.resolve()
 
 
+def missing(remotes: Sequence[Remote]) -> list[Remote]:
+    """Those that are nowhere on this machine; checksums are not looked at."""
+    return [remote for remote in remotes if not any(path.is_file() for path in candidates(remote))]
+
+
+def belongs(remote: Remote) -> Path:
+    """The folder that somebody is told to put a file into: below `SIAMBENCH_DATA`, or the cache."""
+    chosen = os.environ.get("SIAMBENCH_DATA")
+    return Path(chosen) / remote.folder if chosen else cache_folder() / remote.folder
+
+
 def locate(remote: Remote) -> Path:
     """The path of the file, downloaded into the cache if it is nowhere else.
 
@@ -98,7 +110,7 @@ def locate(remote: Remote) -> Path:
             return path
     target = places[-1]
     if remote.by_hand:
-        raise DataMissingError(f"{remote.name} is missing: get it from {remote.url} and put it into {_belongs(remote)}")
+        raise DataMissingError(f"{remote.name} is missing: get it from {remote.url} and put it into {belongs(remote)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{target}.lock"):
@@ -109,15 +121,9 @@ def locate(remote: Remote) -> Path:
             error.close()  # it holds the connection
         reason = str(getattr(error, "reason", None) or error).strip() or type(error).__name__
         raise DataMissingError(
-            f"{remote.name} is missing and {remote.url} could not be downloaded ({reason}): put the file into {_belongs(remote)}"
+            f"{remote.name} is missing and {remote.url} could not be downloaded ({reason}): put the file into {belongs(remote)}"
         ) from error
     return target
-
-
-def _belongs(remote: Remote) -> Path:
-    """Where somebody is told to put a file."""
-    chosen = os.environ.get("SIAMBENCH_DATA")
-    return Path(chosen) / remote.folder if chosen else cache_folder() / remote.folder
 
 
 def _download(remote: Remote, target: Path) -> None:

@@ -101,17 +101,21 @@ class _ndarray:  # noqa: N801  it stands for a type that is called so
     """Named by pickles as what to make; see `_reconstruct`."""
 
 
-_KNOWN: dict[tuple[str, str], Callable[..., Any]] = {
-    ("numpy", "ndarray"): _ndarray,
-    ("numpy", "dtype"): _Type,
-    ("_codecs", "encode"): _encode,
-    ("__builtin__", "bytes"): _bytes,
-    ("builtins", "bytes"): _bytes,
-} | {
-    (f"numpy.{core}.multiarray", name): found
-    for core in ("core", "_core")
-    for name, found in (("_reconstruct", _reconstruct), ("scalar", _scalar))
-} | {(f"numpy.{core}.numeric", "_frombuffer"): _of_buffer for core in ("core", "_core")}
+_KNOWN: dict[tuple[str, str], Callable[..., Any]] = (
+    {
+        ("numpy", "ndarray"): _ndarray,
+        ("numpy", "dtype"): _Type,
+        ("_codecs", "encode"): _encode,
+        ("__builtin__", "bytes"): _bytes,
+        ("builtins", "bytes"): _bytes,
+    }
+    | {
+        (f"numpy.{core}.multiarray", name): found
+        for core in ("core", "_core")
+        for name, found in (("_reconstruct", _reconstruct), ("scalar", _scalar))
+    }
+    | {(f"numpy.{core}.numeric", "_frombuffer"): _of_buffer for core in ("core", "_core")}
+)
 """What a pickle may name, and what is called in its place."""
 
 

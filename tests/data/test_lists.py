@@ -82,5 +82,7 @@ def test_names_stay_below_the_folder(tmp_path, name):
 def test_counts_that_differ_are_told():
     """The first that differs, with both numbers."""
     check_counts("birds", [("classes", 2, 2)])
-    with pytest.raises(DataError, match="birds has 11,788 images, here are 12: it is not what is published; a part of it is read by csv or folder"):
+    with pytest.raises(
+        DataError, match="birds has 11,788 images, here are 12: it is not what is published; a part of it is read by csv or folder"
+    ):
         check_counts("birds", [("classes", 2, 2), ("images", 12, 11788)])

@@ -108,7 +108,9 @@ def sop(root):
     folder = root / "sop" / "Stanford_Online_Products"
     lines = {"train": [], "test": []}
     number = 0
-    for label, (upper, part) in enumerate((("bicycle", "train"), ("chair", "train"), ("bicycle", "train"), ("chair", "test"), ("lamp", "test")), 1):
+    for label, (upper, part) in enumerate(
+        (("bicycle", "train"), ("chair", "train"), ("bicycle", "train"), ("chair", "test"), ("lamp", "test")), 1
+    ):
         for place in range(2 + label % 2):
             number += 1
             name = f"{upper}_final/{label}00_{place}.png"
@@ -132,7 +134,7 @@ def in_shop(root, listed="Eval/list_eval_partition.txt", images="Img"):
 
 
 def inat(root):
-    """iNaturalist 2018 with the split files of Smooth-AP."""
+    """The photographs of iNaturalist 2018 with the split files of Smooth-AP."""
     folder = root / "inat-2018"
     lists = {"train": [], "test": []}
     for label, (group, part) in enumerate((("Aves", "train"), ("Fungi", "train"), ("Aves", "test"), ("Plantae", "test"))):
@@ -158,7 +160,13 @@ def lfw(root, folder="lfw"):
     lists = {
         "peopleDevTrain.txt": ["3", *(f"{name}\t{PEOPLE[name]}" for name in names[:3])],
         "peopleDevTest.txt": ["3", *(f"{name}\t{PEOPLE[name]}" for name in names[3:])],
-        "people.txt": ["2", "4", *(f"{name}\t{PEOPLE[name]}" for name in names[:4]), "2", *(f"{name}\t{PEOPLE[name]}" for name in names[4:])],
+        "people.txt": [
+            "2",
+            "4",
+            *(f"{name}\t{PEOPLE[name]}" for name in names[:4]),
+            "2",
+            *(f"{name}\t{PEOPLE[name]}" for name in names[4:]),
+        ],
         "pairsDevTest.txt": ["2", "Eva_Amurri\t1\t2", "Fujio_Cho\t1\t3", "Dai_Bachtiar\t1\tEva_Amurri\t2", "Eva_Amurri\t1\tFujio_Cho\t2"],
         "pairs.txt": [
             "2\t1",
@@ -201,18 +209,22 @@ def digits_in(folder, names, edges=(28, 28), first=0, seed=0):
     return images, labels, digests
 
 
-def cifar_files(coarse, protocol=2, as_text=False):
+def cifar_files(*, coarse, protocol=2, as_text=False):
     """The files of a CIFAR archive, small, by name; images and labels in order."""
     generator = np.random.default_rng(3)
     images = generator.integers(0, 256, (12, 3072), dtype=np.uint8)
     labels = [place % 4 for place in range(12)]
     key = str if as_text else str.encode
     files = {}
-    parts = [("train", slice(0, 8)), ("test", slice(8, 12))] if coarse else [
-        *((f"data_batch_{n}", slice(2 * n - 2, 2 * n)) for n in range(1, 5)),
-        ("data_batch_5", slice(8, 9)),
-        ("test_batch", slice(9, 12)),
-    ]
+    parts = (
+        [("train", slice(0, 8)), ("test", slice(8, 12))]
+        if coarse
+        else [
+            *((f"data_batch_{n}", slice(2 * n - 2, 2 * n)) for n in range(1, 5)),
+            ("data_batch_5", slice(8, 9)),
+            ("test_batch", slice(9, 12)),
+        ]
+    )
     for name, span in parts:
         held = {key("data"): images[span], key("batch_label"): b"x", key("filenames"): [b"a.png"]}
         held[key("fine_labels" if coarse else "labels")] = labels[span]
@@ -220,7 +232,9 @@ def cifar_files(coarse, protocol=2, as_text=False):
             held[key("coarse_labels")] = [label // 2 for label in labels[span]]
         files[name] = pickle.dumps(held, protocol=protocol)
     names = [key(f"thing {n}") for n in range(4)]
-    meta = {key("fine_label_names"): names, key("coarse_label_names"): [key("soft"), key("hard")]} if coarse else {key("label_names"): names}
+    meta = (
+        {key("fine_label_names"): names, key("coarse_label_names"): [key("soft"), key("hard")]} if coarse else {key("label_names"): names}
+    )
     files["meta" if coarse else "batches.meta"] = pickle.dumps(meta, protocol=protocol)
     return files, images.reshape(-1, 3, 32, 32), labels
 

@@ -131,7 +131,11 @@ def test_a_truncated_archive_is_refused_and_leaves_nothing(build, birds, monkeyp
 
 
 ATTACKS = [
-    ("images.txt", b"1 001.Bird_1/none.png\n", r"images\.txt: 1 of the 1 files that it names are not in .*images, the first in line 1: 001"),
+    (
+        "images.txt",
+        b"1 001.Bird_1/none.png\n",
+        r"images\.txt: 1 of the 1 files that it names are not in .*images, the first in line 1: 001",
+    ),
     ("images.txt", b"", r"images\.txt lists nothing"),
     ("images.txt", b"1\n", r"images\.txt: line 1 has 1 fields, expected 2: '1'"),
     ("images.txt", b"x a.png\n", r"images\.txt: line 1: the number of an image must be a whole number, got 'x'"),
@@ -179,7 +183,7 @@ def test_line_ends_of_windows_and_a_mark_of_bytes_are_no_part_of_names(build, bi
 def test_names_of_odd_bytes_work(build, birds, check_contract):
     """A class and a file whose names are no UTF-8 are read, and their names can stand in any document."""
     folder = os.fsencode(birds[0])
-    os.rename(folder + b"/images/001.Bird_1", folder + b"/images/001.V\xf6gel")
+    (birds[0] / "images/001.Bird_1").rename(os.fsdecode(folder + b"/images/001.V\xf6gel"))
     for name in ("images.txt", "classes.txt"):
         path = birds[0] / name
         path.write_bytes(path.read_bytes().replace(b"001.Bird_1", b"001.V\xf6gel"))
@@ -253,7 +257,10 @@ def test_tables_that_do_not_hold_are_one_sentence(build, small_cars):
         ({"annotations": made._annotations(rows, "fname"), "class_names": made._cells(made.CAR_NAMES)}, r"have no relative_im_path"),
         ({"annotations": np.arange(3), "class_names": made._cells(made.CAR_NAMES)}, r"have no relative_im_path"),
         (
-            {"annotations": made._annotations([*rows[:-1], (rows[-1][0], 7)], "relative_im_path"), "class_names": made._cells(made.CAR_NAMES)},
+            {
+                "annotations": made._annotations([*rows[:-1], (rows[-1][0], 7)], "relative_im_path"),
+                "class_names": made._cells(made.CAR_NAMES),
+            },
             r"car_ims/000009\.png has class 7, classes are 1 to 4",
         ),
     ):

@@ -28,8 +28,8 @@ def packed(tmp_path, monkeypatch):
     """Write one of them, as an archive or unpacked, with its checksums; the images and labels."""
     monkeypatch.setenv("SIAMBENCH_DATA", str(tmp_path))
 
-    def make(name, constant, unpacked=False, changed=None, **options):
-        files, images, labels = layouts.cifar_files(name == "cifar-100", **options)
+    def make(name, constant, *, unpacked=False, changed=None, **options):
+        files, images, labels = layouts.cifar_files(coarse=name == "cifar-100", **options)
         files |= changed or {}
         batches = getattr(cifar, constant)
         md5 = {key: hashlib.md5(content).hexdigest() for key, content in files.items()}
@@ -99,8 +99,8 @@ def test_batches_that_do_not_hold_are_one_sentence(build, packed, held, message)
 
 def test_classes_of_two_superclasses_are_refused(build, packed):
     """The fine classes of CIFAR-100 have one superclass each."""
-    files, _, _ = layouts.cifar_files(True)
-    held = pickle.loads(files["train"], encoding="bytes")  # noqa: S301  written by the line above
+    files, _, _ = layouts.cifar_files(coarse=True)
+    held = pickle.loads(files["train"], encoding="bytes")
     held[b"coarse_labels"][0] = 1
     packed("cifar-100", "CIFAR_100", changed={"train": pickle.dumps(held, protocol=2)})
 

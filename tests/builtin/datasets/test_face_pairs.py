@@ -106,7 +106,9 @@ def test_a_pickle_that_runs_something_is_refused(build, data, monkeypatch, call,
     path.parent.mkdir()
     path.write_bytes(pickle.dumps(([b"x", Harmful(call)], [True]), protocol=protocol))
 
-    with pytest.raises(DataError, match=r"cfp_fp\.bin is a pickle that asks for \S+: of pickles numbers, text, bytes, lists and arrays alone"):
+    with pytest.raises(
+        DataError, match=r"cfp_fp\.bin is a pickle that asks for \S+: of pickles numbers, text, bytes, lists and arrays alone"
+    ):
         build("cfp-fp")
     assert not (data / "pwned").exists()
 
@@ -158,7 +160,9 @@ def test_truncated_files_are_one_sentence(build, data):
 
 def test_what_is_absent_says_what_belongs_where(build, data):
     """Nothing is downloaded: the sentence says from where the file is, and where it goes."""
-    with pytest.raises(DataMissingError, match=r"^cfp_fp\.bin is missing: get it from https://github\.com/deepinsight.* and put it into .*/cfp-fp$"):
+    with pytest.raises(
+        DataMissingError, match=r"^cfp_fp\.bin is missing: get it from https://github\.com/deepinsight.* and put it into .*/cfp-fp$"
+    ):
         build("cfp-fp")
 
 
@@ -172,7 +176,7 @@ def test_what_is_absent_says_what_belongs_where(build, data):
         None,
         {"a": [1, 2.5, True, (b"x", "y")], b"b": -(2**70)},
         [np.arange(6, dtype=np.uint8).reshape(2, 3), np.asfortranarray(np.arange(6).reshape(2, 3)), np.array([1.5, -2.5], dtype=">f4")],
-        [np.float32(1.5), np.int64(-3), np.bool_(True)],
+        [np.float32(1.5), np.int64(-3), np.array([True])[0]],
         np.zeros((0, 4), dtype=np.int16),
     ],
     ids=["none", "plain", "arrays", "scalars", "empty"],
@@ -196,7 +200,16 @@ def test_plain_pickles_are_what_pickle_reads(value, protocol):
 
 @pytest.mark.parametrize(
     "value",
-    [np.array([None, "a"], dtype=object), np.array(["a"]), np.zeros(2, dtype=[("a", int)]), np.datetime64("2020-01-01"), {1, 2}, 1j, print, object()],
+    [
+        np.array([None, "a"], dtype=object),
+        np.array(["a"]),
+        np.zeros(2, dtype=[("a", int)]),
+        np.datetime64("2020-01-01"),
+        {1, 2},
+        1j,
+        print,
+        object(),
+    ],
     ids=["objects", "text", "fields", "time", "set", "complex", "function", "object"],
 )
 def test_everything_else_is_refused(value):

@@ -38,6 +38,7 @@ def test_faces_are_in_order_of_their_numbers(build, every, check_contract, peopl
     assert dataset.item_names[3] == "s2/1.pgm"
     assert np.array_equal(every(dataset)[3, 0], np.asarray(layouts.picture([13, 2, 1], mode="L")))
     assert dataset.parts == {}
+    assert [remote.name for remote in faces.remotes()] == ["1.pgm"]
 
 
 def test_faces_may_lie_in_the_folder_of_an_archive(build, people):
@@ -48,8 +49,11 @@ def test_faces_may_lie_in_the_folder_of_an_archive(build, people):
         shutil.rmtree(people, ignore_errors=True)
         assert len(build("faces", size=12).labels) == 33
         people = target
-    layouts.zip_of(people.parent / "faces/att_faces.zip", {f"att_faces/{name}": content for name, content in layouts.folder_files(people).items()})
+    layouts.zip_of(
+        people.parent / "faces/att_faces.zip", {f"att_faces/{name}": content for name, content in layouts.folder_files(people).items()}
+    )
     shutil.rmtree(people)
+    assert [remote.name for remote in faces.remotes()] == ["att_faces.zip"]
     assert len(build("faces", size=12).labels) == 33
 
 
@@ -65,7 +69,9 @@ def test_faces_that_are_not_whole_are_told(build, people):
     with pytest.raises(DataError, match="s3 holds picture 3 twice"):
         build("faces", size=12)
     shutil.rmtree(people)
-    with pytest.raises(DataMissingError, match=r"data set faces is missing: get it from https://cam-orl\.co\.uk/\S+ and put it into .*/s1 is there"):
+    with pytest.raises(
+        DataMissingError, match=r"data set faces is missing: get it from https://cam-orl\.co\.uk/\S+ and put it into .*/s1 is there"
+    ):
         build("faces", size=12)
 
 
@@ -196,5 +202,8 @@ def test_packages_that_are_nowhere_are_downloaded_or_told(build, tmp_path, monke
         raise OSError("no route to host")
 
     monkeypatch.setattr(locating.urllib.request, "urlopen", fail)
-    with pytest.raises(DataMissingError, match=r"emoji-datasource-google-16\.0\.0\.tgz is missing and https://registry\.npmjs\.org/.* put the file into .*/emoji"):
+    with pytest.raises(
+        DataMissingError,
+        match=r"emoji-datasource-google-16\.0\.0\.tgz is missing and https://registry\.npmjs\.org/.* put the file into .*/emoji",
+    ):
         build("emoji")

@@ -89,7 +89,9 @@ def test_texts_of_local_files(build, every, tmp_path, offline):
 def test_columns_and_splits_that_are_not_there_are_told(build, saved):
     """An unknown column or split is one sentence with the nearest and with those that there are."""
     path, _ = saved
-    with pytest.raises(DataError, match=r"has no column 'image', did you mean 'img'\?; columns: img, label, order; --set dataset\.options\.item="):
+    with pytest.raises(
+        DataError, match=r"has no column 'image', did you mean 'img'\?; columns: img, label, order; --set dataset\.options\.item="
+    ):
         build("hf", path=path, item="image")
     with pytest.raises(DataError, match=r"has no split 'tset', did you mean 'test'\?; splits: train, test"):
         build("hf", path=path, split="tset")

@@ -23,7 +23,11 @@ def four(tmp_path, monkeypatch):
     def make(name, constant):
         remotes = getattr(idx, constant)
         images, labels, digests = layouts.digits_in(tmp_path / name, [remote.name for remote in remotes])
-        monkeypatch.setattr(idx, constant, tuple(dataclasses.replace(r, md5=md5, url="http://127.0.0.1:9/") for r, md5 in zip(remotes, digests, strict=True)))
+        monkeypatch.setattr(
+            idx,
+            constant,
+            tuple(dataclasses.replace(r, md5=md5, url="http://127.0.0.1:9/") for r, md5 in zip(remotes, digests, strict=True)),
+        )
         return images, labels
 
     return make
@@ -44,7 +48,7 @@ def test_images_to_train_come_before_those_to_test(build, every, check_contract,
 
 def test_parts_of_the_same_classes_are_for_closed_set(build, tmp_path, four):
     """The official parts share their classes: closed-set takes them, official refuses them."""
-    images, labels = four("mnist", "MNIST")
+    four("mnist", "MNIST")
     dataset = build("mnist")
 
     with pytest.raises(DataError, match="classes are in trainval and in test"):
@@ -138,5 +142,7 @@ def test_emnist_is_not_downloaded(build, tmp_path, monkeypatch):
     """Half a gigabyte is fetched by hand: the sentence says from where."""
     monkeypatch.setenv("SIAMBENCH_DATA", str(tmp_path))
 
-    with pytest.raises(DataMissingError, match=r"^gzip\.zip is missing: get it from https://biometrics\.nist\.gov/\S+ and put it into .*/emnist$"):
+    with pytest.raises(
+        DataMissingError, match=r"^gzip\.zip is missing: get it from https://biometrics\.nist\.gov/\S+ and put it into .*/emnist$"
+    ):
         build("emnist")

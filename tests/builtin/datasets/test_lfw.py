@@ -28,7 +28,10 @@ def names_of(dataset, part):
 
 def pairs_of(dataset):
     names, pairs = dataset.item_names, dataset.pairs
-    return [(names[one], names[other], bool(same), int(fold)) for one, other, same, fold in zip(pairs.left, pairs.right, pairs.same, pairs.fold, strict=True)]
+    return [
+        (names[one], names[other], bool(same), int(fold))
+        for one, other, same, fold in zip(pairs.left, pairs.right, pairs.same, pairs.fold, strict=True)
+    ]
 
 
 def test_view_one_has_its_official_split_and_pairs(build, check_contract, wild):
@@ -38,7 +41,12 @@ def test_view_one_has_its_official_split_and_pairs(build, check_contract, wild):
     check_contract(dataset)
     assert names_of(dataset, "trainval") == set(list(layouts.PEOPLE)[:3])
     assert names_of(dataset, "test") == set(list(layouts.PEOPLE)[3:])
-    assert dataset.item_names[:4] == ["Aaron_Eckhart/Aaron_Eckhart_0001", "Aaron_Eckhart/Aaron_Eckhart_0002", "Aaron_Eckhart/Aaron_Eckhart_0003", "Bela_Karolyi/Bela_Karolyi_0001"]
+    assert dataset.item_names[:4] == [
+        "Aaron_Eckhart/Aaron_Eckhart_0001",
+        "Aaron_Eckhart/Aaron_Eckhart_0002",
+        "Aaron_Eckhart/Aaron_Eckhart_0003",
+        "Bela_Karolyi/Bela_Karolyi_0001",
+    ]
     assert pairs_of(dataset)[0] == ("Eva_Amurri/Eva_Amurri_0001", "Eva_Amurri/Eva_Amurri_0002", True, 0)
     assert pairs_of(dataset)[2] == ("Dai_Bachtiar/Dai_Bachtiar_0001", "Eva_Amurri/Eva_Amurri_0002", False, 0)
 
@@ -98,12 +106,28 @@ def test_a_list_with_another_checksum_is_refused(build, wild):
     ("name", "lines", "message"),
     [
         ("peopleDevTest.txt", ["4", "Dai_Bachtiar\t1", "Eva_Amurri\t2", "Fujio_Cho\t3"], r"says that 4 people follow, and 3 lines do"),
-        ("peopleDevTest.txt", ["2", "Dai_Bachtiar\t1", "Eva_Amurri\t2", "Fujio_Cho\t3"], r"has 1 lines more than it says, the first is line 4"),
+        (
+            "peopleDevTest.txt",
+            ["2", "Dai_Bachtiar\t1", "Eva_Amurri\t2", "Fujio_Cho\t3"],
+            r"has 1 lines more than it says, the first is line 4",
+        ),
         ("peopleDevTest.txt", ["3", "Dai_Bachtiar", "Eva_Amurri\t2", "Fujio_Cho\t3"], r"line 2 must be a name and a number of images"),
-        ("peopleDevTest.txt", ["3", "Dai_Bachtiar\t2", "Eva_Amurri\t2", "Fujio_Cho\t3"], r"1 of the 14 files that it names are not in .*Dai_Bachtiar_0002"),
+        (
+            "peopleDevTest.txt",
+            ["3", "Dai_Bachtiar\t2", "Eva_Amurri\t2", "Fujio_Cho\t3"],
+            r"1 of the 14 files that it names are not in .*Dai_Bachtiar_0002",
+        ),
         ("peopleDevTest.txt", ["3", "Aaron_Eckhart\t3", "Eva_Amurri\t2", "Fujio_Cho\t3"], r"names 1 people who were named before"),
-        ("pairsDevTest.txt", ["1", "Eva_Amurri\t1\t2", "Eva_Amurri\t1\tNobody\t1"], r"names Nobody/Nobody_0001, which is no image of the people listed"),
-        ("pairsDevTest.txt", ["1", "Eva_Amurri\t1\t9", "Eva_Amurri\t1\tFujio_Cho\t1"], r"names Eva_Amurri/Eva_Amurri_0009, which is no image"),
+        (
+            "pairsDevTest.txt",
+            ["1", "Eva_Amurri\t1\t2", "Eva_Amurri\t1\tNobody\t1"],
+            r"names Nobody/Nobody_0001, which is no image of the people listed",
+        ),
+        (
+            "pairsDevTest.txt",
+            ["1", "Eva_Amurri\t1\t9", "Eva_Amurri\t1\tFujio_Cho\t1"],
+            r"names Eva_Amurri/Eva_Amurri_0009, which is no image",
+        ),
         ("pairsDevTest.txt", ["2", "Eva_Amurri\t1\t2"], r"pairsDevTest\.txt: 1 folds of 2 genuine and 2 impostor pairs are 4 lines, got 1"),
     ],
 )
@@ -122,5 +146,7 @@ def test_what_is_absent_says_what_belongs_where(build, tmp_path, monkeypatch):
     """Without a list the page and the place are named."""
     monkeypatch.setenv("SIAMBENCH_DATA", str(tmp_path / "data"))
 
-    with pytest.raises(DataMissingError, match=r"data set lfw is missing: get it from http://vis-www.*so that .*/lfw/peopleDevTrain\.txt is there"):
+    with pytest.raises(
+        DataMissingError, match=r"data set lfw is missing: get it from http://vis-www.*so that .*/lfw/peopleDevTrain\.txt is there"
+    ):
         build("lfw")

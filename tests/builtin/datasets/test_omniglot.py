@@ -239,7 +239,10 @@ def whole_omniglot(small_omniglot, tmp_path, monkeypatch):
         monkeypatch.setattr(omniglot, constant, Remote(name, "http://127.0.0.1:9/", "", "omniglot", md5=md5))
 
 
-@pytest.mark.parametrize(("background_set", "alphabets"), [("full", {"Latin", "Korean"}), ("small1", {"Latin", "Greek"}), ("small2", {"Greek", "Tagalog", "Sanskrit"})])
+@pytest.mark.parametrize(
+    ("background_set", "alphabets"),
+    [("full", {"Latin", "Korean"}), ("small1", {"Latin", "Greek"}), ("small2", {"Greek", "Tagalog", "Sanskrit"})],
+)
 def test_the_evaluation_set_is_the_test(build, every, check_contract, whole_omniglot, background_set, alphabets):
     """A background set, all of it or one of the minimal ones, is trained on, the evaluation set tests; alphabets are groups."""
     dataset = build("omniglot", background=background_set)

@@ -48,9 +48,15 @@ def test_sops_images_are_those_of_the_names(build, every, data):
     ("change", "message"),
     [
         (lambda rows: [*rows[:1], *rows[2:]], r"sop has 8 images to train, here are 7"),
-        (lambda rows: [*rows[:1], "1 1 1 bicycle_final/none.png", *rows[2:]], r"Ebay_train\.txt: 1 of the 8 files that it names .* in line 2"),
+        (
+            lambda rows: [*rows[:1], "1 1 1 bicycle_final/none.png", *rows[2:]],
+            r"Ebay_train\.txt: 1 of the 8 files that it names .* in line 2",
+        ),
         (lambda rows: [*rows[:1], rows[1].replace("1 1 ", "1 x ", 1), *rows[2:]], r"line 2: class_id must be a whole number, got 'x'"),
-        (lambda rows: [*rows[:1], *rows[1:4], rows[4].replace("4 2 ", "4 1 ", 1), *rows[5:]], r"line 5: class 1 is 'chair', and was 'bicycle'"),
+        (
+            lambda rows: [*rows[:1], *rows[1:4], rows[4].replace("4 2 ", "4 1 ", 1), *rows[5:]],
+            r"line 5: class 1 is 'chair', and was 'bicycle'",
+        ),
     ],
 )
 def test_lists_of_sop_that_do_not_hold_are_one_sentence(build, data, change, message):
@@ -63,7 +69,9 @@ def test_lists_of_sop_that_do_not_hold_are_one_sentence(build, data, change, mes
         build("sop", size=12)
 
 
-@pytest.mark.parametrize(("listed", "images"), [("Eval/list_eval_partition.txt", ""), ("Eval/list_eval_partition.txt", "Img"), ("list_eval_partition.txt", "")])
+@pytest.mark.parametrize(
+    ("listed", "images"), [("Eval/list_eval_partition.txt", ""), ("Eval/list_eval_partition.txt", "Img"), ("list_eval_partition.txt", "")]
+)
 def test_in_shop_has_queries_and_a_gallery(build, check_contract, data, listed, images):
     """What the list says is trained on, asked for and searched in are the parts, in all three layouts."""
     _, rows = layouts.in_shop(data, listed, images)
@@ -81,7 +89,11 @@ def test_in_shop_has_queries_and_a_gallery(build, check_contract, data, listed, 
     [
         (0, "9", r"list_eval_partition\.txt must begin with the number of its images, 10, got '9'"),
         (0, "", r"must begin with the number of its images"),
-        (2, "img/WOMEN/Dresses/id_00000001/00_1_front.png id_00000001 tain", r"line 3: evaluation_status must be one of train, query, gallery"),
+        (
+            2,
+            "img/WOMEN/Dresses/id_00000001/00_1_front.png id_00000001 tain",
+            r"line 3: evaluation_status must be one of train, query, gallery",
+        ),
         (2, "img/WOMEN/Dresses/id_00000001/00_1_front.png id_00000001", r"line 3 has 2 fields, expected 3"),
         (2, "/etc/passwd id_00000001 train", r"line 3 names '/etc/passwd', which is no place below"),
     ],
@@ -124,7 +136,9 @@ def test_lines_of_inat_must_name_group_and_species(build, data):
     folder, lists = layouts.inat(data)
     layouts.text(folder / "Inat_dataset_splits/Inaturalist_train_set1.txt", [lists["train"][0], "a.png"])
 
-    with pytest.raises(DataError, match=r"train_set1\.txt: line 2 must name an image as train_val2018/group/species/image\.jpg, got 'a\.png'"):
+    with pytest.raises(
+        DataError, match=r"train_set1\.txt: line 2 must name an image as train_val2018/group/species/image\.jpg, got 'a\.png'"
+    ):
         build("inat-2018", size=12)
 
 

@@ -60,7 +60,9 @@ def test_one_file_has_no_parts(tmp_path, build):
 def test_missing_values_are_refused_or_interpolated(tmp_path, build, every):
     """A ? is refused with its line and what to do; interpolated it lies between its neighbours, at an end it is as the nearest."""
     path = small(tmp_path / "s", ["?,2,?,?,8,?:up", "1,2,3,4,5,6:down"], ["0,0,0,0,0,NaN:flat"])
-    with pytest.raises(DataError, match=r"Small_TRAIN\.ts: line 10, channel 1: 4 of 6 values are missing: --set dataset\.options\.missing=interpolate"):
+    with pytest.raises(
+        DataError, match=r"Small_TRAIN\.ts: line 10, channel 1: 4 of 6 values are missing: --set dataset\.options\.missing=interpolate"
+    ):
         build("ucr", path=path)
 
     dataset = build("ucr", path=path, missing="interpolate")
@@ -111,7 +113,7 @@ def test_files_that_do_not_hold_are_one_sentence(tmp_path, build, lines, message
 
 def test_folders_that_do_not_hold_are_one_sentence(tmp_path, build):
     """No such file, a folder without a part, one of two data sets, one with parts of different names."""
-    with pytest.raises(DataMissingError, match="no such file: .*none"):
+    with pytest.raises(DataMissingError, match=r"no such file: .*none"):
         build("ucr", path=str(tmp_path / "none"))
     small(tmp_path / "s")
     (tmp_path / "s/Small_TEST.ts").rename(tmp_path / "s/Other_TEST.ts")

@@ -72,7 +72,11 @@ def test_questions_may_be_bytes(build, every, clinc):
         ("data_full.json", "{}", r"train of .*data_full\.json must be a list of questions with their intents"),
         ("data_full.json", '{"train": [["a"]]}', r"train of .*: entry 1 must be a question and its intent"),
         ("data_full.json", '{"train": [["a", "fly"]]}', r"entry 1 has the intent 'fly', which .*domains\.json puts in no domain"),
-        ("data_full.json", '{"train": [["a", "visa"]], "val": [["b", "visa"]], "test": [["c", "visa"]]}', r"clinc150 has 5 intents, here are 1"),
+        (
+            "data_full.json",
+            '{"train": [["a", "visa"]], "val": [["b", "visa"]], "test": [["c", "visa"]]}',
+            r"clinc150 has 5 intents, here are 1",
+        ),
         ("domains.json", '{"a": ["visa"], "b": ["visa"]}', r"domains\.json has the intent 'visa' twice"),
         ("domains.json", '{"a": "visa"}', r"domains\.json: 'a' must be a list of intents"),
         ("domains.json", "\xff", r"domains\.json is no JSON"),
@@ -134,7 +138,11 @@ def sts(tmp_path, monkeypatch):
     layouts.text(folder / "sts-dev.csv", [sts_line(3.999, "It rains.", "Rain falls.")])
     layouts.text(
         folder / "sts-test.csv",
-        [sts_line(4.0, "Dogs run.", "The dog is running."), sts_line(2, "Two men sing.", "A cat sleeps."), sts_line(0, "Two men sing.", "Dogs run.")],
+        [
+            sts_line(4.0, "Dogs run.", "The dog is running."),
+            sts_line(2, "Two men sing.", "A cat sleeps."),
+            sts_line(0, "Two men sing.", "Dogs run."),
+        ],
     )
     return folder
 
@@ -146,7 +154,15 @@ def names(dataset, part):
 def test_sentences_that_mean_the_same_are_a_class(build, every, sts):
     """Each text is an item once; pairs of 4 and more join a class; pairs that contradict that are left out and told of."""
     dataset = build("sts", length=8, vocabulary=1000)
-    wanted = ["A plane takes off.", "A plane is taking off.", 'An air plane "takes off.', "A man plays.", "A cat sleeps.", "A dog runs.", "Dogs run."]
+    wanted = [
+        "A plane takes off.",
+        "A plane is taking off.",
+        'An air plane "takes off.',
+        "A man plays.",
+        "A cat sleeps.",
+        "A dog runs.",
+        "Dogs run.",
+    ]
 
     assert np.array_equal(every(dataset)[:7], hashed_words(wanted, vocabulary=1000, length=8))
     assert len(dataset.labels) == 11
@@ -199,5 +215,5 @@ def test_sentences_of_the_test_and_of_training_can_be_split(build, sts):
     dataset = build("sts")
 
     assert not set(dataset.labels[dataset.parts["trainval"]]) & set(dataset.labels[dataset.parts["test"]])
-    with pytest.raises(DataError, match="a fold has no class with two images|no class of the test part|fold"):
+    with pytest.raises(DataError, match=r"folds? "):
         cut(dataset, SplitRules(rule="official", folds=2).spec)
