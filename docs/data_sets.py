@@ -27,17 +27,17 @@ HEAD = """# Data sets
 
 <!-- Written by `python docs/data_sets.py`: do not edit it. -->
 
-Files are looked for in the folder that `SIAMBENCH_DATA` names, and in the cache (`SIAMBENCH_CACHE`). The places below are those in either.
-What stands in a folder of its own may also lie without the folder of the data set around it. Nothing below is in this repository; what
-is marked "by hand" siambench does not download: it says where to get it. `siambench show dataset NAME` says which files are missing on this
-machine, and `siambench doctor` looks at the checksums of those that are there.
+Files are looked for in the folder that `SIAMBENCH_DATA` names, and in the cache (`SIAMBENCH_CACHE`). The places below are those in
+either. What stands in a folder of its own may also lie without the folder of the data set around it. Nothing below is in this repository;
+what is marked "by hand" siambench does not download: it says where to get it. `siambench show dataset NAME` says which files are missing
+on this machine, and `siambench doctor` looks at the checksums of those that are there.
 
-Where no checksum is published, numbers of classes and images, names and splits are compared with what is, and the SHA-256 of the lists that
-were read is told before anything runs. A part of a data set, or another version, is refused: `csv:PATH` and `folder:PATH` read it.
+Where no checksum is published, numbers of classes and images, names and splits are compared with what is, and the SHA-256 of the lists
+that were read is told before anything runs. A part of a data set, or another version, is refused: `csv:PATH` and `folder:PATH` read it.
 
 Pictures are brought to a square of the option `size` once and kept in the cache, which takes images × channels × size² bytes: 18 GB for
-`sop` at 224. A pickle (CIFAR's batches, `cfp_fp.bin`, `agedb_30.bin`) is read by siambench's own reader, which knows numbers, text, bytes, lists,
-dictionaries and arrays, and neither imports nor calls anything that the file names.
+`sop` at 224. A pickle (CIFAR's batches, `cfp_fp.bin`, `agedb_30.bin`) is read by siambench's own reader, which knows numbers, text,
+bytes, lists, dictionaries and arrays, and neither imports nor calls anything that the file names.
 
 The licence is that of the data, which whoever uses it has to keep; "see its page" means that siambench states none.
 """
@@ -53,10 +53,10 @@ pairs = "official"
 ```
 
 scores final models by those of them that are of two items of the test part, with their folds; `verification_accuracy` is then the mean
-over the folds, each with the threshold of the others. `lfw` with `view = "ten-folds"` has all of pairs.txt in its test part: whoever is in it is
-not trained on. Of `cfp-fp` and `agedb-30` the last `test_folds` of the ten folds are the test, and the first are trained on; the field trains
-on another data set and tests on all ten, which `test_folds = 10` leaves to `siambench evaluate`. `sts` has scores beside its pairs, whose
-Spearman correlation with the similarities is the metric `spearman`.
+over the folds, each with the threshold of the others. `lfw` with `view = "ten-folds"` has all of pairs.txt in its test part: whoever is
+in it is not trained on. Of `cfp-fp` and `agedb-30` the last `test_folds` of the ten folds are the test, and the first are trained on; the
+field trains on another data set and tests on all ten, which `test_folds = 10` leaves to `siambench evaluate`. `sts` has scores beside its
+pairs, whose Spearman correlation with the similarities is the metric `spearman`.
 
 ## Lists in the form of others
 

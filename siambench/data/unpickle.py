@@ -101,21 +101,19 @@ class _ndarray:  # noqa: N801  it stands for a type that is called so
     """Named by pickles as what to make; see `_reconstruct`."""
 
 
-_KNOWN: dict[tuple[str, str], Callable[..., Any]] = (
-    {
-        ("numpy", "ndarray"): _ndarray,
-        ("numpy", "dtype"): _Type,
-        ("_codecs", "encode"): _encode,
-        ("__builtin__", "bytes"): _bytes,
-        ("builtins", "bytes"): _bytes,
-    }
-    | {
-        (f"numpy.{core}.multiarray", name): found
-        for core in ("core", "_core")
-        for name, found in (("_reconstruct", _reconstruct), ("scalar", _scalar))
-    }
-    | {(f"numpy.{core}.numeric", "_frombuffer"): _of_buffer for core in ("core", "_core")}
-)
+_CORES = ("core", "_core")
+"""Where numpy's parts lie, in older and in newer versions."""
+
+_KNOWN: dict[tuple[str, str], Callable[..., Any]] = {
+    ("numpy", "ndarray"): _ndarray,
+    ("numpy", "dtype"): _Type,
+    ("_codecs", "encode"): _encode,
+    ("__builtin__", "bytes"): _bytes,
+    ("builtins", "bytes"): _bytes,
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): _reconstruct for core in _CORES},
+    **{(f"numpy.{core}.multiarray", "scalar"): _scalar for core in _CORES},
+    **{(f"numpy.{core}.numeric", "_frombuffer"): _of_buffer for core in _CORES},
+}
 """What a pickle may name, and what is called in its place."""
 
 

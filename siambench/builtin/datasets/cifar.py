@@ -97,7 +97,7 @@ def cifar(packed: Batches) -> Dataset:
     labels = [batch.labels(packed.keys[0], len(names)) for batch in batches]
     pixels = [batch.pixels(len(found)) for batch, found in zip(batches, labels, strict=True)]
     images, of_item = np.concatenate(pixels), np.concatenate(labels)
-    attributes = {}
+    attributes: dict[str, list[str]] = {}
     if len(packed.keys) > 2:
         groups = meta.names(packed.keys[3])
         coarse = np.concatenate([batch.labels(packed.keys[2], len(groups)) for batch in batches])

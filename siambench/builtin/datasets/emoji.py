@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from siambench.builtin.datasets.listed import Items, Shown, of_images
 from siambench.data.files import read_regular
 from siambench.data.lists import Line, Listing, files_in, sha256_of
@@ -112,8 +114,6 @@ def _told_apart(images: list[str], packages: dict[str, tuple[Path, Path]]) -> tu
 
 
 def _parts(of_test: list[bool]) -> dict[str, Any]:
-    import numpy as np
-
     tested = np.array(of_test, dtype=bool)
     google, twitter = np.arange(len(tested)), np.arange(len(tested)) + len(tested)
     return {

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from siambench.interfaces import Dataset
 
 INK = {"rotate": 10.0, "scale": [0.9, 1.1], "translate": 0.08, "shear": 5.0}
-_TOKENS = {"tokens": "words", "vocabulary": 8192, "length": 64}
+_TOKENS: dict[str, str | int] = {"tokens": "words", "vocabulary": 8192, "length": 64}
 _CLOSED = "official, the same classes train and test: for the split rule closed-set"
 
 

@@ -74,7 +74,9 @@ def hugging_face(name: str, asked: Asked, columns: Columns, *, size: int, mode: 
     item = _column(columns.item, _ITEMS, first.column_names, "item", called)
     label = _column(columns.label, _LABELS, first.column_names, "label", called)
     groups = _column(columns.group, (), first.column_names, "group", called) if columns.group else ""
-    parts, notes, part_of_item = [], [], []
+    parts: dict[str, NDArray[np.int64]] = {}
+    notes: list[str] = []
+    part_of_item: list[str] = []
     for split, table in splits.items():
         if list(table.column_names) != list(first.column_names):
             raise DataError(f"{called}: the splits have different columns, {split} has {', '.join(table.column_names)[:200]}")
@@ -89,7 +91,7 @@ def hugging_face(name: str, asked: Asked, columns: Columns, *, size: int, mode: 
         else:
             notes = [f"its splits are {', '.join(splits)}, which are taken together: {strange!r} is no part that siambench knows"]
     number = {name: place for place, name in enumerate(classes)}
-    attributes = {}
+    attributes: dict[str, list[str]] = {}
     if groups:
         of_item = [value for table in splits.values() for value in _labels(table, groups, called)]
         attributes["group"] = one_per_class(of_item, labels, classes, f"{called}: {groups}")
@@ -97,7 +99,7 @@ def hugging_face(name: str, asked: Asked, columns: Columns, *, size: int, mode: 
         "labels": np.array([number[value] for value in labels], dtype=np.int64),
         "class_names": classes,
         "class_attributes": attributes,
-        "parts": parts or {},
+        "parts": parts,
     }
     if _is_image(first, item):
         return _of_images(splits, item, called, size=size, mode=mode, common={**common, "notes": notes})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import math
 import string
@@ -187,6 +188,4 @@ def emnist(*, split: str) -> Dataset:
     found = written(files, names=SPLITS[split], first=1 if split == "letters" else 0, colour="bright ink on black")
     lying = found.read(np.arange(len(found.labels)))
     upright = np.ascontiguousarray(lying.transpose(0, 1, 3, 2))
-    import dataclasses
-
     return dataclasses.replace(found, read=lambda indices: upright[indices], shape=upright.shape[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,8 +105,6 @@ def lfw(*, size: int, images: str, view: str) -> Dataset:
         classes=sorted({one.name for one in everybody}),
         parts=parts_by([name in tested for name in class_of]),
     )
-    import dataclasses
-
     return dataclasses.replace(of_images(found, folder, shown), pairs=pairs)
 
 

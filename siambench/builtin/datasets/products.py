@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from siambench.builtin.datasets.listed import Items, Shown, of_images, parts_by
 from siambench.data.lists import Listing, check_counts, files_in, read_list, seen
 from siambench.data.locate import Remote
@@ -124,11 +126,9 @@ def in_shop(*, size: int) -> Dataset:
     return of_images(items, root, shown)
 
 
-def _check_first(listing: Listing, path: object) -> None:
+def _check_first(listing: Listing, path: Path) -> None:
     """The first line says how many there are."""
-    from pathlib import Path
-
-    with Path(str(path)).open("rb") as file:
+    with path.open("rb") as file:
         first = file.readline().removeprefix(b"\xef\xbb\xbf").strip()
     if not first.isdigit() or len(first) > 9 or int(first) != len(listing.lines):
         raise DataError(
