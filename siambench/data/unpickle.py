@@ -41,9 +41,10 @@ class _Type:
 
     def __setstate__(self, state: Any) -> None:
         order = state[1] if isinstance(state, tuple) and len(state) > 1 else "|"
-        order = order.decode("ascii", "replace") if isinstance(order, bytes) else order
-        if order in ("<", ">"):
-            self.dtype = self.dtype.newbyteorder(order)
+        if order in ("<", b"<"):
+            self.dtype = self.dtype.newbyteorder("<")
+        elif order in (">", b">"):
+            self.dtype = self.dtype.newbyteorder(">")
 
 
 class _Array:

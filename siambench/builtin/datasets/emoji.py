@@ -133,7 +133,10 @@ def _described(path: Path) -> dict[str, dict[str, Any]]:
         raise DataError(f"{called} is no JSON: {reason(error)}") from error
     if not isinstance(held, list) or not all(isinstance(one, dict) for one in held):
         raise DataError(f"{called} must hold a list of emoji")
-    wanted = {"name": (str, type(None)), "short_name": str, "image": str, "category": str, "subcategory": str}
+    wanted: dict[str, tuple[type, ...]] = {
+        "name": (str, type(None)),
+        **dict.fromkeys(("short_name", "image", "category", "subcategory"), (str,)),
+    }
     for place, one in enumerate(held, 1):
         bad = next((key for key, kind in wanted.items() if not isinstance(one.get(key, 0), kind)), None)
         if bad is not None:

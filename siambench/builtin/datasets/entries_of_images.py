@@ -250,7 +250,7 @@ ENTRIES = {
     "emoji": DatasetEntry(
         two_styles,
         defaults={"size": 64},
-        augment={"rotate": 10.0, "scale": [0.9, 1.1], "translate": 0.05, "padding": "edge"},
+        augment={"rotate": 10.0, "scale": [0.9, 1.1], "translate": 0.05, "padding": "border"},
         files=_of_emoji,
         source="npm packages emoji-datasource-google and emoji-datasource-twitter 16.0.0",
         licence="MIT; drawings by Google Apache 2.0, by Twitter CC BY 4.0",
