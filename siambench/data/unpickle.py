@@ -6,12 +6,10 @@ import io
 import math
 import pickle
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from siambench.data.files import read_regular
 from siambench.data.names import as_text, reason
 from siambench.errors import DataError
 
@@ -129,24 +127,18 @@ class _Reader(pickle.Unpickler):
         raise _Refused("something that is stored elsewhere")
 
 
-def read_pickle(path: Path, *, most: int) -> Any:
+def parse_pickle(content: bytes, called: str) -> Any:
     """What a pickle holds, if that is plain: None, booleans, numbers, text, bytes, lists, tuples, dictionaries and arrays of numbers.
 
     Nothing that it names is imported or called. Text of Python 2 becomes bytes.
 
     Args:
-        path: of the file.
-        most: bytes that it may hold.
+        content: of the file.
+        called: what people call it.
 
     Raises:
-        DataMissingError: if there is no such file.
         DataError: if it asks for anything else, or is damaged.
     """
-    return parse_pickle(read_regular(path, most=most), as_text(path))
-
-
-def parse_pickle(content: bytes, called: str) -> Any:
-    """As `read_pickle`, of the content of a file that people call so."""
     try:
         return _plain(_Reader(io.BytesIO(content), encoding="bytes").load())
     except _Refused as error:

@@ -56,8 +56,11 @@ class _Person:
 
 
 def remotes() -> tuple[Remote, ...]:
-    """The lists of the view that is the default, and the archive."""
-    return (*(LISTS[name] for name in VIEWS["development"]), IMAGES["original"][1])
+    """The lists of the view that is the default, and the archive, where its folder is not there."""
+    lists = tuple(LISTS[name] for name in VIEWS["development"])
+    folder, archive = IMAGES["original"]
+    is_there = any((place / folder).is_dir() for place in Published("lfw", _PAGE, ()).places)
+    return lists if is_there else (*lists, archive)
 
 
 def lfw(*, size: int, images: str, view: str) -> Dataset:

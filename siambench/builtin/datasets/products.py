@@ -15,6 +15,7 @@ from siambench.interfaces import Dataset
 _SOP_PAGE = "https://cvgl.stanford.edu/projects/lifted_struct"
 _SHOP_PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/DeepFashion/InShopRetrieval.html"
 
+_NATURE_PAGE = "https://github.com/visipedia/inat_comp/tree/master/2018"
 
 SOP = Published(
     "sop",
@@ -47,7 +48,7 @@ SHOP_COUNTS = (7_982, 25_882, 14_218, 12_612)
 
 NATURE = Published(
     "inat-2018",
-    "https://github.com/Andrew-Brown1/Smooth_AP",
+    f"{_NATURE_PAGE} (images) and https://github.com/Andrew-Brown1/Smooth_AP (lists)",
     ("Inat_dataset_splits/Inaturalist_train_set1.txt", "Inat_dataset_splits/Inaturalist_test_set1.txt", "train_val2018"),
 )
 NATURE_CLASSES = 8_142

@@ -48,6 +48,7 @@ def test_view_one_has_its_official_split_and_pairs(build, check_contract, wild):
         "Bela_Karolyi/Bela_Karolyi_0001",
     ]
     assert pairs_of(dataset)[0] == ("Eva_Amurri/Eva_Amurri_0001", "Eva_Amurri/Eva_Amurri_0002", True, 0)
+    assert [remote.name for remote in lfw.remotes()] == ["peopleDevTrain.txt", "peopleDevTest.txt", "pairsDevTest.txt"]
     assert pairs_of(dataset)[2] == ("Dai_Bachtiar/Dai_Bachtiar_0001", "Eva_Amurri/Eva_Amurri_0002", False, 0)
 
 
