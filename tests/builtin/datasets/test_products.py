@@ -147,7 +147,6 @@ def test_lines_of_inat_must_name_group_and_species(build, data):
     [
         ("sop", r"get Stanford_Online_Products\.zip from https://cvgl.* so that .*/sop/Stanford_Online_Products/Ebay_train\.txt is there"),
         ("in-shop", r"get it from https://mmlab.*and put it into .*/in-shop, so that .*/in-shop/Eval/list_eval_partition\.txt is there"),
-        (
         ("inat-2018", r"get it from https://github\.com/visipedia/\S+ \(images\) and https://\S+ \(lists\) and put it into .*_set1\.txt"),
     ],
 )
