@@ -77,8 +77,8 @@ def own_table(path: str, size: int, mode: str, tokens: str, vocabulary: int, len
 
     Images are read at size × size, mode auto, grey or rgb; texts become tokens, ``words`` by their hash or ``bytes``.
     """
+    from siambench.builtin.datasets.table import TokenOptions
     from siambench.builtin.datasets.table import table as load
-    from siambench.builtin.datasets.tokens import TokenOptions
 
     return load(path, size=size, mode=mode, tokens=TokenOptions(tokens, vocabulary, length), encoding=encoding)
 

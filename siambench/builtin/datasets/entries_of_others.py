@@ -21,7 +21,7 @@ def omniglot(size: int, background: str) -> Dataset:
 
     ``background`` is ``full`` (30 alphabets), ``small1`` or ``small2`` (five of them).
     """
-    from siambench.builtin.datasets.omniglot import omniglot as load
+    from siambench.builtin.datasets.whole_omniglot import omniglot as load
 
     return load(size=size, background=background)
 
@@ -63,8 +63,8 @@ def cifar_100() -> Dataset:
 
 def intents(tokens: str, vocabulary: int, length: int) -> Dataset:
     """Questions of 150 intents in 10 domains, as tokens: ``words`` by their hash, or ``bytes``."""
+    from siambench.builtin.datasets.table import TokenOptions
     from siambench.builtin.datasets.texts import clinc150
-    from siambench.builtin.datasets.tokens import TokenOptions
 
     return clinc150(options=TokenOptions(tokens, vocabulary, length))
 
@@ -74,8 +74,8 @@ def similar_sentences(threshold: float, tokens: str, vocabulary: int, length: in
 
     Pairs that score ``threshold`` or more, of 5, are of one class.
     """
+    from siambench.builtin.datasets.table import TokenOptions
     from siambench.builtin.datasets.texts import sts
-    from siambench.builtin.datasets.tokens import TokenOptions
 
     return sts(threshold=threshold, options=TokenOptions(tokens, vocabulary, length))
 
@@ -108,14 +108,14 @@ def from_the_hub(
     ``item``, ``label`` and ``group`` are columns, ``config`` and ``split`` what its ``load_dataset`` calls so.
     """
     from siambench.builtin.datasets.hugging_face import Asked, Columns, hugging_face
-    from siambench.builtin.datasets.tokens import TokenOptions
+    from siambench.builtin.datasets.table import TokenOptions
 
     columns = Columns(item, label, group)
     return hugging_face(path, Asked(config, split), columns, size=size, mode=mode, tokens=TokenOptions(tokens, vocabulary, length))
 
 
 def _of_omniglot() -> tuple[Remote, ...]:
-    from siambench.builtin.datasets.omniglot import FULL
+    from siambench.builtin.datasets.whole_omniglot import FULL
 
     return FULL
 

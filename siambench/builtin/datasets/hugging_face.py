@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from siambench.builtin.datasets.parts import PART_OF_NAME, one_per_class, parts_of
-from siambench.builtin.datasets.tokens import TokenOptions, tokens_of
+from siambench.builtin.datasets.table import TokenOptions
+from siambench.builtin.datasets.tokens import tokens_of
 from siambench.data.collection import check_image_options
 from siambench.data.decoded import decoded
 from siambench.data.images import decode

@@ -12,7 +12,6 @@ import numpy as np
 from siambench.data.decoded import decoded
 from siambench.data.images import decode
 from siambench.data.locate import Remote, locate
-from siambench.errors import DataError, suggestion
 from siambench.interfaces import Dataset, Episodes
 
 if TYPE_CHECKING:
@@ -38,17 +37,8 @@ ALL_RUNS = Remote(
     "omniglot",
 )
 
-BACKGROUND = Remote("images_background.zip", f"{_OMNIGLOT}/images_background.zip", "", "omniglot", md5="68d2efa1b9178cc56df9314c21c6e718")
-EVALUATION = Remote("images_evaluation.zip", f"{_OMNIGLOT}/images_evaluation.zip", "", "omniglot", md5="6b91aef0f799c5bb55b94e3f2daec811")
-
 MINIMAL = (SMALL1, SMALL2, ALL_RUNS)
 """The files of `omniglot_minimal`."""
-
-FULL = (BACKGROUND, EVALUATION, ALL_RUNS)
-"""The files of `omniglot`, with all of the background."""
-
-BACKGROUNDS = ("full", "small1", "small2")
-"""What is trained on: the 30 alphabets of the background set, or five of them."""
 
 
 def _ink(file: zipfile.ZipFile, member: str, size: int) -> NDArray[np.uint8]:
@@ -91,45 +81,6 @@ def omniglot_minimal(*, size: int) -> Dataset:
         class_attributes={"alphabet": [alphabet for alphabet, _ in classes]},
         parts={"trainval": np.arange(len(trainval)), "test": np.arange(len(trainval), len(trainval) + len(test))},
         episodes={"one-shot": lambda: one_shot_runs(runs, size=size)},
-        colour="white ink on black",
-    )
-
-
-def omniglot(*, size: int, background: str) -> Dataset:
-    """White ink on black, uint8 [N, 1, size, size]: a background set is ``trainval``, the 20 alphabets of the evaluation set the ``test``.
-
-    Args:
-        size: edge in pixels; the files hold 105.
-        background: one of `BACKGROUNDS`.
-
-    Raises:
-        DataMissingError: if an official file cannot be had.
-        DataError: if there is no such background, or an archive holds no drawings.
-    """
-    if background not in BACKGROUNDS:
-        raise DataError(
-            f"omniglot: background must be one of {', '.join(BACKGROUNDS)}, got {background!r}{suggestion(background, BACKGROUNDS)}"
-        )
-    first = {"full": BACKGROUND, "small1": SMALL1, "small2": SMALL2}[background]
-    places = {remote: locate(remote) for remote in (first, EVALUATION, ALL_RUNS)}
-    found = [(remote, drawing) for remote in (first, EVALUATION) for drawing in _drawings(places[remote])]
-    trained = sum(remote is first for remote, _ in found)
-    if not 0 < trained < len(found):
-        raise DataError(f"{first.name if not trained else EVALUATION.name} of omniglot holds no drawings")
-    classes = list(dict.fromkeys((alphabet, character) for _, (alphabet, character, _) in found))
-    number = {name: index for index, name in enumerate(classes)}
-    with zipfile.ZipFile(places[first]) as one, zipfile.ZipFile(places[EVALUATION]) as other:
-        archive = {first: one, EVALUATION: other}
-        key = f"omniglot-{size}-{(first.sha256_prefix or first.md5)[:8]}{EVALUATION.md5[:8]}-v1"
-        images = decoded(key, len(found), lambda index: _ink(archive[found[index][0]], found[index][1][2], size))
-    return Dataset(
-        labels=np.array([number[a, c] for _, (a, c, _) in found], dtype=np.int64),
-        read=lambda indices: np.asarray(images[indices]),
-        shape=(1, size, size),
-        class_names=[f"{alphabet}/{character}" for alphabet, character in classes],
-        class_attributes={"alphabet": [alphabet for alphabet, _ in classes]},
-        parts={"trainval": np.arange(trained), "test": np.arange(trained, len(found))},
-        episodes={"one-shot": lambda: one_shot_runs(places[ALL_RUNS], size=size)},
         colour="white ink on black",
     )
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
+import gzip
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siambench.builtin.datasets.idx import four_files, written
-from siambench.data.locate import Remote
+from siambench.data.locate import Remote, locate
 from siambench.interfaces import Dataset
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _FASHION = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
 _FASHION_FILES = {
@@ -41,11 +44,27 @@ def digits() -> Dataset:
     )
 
 
+def _idx(path: Path) -> NDArray[np.uint8]:
+    with gzip.open(path) as file:
+        content = file.read()
+    dimensions = content[3]
+    shape = np.frombuffer(content, dtype=">i4", count=dimensions, offset=4)
+    return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
 def fashion_mnist() -> Dataset:
     """Fashion-MNIST, uint8 [70000, 1, 28, 28]; its own parts are closed-set, so it has none here.
 
     Raises:
         DataMissingError: if one of the four files cannot be had.
     """
+    train_images, train_labels, test_images, test_labels = (_idx(locate(remote)) for remote in FASHION)
+    images = np.concatenate([train_images, test_images])[:, None]
     names = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]
-    return dataclasses.replace(written(four_files(FASHION), names=names, colour="bright garment on black"), parts={})
+    return Dataset(
+        labels=np.concatenate([train_labels, test_labels]).astype(np.int64),
+        read=lambda indices: images[indices],
+        shape=(1, 28, 28),
+        class_names=names,
+        colour="bright garment on black",
+    )

@@ -13,14 +13,15 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from siambench.builtin.datasets.parts import PART_OF_NAME, one_per_class, parts_of
-from siambench.builtin.datasets.tokens import TokenOptions, tokens_of
 from siambench.data.collection import check_image_options, read_images
 from siambench.data.files import read_regular
 from siambench.data.names import as_path, as_text
+from siambench.data.tokens import BYTES, byte_tokens, hashed_words
 from siambench.errors import DataError
 from siambench.interfaces import Dataset
 
 _MOST_BYTES = 1 << 30
+_MOST_TOKENS = 1 << 16
 _MOST_NAMED = 10
 _DELIMITERS = (",", ";", "\t")
 _COLUMNS = ("path", "text", "label", "group", "split", "fold")
@@ -32,6 +33,15 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+
+
+@dataclass(frozen=True)
+class TokenOptions:
+    """How texts become tokens: ``kind`` is ``"words"`` or ``"bytes"``, the vocabulary counts for words alone."""
+
+    kind: str
+    vocabulary: int
+    length: int
 
 
 @dataclass(frozen=True)
@@ -110,15 +120,26 @@ def _file(root: Path, name: str) -> Path:
 
 
 def _of_texts(rows: Sequence[_Row], called: str, options: TokenOptions, common: Mapping[str, Any]) -> Dataset:
-    found = tokens_of([_said(row, "text", called) for row in rows], options, called, may_be_empty=True)
-    if found.empty is not None:
-        raise DataError(f"{called}: line {rows[found.empty].line} has a text without a word")
+    kind, vocabulary, length = options.kind, options.vocabulary, options.length
+    if kind not in ("words", "bytes"):
+        raise DataError(f"{called}: tokens must be words or bytes, got {kind!r}")
+    if not 1 <= length <= _MOST_TOKENS or not 2 <= vocabulary <= 1 << 24:
+        raise DataError(
+            f"{called}: length must lie in 1 … {_MOST_TOKENS:,} and vocabulary in 2 … {1 << 24:,}, got {length} and {vocabulary}"
+        )
+    texts = [_said(row, "text", called) for row in rows]
+    read = byte_tokens(texts, length=length + 1) if kind == "bytes" else hashed_words(texts, vocabulary=vocabulary, length=length + 1)
+    cut = int((read[:, length] != 0).sum())
+    found = np.ascontiguousarray(read[:, :length])
+    empty = np.flatnonzero(found[:, 0] == 0)
+    if len(empty):
+        raise DataError(f"{called}: line {rows[int(empty[0])].line} has a text without a word")
     return Dataset(
-        **{**common, "notes": [*common["notes"], *found.notes]},
-        read=found.read,
-        shape=(options.length,),
+        **{**common, "notes": [*common["notes"], *([f"{cut} texts are cut after {length} {kind}"] if cut else [])]},
+        read=lambda indices: found[indices],
+        shape=(length,),
         form="tokens",
-        vocabulary=found.vocabulary,
+        vocabulary=BYTES if kind == "bytes" else vocabulary,
         item_names=[f"line {row.line}" for row in rows],
         colour="text",
     )

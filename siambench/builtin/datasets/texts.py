@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from siambench.builtin.datasets.pair_lists import folds_in_order, joined
-from siambench.builtin.datasets.tokens import TokenOptions, tokens_of
+from siambench.builtin.datasets.table import TokenOptions
+from siambench.builtin.datasets.tokens import tokens_of
 from siambench.data.files import read_regular
 from siambench.data.lists import Line, Listing, check_counts, read_list, seen, sha256_of
 from siambench.data.names import as_text, reason

@@ -1,4 +1,4 @@
-"""Texts as tokens, for all loaders of texts."""
+"""Texts as tokens, for loaders of published texts. The table's own is beside it: what is in a loader's modules is part of its identity."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from siambench.builtin.datasets.table import TokenOptions
 from siambench.data.tokens import BYTES, byte_tokens, hashed_words
 from siambench.errors import DataError
 
@@ -18,15 +19,6 @@ MOST_TOKENS = 1 << 16
 
 
 @dataclass(frozen=True)
-class TokenOptions:
-    """How texts become tokens: ``kind`` is ``"words"`` or ``"bytes"``, the vocabulary counts for words alone."""
-
-    kind: str
-    vocabulary: int
-    length: int
-
-
-@dataclass(frozen=True)
 class Tokens:
     """Texts as tokens.
 
@@ -34,23 +26,20 @@ class Tokens:
         read: those of items, int64 [B, T].
         vocabulary: one more than the largest id.
         notes: on what was cut.
-        empty: place of the first text without a token, or None.
     """
 
     read: Callable[[NDArray[np.int64]], NDArray[np.int64]]
     vocabulary: int
     notes: tuple[str, ...]
-    empty: int | None
 
 
-def tokens_of(texts: Sequence[str], options: TokenOptions, called: str, *, may_be_empty: bool = False) -> Tokens:
+def tokens_of(texts: Sequence[str], options: TokenOptions, called: str) -> Tokens:
     """Tokens of texts.
 
     Args:
         texts: N of them.
         options: how.
         called: the data set, for people.
-        may_be_empty: whether a text without a token is told in ``empty``, for the caller to name, and no error yet.
 
     Raises:
         DataError: if an option does not hold, or a text has no token.
@@ -66,11 +55,10 @@ def tokens_of(texts: Sequence[str], options: TokenOptions, called: str, *, may_b
     cut = int((read[:, length] != 0).sum())
     found = np.ascontiguousarray(read[:, :length])
     empty = np.flatnonzero(found[:, 0] == 0)
-    if len(empty) and not may_be_empty:
+    if len(empty):
         raise DataError(f"{called}: text {int(empty[0]) + 1} has no word")
     return Tokens(
         read=lambda indices: found[indices],
         vocabulary=BYTES if kind == "bytes" else vocabulary,
         notes=(f"{cut} texts are cut after {length} {kind}",) if cut else (),
-        empty=int(empty[0]) if len(empty) else None,
     )

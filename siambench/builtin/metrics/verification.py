@@ -95,23 +95,6 @@ def true_accept_rate(evaluation: Evaluation, far: float) -> float | None:
     return value
 
 
-def spearman(evaluation: Evaluation) -> float | None:
-    """Spearman's correlation of similarities with the scores that people gave to pairs; none where the pairs have no scores."""
-    from siambench import metrics
-    from siambench.errors import MetricError
-
-    if evaluation.pairs is None or evaluation.similarities is None:
-        return None
-    if evaluation.pairs.score is None:
-        evaluation.note("spearman", "the pairs have no scores: a list of pairs may have a column score, or a data set bring them")
-        return None
-    try:
-        return metrics.rank_correlation(evaluation.similarities, evaluation.pairs.score)
-    except MetricError as error:
-        evaluation.note("spearman", str(error))
-        return None
-
-
 def _note_how_sure(evaluation: Evaluation, value: float, *, far: float, genuine: int, impostors: int) -> None:
     from siambench import metrics, stats
 
@@ -135,11 +118,5 @@ ENTRIES = {
     ),
     "eer": MetricEntry(eer, direction="min", over_pairs=True, source=_ISO),
     "tar@far": MetricEntry(true_accept_rate, over_pairs=True, source=_ISO),
-    "spearman": MetricEntry(
-        spearman,
-        low=-1.0,
-        over_pairs=True,
-        source="Cer, Diab, Agirre, Lopez-Gazpio, Specia, SemEval-2017 Task 1: Semantic Textual Similarity, SemEval 2017",
-    ),
 }
 """By name."""

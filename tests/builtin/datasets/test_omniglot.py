@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from siambench.builtin.datasets import omniglot
+from siambench.builtin.datasets import whole_omniglot as whole
 from siambench.builtin.datasets.omniglot import one_shot_runs
 from siambench.data.locate import Remote
 from siambench.errors import DataError, DataMissingError
@@ -229,6 +230,8 @@ def test_official_runs_answer_their_tables(build):
 def whole_omniglot(small_omniglot, tmp_path, monkeypatch):
     """Both large archives beside the small ones, small."""
     folder = tmp_path / "data" / "omniglot"
+    for constant in ("SMALL1", "SMALL2", "ALL_RUNS"):
+        monkeypatch.setattr(whole, constant, getattr(omniglot, constant))
     contents = {
         "BACKGROUND": ("images_background.zip", background("images_background", {"Latin": 2, "Korean": 3}, 0)),
         "EVALUATION": ("images_evaluation.zip", background("images_evaluation", {"Tibetan": 2, "Oriya": 1}, 200)),
@@ -236,7 +239,7 @@ def whole_omniglot(small_omniglot, tmp_path, monkeypatch):
     for constant, (name, content) in contents.items():
         (folder / name).write_bytes(content)
         md5 = hashlib.md5(content).hexdigest()
-        monkeypatch.setattr(omniglot, constant, Remote(name, "http://127.0.0.1:9/", "", "omniglot", md5=md5))
+        monkeypatch.setattr(whole, constant, Remote(name, "http://127.0.0.1:9/", "", "omniglot", md5=md5))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def test_directions_and_ranges_are_stated():
     assert lower == {name for name, entry in ENTRIES.items() if entry.direction == "min"}
     ranges = {name: (entry.low, entry.high) for name, entry in ENTRIES.items() if (entry.low, entry.high) != (0.0, 1.0)}
     unbounded = dict.fromkeys(("effective_rank", "positive_distance", "negative_distance"), (0.0, None))
-    assert {"alignment": (0.0, 4.0), "uniformity": (-8.0, 0.0), **unbounded} == ranges
+    assert {"alignment": (0.0, 4.0), "uniformity": (-8.0, 0.0), "spearman": (-1.0, 1.0), **unbounded} == ranges
     assert {"one_shot_error": "one-shot"} == {name: entry.needs for name, entry in ENTRIES.items() if entry.needs}
 
 
