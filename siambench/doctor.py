@@ -213,7 +213,9 @@ def _data_set(catalogue: Catalogue, name: str, files: Callable[[], Sequence[Remo
         folder = (places[0] if os.environ.get("SIAMBENCH_DATA") else places[-1]).parent
         rest = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         names = ", ".join(f"{remote.name} ({remote.url})" for remote in missing[:_MOST_NAMED]) + rest
-        advice = f"put {names} into {folder}, or let it be downloaded when it is first needed"
+        advice = f"put {names} into {folder}"
+        if not any(remote.by_hand for remote in missing):
+            advice += ", or let it be downloaded when it is first needed"
         text = f"{len(missing)} of {len(needed)} files missing: {', '.join(remote.name for remote in missing[:_MOST_NAMED])}{rest}"
         return Finding("data", name, "note", text, advice)
     folders = sorted({str(path.parent) for path in found})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from siambench.board.tuning import Trial, Tuning
     from siambench.components.component import Component
+    from siambench.data.locate import Remote
 
 _CURVE = 24
 
@@ -231,7 +232,17 @@ def describe(component: Component) -> dict[str, Any]:
     fields = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
     factory = None if isinstance(entry, FileEntry) else factory_of(entry)
     hidden = {name for name, value in fields.items() if name in ("source", "with_set") or (factory is not None and value is factory)}
-    return facts | {name: _plain(name, value) for name, value in fields.items() if name not in hidden}
+    facts |= {name: _plain(name, value) for name, value in fields.items() if name not in hidden}
+    if component.kind == "datasets" and entry.files is not None:
+        facts["missing"] = _missing(entry.files())
+    return facts
+
+
+def _missing(needed: Sequence[Remote]) -> list[str]:
+    """Each file that is not on this machine, from where it is, and where it goes."""
+    from siambench.data.locate import belongs, missing
+
+    return [f"{remote.name} ({remote.url}) into {belongs(remote)}" for remote in missing(needed)]
 
 
 def _plain(name: str, value: object) -> object:

@@ -11,6 +11,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,9 @@ class Remote:
         folder: the folder it is kept in below `SIAMBENCH_DATA` or the cache.
         unpacked: whether the checksum is that of the gunzipped content: distributions pack such files anew.
         also: further folders in which a system may keep it.
+        md5: its MD5, where that is what is published; the SHA-256 is then empty.
+        by_hand: whether nothing downloads it, for its licence, its size, or since no address serves it any more: ``url`` is then the
+            page that tells where it is.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Remote:
     folder: str
     unpacked: bool = False
     also: tuple[Path, ...] = ()
+    md5: str = ""
+    by_hand: bool = False
 
 
 def cache_folder() -> Path:
@@ -77,6 +83,17 @@ def find(name: str, *, beside: Path | None) -> Path:
     return found.resolve()
 
 
+def missing(remotes: Sequence[Remote]) -> list[Remote]:
+    """Those that are nowhere on this machine; checksums are not looked at."""
+    return [remote for remote in remotes if not any(path.is_file() for path in candidates(remote))]
+
+
+def belongs(remote: Remote) -> Path:
+    """The folder that somebody is told to put a file into: below `SIAMBENCH_DATA`, or the cache."""
+    chosen = os.environ.get("SIAMBENCH_DATA")
+    return Path(chosen) / remote.folder if chosen else cache_folder() / remote.folder
+
+
 def locate(remote: Remote) -> Path:
     """The path of the file, downloaded into the cache if it is nowhere else.
 
@@ -89,9 +106,11 @@ def locate(remote: Remote) -> Path:
     places = candidates(remote)
     for path in places:
         if path.is_file():
-            _check(path, remote, str(path))
+            check_file(path, remote)
             return path
     target = places[-1]
+    if remote.by_hand:
+        raise DataMissingError(f"{remote.name} is missing: get it from {remote.url} and put it into {belongs(remote)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{target}.lock"):
@@ -101,9 +120,8 @@ def locate(remote: Remote) -> Path:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it holds the connection
         reason = str(getattr(error, "reason", None) or error).strip() or type(error).__name__
-        wanted = Path(os.environ["SIAMBENCH_DATA"]) / remote.folder if os.environ.get("SIAMBENCH_DATA") else target.parent
         raise DataMissingError(
-            f"{remote.name} is missing and {remote.url} could not be downloaded ({reason}): put the file into {wanted}"
+            f"{remote.name} is missing and {remote.url} could not be downloaded ({reason}): put the file into {belongs(remote)}"
         ) from error
     return target
 
@@ -116,7 +134,7 @@ def _download(remote: Remote, target: Path) -> None:
                 while block := answer.read(1 << 20):
                     part.write(block)
             part.close()
-            _check(temporary, remote, f"what {remote.url} gave")
+            check_file(temporary, remote, f"what {remote.url} gave")
             share(temporary)
             temporary.replace(target)
         finally:
@@ -124,13 +142,23 @@ def _download(remote: Remote, target: Path) -> None:
                 temporary.unlink()
 
 
-def _check(path: Path, remote: Remote, called: str) -> None:
+def check_file(path: Path, remote: Remote, called: str = "") -> None:
+    """Compare a file with its published checksum.
+
+    Args:
+        path: of the file.
+        remote: what is published of it.
+        called: what errors call it; empty: by its path.
+
+    Raises:
+        DataMissingError: if it has another, or is damaged.
+    """
+    called = called or str(path)
     try:
         with gzip.open(path) if remote.unpacked else path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = hashlib.file_digest(file, "md5" if remote.md5 else "sha256").hexdigest()
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataMissingError(f"{called} is damaged ({error}): replace it by {remote.name} from {remote.url}") from error
-    if not found.startswith(remote.sha256_prefix):
-        raise DataMissingError(
-            f"{called} has SHA-256 {found[:16]}…, expected {remote.sha256_prefix[:16]}…: replace it by {remote.name} from {remote.url}"
-        )
+    wanted, kind = (remote.md5, "MD5") if remote.md5 else (remote.sha256_prefix, "SHA-256")
+    if not found.startswith(wanted):
+        raise DataMissingError(f"{called} has {kind} {found[:16]}…, expected {wanted[:16]}…: replace it by {remote.name} from {remote.url}")

@@ -228,7 +228,8 @@ def _kept(pairs: Pairs, kept: Tensor) -> Pairs:
     """The pairs both items of which are kept, by their new positions; kept: bool [N]."""
     place = kept.cumsum(0) - 1
     whole = kept[pairs.left] & kept[pairs.right]
-    return metrics.Pairs(place[pairs.left[whole]], place[pairs.right[whole]], pairs.same[whole], pairs.fold[whole])
+    score = None if pairs.score is None else pairs.score[whole]
+    return metrics.Pairs(place[pairs.left[whole]], place[pairs.right[whole]], pairs.same[whole], pairs.fold[whole], score)
 
 
 def _as_seen(embeddings: Tensor, distance: Distance) -> Tensor:

@@ -57,6 +57,25 @@ class Episodes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OfficialPairs:
+    """The verification pairs that a data set brings, such as the ten folds of LFW.
+
+    Args:
+        left: index of one item of each pair, int64 [P].
+        right: index of the other, int64 [P].
+        same: whether both are of one class: same = 1, bool [P]; what the labels say.
+        fold: of each pair, from 0, int64 [P].
+        score: how alike people find the two, float64 [P], higher is more alike; None where nobody was asked.
+    """
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    same: NDArray[np.bool_]
+    fold: NDArray[np.int64]
+    score: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Labelled items.
 
@@ -74,6 +93,8 @@ class Dataset:
             ``"trainval-gallery"`` may say which of trainval are compared with in validation.
         digests: SHA-256 of the content of each item, 32 bytes each, N of them; None: of what `read` gives.
         item_names: one per item, distinct, by which a file of verification pairs names them; None: they have none.
+        pairs: its official verification pairs, which a track with ``evaluation.pairs = "official"`` is scored by, those of the test part;
+            None: it brings none.
         episodes: evaluations with items of their own, by name; read only when a final model is evaluated.
         colour: what the file's values mean, for people: ``"white ink on black"``.
         notes: what else its loader has to say, for people, each half a sentence: ``"passed over: 1 file (README)"``. Commands that run
@@ -90,6 +111,7 @@ class Dataset:
     parts: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     digests: Sequence[bytes] | None = None
     item_names: Sequence[str] | None = None
+    pairs: OfficialPairs | None = None
     episodes: Mapping[str, Callable[[], Episodes]] = field(default_factory=dict)
     colour: str = ""
     notes: Sequence[str] = ()

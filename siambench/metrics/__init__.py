@@ -3,6 +3,7 @@
 from siambench.metrics.all_pairs import AllPairs, Bounded, all_pairs_verification, all_pairs_without_each_class
 from siambench.metrics.averages import ClassMeans, average, class_means
 from siambench.metrics.clustering import ClusterAgreement, cluster_agreement, normalised_mutual_information
+from siambench.metrics.correlation import rank_correlation
 from siambench.metrics.enrolment import (
     DRAWS,
     EnrolledVerification,
@@ -103,6 +104,7 @@ __all__ = [
     "parse_triplets",
     "precision_at_k",
     "r_precision",
+    "rank_correlation",
     "recall_at_k",
     "reciprocal_rank",
     "relevant_counts",

@@ -32,7 +32,7 @@ class Kept(Generic[_T]):
         Args:
             tensors: whose content it depends on, and whose device it is on.
             rest: all else that it depends on.
-            draw: gives a frozen dataclass of tensors. What it raises is not kept.
+            draw: gives a frozen dataclass of tensors, some of which may be None. What it raises is not kept.
         """
         key = (*(None if each is None else _digest(each) for each in tensors), rest)
         with self._lock:
@@ -53,5 +53,6 @@ def _digest(tensor: Tensor) -> Hashable:
 
 def _copy(found: _T) -> _T:
     document: Any = found
-    copied: _T = type(document)(**{each.name: getattr(document, each.name).clone() for each in dataclasses.fields(document)})
+    held = {each.name: getattr(document, each.name) for each in dataclasses.fields(document)}
+    copied: _T = type(document)(**{name: None if value is None else value.clone() for name, value in held.items()})
     return copied

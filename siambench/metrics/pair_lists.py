@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,12 +29,14 @@ class NamedPairs:
         right: name of the other.
         same: whether both are of one class: same = 1.
         fold: of each pair, from 0.
+        score: how alike people find the two, higher is more alike; None where the file says nothing of it.
     """
 
     left: tuple[str, ...]
     right: tuple[str, ...]
     same: tuple[bool, ...]
     fold: tuple[int, ...]
+    score: tuple[float, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.left)
@@ -45,7 +48,7 @@ def parse_pairs(text: str) -> NamedPairs:
     Two forms. LFW's: a line with the number of folds and of pairs of each kind (or only the latter: one fold), then per
     fold so many genuine pairs, ``name n1 n2``, and as many impostors, ``name1 n1 name2 n2``, separated by white space;
     item n of a name is called ``name/name_000n``. And a table with commas and a heading that names the columns ``left``,
-    ``right``, ``same`` (1 or 0) and, where there are folds, ``fold``.
+    ``right``, ``same`` (1 or 0) and, where there are folds, ``fold``; ``score`` may say how alike people find the two.
 
     Raises:
         MetricError: naming the first line that does not hold.
@@ -94,6 +97,7 @@ def _parse_table(lines: Sequence[tuple[int, str]]) -> NamedPairs:
     if not {"left", "right", "same"} <= set(columns) or len(set(columns)) < len(columns):
         raise MetricError(f"a table of pairs needs the columns left, right and same, each once, got {', '.join(columns)}")
     left, right, same, fold = [], [], [], []
+    score: list[float] = []
     for number, line in lines[1:]:
         cells = cells_of(number, line)
         if len(cells) != len(columns):
@@ -108,9 +112,21 @@ def _parse_table(lines: Sequence[tuple[int, str]]) -> NamedPairs:
         right.append(row["right"])
         same.append(row["same"].lower() in _TRUE)
         fold.append(own_fold)
+        if "score" in row:
+            score.append(_score(row["score"], number))
     if not left:
         raise MetricError("a table of pairs needs a line below its heading")
-    return NamedPairs(tuple(left), tuple(right), tuple(same), tuple(fold))
+    return NamedPairs(tuple(left), tuple(right), tuple(same), tuple(fold), tuple(score) if "score" in columns else None)
+
+
+def _score(text: str, number: int) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise MetricError(f"line {number}: score must be a finite number, got {text[:40]!r}")
+    return found
 
 
 def resolve_pairs(named: NamedPairs, names: Sequence[str], labels: Tensor) -> Pairs:
@@ -137,7 +153,8 @@ def resolve_pairs(named: NamedPairs, names: Sequence[str], labels: Tensor) -> Pa
         raise MetricError(
             f"{len(wrong)} pairs contradict the labels, the first: {named.left[at]!r}, {named.right[at]!r}, same = {int(named.same[at])}"
         )
-    return Pairs(torch.minimum(one, other), torch.maximum(one, other), same, torch.tensor(named.fold))
+    score = None if named.score is None else torch.tensor(named.score, dtype=torch.float64)
+    return Pairs(torch.minimum(one, other), torch.maximum(one, other), same, torch.tensor(named.fold), score)
 
 
 def repeated_pairs(named: NamedPairs, pairs: Pairs) -> str | None:

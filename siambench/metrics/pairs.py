@@ -30,12 +30,14 @@ class Pairs:
         right: index of the other item, int64 [P], larger than ``left``.
         same: whether both share a label, bool [P]: same = 1.
         fold: 0 ... F - 1, int64 [P]. Both items of a pair are of classes that occur in no other fold.
+        score: how alike people find the two, float64 [P], higher is more alike; None where nobody was asked.
     """
 
     left: Tensor
     right: Tensor
     same: Tensor
     fold: Tensor
+    score: Tensor | None = None
 
 
 def draw_pairs(labels: Tensor, *, seed: int, queries: int | None = None, folds: int | None = None, pairs_per_fold: int = 600) -> Pairs:

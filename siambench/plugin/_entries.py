@@ -74,6 +74,9 @@ class DatasetEntry:
         takes_path: whether it is named ``name:PATH``; the path arrives as the option ``path``.
         files: gives the published files that it needs, each a `siambench.data.locate.Remote`, none where all is installed, so that
             ``siambench doctor`` can say which are missing; None: that shows when it is loaded.
+        licence: of the data, in words.
+        holds: how much that is, in words: classes and items.
+        split: where its split is from, in words: official, or whose.
     """
 
     build: Callable[..., Any]
@@ -82,6 +85,9 @@ class DatasetEntry:
     augment: Mapping[str, Any] = field(default_factory=dict)
     takes_path: bool = False
     files: Callable[[], Sequence[Remote]] | None = None
+    licence: str = ""
+    holds: str = ""
+    split: str = ""
 
     def __post_init__(self) -> None:
         _check(self.build, {}, self.defaults, self.source)

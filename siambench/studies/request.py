@@ -35,6 +35,7 @@ from siambench.studies.chunks import check_chunks
 from siambench.studies.contents import dataset_name, exam_track, files_among
 from siambench.studies.lists import ListKept, kept_of, lists_of
 from siambench.studies.methods import Refused, methods_of, refusal, sampler_of
+from siambench.studies.official_pairs import OFFICIAL, official_list
 from siambench.studies.parts_of_rules import exam_rules, rule_parts
 from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.exam import exam_of, groups_digest, with_content
@@ -342,8 +343,9 @@ def _pairs(
     from siambench.evaluation.scoring import pairs_of
 
     named = request.track or comparison.track
-    path = find(asked, beside=None if request.dataset else track_folder(named))
-    pairs_of(path, Parts(dataset, split, kind="final", fold=None, opened=lambda: None).test())
+    test = Parts(dataset, split, kind="final", fold=None, opened=lambda: None).test()
+    path = official_list(test) if asked == OFFICIAL else find(asked, beside=None if request.dataset else track_folder(named))
+    pairs_of(path, test)
     return Listed(hashlib.sha256(path.read_bytes()).hexdigest()), {"pairs": str(path)}
 
 

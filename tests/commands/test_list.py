@@ -37,13 +37,32 @@ def test_a_kind_alone_is_listed(siambench):
 def test_the_document_has_the_documented_keys(siambench):
     """`--json` gives one document with kind, name, distribution, version and source of everything, in the order of the text."""
     everything = json.loads(siambench("list", "--json").stdout)
-    assert {"kind", "name", "distribution", "version", "source"} == {key for entry in everything for key in entry}
+    keys = {"kind", "name", "distribution", "version", "source"}
+    assert keys == {key for entry in everything if entry["kind"] != "datasets" for key in entry}
+    assert all(keys | {"licence", "holds", "split"} == set(entry) for entry in everything if entry["kind"] == "datasets")
     assert list(KINDS) == list(dict.fromkeys(entry["kind"] for entry in everything))
     assert {"siambench"} == {entry["distribution"] for entry in everything}
     shown = [line.split()[0] for line in siambench("list").stdout.splitlines() if line.startswith(" ")]
     assert shown == [entry["name"] for entry in everything]
     formats = json.loads(siambench("list", "formats", "--json").stdout)
     assert {"table", "md", "csv", "json"} == {entry["name"] for entry in formats}
+
+
+def test_data_sets_say_their_licence_and_what_is_missing(siambench, tmp_path):
+    """Where data sets alone are asked for, each says which of its files are not on this machine; one whose file is there says nothing."""
+    (tmp_path / "agedb-30").mkdir()
+    (tmp_path / "agedb-30/agedb_30.bin").write_bytes(b"")
+    place = {"SIAMBENCH_DATA": str(tmp_path), "SIAMBENCH_CACHE": str(tmp_path / "cache")}
+    lines = {line.split()[0]: line for line in siambench("list", "datasets", env=place).stdout.splitlines()[1:]}
+    told = {entry["name"]: entry for entry in json.loads(siambench("list", "datasets", "--json", env=place).stdout)}
+
+    assert lines["clinc150"].endswith("; licence: CC BY 3.0  [2 files missing: siambench show dataset clinc150]")
+    assert "licence: MIT" in lines["omniglot"]
+    assert "missing" not in lines["agedb-30"]
+    assert told["agedb-30"]["missing"] == []
+    assert told["folder"]["missing"] is None
+    assert told["cfp-fp"]["missing"] == ["cfp_fp.bin"]
+    assert told["cub-200"]["holds"] == "200 classes, 11,788 images"
 
 
 @pytest.mark.parametrize(("kind", "nearest"), [("los", "losses"), ("enginess", "engines"), ("samplerz", "samplers")])

@@ -10,7 +10,7 @@ from urllib.error import URLError
 
 import pytest
 
-from siambench.data.locate import Remote, cache_folder, candidates, find, locate
+from siambench.data.locate import Remote, belongs, cache_folder, candidates, find, locate, missing
 from siambench.errors import DataMissingError
 
 CONTENT = b"published content" * 1000
@@ -256,3 +256,33 @@ def test_a_file_of_ones_own_that_is_nowhere_names_the_places(folders, monkeypatc
 
     places = ("pairs.csv", folders / "track" / "pairs.csv", folders / "data" / "pairs.csv")
     assert str(caught.value) == f"no such file: pairs.csv; looked for {', '.join(map(str, places))}"
+
+
+def test_a_file_may_be_told_by_its_md5(folders, offline, monkeypatch):
+    """Where MD5 is what is published, that is demanded, and said."""
+    monkeypatch.setenv("SIAMBENCH_DATA", str(folders / "data"))
+    wanted = Remote("file.bin", "http://127.0.0.1:9/file.bin", "", "set", md5=hashlib.md5(CONTENT).hexdigest())
+    path = put(folders / "data" / "set" / "file.bin")
+    assert locate(wanted) == path
+    put(path, b"another")
+    with pytest.raises(
+        DataMissingError, match=r"file\.bin has MD5 [0-9a-f]{16}…, expected [0-9a-f]{16}…: replace it by file\.bin from http"
+    ):
+        locate(wanted)
+
+
+def test_what_is_got_by_hand_is_never_downloaded(folders, monkeypatch):
+    """No connection is made: the sentence says from where the file is, and where it goes, with SIAMBENCH_DATA and without."""
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: pytest.fail("it was downloaded"))
+    wanted = Remote("file.bin", "https://example.org/page", "", "set", by_hand=True)
+    assert missing([wanted, remote()]) == [wanted, remote()]
+    for place in (folders / "data" / "set", folders / "cache" / "set"):
+        if place.parts[-2] == "data":
+            monkeypatch.setenv("SIAMBENCH_DATA", str(folders / "data"))
+        else:
+            monkeypatch.delenv("SIAMBENCH_DATA")
+        assert belongs(wanted) == place
+        with pytest.raises(
+            DataMissingError, match=rf"^file\.bin is missing: get it from https://example\.org/page and put it into {place}$"
+        ):
+            locate(wanted)

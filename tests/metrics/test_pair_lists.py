@@ -420,3 +420,14 @@ def test_windows_names_are_told_with_an_example():
         r"the pairs name 'P0\\P0_0001.jpg', which none of the 24 items is called: 6 of 12 pairs are concerned, "
         "an item is called 'P0/P0_0001.jpg'; there folders are parted by /, not \\"
     )
+
+
+def test_a_table_may_hold_scores():
+    """A column score is kept with the pairs; what is no finite number is told with its line."""
+    named = parse_pairs("left,right,same,score\na,b,1,4.5\na,c,0,-1e-3\n")
+    assert named.score == (4.5, -0.001)
+    assert resolve_pairs(named, ["a", "b", "c"], torch.tensor([0, 0, 1])).score.tolist() == [4.5, -0.001]
+    assert parse_pairs("left,right,same\na,b,1\na,c,0\n").score is None
+    for score in ("", "x", "nan", "inf"):
+        with pytest.raises(MetricError, match=rf"line 3: score must be a finite number, got '{score}'"):
+            parse_pairs(f"left,right,same,score\na,b,1,4.5\na,c,0,{score}\n")

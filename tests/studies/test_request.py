@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from siambench.components.catalogue import Catalogue
 from siambench.components.component import Component, Provenance
 from siambench.errors import CombinationError, ConfigError, DataError, DataMissingError, EmptyPlanError, UnknownNameError, UsageError
+from siambench.interfaces import OfficialPairs
 from siambench.plugin import DatasetEntry
 from siambench.spec import Drawn, Every, Listed
 from siambench.studies.request import Request, prepare, repetitions_of
@@ -237,6 +241,31 @@ def test_a_list_of_pairs_that_does_not_hold_is_refused(asked, tmp_path):
     (tmp_path / "pairs.txt").write_text("left,right,same\n0,1,1\n2,3,0\n")
     with pytest.raises(DataError, match=r"pairs\.txt: .*2.*3"):
         asked(more='[evaluation]\npairs = "pairs.txt"\n')
+
+
+def test_official_pairs_are_those_of_the_data_set(asked, tmp_path, monkeypatch):
+    """They become a list in the cache, whose digest stands in the unit; of a data set that brings none it is said so."""
+    monkeypatch.setenv("SIAMBENCH_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(DataError, match=r"evaluation\.pairs = 'official': the data set brings no verification pairs of its own"):
+        asked(more='[evaluation]\npairs = "official"\n')
+
+    def paired(**options):
+        made = synthetic_dataset(**options)
+        items = np.flatnonzero(made.labels >= 4)[:12]
+        same = made.labels[items[:-1]] == made.labels[items[1:]]
+        pairs = OfficialPairs(left=items[:-1], right=items[1:], same=same, fold=np.arange(11) % 2)
+        return dataclasses.replace(made, pairs=pairs)
+
+    entry = DatasetEntry(paired, source="made up")
+    catalogue = synthetic_catalogue()
+    others = [one for one in catalogue.components() if one.name != "synthetic"]
+    own = Catalogue((*others, Component("datasets", "synthetic", entry, Provenance("tests", "tests", "0"))), catalogue.plugins)
+    prepared = asked(more='[evaluation]\npairs = "official"\n', catalogue=own)
+    listed = Path(prepared.local["pairs"])
+
+    assert listed.parent == tmp_path / "cache" / "pairs"
+    assert Listed(hashlib.sha256(listed.read_bytes()).hexdigest()) == prepared.studies[0].template.scoring.pairs
+    assert len(listed.read_text().splitlines()) == 12
 
 
 def test_every_pair_needs_the_cosine(asked):

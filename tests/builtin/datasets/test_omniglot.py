@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from siambench.builtin.datasets import omniglot
+from siambench.builtin.datasets import whole_omniglot as whole
 from siambench.builtin.datasets.omniglot import one_shot_runs
 from siambench.data.locate import Remote
-from siambench.errors import DataMissingError
+from siambench.errors import DataError, DataMissingError
 from siambench.tracks.rules import SplitRules
 from siambench.tracks.split import cut
 
@@ -220,3 +221,46 @@ def test_official_runs_answer_their_tables(build):
                 assert np.array_equal(255 - pixels, found.support[run, ways - 1, 0])
     for answers in found.answer:
         assert sorted(answers.tolist()) == list(range(20))
+
+
+# ---- all of Omniglot
+
+
+@pytest.fixture
+def whole_omniglot(small_omniglot, tmp_path, monkeypatch):
+    """Both large archives beside the small ones, small."""
+    folder = tmp_path / "data" / "omniglot"
+    for constant in ("SMALL1", "SMALL2", "ALL_RUNS"):
+        monkeypatch.setattr(whole, constant, getattr(omniglot, constant))
+    contents = {
+        "BACKGROUND": ("images_background.zip", background("images_background", {"Latin": 2, "Korean": 3}, 0)),
+        "EVALUATION": ("images_evaluation.zip", background("images_evaluation", {"Tibetan": 2, "Oriya": 1}, 200)),
+    }
+    for constant, (name, content) in contents.items():
+        (folder / name).write_bytes(content)
+        md5 = hashlib.md5(content).hexdigest()
+        monkeypatch.setattr(whole, constant, Remote(name, "http://127.0.0.1:9/", "", "omniglot", md5=md5))
+
+
+@pytest.mark.parametrize(
+    ("background_set", "alphabets"),
+    [("full", {"Latin", "Korean"}), ("small1", {"Latin", "Greek"}), ("small2", {"Greek", "Tagalog", "Sanskrit"})],
+)
+def test_the_evaluation_set_is_the_test(build, every, check_contract, whole_omniglot, background_set, alphabets):
+    """A background set, all of it or one of the minimal ones, is trained on, the evaluation set tests; alphabets are groups."""
+    dataset = build("omniglot", background=background_set)
+
+    check_contract(dataset)
+    of_class = np.array(dataset.class_attributes["alphabet"])
+    assert set(of_class[dataset.labels[dataset.parts["trainval"]]].tolist()) == alphabets
+    assert set(of_class[dataset.labels[dataset.parts["test"]]].tolist()) == {"Tibetan", "Oriya"}
+    assert dataset.episodes["one-shot"]().answer.shape == (2, 3)
+
+
+def test_archives_of_omniglot_are_checked(build, whole_omniglot, tmp_path):
+    """The published MD5 is demanded; an unknown background is refused with those that there are."""
+    with pytest.raises(DataError, match=r"background must be one of full, small1, small2, got 'small', did you mean"):
+        build("omniglot", background="small")
+    (tmp_path / "data/omniglot/images_evaluation.zip").write_bytes(b"PK")
+    with pytest.raises(DataMissingError, match=r"images_evaluation\.zip has MD5 [0-9a-f]{16}…, expected"):
+        build("omniglot")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.stats import binomtest
+from scipy.stats import binomtest, spearmanr
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
@@ -114,3 +114,21 @@ def test_verification_does_not_apply_to_few_classes(evaluated, compute, labels):
     for name in ("verification_accuracy", "roc_auc", "eer", "tar@far"):
         assert compute(name, evaluation, far=0.1) is None
     assert "two folds" in evaluation.notes["verification"]
+
+
+def test_spearman_is_of_the_scores_of_the_pairs(evaluated, compute):
+    """With scores the correlation is scipy's of cosines and scores; of drawn pairs, which have none, there is none, and a note says so."""
+    left, right = [0, 6, 12, 0, 7, 13], [1, 7, 13, 6, 12, 18]
+    score = torch.tensor([5.0, 4.0, 4.0, 0.5, 2.0, 0.0], dtype=torch.float64)
+    same = torch.tensor([True] * 3 + [False] * 3)
+    pairs = metrics.Pairs(torch.tensor(left), torch.tensor(right), same, torch.zeros(6, dtype=torch.int64), score)
+    labels = [c for c in range(8) for _ in range(6)]
+
+    evaluation = evaluated(labels, pairs=pairs)
+    assert compute("spearman", evaluation) == pytest.approx(spearmanr(evaluation.similarities, score).statistic, abs=1e-12)
+    without = evaluation.without(0)
+    kept = [place for place, (a, b) in enumerate(zip(left, right, strict=True)) if labels[a] and labels[b]]
+    assert without.pairs.score.tolist() == score[kept].tolist()
+    drawn = evaluated(labels)
+    assert compute("spearman", drawn) is None
+    assert drawn.notes["spearman"].startswith("the pairs have no scores: ")
