@@ -79,6 +79,8 @@ ONE = np.arange(8, dtype=np.uint8)
         (1, gzip.compress(layouts.idx(ONE + 9)), r"train-labels.* holds labels in 9 … 16, expected 0 … 9"),
         (2, gzip.compress(layouts.idx(np.zeros((4, 20, 28), np.uint8))), r"holds images of \(28, 28\), .*t10k-images.* of \(20, 28\)"),
     ],
+    # What gzip writes holds the time: a name made of it is another in each process of a run.
+    ids=["empty", "cut", "labels", "short", "negative", "fewer-labels", "strange-labels", "another-size"],
 )
 def test_files_that_do_not_hold_are_one_sentence(build, four, tmp_path, monkeypatch, place, content, message):
     """Cut files, other dimensions, labels that are none, numbers that differ."""
