@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from siambench.verdicts.facts import Facts, is_alike
+from siambench.verdicts.facts import Facts, clearly_gained, is_alike
 from siambench.verdicts.thresholds import (
     BELOW_CHANCE,
-    CLEAR_GAIN,
     EQUAL_SPREAD,
     EVEN_AUC,
     FALL,
@@ -228,7 +227,7 @@ def under_trained(facts: Facts) -> Told:
     if not rows or (facts.idle is not None and facts.idle >= IDLE.value):
         return None
     path = _path(facts)
-    if path is not None and path <= SHORT_PATH.value and not _clearly_gained(facts):
+    if path is not None and path <= SHORT_PATH.value and not clearly_gained(facts.first, facts.last):
         return {"what": f"all steps together changed no part of the network by more than {path:.2g} of its length"}
     at_full = _at_full_rate(rows)
     if at_full is not None and at_full <= FEW_AT_RATE.value:
@@ -237,31 +236,12 @@ def under_trained(facts: Facts) -> Told:
     return None
 
 
-def _clearly_gained(facts: Facts) -> bool:
-    """Whether the probe's classes have parted: what begins with weights of another task need not go far."""
-    first, last = facts.first, facts.last
-    return (
-        first is not None
-        and last is not None
-        and first.auc is not None
-        and last.auc is not None
-        and last.auc > first.auc + CLEAR_GAIN.value
-    )
-
-
 def _path(facts: Facts) -> float | None:
     """How far steps took that part of the network which they took furthest, over its length; not known where one is not.
 
     Embeddings would not do: running statistics of BatchNorm move them by more than their length in an epoch in which no weight moves.
     """
-    names = {name for row in facts.trained for name in row.parts if _is_network(name)}
-    paths = []
-    for name in names:
-        ratios = [row.parts[name].update_ratio if name in row.parts else None for row in facts.trained]
-        if any(ratio is None for ratio in ratios):
-            return None
-        paths.append(sum(ratio * facts.pace for ratio in ratios if ratio is not None))
-    return max(paths, default=None)
+    return max((sum(ratios) * facts.pace for ratios in _ratios(facts).values()), default=None)
 
 
 def _steps_of_all_parts(facts: Facts) -> float | None:
@@ -269,17 +249,16 @@ def _steps_of_all_parts(facts: Facts) -> float | None:
 
     A head alone says nothing: weight decay makes it as short as one likes, and steps long beside it.
     """
+    found = _ratios(facts)
+    return None if set(found) == {"head"} else min((sum(ratios) / len(ratios) for ratios in found.values()), default=None)
+
+
+def _ratios(facts: Facts) -> dict[str, list[float]]:
+    """By part of the network how long a step was beside its weights, epoch by epoch; nothing where that of one is not known."""
     names = {name for row in facts.trained for name in row.parts if _is_network(name)}
-    if not names or names == {"head"}:
-        return None
-    means = []
-    for name in names:
-        ratios = [row.parts[name].update_ratio if name in row.parts else None for row in facts.trained]
-        known = [ratio for ratio in ratios if ratio is not None]
-        if len(known) < len(ratios):
-            return None
-        means.append(sum(known) / len(known))
-    return min(means)
+    told = {name: [row.parts[name].update_ratio if name in row.parts else None for row in facts.trained] for name in names}
+    known = {name: [ratio for ratio in ratios if ratio is not None] for name, ratios in told.items()}
+    return known if all(len(known[name]) == len(ratios) for name, ratios in told.items()) else {}
 
 
 def _at_full_rate(rows: Sequence[Measures]) -> float | None:

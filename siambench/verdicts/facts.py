@@ -159,10 +159,13 @@ class Facts:
 
 def looks_collapsed(rows: Sequence[Measures]) -> bool:
     """Whether embeddings are alike in the last row, and the probe's classes hardly parted: then the untrained score is worth asking for."""
-    if not rows or not is_alike(rows[-1]):
-        return False
-    first, last = rows[0].auc, rows[-1].auc
-    return first is None or last is None or last <= first + CLEAR_GAIN.value
+    return bool(rows) and is_alike(rows[-1]) and not clearly_gained(rows[0], rows[-1])
+
+
+def clearly_gained(first: Measures | None, last: Measures | None) -> bool:
+    """Whether the probe's classes have parted from one row to another: what begins with weights of another task need not go far for it."""
+    before, now = None if first is None else first.auc, None if last is None else last.auc
+    return before is not None and now is not None and now > before + CLEAR_GAIN.value
 
 
 def _is_equal(row: Measures) -> bool:
