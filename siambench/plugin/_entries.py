@@ -98,6 +98,8 @@ class BackboneEntry:
     """A trunk: a module from items to features ``[B, F]``; the harness adds the linear head.
 
     It is given images as fp32 ``[B, C, H, W]`` in [0, 1], arrays as fp32 ``[B, …]`` as they are, tokens as int64 ``[B, T]``.
+    The module may say its stages, from input to output, in an attribute ``stages``: a tuple for each, of prefixes of the names of its
+    parameters, of which each is in one. Of one that does not, each child is a stage.
 
     Args:
         build: called with ``input_shape`` (the shape of an item, such as (C, H, W)), of tokens ``vocabulary`` (ids are below it), and

@@ -254,6 +254,12 @@ class Counting(Trunk):
         return super().forward(items)
 
 
+class Staged(Trunk):
+    """Says of its one layer that it is two stages."""
+
+    stages = (("layer",), ("layer.bias",))
+
+
 def fixed(input_shape):
     trunk = Trunk(input_shape)
     nn.init.constant_(trunk.layer.weight, 0.1)
@@ -294,6 +300,7 @@ BAD_BACKBONES = [
     ("evaluation", "evaluation changes calls", made("backbones", Counting)),
     ("gradient", "no gradient reaches its parameters", backbone(frozen)),
     ("registered-parameters", "requires a gradient and is a Parameter that no module has registered", made("backbones", Listed)),
+    ("stages", "the stages of the backbone must hold each parameter once: ", made("backbones", Staged)),
     ("seeds", "another seed gave the same weights", made("backbones", fixed)),
     ("seeds", "the same seed gave other weights", made("backbones", unseeded)),
     ("inputs-kept", "the items", backbone(in_place)),

@@ -59,6 +59,13 @@ def bag(vocabulary: int, width: int, dropout: float) -> nn.Module:
     return Bag(vocabulary, width=width, dropout=dropout)
 
 
+def gated_bag(vocabulary: int, width: int, dropout: float) -> nn.Module:
+    """The mean of a learnt vector of each token, weighted by a learnt gate of each token."""
+    from siambench.builtin.backbones.gated import GatedBag
+
+    return GatedBag(vocabulary, width=width, dropout=dropout)
+
+
 def gru_text(vocabulary: int, size: int, width: int, dropout: float) -> nn.Module:
     """A recurrent network that reads the vectors of an item's tokens in both directions."""
     from siambench.builtin.backbones.text import GruText
@@ -109,6 +116,12 @@ def siambench_backbones() -> dict[str, BackboneEntry]:
             defaults={"width": 256, "dropout": 0.0},
             takes=("tokens",),
             source="Joulin, Grave, Bojanowski, Mikolov, Bag of Tricks for Efficient Text Classification, EACL 2017",
+        ),
+        "gated-bag": BackboneEntry(
+            gated_bag,
+            defaults={"width": 256, "dropout": 0.0},
+            takes=("tokens",),
+            source="Arora, Liang, Ma, A Simple but Tough-to-Beat Baseline for Sentence Embeddings, ICLR 2017",
         ),
         "gru-text": BackboneEntry(
             gru_text,

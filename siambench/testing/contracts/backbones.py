@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from siambench.components.component import Component
+from siambench.components.stages import stages_of
 from siambench.data.transforms import prepared
 from siambench.errors import PluginError
 from siambench.interfaces import Dataset
@@ -189,6 +190,12 @@ def parameters_are_registered(component: Component) -> None:
             before = strange
 
 
+def stages_hold_its_parameters(component: Component) -> None:
+    """Its stages, as it tells them or by its children, hold each of its parameters once."""
+    for ready in _taken(component):
+        stages_of(_built(component, ready).trunk)
+
+
 def seeds_decide(component: Component) -> None:
     """The same seed gives the same weights and features, and another seed others, where there are weights to draw."""
     for ready in _taken(component):
@@ -252,6 +259,7 @@ CONTRACTS = (
         "what training could move are its `torch.nn.Parameter`s, all of them there when it is built",
         parameters_are_registered,
     ),
+    Contract("stages", "where it says its `stages`, they hold each of its parameters once", stages_hold_its_parameters),
     Contract("seeds", "torch's global generator decides its weights: the same seed gives the same, another seed others", seeds_decide),
     Contract("inputs-kept", "it leaves what it is given as it was", inputs_are_kept),
     Contract("quiet", "it prints nothing to stdout", prints_nothing),

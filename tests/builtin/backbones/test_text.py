@@ -9,7 +9,7 @@ from siambench.builtin.backbones import siambench_backbones
 from siambench.plugin import call_factory
 
 ENTRIES = siambench_backbones()
-NETWORKS = ("bag", "gru-text")
+NETWORKS = ("bag", "gated-bag", "gru-text")
 VOCABULARY = 11
 TOKENS = torch.tensor([[3, 1, 4, 1, 5], [9, 2, 6, 0, 0], [10, 0, 0, 0, 0], [8, 7, 6, 5, 0]])
 
@@ -27,7 +27,9 @@ def test_they_take_tokens_alone(name):
     assert ENTRIES[name].takes == ("tokens",)
 
 
-@pytest.mark.parametrize(("name", "options", "features"), [("bag", {"width": 6}, 6), ("gru-text", {"size": 3, "width": 6}, 12)])
+@pytest.mark.parametrize(
+    ("name", "options", "features"), [("bag", {"width": 6}, 6), ("gated-bag", {"width": 6}, 6), ("gru-text", {"size": 3, "width": 6}, 12)]
+)
 def test_features_are_one_row_per_text(name, options, features):
     """Features are fp32 [B, F], finite, one row per item, and an item's do not depend on the others of its batch."""
     module = build(name, **options)
@@ -55,6 +57,20 @@ def test_bag_does_not_read_the_order():
 
     assert torch.allclose(bag(TOKENS[:1]), bag(backwards), atol=1e-6)
     assert not torch.allclose(recurrent(TOKENS[:1]), recurrent(backwards), atol=1e-4)
+
+
+def test_gated_bag_begins_as_a_bag_and_shuts_words_by_their_gates():
+    """Untrained its features are the mean of the vectors; a word whose gate is shut counts no more, and the gates of all are trained."""
+    module = build("gated-bag", width=6)
+    vectors = module.vectors.weight
+    assert torch.allclose((vectors[3] + 2 * vectors[1] + vectors[4] + vectors[5]) / 5, module(TOKENS)[0], atol=1e-6)
+
+    with torch.no_grad():
+        module.gates.weight[1] = -30
+    assert torch.allclose((vectors[3] + vectors[4] + vectors[5]) / 3, module(TOKENS)[0], atol=1e-6)
+    module(TOKENS).square().sum().backward()
+    assert bool((module.gates.weight.grad[[3, 4, 5]] != 0).all())
+    assert torch.equal(module(torch.zeros(1, 5, dtype=torch.int64)), torch.zeros(1, 6))
 
 
 def test_gru_text_is_the_mean_of_its_states_over_the_tokens():
