@@ -31,6 +31,8 @@ PROTOCOLS = {
     "reality-check": "the models of the folds, scored one by one and averaged; `concatenated:` scores are of their embeddings joined",
 }
 
+APPROXIMATE_TEXT = "≈ marks estimates, as of neighbours that a fast search may miss: no row is ranked by them."
+
 BASELINE_TEXTS = {
     "raw": "the input itself (of images, the pixels), without a network",
     "untrained": "the backbone before training",
@@ -87,6 +89,8 @@ def captions(table: Table, *, classes: bool) -> list[str]:
     ]
     if any(line.row.method.baseline is None and line.row.scores for line in table.lines):
         found.append(_protocol(table))
+    if any(map(table.is_approximate, table.metrics)):
+        found.append(APPROXIMATE_TEXT)
     judged = judged_text(table)
     return [*found, judged] if judged else found
 

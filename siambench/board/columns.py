@@ -99,11 +99,16 @@ def main_metrics(table: Table) -> list[str]:
     return [primary, *(m for m in SHOWN_FIRST if m != primary and m in table.track.metrics.report)]
 
 
+def titled(table: Table, metric: str) -> str:
+    """A metric as people read it: an estimate is marked."""
+    return f"≈ {metric}" if table.is_approximate(metric) else metric
+
+
 def _metrics(table: Table) -> list[Column]:
     shown, primary = main_metrics(table), table.track.metrics.primary
     found = []
     for metric in (*shown, *(m for m in table.metrics if m not in shown)):
-        found.append(Column(metric, metric, _score(metric), "all" if metric in shown else "machines", Score))
+        found.append(Column(metric, titled(table, metric), _score(metric), "all" if metric in shown else "machines", Score))
         if metric == primary:
             found += _beside_the_primary(table, metric)
     return found

@@ -9,7 +9,7 @@ from typing import Literal
 
 from siambench.identity import seed_of
 from siambench.interfaces import Done, Failed
-from siambench.spec import Method
+from siambench.spec import APPROXIMATE, Method, metric_of
 from siambench.stats import class_bootstrap, group_interval, jackknife, t_interval
 from siambench.tracks.rules import Track
 
@@ -81,6 +81,7 @@ class Score:
         groups95: over groups of test classes; only of the primary metric, and None where classes come in fewer than three.
         left_out: with each test class left out; only of the primary metric, where the records hold that.
         by_jackknife: whether ``classes95`` is the jackknife's.
+        approximate: whether it is an estimate, as its records say.
     """
 
     mean: float
@@ -91,6 +92,7 @@ class Score:
     groups95: Grouped | None = None
     left_out: LeftOut | None = None
     by_jackknife: bool = False
+    approximate: bool = False
 
 
 def by_study(models: Sequence[Model]) -> dict[str, dict[int, dict[int, float]]]:
@@ -114,13 +116,14 @@ def scores_of(track: Track, method: Method, models: Sequence[Model]) -> dict[str
     classes95, groups95 = _bootstrap(track, method, models), groups_of(track, models)
     without = _left_out(track, models)
     by_jackknife = classes95 is None and (classes95 := _jackknife(without)) is not None
+    estimates = {name for model in models for name in str(model.outcome.notes.get(APPROXIMATE, "")).split(", ")}
     found = {}
     for metric, studies in by_study(models).items():
         several = len(studies) > 1
         values = [mean_of(values) for values in studies.values()] if several else list(next(iter(studies.values())).values())
         mean, half_width = t_interval(values)
         over: Over = "studies" if several else "repetitions"
-        found[metric] = Score(mean, half_width, len(values), over=over)
+        found[metric] = Score(mean, half_width, len(values), over=over, approximate=metric_of(metric) in estimates)
         if metric == primary:
             found[metric] = replace(found[metric], classes95=classes95, groups95=groups95, left_out=without, by_jackknife=by_jackknife)
     return found

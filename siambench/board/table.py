@@ -137,6 +137,10 @@ class Table:
         more = (f"{prefix}{metric}" for prefix in (CONCATENATED, OWN_SIMILARITY) for metric in self.track.metrics.report)
         return (*self.track.metrics.report, *(m for m in more if any(m in line.row.scores for line in self.lines)))
 
+    def is_approximate(self, metric: str) -> bool:
+        """Whether a row's score by it is an estimate."""
+        return any(line.row.scores[metric].approximate for line in self.lines if metric in line.row.scores)
+
 
 def _told_apart(rows: Sequence[Row]) -> list[Row]:
     """Rows with a flag where another one bears the same name: made of other components, spaces or fixed parameters."""

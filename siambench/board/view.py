@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from siambench.board import captions, costs
-from siambench.board.columns import columns_of, has_classes, main_metrics
+from siambench.board.columns import columns_of, has_classes, main_metrics, titled
 from siambench.board.rows import Row
 from siambench.board.scores import Grouped, Score
 from siambench.board.table import Table
@@ -81,7 +81,12 @@ def to_json(table: Table) -> dict[str, Any]:
         "exam": None if table.exam is None else {"id": table.exam.id, **exam_json(table.exam)},
         "other_exams": [other.to_json() for other in table.others],
         "primary": table.track.metrics.primary,
-        "metrics": [{"name": metric, "direction": directions.get(metric_of(metric), "max")} for metric in table.metrics],
+        "metrics": [
+            {"name": metric, "direction": directions.get(metric_of(metric), "max")}
+            # A key of tables with estimates alone.
+            | ({"approximate": True} if table.is_approximate(metric) else {})
+            for metric in table.metrics
+        ],
         "rows": rows,
         "minimum_detectable_difference": None if table.detectable is None else asdict(table.detectable),
         "spread_over_studies": None if table.spread is None else asdict(table.spread),
@@ -140,7 +145,7 @@ def _others(table: Table) -> list[SectionView]:
     if not others:
         return []
     rows = tuple((line.row.name, *(text_of(line.row.scores.get(metric), Score) for metric in others)) for line in table.lines)
-    return [SectionView("Other metrics", "", ("method", *others), rows)]
+    return [SectionView("Other metrics", "", ("method", *(titled(table, metric) for metric in others)), rows)]
 
 
 def steps(trials: int) -> list[int]:

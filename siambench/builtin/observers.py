@@ -53,7 +53,18 @@ class JsonLines:
             os.close(handle)
 
 
+def without_path(argument: str | None) -> str | None:
+    """Why lines cannot be written there: there is no path, or no folder for the file."""
+    if argument is None:
+        return "it needs the path of a file: --observe jsonl:PATH"
+    path = Path(argument).expanduser()
+    if path.is_dir():
+        return f"{path} is a folder: name a file in it"
+    return None if path.parent.is_dir() else f"there is no folder {path.parent} for its file"
+
+
 @hookimpl
 def siambench_observers() -> dict[str, ObserverEntry]:
     """Who may be told of what happens to units."""
-    return {"jsonl": ObserverEntry(JsonLines, source="siambench's own: one line of JSON per event, --observe jsonl:PATH")}
+    source = "siambench's own: one line of JSON per event, --observe jsonl:PATH"
+    return {"jsonl": ObserverEntry(JsonLines, source=source, ready=without_path)}

@@ -23,7 +23,7 @@ from siambench.evaluation.similar import BySimilarity, Similarity
 from siambench.evaluation.view import Evaluated
 from siambench.interfaces import Dataset
 from siambench.plugin import MetricEntry, call_factory
-from siambench.spec import OWN_SIMILARITY
+from siambench.spec import APPROXIMATE, OWN_SIMILARITY
 from siambench.tracks.parts import Items
 
 if TYPE_CHECKING:
@@ -242,6 +242,9 @@ def score(evaluated: Evaluated, named: Mapping[str, MetricEntry], *, classes: in
         != torch.float64
     ):
         notes["precision"] = f"similarities in fp32: more than {metrics.FLOAT64_ITEMS} items"
+    estimates = [name for name, entry in named.items() if entry.approximate]
+    if estimates:
+        notes[APPROXIMATE] = ", ".join(estimates)
     counts = torch.bincount(labels[known], minlength=classes).tolist()
     return Scores(scores, per_class, tuple(counts), notes, faults)
 

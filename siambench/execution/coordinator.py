@@ -270,6 +270,7 @@ class _Coordinator:
             search=settings(),
             observers=self._prepared.observers,
             distributions=self._prepared.distributions,
+            observed=str(self._folder.observed.resolve()),
         )
         self._engine.submit(unit.id, unit, context)
 

@@ -35,6 +35,7 @@ from siambench.records.openings import append_opening, opening
 from siambench.records.record import Record, write
 from siambench.records.running import RunningNote
 from siambench.spec import CONCATENATED, Context, DataSpec, Every, Exam, SplitSpec, Unit
+from siambench.studies.checks import check_observers
 from siambench.tracks.parts import Items, Parts
 from siambench.tracks.split import Split, cut
 from siambench.tracks.steps import scaled_steps
@@ -192,7 +193,10 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
         files=files,
         rows=list_of(unit, files, dataset),
         components=components,
-        observers=Observers([(name, catalogue.get("observers", name.partition(":")[0]).entry) for name in context.observers]),
+        observers=Observers(
+            [(name, catalogue.get("observers", name.partition(":")[0]).entry) for name in context.observers],
+            folder=None if context.observed is None else Path(context.observed),
+        ),
         clock=clock,
         kept=Kept(),
         every=measured_every(),
@@ -308,8 +312,7 @@ def unfit(units: Sequence[Unit], context: Context) -> str | None:
     try:
         for unit in units:
             _components(unit, context, _catalogue(foreign(unit, context)))
-        for name in context.observers:
-            _catalogue(context.distributions).get("observers", name.partition(":")[0])
+        check_observers(context.observers, _catalogue(context.distributions))
     except SiambenchError as error:
         return str(error)
     return None

@@ -20,17 +20,15 @@ Each hook returns a mapping from names to entries. Factories are given just thos
 import pluggy
 
 from siambench.plugin._any_entry import Entry, about, factory_of
+from siambench.plugin._around_entries import EngineEntry, FormatEntry, ObserverEntry
 from siambench.plugin._entries import (
     RATE,
     WARMUP,
     BackboneEntry,
     DatasetEntry,
-    EngineEntry,
-    FormatEntry,
     LossEntry,
     MetricEntry,
     MinerEntry,
-    ObserverEntry,
     SamplerEntry,
     valid_name,
 )

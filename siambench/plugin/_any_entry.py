@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from siambench.plugin._around_entries import EngineEntry, FormatEntry, ObserverEntry
 from siambench.plugin._entries import (
     BackboneEntry,
     DatasetEntry,
-    EngineEntry,
-    FormatEntry,
     LossEntry,
     MetricEntry,
     MinerEntry,
-    ObserverEntry,
     SamplerEntry,
 )
 from siambench.plugin._exam_entries import AugmentationEntry, OptimiserEntry, ScheduleEntry, SplitRuleEntry

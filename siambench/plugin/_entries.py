@@ -321,6 +321,8 @@ class MetricEntry:
         needs: the name of the evaluation that only some data sets bring (``"one-shot"``), or None.
         over_pairs: whether it is computed from verification pairs, or from items compared with enrolled classes: it has no score per
             query then, and as the primary metric it is scored with each class left out.
+        approximate: whether it is an estimate of what it is called, as of neighbours that a fast search may miss: no track may rank by it,
+            and tables mark its column.
     """
 
     compute: Callable[..., Any]
@@ -330,62 +332,10 @@ class MetricEntry:
     high: float | None = 1.0
     needs: str | None = None
     over_pairs: bool = False
+    approximate: bool = False
 
     def __post_init__(self) -> None:
         _check(self.compute, {}, {}, self.source)
-
-
-@dataclass(frozen=True)
-class EngineEntry:
-    """An engine: where units run.
-
-    Args:
-        build: returns a `siambench.interfaces.Engine`. It is called with ``function``, what to run, and as far as its signature
-            names them and they were given: ``jobs`` (how many calls at once), ``address``, ``time_limit`` (seconds),
-            ``memory_limit`` (megabytes), ``preload`` (modules that ``function`` will import), ``fits``, which called on a
-            worker gives None, or why that worker cannot run the units, and options of its own, which a user gives as
-            ``--engine-option NAME=VALUE``. One that is not given keeps its default.
-        source: what it is built on.
-    """
-
-    build: Callable[..., Any]
-    source: str
-
-    def __post_init__(self) -> None:
-        _check(self.build, {}, {}, self.source)
-
-
-@dataclass(frozen=True)
-class ObserverEntry:
-    """An observer: told of started units, ended epochs and ended units, in the worker; it can change nothing.
-
-    Args:
-        build: returns a `siambench.interfaces.Observer`; called once per unit with ``argument``, what stands behind the colon in
-            ``--observe NAME:argument`` (None: nothing), if its signature names it.
-        source: what it is, or what it is built on.
-    """
-
-    build: Callable[..., Any]
-    source: str
-
-    def __post_init__(self) -> None:
-        _check(self.build, {}, {}, self.source)
-
-
-@dataclass(frozen=True)
-class FormatEntry:
-    """A format: a way to write a table down.
-
-    Args:
-        render: from a `siambench.interfaces.TableView`, as ``table``, to text.
-        source: what the format is.
-    """
-
-    render: Callable[..., str]
-    source: str
-
-    def __post_init__(self) -> None:
-        _check(self.render, {}, {}, self.source)
 
 
 def valid_name(name: object) -> bool:

@@ -100,6 +100,11 @@ class Folder:
         return self.path / "running"
 
     @property
+    def observed(self) -> Path:
+        """Where observers may write, each in a folder of its name: made by the first that does."""
+        return self.path / "observers"
+
+    @property
     def lock(self) -> Path:
         """What a coordinator holds."""
         return self.path / LOCK

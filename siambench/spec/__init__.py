@@ -61,6 +61,9 @@ CONCATENATED: Final = "concatenated:"
 OWN_SIMILARITY: Final = "own:"
 """Before the name of a metric: its score for the concatenated embeddings of the fold-models; by a loss's own similarity."""
 
+APPROXIMATE: Final = "approximate"
+"""The note of an outcome that names those of its metrics which are estimates, separated by a comma and a space."""
+
 
 def metric_of(score: str) -> str:
     """The metric of a score, whose name may say what it is of: ``own:recall@1`` is of ``recall@1``."""
@@ -361,6 +364,7 @@ class Context:
         exact: whether components must be the very ones that the unit was planned with; otherwise the record says which were.
         observers: ``NAME`` or ``NAME:argument`` of each observer that is told of what happens.
         distributions: that the observers come from, but for siambench itself.
+        observed: the folder in which each observer has one of its own, by its name, or None: they are offered none.
     """
 
     records: str | None = None
@@ -372,3 +376,4 @@ class Context:
     exact: bool = True
     observers: tuple[str, ...] = ()
     distributions: tuple[str, ...] = ()
+    observed: str | None = None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from siambench.errors import CombinationError, ConfigError, DataError, PluginError, suggestion
+from siambench.errors import CombinationError, ConfigError, DataError, PluginError, UsageError, named, suggestion
 from siambench.plugin import BackboneEntry, SamplerEntry
 from siambench.spaces import Value, kind_of
 from siambench.spec import FeedList, Method, Unit
@@ -18,6 +18,8 @@ from siambench.tracks.rules import Track
 from siambench.tracks.split import Split
 
 if TYPE_CHECKING:
+    from siambench.components.catalogue import Catalogue
+    from siambench.components.component import Provenance
     from siambench.interfaces import Dataset
     from siambench.plugin import MetricEntry
 
@@ -48,12 +50,45 @@ def check_form(method: Method, backbone: BackboneEntry, track: Track, dataset: D
         raise CombinationError(f"backbone {name!r} takes {takes}, the items of data set {track.dataset.name!r} are {dataset.form}")
 
 
+def check_observers(observers: Sequence[str], catalogue: Catalogue) -> list[Provenance]:
+    """See that observers can do their work here, by what they say themselves.
+
+    Args:
+        observers: ``NAME`` or ``NAME:argument`` of each.
+        catalogue: what is installed.
+
+    Returns:
+        Where each comes from.
+
+    Raises:
+        UnknownNameError: if there is none of that name.
+        UsageError: if one cannot, with its own sentence.
+    """
+    found = []
+    for observer in observers:
+        name, _, argument = observer.partition(":")
+        component = catalogue.get("observers", name)
+        try:
+            reason: object = component.entry.unready(argument or None)
+        except Exception as error:  # noqa: BLE001  whatever a plugin raises, nothing has run yet
+            reason = f"asked whether it can be used it raises {named(error)}"
+        if reason is not None:
+            raise UsageError(f"the observer {name} cannot be used here: {reason}")
+        found.append(component.provenance)
+    return found
+
+
 def check_primary(track: Track, entry: MetricEntry, dataset: Dataset, split: Split) -> None:
     """Refuse a primary metric that a fold cannot have: found out by asking it of random embeddings of the right labels.
 
     Raises:
         ConfigError: with the metric's own reason.
     """
+    if entry.approximate:
+        raise ConfigError(
+            f"the metric {track.metrics.primary} is an estimate, by which no track can rank: make an exact one the primary metric, "
+            "and report this one beside it"
+        )
     if track.metrics.primary == "map@r":
         # Split rules see to it that there is something to retrieve, and torch need not be imported to say so.
         return

@@ -26,6 +26,7 @@ from siambench.studies.checks import (
     EVERY_PAIR,
     check_form,
     check_model_options,
+    check_observers,
     check_over,
     check_primary,
     check_sampler,
@@ -168,7 +169,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     dataset_component = catalogue.get("datasets", track.dataset.name)
     catalogue.metrics(track.metrics.report, dimensions=track.model.embedding_size)
     metrics = {name: catalogue.get("metrics", name) for name in track.metrics.report}
-    observers = [catalogue.get("observers", observer.partition(":")[0]).provenance for observer in request.observers]
+    observers = check_observers(request.observers, catalogue)
     shared = {"dataset": dataset_component.source, "primary": metrics[track.metrics.primary].source}
     shared |= {f"{planning.REPORTED}{name}": component.source for name, component in metrics.items()}
     parts = rule_parts(track, dataset_component, catalogue)

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,14 +39,16 @@ class Observers:
 
     Args:
         entries: name, with its argument, and entry of each.
+        folder: in which each is offered one of its name; None: they are offered none.
     """
 
-    def __init__(self, entries: Sequence[tuple[str, ObserverEntry]]) -> None:
+    def __init__(self, entries: Sequence[tuple[str, ObserverEntry]], folder: Path | None = None) -> None:
         self._all = [_Watching(name, None) for name, _ in entries]
         for one, (name, entry) in zip(self._all, entries, strict=True):
-            argument = name.partition(":")[2] or None
+            base, _, argument = name.partition(":")
+            given = {"argument": argument or None} | ({} if folder is None else {"folder": folder / base})
             with _kept_apart(one):
-                one.observer = call_factory(entry.build, {"argument": argument})
+                one.observer = call_factory(entry.build, given)
 
     def tell(self, event: Event) -> None:
         """Tell each of them; one that raises hears no more."""

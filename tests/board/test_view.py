@@ -327,3 +327,18 @@ def test_a_tuning_that_selected_nothing_is_listed_with_dashes():
 def test_the_steps_of_the_curve_are_few(number, expected):
     """Columns come closer where the curve is steep, and the last one is the whole budget."""
     assert expected == steps(number)
+
+
+def test_estimates_are_marked():
+    """A metric that records call an estimate bears a mark for people and a key in JSON; without one nothing is said."""
+    notes = {"notes": {"approximate": "recall@1, recall@10-quick"}}
+    plain, marked = table_of(several()), table_of([*studies("triplet", [0.3, 0.2], outcome=notes), *studies("npair", [0.1])])
+
+    assert ["map@r", "≈ recall@1", "eer"] == [column_of(marked, name).title for name in ("map@r", "recall@1", "eer")]
+    assert [{"name": "map@r", "direction": "max"}, {"name": "recall@1", "direction": "max", "approximate": True}] == to_json(marked)[
+        "metrics"
+    ][:2]
+    assert any(text.startswith("≈ marks estimates") for text in view(marked).captions)
+    assert "recall@1" == column_of(plain, "recall@1").title
+    assert not any("approximate" in metric for metric in to_json(plain)["metrics"])
+    assert not any("≈" in text for text in view(plain).captions)

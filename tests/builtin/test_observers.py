@@ -151,3 +151,14 @@ def test_it_needs_a_path():
     """Without the path of a file it says how one is given."""
     with pytest.raises(UsageError, match="the observer jsonl needs the path of a file: --observe jsonl:PATH"):
         JsonLines(None)
+
+
+def test_what_cannot_be_written_is_said_before_anything_runs(tmp_path):
+    """No path, a folder, and a file in a folder that is not there are a sentence each; a file in a folder that is there is none."""
+    ready = siambench_observers()["jsonl"].unready
+
+    assert ready(None) == "it needs the path of a file: --observe jsonl:PATH"
+    assert ready(str(tmp_path)) == f"{tmp_path} is a folder: name a file in it"
+    assert ready(str(tmp_path / "no" / "events")) == f"there is no folder {tmp_path / 'no'} for its file"
+    assert ready(str(tmp_path / "events")) is None
+    assert list(tmp_path.iterdir()) == []

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import sys
 
@@ -330,3 +331,13 @@ def test_the_mean_of_models_has_the_mean_without_each_class(catalogue, lonely):
     found = separated(parts)
     columns = zip(parts[0].jackknife["eer"], parts[1].jackknife["eer"], strict=True)
     assert [None if None in pair else sum(pair) / 2 for pair in columns] == pytest.approx(list(found.jackknife["eer"]))
+
+
+def test_estimates_are_named_in_a_note(catalogue):
+    """Of metrics that are estimates the notes say which, in the order asked; where there are none they say nothing of it."""
+    named = entries(catalogue, ("recall@1", "map@r"))
+    guessed = {name: dataclasses.replace(entry, approximate=True) for name, entry in named.items()}
+
+    assert "recall@1, map@r" == evaluate(RawInput(), synthetic_dataset(), guessed).notes["approximate"]
+    assert "map@r" == evaluate(RawInput(), synthetic_dataset(), {**named, "map@r": guessed["map@r"]}).notes["approximate"]
+    assert "approximate" not in evaluate(RawInput(), synthetic_dataset(), named).notes

@@ -151,6 +151,10 @@ def test_a_loss_in_a_file_is_known_by_its_name(asked, tmp_path):
         ({"losses": ("triplet",), "miners": ("hrd",)}, "unknown miner 'hrd', did you mean 'hard'?"),
         ({"losses": ("triplet",), "observers": ("jsnl:x",)}, "unknown observer 'jsnl', did you mean 'jsonl'?"),
         (
+            {"losses": ("triplet",), "observers": ("jsonl",)},
+            "the observer jsonl cannot be used here: it needs the path of a file: --observe",
+        ),
+        (
             {"losses": ("triplet",), "feed": "quadruplets"},
             "a feed should be pairs=FILE, triplets=FILE, or one of 'classes', 'pairs', 'triplets' or 'views', got 'quadruplets', did ",
         ),

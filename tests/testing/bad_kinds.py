@@ -538,7 +538,17 @@ def to_a_file(argument):
     return Hears()
 
 
-OBSERVERS = [observer(), made("observers", to_a_file)]
+def in_its_folder(folder):
+    if folder.exists():
+        raise ValueError(f"{folder} is made by whoever writes there")
+    return Hears()
+
+
+OBSERVERS = [
+    observer(),
+    made("observers", to_a_file, ready=lambda argument: "a file is needed" if argument is None else None),
+    made("observers", in_its_folder),
+]
 BAD_OBSERVERS = [
     (*SPOILT, observer(epoch_ended=lambda self, event: spoiling(None))),
     ("listens", "told of UnitEnded it raises KeyError", observer(unit_ended=lambda self, event: event.outcome.scores["map@r"] and None)),
@@ -546,6 +556,7 @@ BAD_OBSERVERS = [
     ("listens", "it cannot be built, without an argument nor", made("observers", lambda argument: {}[argument])),
     ("listens", "it has none of the methods", made("observers", object)),
     ("gathers", "told of UnitEnded it raises", observer(unit_ended=lambda self, event: {"event": event})),
+    ("leaves-the-process-alone", "ready must say in one sentence", made("observers", Hears, ready=lambda: False)),
     (*TALKS, observer(epoch_ended=lambda self, event: talking(None))),
 ]
 

@@ -224,3 +224,18 @@ def test_time_and_gradients_are_kept_apart():
     assert torch.is_grad_enabled()
     assert found["a"]["seconds"] >= 0.06
     assert found["b"]["seconds"] < 0.02
+
+
+def test_each_is_offered_a_folder_of_its_name(tmp_path):
+    """A factory that names `folder` is given the folder of its name in the one of all, which nobody has made yet; without one, none."""
+    given = []
+
+    def build(argument, folder=None):
+        given.append((argument, folder))
+
+    entries = [("a:there:or here", ObserverEntry(build, source="made up")), ("b", ObserverEntry(build, source="made up"))]
+    Observers(entries, tmp_path / "observers")
+    Observers(entries[1:])
+
+    assert given == [("there:or here", tmp_path / "observers" / "a"), (None, tmp_path / "observers" / "b"), (None, None)]
+    assert not (tmp_path / "observers").exists()

@@ -98,8 +98,8 @@ def _listening(component: Component, folder: Path, events: Sequence[Event], *, d
     """
     entry: ObserverEntry = component.entry
 
-    def build(argument: str | None) -> Any:
-        observer = call_factory(entry.build, {"argument": argument})
+    def build(argument: str | None, folder: Path) -> Any:
+        observer = call_factory(entry.build, {"argument": argument, "folder": folder})
         return _Deaf(observer) if deaf else observer
 
     def error_of(observers: Observers) -> str | None:
@@ -109,7 +109,7 @@ def _listening(component: Component, folder: Path, events: Sequence[Event], *, d
         return error
 
     for name in (component.name, f"{component.name}:{folder / 'told'}"):
-        observers = Observers([(name, dataclasses.replace(entry, build=build))])
+        observers = Observers([(name, dataclasses.replace(entry, build=build))], folder / "observers")
         error = error_of(observers)
         if error is None:
             break
@@ -132,7 +132,7 @@ def listens(component: Component) -> None:
         entry: ObserverEntry = component.entry
         for argument in (None, str(Path(folder) / "told")):
             try:
-                observer = call_factory(entry.build, {"argument": argument})
+                observer = call_factory(entry.build, {"argument": argument, "folder": Path(folder) / "observers" / component.name})
             except Exception:  # noqa: BLE001, S112  one of the two is enough
                 continue
             if not any(callable(getattr(observer, name, None)) for name in _METHODS):
@@ -154,8 +154,11 @@ def prints_nothing(component: Component) -> None:
             pass
 
 
-def leaves_the_process_alone(component: Component) -> None:
+def leaves_the_process_alone(component: Component) -> str | None:
     """Being told, judged after each event of one unit, leaves the process as it was before the observer was built."""
+    reason = _unready(component)
+    if reason is not None:
+        return reason
     with tempfile.TemporaryDirectory() as folder:
 
         def run(seed: int) -> Iterator[str]:
@@ -165,6 +168,18 @@ def leaves_the_process_alone(component: Component) -> None:
                 seed_globals(seed, number)
 
         left_alone(run, may_draw=True)
+    return None
+
+
+def _unready(component: Component) -> str | None:
+    """Why it cannot be used on this machine, in its own words, whether it is given nothing or the path of a file."""
+    entry: ObserverEntry = component.entry
+    with tempfile.TemporaryDirectory() as folder:
+        reasons: list[object] = [entry.unready(argument) for argument in (None, str(Path(folder) / "told"))]
+    for reason in reasons:
+        if reason is not None and not (isinstance(reason, str) and reason.strip()):
+            raise PluginError(f"ready must say in one sentence why it cannot be used, or give None, got {reason!r}")
+    return None if None in reasons else str(reasons[0])
 
 
 CONTRACTS = (
