@@ -152,6 +152,20 @@ def share_of_pairs(evaluation):
     return None if evaluation.pairs is None else float(evaluation.similarities[evaluation.pairs.same].mean() > 0)
 
 
+def as_people_say(evaluation):
+    """Whether the pairs that people find alike are the more similar ones."""
+    pairs = evaluation.pairs
+    if pairs is None or pairs.score is None or bool((pairs.score == pairs.score[0]).all()):
+        return None
+    high = pairs.score > pairs.score.mean()
+    return float((evaluation.similarities[high].mean() - evaluation.similarities[~high].mean()).clamp(0, 1))
+
+
+def needs_scores(evaluation):
+    found = as_people_say(evaluation)
+    return found if evaluation.pairs is None or evaluation.pairs.score is not None else {}["score"]
+
+
 def never_on_singletons(value, evaluation):
     return value if bool((evaluation.relevant > 0).any()) else {}["nearest"]
 
@@ -172,6 +186,7 @@ METRICS = [
     made("metrics", nearest_is_right),
     metric(lambda value, e: float(value.nanmean()) if bool((e.relevant > 0).any()) else None),
     made("metrics", share_of_pairs, over_pairs=True),
+    made("metrics", as_people_say, over_pairs=True),
     made("metrics", lambda evaluation, k: nearest_is_right(evaluation), name="made@k"),
 ]
 BAD_METRICS = [
@@ -189,8 +204,10 @@ BAD_METRICS = [
         "on a class of one item: metric made@1000 raised KeyError",
         made("metrics", lambda evaluation, k: nearest_is_right(evaluation) if k < 100 else {}[k], name="made@k"),
     ),
+    ("edge-evaluations", "on pairs that nobody scored: metric made raised KeyError", made("metrics", needs_scores, over_pairs=True)),
     ("range", "gave 1.5, its range is 0 … 1", metric(beyond_its_bound)),
     ("direction", "direction is 'min'", metric(lambda value, e: value, direction="min")),
+    ("direction", "direction is 'min'", made("metrics", as_people_say, over_pairs=True, direction="min")),
     ("over-pairs", "over_pairs is True, and it does not ask", metric(lambda value, e: value, over_pairs=True)),
     ("over-pairs", "over_pairs is False, and it asks", made("metrics", share_of_pairs)),
     (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from siambench.errors import MetricError, PluginError
 from siambench.evaluation.of_model import NO_MODEL
 from siambench.evaluation.scoring import value_of
 from siambench.evaluation.view import Evaluated
+from siambench.metrics import Pairs, draw_pairs
 from siambench.plugin import MetricEntry
 from siambench.testing.contracts.blame import nothing_printed, told_where
 from siambench.testing.contracts.draws import draws_nothing
@@ -36,9 +37,19 @@ _CLEARLY = 0.05
 
 
 class _Recording(Evaluated):
-    """Remembers whether it was asked for comparisons: of verification pairs, or with enrolled classes."""
+    """Remembers whether it was asked for comparisons: of verification pairs, or with enrolled classes.
+
+    Its drawn pairs have scores, as if people had told what the labels tell, for there are metrics of such pairs alone.
+    """
 
     asked_for_pairs = False
+
+    @cached_property
+    def pairs(self) -> Pairs | None:
+        found: Pairs | None = Evaluated.pairs.func(self)  # type: ignore[attr-defined]  # the property as typeshed has it hides its function
+        if found is None or isinstance(self._pairs, Pairs):
+            return found
+        return dataclasses.replace(found, score=found.same.double())
 
     def __getattribute__(self, name: str) -> Any:
         if name in ("pairs", "similarities", "every_pair", "enrolled"):
@@ -125,6 +136,7 @@ def _edges() -> Iterator[tuple[str, Evaluated]]:
     yield "a gallery of its own", _evaluation(usual.roll(5), points.roll(5, 0), queries=40)
     yield "a gallery that lacks a class", _evaluation(usual, points, queries=_ITEMS)
     yield "the euclidean distance", _evaluation(usual, points, distance="euclidean")
+    yield "pairs that nobody scored", _evaluation(usual, points, pairs=draw_pairs(usual, seed=SEED))
     yield "every pair of items", _evaluation(usual, points, pairs="every")
     yield "data without episodes", _evaluation(usual, points, episodes=lambda _: None)
     yield "embeddings without a model", _evaluation(usual, points, model=NO_MODEL)
