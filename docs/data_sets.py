@@ -36,8 +36,11 @@ Where no checksum is published, numbers of classes and images, names and splits 
 that were read is told before anything runs. A part of a data set, or another version, is refused: `csv:PATH` and `folder:PATH` read it.
 
 Pictures are brought to a square of the option `size` once and kept in the cache, which takes images × channels × size² bytes: 18 GB for
-`sop` at 224. A pickle (CIFAR's batches, `cfp_fp.bin`, `agedb_30.bin`) is read by siambench's own reader, which knows numbers, text,
-bytes, lists, dictionaries and arrays, and neither imports nor calls anything that the file names.
+`sop` at 224. With the option `resize`, of photographs and folders, the shorter edge becomes that, proportions stay, and what is seen is
+the middle of `size` × `size`: the cache holds what was resized, whatever is cut out of it.
+
+A pickle (CIFAR's batches, `cfp_fp.bin`, `agedb_30.bin`) is read by siambench's own reader, which knows numbers, text, bytes, lists,
+dictionaries and arrays, and neither imports nor calls anything that the file names.
 
 The licence is that of the data, which whoever uses it has to keep; "see its page" means that siambench states none.
 """

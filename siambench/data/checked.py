@@ -47,9 +47,19 @@ def checked(dataset: Dataset, name: str) -> Dataset:
         _check_items(found, len(indices), dataset, called)
         return found
 
+    def whole(index: int) -> NDArray[np.uint8]:
+        assert dataset.whole is not None
+        found = dataset.whole(index)
+        _check_whole(found, dataset, called)
+        return found
+
     probe = np.unique(np.linspace(0, len(dataset.labels) - 1, _PROBED).astype(np.int64))
     read(probe)
-    return dataclasses.replace(dataset, read=read, shape=tuple(int(edge) for edge in dataset.shape))
+    if dataset.whole is not None:
+        for index in probe:
+            whole(int(index))
+    uncut = None if dataset.whole is None else whole
+    return dataclasses.replace(dataset, read=read, whole=uncut, shape=tuple(int(edge) for edge in dataset.shape))
 
 
 def _with_text(dataset: Dataset) -> Dataset:
@@ -129,6 +139,16 @@ def _check_distinct(names: Sequence[str], what: str, called: str) -> None:
         if name in seen:
             raise DataError(f"{called}: {what} must be distinct, got {name!r} twice")
         seen.add(name)
+
+
+def _check_whole(found: object, dataset: Dataset, called: str) -> None:
+    if dataset.form != "images":
+        raise DataError(f"{called} gives {dataset.form}, and whole is for images that are cut to their shape")
+    wanted = f"uint8 [{dataset.shape[0]}, h, w]"
+    if not isinstance(found, np.ndarray):
+        raise DataError(f"{called} must give a whole image as a numpy array {wanted}, got {type(found).__name__}")
+    if found.dtype != np.uint8 or found.ndim != 3 or found.shape[0] != dataset.shape[0] or not found.size:
+        raise DataError(f"{called} gives a whole image {found.dtype} {found.shape}, expected {wanted}")
 
 
 def _check_items(found: object, count: int, dataset: Dataset, called: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from siambench.data.decoded import decoded, remembered
 from siambench.data.images import DEEPEST, Look, Mode, decode, look, white_of
 from siambench.data.names import as_text
+from siambench.data.ragged import Centred, ragged
 from siambench.errors import DataError
 from siambench.machine import cores
 
@@ -31,25 +32,33 @@ class Collection:
     """The images of a data set.
 
     Args:
-        images: uint8 [N, C, size, size], mapped from the cache.
+        images: uint8 [N, C, size, size], mapped from the cache; where proportions are kept, the middle of each, read as an array is.
         mode: that they were read in.
         notes: what there is to say of them, for people.
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] | Centred
     mode: Mode
     notes: tuple[str, ...]
 
+    @property
+    def whole(self) -> Callable[[int], NDArray[np.uint8]] | None:
+        """One image before it is cut, uint8 [C, h, w], by its index; None where nothing is cut off."""
+        return self.images.ragged.image if isinstance(self.images, Centred) else None
 
-def check_image_options(size: int, mode: str, *, called: str) -> None:
-    """Raise `DataError` for a size or a mode that cannot be."""
+
+def check_image_options(size: int, mode: str, *, called: str, resize: int = 0) -> None:
+    """Raise `DataError` for a size, a mode or a resize that cannot be."""
     if mode not in MODES:
         raise DataError(f"{called}: mode must be auto, grey or rgb, got {mode!r}")
     if not 1 <= size <= LARGEST_SIZE:
         raise DataError(f"{called}: size must be a number of pixels from 1 to {LARGEST_SIZE}, got {size}")
+    if resize != 0 and not size <= resize <= LARGEST_SIZE:
+        squeezed = "or 0, which squeezes an image to a square"
+        raise DataError(f"{called}: resize must be a number of pixels from size, {size}, to {LARGEST_SIZE}, {squeezed}; got {resize}")
 
 
-def read_images(files: Sequence[Path], *, size: int, mode: str, root: Path) -> Collection:
+def read_images(files: Sequence[Path], *, size: int, mode: str, root: Path, resize: int = 0) -> Collection:
     """Read the images of a data set, or map those that were read before.
 
     Args:
@@ -57,6 +66,8 @@ def read_images(files: Sequence[Path], *, size: int, mode: str, root: Path) -> C
         size: edge in pixels that all are brought to.
         mode: ``"grey"``, ``"rgb"``, or ``"auto"``: grey where every pixel of every image is.
         root: the folder that errors and the cache leave out of their names.
+        resize: what the shorter edge of each is brought to, its proportions kept, before the middle is cut out; 0: all are squeezed to a
+            square. The cache holds what was resized, and not what is cut out.
 
     Raises:
         DataError: if one cannot be read, or they cannot be kept faithfully, naming the file.
@@ -65,6 +76,10 @@ def read_images(files: Sequence[Path], *, size: int, mode: str, root: Path) -> C
     found = remembered(f"images-{key}-{mode}", lambda: _survey(files, colours=mode == "auto"))
     chosen: Mode = ("grey" if found["grey"] else "rgb") if mode == "auto" else cast("Mode", mode)
     white = int(found["white"])
+    if resize:
+        name, channels = f"images-{key}-short{resize}-{chosen}-{white}", 1 if chosen == "grey" else 3
+        whole = ragged(name, len(files), channels, lambda index: decode(files[index], size=resize, mode=chosen, white=white, keep=True))
+        return Collection(Centred(whole, size), chosen, _notes(found, files, root))
     name = f"images-{key}-{size}-{chosen}-{white}"
     images = decoded(name, len(files), lambda index: decode(files[index], size=size, mode=chosen, white=white))
     return Collection(images, chosen, _notes(found, files, root))

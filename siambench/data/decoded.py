@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import filelock
 import numpy as np
@@ -24,6 +24,8 @@ from siambench.machine import FULL, UNWRITABLE, cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 _BLOCK = 32
 _IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP})
@@ -51,31 +53,61 @@ def decoded(key: str, number: int, read: Callable[[int], NDArray[np.uint8]]) -> 
     Raises:
         DataError: if an image has another shape than the first, or the disk of the cache is full.
     """
-    path = _folder() / f"{key}.npy"
-    found = _whole(path, number)
+    path = cache_path(f"{key}.npy")
+    return kept_file(
+        path,
+        find=lambda: _whole(path, number),
+        mapped=lambda: _map(path),
+        fill=lambda file: _write_array(file, number, read),
+        otherwise=lambda: np.concatenate(list(_blocks(number, read))),
+        told=f"{number} decoded images",
+    )
+
+
+def kept_file(
+    path: Path,
+    *,
+    find: Callable[[], T | None],
+    mapped: Callable[[], T],
+    fill: Callable[[BinaryIO], object],
+    otherwise: Callable[[], T],
+    told: str,
+) -> T:
+    """What a file of the cache holds: one process builds it, and those that want it at the same time wait.
+
+    Args:
+        path: of the file.
+        find: what it holds if it is what was built, else None.
+        mapped: what it holds, without a look at whether it is whole.
+        fill: writes it, in order.
+        otherwise: the same in memory, where the cache folder cannot be written.
+        told: what there may be no room for, for people.
+
+    Raises:
+        DataError: if the disk of the cache is full.
+    """
+    found = find()
     if found is not None:
         return found
     try:
         with _alone(path):
-            found = _whole(path, number)
+            found = find()
             if found is None:
                 _sweep(path.parent, but=path)
-                _write(path, lambda file: _write_array(file, number, read))
-                found = _map(path)
+                _write(path, fill)
+                found = mapped()
     except OSError as error:
         if error.errno in FULL:
-            raise DataError(
-                f"{path.parent} has no room for {number} decoded images: free some, or name another folder in SIAMBENCH_CACHE"
-            ) from error
+            raise DataError(f"{path.parent} has no room for {told}: free some, or name another folder in SIAMBENCH_CACHE") from error
         if error.errno not in UNWRITABLE | _IN_THE_WAY:
             raise
-        return np.concatenate(list(_blocks(number, read)))
+        return otherwise()
     return found
 
 
 def remembered(key: str, find: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     """A small JSON document kept under ``key``; found once, and again where it is not there, damaged, or cannot be kept."""
-    path = _folder() / f"{key}.json"
+    path = cache_path(f"{key}.json")
     with contextlib.suppress(DataError, DataMissingError, ValueError, RecursionError):
         kept = json.loads(read_regular(path, most=_MOST_JSON_BYTES))
         if isinstance(kept, dict) and kept.get("digest") == _digest_of(kept.get("content")):
@@ -92,8 +124,9 @@ def _digest_of(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _folder() -> Path:
-    return cache_folder() / "decoded"
+def cache_path(name: str) -> Path:
+    """Where a file of decoded images lies."""
+    return cache_folder() / "decoded" / name
 
 
 @contextlib.contextmanager
@@ -166,22 +199,32 @@ def _write_array(file: BinaryIO, number: int, read: Callable[[int], NDArray[np.u
 
 
 def _blocks(number: int, read: Callable[[int], NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-    """All images in order, some at a time, decoded by as many threads as there are cores: decoders do not hold Python's lock."""
-    workers = cores()
+    """All images in order, some at a time, of one shape."""
     shape = read(0).shape
 
-    def block(start: int) -> NDArray[np.uint8]:
-        images = [read(index) for index in range(start, min(start + _BLOCK, number))]
+    def block(start: int, stop: int) -> NDArray[np.uint8]:
+        images = [read(index) for index in range(start, stop)]
         for place, image in enumerate(images, start):
             if image.shape != shape:
                 raise DataError(f"image {place} has the shape {image.shape}, the first one {shape}: give a size to bring them to")
         return np.stack(images)
 
-    waiting: deque[Future[NDArray[np.uint8]]] = deque()
+    return in_blocks(number, block)
+
+
+def in_blocks(number: int, block: Callable[[int, int], T]) -> Iterator[T]:
+    """What is made of images, some at a time, in order, by as many threads as there are cores: decoders do not hold Python's lock.
+
+    Args:
+        number: of all images.
+        block: makes it of images start … stop - 1.
+    """
+    workers = cores()
+    waiting: deque[Future[T]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
             for start in range(0, number, _BLOCK):
-                waiting.append(pool.submit(block, start))
+                waiting.append(pool.submit(block, start, min(start + _BLOCK, number)))
                 # No more is decoded ahead than keeps all threads busy: it has to fit into memory.
                 if len(waiting) > 4 * workers:
                     yield waiting.popleft().result()

@@ -8,7 +8,7 @@ from typing import Final
 from siambench.spec import Form
 
 AUGMENT_OF_FORM: Final[Mapping[Form, tuple[str, ...]]] = {
-    "images": ("rotate", "scale", "translate", "shear", "flip", "padding"),
+    "images": ("rotate", "scale", "translate", "shear", "flip", "padding", "crop", "crop_ratio"),
     "arrays": ("jitter", "scaling", "time_warp"),
     "tokens": ("drop", "swap"),
 }

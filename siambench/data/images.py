@@ -235,9 +235,9 @@ def white_of(largest: float) -> int:
 
 
 def decode(
-    file: str | Path | IO[bytes], *, size: int | None, mode: Mode, name: str | None = None, white: int = DEEPEST
+    file: str | Path | IO[bytes], *, size: int | None, mode: Mode, name: str | None = None, white: int = DEEPEST, keep: bool = False
 ) -> NDArray[np.uint8]:
-    """One image as uint8 [C, size, size]; squeezed to a square where it is none.
+    """One image as uint8 [C, size, size]; squeezed to a square where it is none, or with its proportions kept.
 
     Args:
         file: a path or an open file.
@@ -245,9 +245,12 @@ def decode(
         mode: ``"grey"`` (C = 1) or ``"rgb"`` (C = 3).
         name: what an error calls the file.
         white: of greys deeper than 8 bits, the value that is shown white; see `white_of`.
+        keep: whether its proportions are kept: the shorter edge becomes ``size``, uint8 [C, h, w], as torchvision's ``Resize(size)``
+            makes it of an image of Pillow's.
 
     Raises:
-        DataError: if it cannot be read as an image, naming the file.
+        DataError: if it cannot be read as an image, or is more than `LONGEST` times as long as it is wide and is to keep that; naming
+            the file.
     """
     from PIL import Image as Pillow
 
@@ -255,11 +258,29 @@ def decode(
     called = name or (as_text(source) if isinstance(source, Path) else str(source))
     with _opened(source, called) as image:
         converted = _eight_bits(image, called, white).convert("L" if mode == "grey" else "RGB")
-        if size is not None and converted.size != (size, size):
+        if size is not None and keep:
+            edges = _kept_edges(converted.size, size, called)
+            converted = converted if converted.size == edges else converted.resize(edges, Pillow.Resampling.BILINEAR)
+        elif size is not None and converted.size != (size, size):
             # Reduction by areas keeps thin strokes that sampling would lose.
             converted = converted.resize((size, size), Pillow.Resampling.BOX if min(converted.size) >= size else Pillow.Resampling.BICUBIC)
         pixels = np.asarray(converted, dtype=np.uint8)
     return pixels[None] if mode == "grey" else pixels.transpose(2, 0, 1)
+
+
+LONGEST = 16
+"""How many times as long as the other an edge may be where proportions are kept."""
+
+
+def _kept_edges(edges: tuple[int, int], size: int, called: str) -> tuple[int, int]:
+    short, long = sorted(edges)
+    if long > LONGEST * short:
+        raise DataError(
+            f"{called} is {edges[0]} × {edges[1]} pixels: with its proportions kept, an edge is at most {LONGEST} times the other; crop it"
+        )
+    # Rounded down, as torchvision does.
+    longer = size * long // short
+    return (size, longer) if edges[0] <= edges[1] else (longer, size)
 
 
 def fitted(image: NDArray[np.uint8], *, height: int, width: int) -> NDArray[np.uint8]:

@@ -13,6 +13,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from siambench.data.crops import CROP, DRAWN, crop_batch
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -78,7 +80,7 @@ def changed(items: Tensor, form: Form, rules: Mapping[str, Any], draws: Mapping[
     if not draws:
         return items
     if form == "images":
-        return _moved(items, draws["theta"], rules.get("padding", "zeros"))
+        return _changed_images(items, draws, rules)
     return _changed_arrays(items, draws) if form == "arrays" else _changed_tokens(items, draws, rules)
 
 
@@ -107,7 +109,8 @@ def augment(images: Tensor, rules: Mapping[str, Any], *, generator: Generator) -
         images: fp32 [B, C, H, W].
         rules: ``rotate`` (degrees, ±), ``scale`` ([low, high]), ``translate`` (share of the edge, ±), ``shear``
             (degrees, ±), ``flip`` (bool, left-right with probability ½), ``padding`` (zeros, border or reflection);
-            an empty mapping leaves the images as they are.
+            ``crop`` ([low, high], share of the area) and ``crop_ratio`` ([low, high], width by height) of a part that is taken first
+            and brought to the size of the whole; an empty mapping leaves the images as they are.
         generator: a CPU generator, the source of all randomness.
 
     Returns:
@@ -117,6 +120,17 @@ def augment(images: Tensor, rules: Mapping[str, Any], *, generator: Generator) -
 
 
 def _drawn_for_images(rules: Mapping[str, Any], shape: tuple[int, ...], generator: Generator) -> dict[str, Tensor]:
+    """What `siambench.data.crops` is to cut out, and the affine maps; where there are crops mirrors are exact, whole pixels apart."""
+    found = {}
+    if rules.get(CROP) is not None:
+        found[CROP] = torch.rand((*shape[:2], *DRAWN), generator=generator, dtype=torch.float32)
+        if rules.get("flip"):
+            found["mirror"] = torch.rand(shape[:2], generator=generator, dtype=torch.float32) < 0.5
+        rules = {**rules, "flip": False}
+    return found | _drawn_maps(rules, shape, generator)
+
+
+def _drawn_maps(rules: Mapping[str, Any], shape: tuple[int, ...], generator: Generator) -> dict[str, Tensor]:
     """The affine maps, fp32 [S, B, 2, 3], from places in the result to places in the image, both in [-1, 1]."""
     if not any(rules.get(key) for key in ("rotate", "translate", "shear", "flip")) and tuple(rules.get("scale", (1, 1))) == (1, 1):
         return {}
@@ -140,6 +154,14 @@ def _drawn_for_images(rules: Mapping[str, Any], shape: tuple[int, ...], generato
         dim=-2,
     )
     return {"theta": theta}
+
+
+def _changed_images(images: Tensor, draws: Mapping[str, Tensor], rules: Mapping[str, Any]) -> Tensor:
+    if CROP in draws:
+        images = crop_batch(images, draws[CROP], rules)
+    if "mirror" in draws:
+        images = torch.where(draws["mirror"].view(-1, 1, 1, 1), images.flip(-1), images)
+    return _moved(images, draws["theta"], rules.get("padding", "zeros")) if "theta" in draws else images
 
 
 def _moved(images: Tensor, theta: Tensor, padding: str) -> Tensor:

@@ -96,6 +96,8 @@ class Dataset:
         pairs: its official verification pairs, which a track with ``evaluation.pairs = "official"`` is scored by, those of the test part;
             None: it brings none.
         episodes: evaluations with items of their own, by name; read only when a final model is evaluated.
+        whole: of images one of them before it is cut to ``shape``, by its index: uint8 [C, h, w], h and w of its own. A track that asks
+            for crops (``augment.crop``) takes them from it to train; None: from what `read` gives.
         colour: what the file's values mean, for people: ``"white ink on black"``.
         notes: what else its loader has to say, for people, each half a sentence: ``"passed over: 1 file (README)"``. Commands that run
             something say it before they do.
@@ -115,6 +117,7 @@ class Dataset:
     episodes: Mapping[str, Callable[[], Episodes]] = field(default_factory=dict)
     colour: str = ""
     notes: Sequence[str] = ()
+    whole: Callable[[int], NDArray[np.uint8]] | None = None
 
 
 class Loss(Protocol):

@@ -101,7 +101,8 @@ def departures(track: Track, exam: Exam) -> list[str]:
 
 def _of_items(rules: Mapping[str, Any], resolved: Mapping[str, Any]) -> dict[str, Any]:
     """A track's rules of augmentation for the form of the items that the resolved ones are for."""
-    found = {key: rules[key] for key in resolved if key in rules}
+    # Crops are said of those tracks alone that ask for them.
+    found = {key: rules[key] for key in (*resolved, "crop", "crop_ratio") if key in rules}
     return _with_options(found | {key: value for key, value in rules.items() if isinstance(value, Mapping)}, resolved)
 
 

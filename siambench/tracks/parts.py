@@ -58,6 +58,20 @@ class Items:
         except (OSError, DataError, LostError) as error:
             raise LostError(f"the {self.dataset.form} cannot be read: {text_of(error)}") from error
 
+    def read_whole(self, position: int) -> NDArray[np.uint8]:
+        """One image by its position in this part, before it is cut: uint8 [C, h, w]; of a data set that cuts nothing what `read` gives.
+
+        Raises:
+            LostError: as `read` does.
+        """
+        if self.dataset.whole is None:
+            found: NDArray[np.uint8] = self.read(np.array([position]))[0]
+            return found
+        try:
+            return self.dataset.whole(int(self.indices[position]))
+        except (OSError, DataError, LostError) as error:
+            raise LostError(f"the {self.dataset.form} cannot be read: {text_of(error)}") from error
+
     def __len__(self) -> int:
         return len(self.indices)
 
@@ -104,10 +118,17 @@ def turned(items: Items) -> Items:
             images[chosen] = np.rot90(images[chosen], quarter, axes=(2, 3))
         return images
 
+    uncut = dataset.whole
+
+    def one(index: int) -> NDArray[np.uint8]:
+        assert uncut is not None
+        return np.rot90(uncut(index % size), index // size, axes=(1, 2))
+
     whole = dataclasses.replace(
         dataset,
         labels=np.concatenate([dataset.labels + quarter * len(dataset.class_names) for quarter in range(4)]),
         read=read,
+        whole=None if uncut is None else one,
         class_names=[f"{name} {90 * quarter}°" for quarter in range(4) for name in dataset.class_names],
         class_attributes={},
         parts={},
@@ -221,4 +242,13 @@ def _without(dataset: Dataset, withheld: NDArray[np.int64]) -> Dataset:
             raise WithheldError("a tune unit tried to read a test item, which is withheld from it")
         return dataset.read(indices)
 
-    return dataclasses.replace(dataset, read=read, episodes={}, parts={}, digests=None, item_names=None)
+    uncut = dataset.whole
+
+    def one(index: int) -> NDArray[np.uint8]:
+        if hidden[index]:
+            raise WithheldError("a tune unit tried to read a test item, which is withheld from it")
+        assert uncut is not None
+        return uncut(index)
+
+    whole = None if uncut is None else one
+    return dataclasses.replace(dataset, read=read, whole=whole, episodes={}, parts={}, digests=None, item_names=None)

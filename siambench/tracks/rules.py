@@ -164,7 +164,9 @@ class TrainingRules(_Frozen):
 class AugmentRules(_Frozen):
     """Random changes of each item, by its form; see `siambench.data.transforms`.
 
-    Images are moved by affine maps: ``rotate``, ``scale``, ``translate``, ``shear``, ``flip``, ``padding``. Arrays get ``jitter``,
+    Images are moved by affine maps: ``rotate``, ``scale``, ``translate``, ``shear``, ``flip``, ``padding``. With ``crop``, the least and
+    the most of its area, a part of each is taken first and brought to the size of the whole; its width by its height lies in
+    ``crop_ratio``. Parts are taken from what a data set with the option ``resize`` has cut the middle out of. Arrays get ``jitter``,
     ``scaling`` and ``time_warp``; tokens are left out (``drop``) and change places (``swap``). A table ``[augment.NAME]`` asks for the
     augmentation of that name which is installed, with its options; these come after the others, in the order of the file.
     """
@@ -178,6 +180,8 @@ class AugmentRules(_Frozen):
     shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
     flip: bool = False
     padding: Literal["zeros", "border", "reflection"] = "zeros"
+    crop: _Range | None = None
+    crop_ratio: _Range = (3 / 4, 4 / 3)
     jitter: Annotated[float, Field(ge=0, le=1e6)] = 0.0
     scaling: _Range = (1.0, 1.0)
     time_warp: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -199,12 +203,30 @@ class AugmentRules(_Frozen):
         """The options of each augmentation that is a component, by its name."""
         return self.__pydantic_extra__ or {}
 
-    @field_validator("scale", "scaling")
+    @field_validator("scale", "scaling", "crop_ratio")
     @classmethod
     def _ordered(cls, value: tuple[float, float], info: ValidationInfo) -> tuple[float, float]:
         if not 0 < value[0] <= value[1] <= 1000:
             raise ValueError(f"{info.field_name} must be [low, high] with 0 < low <= high <= 1000, got {list(value)}")
         return value
+
+    @field_validator("crop")
+    @classmethod
+    def _of_an_area(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not 0 < value[0] <= value[1] <= 1:
+            raise ValueError(f"crop must be [low, high] with 0 < low <= high <= 1, shares of an image's area, got {list(value)}")
+        return value
+
+    @model_validator(mode="after")
+    def _of_a_crop(self) -> AugmentRules:
+        if self.crop is None and self.crop_ratio != type(self).model_fields["crop_ratio"].default:
+            raise ValueError("crop_ratio is that of a crop: give crop = [low, high] too, shares of an image's area")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Crops that nobody asked for were never part of an exam or a unit.
+        return {name: value for name, value in whole(self).items() if self.crop is not None or name not in ("crop", "crop_ratio")}
 
     def of_form(self, form: Form) -> dict[str, Any]:
         """The rules for items of one form.

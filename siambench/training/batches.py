@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Generator, Tensor
 
+from siambench.data.crops import CROP
 from siambench.data.supply import Supply, supply
-from siambench.data.transforms import changed, drawn, numbers_drawn
+from siambench.data.transforms import Draws, changed, drawn, numbers_drawn
 from siambench.tracks.parts import Items
 from siambench.training.components import fed_indices
+from siambench.training.cropped import CroppedItems
 from siambench.training.drawing import Tuples
 
 if TYPE_CHECKING:
@@ -64,7 +66,8 @@ class Batches:
         self._groups = None if items.groups is None or feed == "views" else torch.from_numpy(items.groups)
         self._tuples = None if items.rows is None else Tuples(items.rows)
         self._numbers = numbers_drawn(items.dataset.form, augment, items.dataset.shape) if augment else 0
-        self._supply: Supply = supply(items.read, len(items), items.dataset.form, device)
+        self._crops = CroppedItems(items, augment, device) if augment.get(CROP) is not None else None
+        self._supply: Supply | None = None if self._crops is not None else supply(items.read, len(items), items.dataset.form, device)
 
     def fed(self, order: Iterator[Tensor], feed: Feed) -> Batches:
         """The same items in another order and fed in another way; augmentation goes on drawing from the one generator.
@@ -111,17 +114,26 @@ class Batches:
         indices = [fed_indices(self._feed, each) for each in labels]
         groups = None if self._groups is None else self._groups[torch.stack(places)].to(self._device)
         labels = labels.to(self._device)
-        for step, items in enumerate(self._supply.batches(places)):
-            whole = torch.cat([items, items]) if self._feed == "views" else items
+        changes = [{name: drawn for name, drawn in draws.of(step).items() if name != CROP} for step in range(len(places))]
+        for step, items in enumerate(self._given(places, draws)):
             found = indices[step]
             yield Batch(
-                items=changed(whole, form, self._augment, draws.of(step)),
+                items=changed(items, form, self._augment, changes[step]),
                 labels=labels[step],
                 groups=None if groups is None else groups[step],
                 # What says nothing of the items' values is found on the processor: a mask would have it wait for the device.
                 indices=None if found is None else tuple(index.to(self._device, non_blocking=True) for index in found),
                 places=places[step],
             )
+
+    def _given(self, places: list[Tensor], draws: Draws) -> Iterator[Tensor]:
+        """The items of each batch, [B, …], of ``views`` twice; where crops are drawn, these."""
+        if self._crops is not None:
+            twice = [torch.cat([each, each]) for each in places] if self._feed == "views" else places
+            return self._crops.batches(twice, draws.changes[CROP])
+        assert self._supply is not None
+        batches = self._supply.batches(places)
+        return (torch.cat([items, items]) for items in batches) if self._feed == "views" else batches
 
     def _labels_of(self, places: Tensor) -> Tensor:
         if self._tuples is not None:

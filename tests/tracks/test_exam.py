@@ -108,6 +108,10 @@ def test_a_track_that_says_how_to_augment_is_followed_or_not():
     assert [] == departures(track, exam(track, augment=rules))
     assert ["augment.rotate"] == departures(track, exam(track, augment={**rules, "rotate": 6.0}))
     assert [] == departures(synthetic_track(), exam(augment={"rotate": 7.0}))
+    crops = synthetic_track(augment={"rotate": 5.0, "crop": (0.2, 1.0)})
+    assert [] == departures(crops, exam(crops, augment=crops.augment.of_form("images")))
+    assert ["augment.crop", "augment.crop_ratio"] == departures(crops, exam(crops, augment=rules))
+    assert ["augment.crop", "augment.crop_ratio"] == departures(track, exam(track, augment=crops.augment.of_form("images")))
 
 
 def test_the_mark_of_changed_rules_is_no_part_of_the_name():

@@ -16,6 +16,8 @@ A_VALUE = {
     "shear": 3.0,
     "flip": True,
     "padding": "border",
+    "crop": (0.16, 1.0),
+    "crop_ratio": (0.5, 2.0),
     "jitter": 0.1,
     "scaling": (0.9, 1.1),
     "time_warp": 0.2,
@@ -78,19 +80,43 @@ def test_a_form_gets_its_own_rules(form):
     found = AugmentRules(**own).of_form(form)
 
     assert json.loads(json.dumps(own)) == found
-    assert set(names) == set(AugmentRules().of_form(form))
+    assert set(names) - {"crop", "crop_ratio"} == set(AugmentRules().of_form(form))
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", sorted(A_VALUE))
 def test_a_rule_for_another_form_is_refused(form, name):
     """A rule that would do nothing to the items is an error that says which items it is for; at its default it is none."""
-    rules = AugmentRules(**{name: A_VALUE[name]})
+    rules = AugmentRules(**{name: A_VALUE[name]}, **({"crop": A_VALUE["crop"]} if name == "crop_ratio" else {}))
     if name in AUGMENT_OF_FORM[form]:
         assert rules.of_form(form)[name] == json.loads(json.dumps(A_VALUE[name]))
         return
     owner = next(one for one in FORMS if name in AUGMENT_OF_FORM[one])
-    with pytest.raises(ConfigError, match=f"^augment.{name} is for {owner}, the items of the data set are {form}$"):
+    with pytest.raises(ConfigError, match=f"^augment.{name.removesuffix('_ratio')} is for {owner}, the items of the data set are {form}$"):
         rules.of_form(form)
     default = AugmentRules.model_fields[name].default
     assert AugmentRules(**{name: default}).of_form(form) == AugmentRules().of_form(form)
+
+
+def test_crops_are_told_of_tracks_alone_that_ask_for_them():
+    """Rules without crops hold no word of them, so that exams and units from before there were crops are what they were."""
+    assert not {"crop", "crop_ratio"} & set(AugmentRules(flip=True).model_dump(mode="json"))
+    told = AugmentRules(crop=(0.16, 1.0)).of_form("images")
+    assert ([0.16, 1.0], [3 / 4, 4 / 3]) == (told["crop"], told["crop_ratio"])
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ({"crop": [0.0, 1.0]}, r"crop must be \[low, high\] with 0 < low <= high <= 1, shares of an image's area, got \[0.0, 1.0\]"),
+        ({"crop": [0.5, 0.4]}, r"crop must be \[low, high\]"),
+        ({"crop": [0.5, 1.2]}, r"crop must be \[low, high\]"),
+        ({"crop": 0.5}, "crop"),
+        ({"crop": [0.5, 1.0], "crop_ratio": [0, 1]}, r"crop_ratio must be \[low, high\]"),
+        ({"crop_ratio": [0.5, 2.0]}, r"crop_ratio is that of a crop: give crop = \[low, high\] too"),
+    ],
+)
+def test_crops_that_cannot_be_are_refused(rules, told):
+    """Areas lie in (0, 1], ratios above 0, both in order, and a ratio without a crop would do nothing."""
+    with pytest.raises(ValueError, match=told):
+        AugmentRules.model_validate(rules)

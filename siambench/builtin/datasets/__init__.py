@@ -60,16 +60,25 @@ def fashion_mnist() -> Dataset:
     return load()
 
 
-def own_folder(path: str, size: int, mode: str, level: int, parts: bool, group: str) -> Dataset:  # noqa: FBT001  factories are called by name
+def own_folder(  # factories are called by name
+    path: str,
+    size: int,
+    resize: int,
+    mode: str,
+    level: int,
+    parts: bool,  # noqa: FBT001
+    group: str,
+) -> Dataset:
     """Your own images: one folder per class, read at size × size, mode auto, grey or rgb.
 
+    With ``resize`` the shorter edge of each becomes that and the middle is cut out; else images are squeezed to a square.
     ``level`` says how deep the folders of the classes lie (0: the first, or the second where ``group = "parent"``), ``parts`` whether
     folders train, val and test at the top are an official split, ``group`` which classes belong together: ``"parent"``, those in one
     folder, or a regular expression with one group in parentheses, those in whose names it finds the same.
     """
     from siambench.builtin.datasets.folder import folder as load
 
-    return load(path, size=size, mode=mode, level=level, parts=parts, group=group)
+    return load(path, size=size, resize=resize, mode=mode, level=level, parts=parts, group=group)
 
 
 def own_table(path: str, size: int, mode: str, tokens: str, vocabulary: int, length: int, encoding: str) -> Dataset:
@@ -172,7 +181,7 @@ def siambench_datasets() -> dict[str, DatasetEntry]:
         ),
         "folder": DatasetEntry(
             own_folder,
-            defaults={"size": 64, "mode": "auto", "level": 0, "parts": True, "group": ""},
+            defaults={"size": 64, "resize": 0, "mode": "auto", "level": 0, "parts": True, "group": ""},
             augment=_PHOTOS,
             takes_path=True,
             source="your own images, one folder per class",

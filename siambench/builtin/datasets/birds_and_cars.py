@@ -61,14 +61,14 @@ CARS_TEST = Remote(
 CARS = (196, 16_185)
 
 
-def cub_200(*, size: int) -> Dataset:
+def cub_200(*, size: int, resize: int) -> Dataset:
     """CUB-200-2011, uint8 [11788, 3, size, size]; classes 1 to 100 are trainval, 101 to 200 the test, as Song et al., CVPR 2016, cut it.
 
     Raises:
         DataMissingError: if its folder is nowhere.
         DataError: if its lists do not hold.
     """
-    shown = Shown("cub-200", size)
+    shown = Shown("cub-200", size, resize=resize)
     _, root = home_of(CUB)
     images = read_list(root / "images.txt", 2)
     labels = read_list(root / "image_class_labels.txt", 2)
@@ -100,7 +100,7 @@ def _known(labels: Listing, line: Line, names: dict[int, str]) -> int:
     return number
 
 
-def cars_196(*, size: int) -> Dataset:
+def cars_196(*, size: int, resize: int) -> Dataset:
     """Cars-196, uint8 [16185, 3, size, size]; classes 1 to 98 are trainval, 99 to 196 the test, as Song et al., CVPR 2016, cut it.
 
     Both layouts are read: ``cars_annos.mat`` beside ``car_ims``, and the development kit beside ``cars_train`` and ``cars_test``.
@@ -109,7 +109,7 @@ def cars_196(*, size: int) -> Dataset:
         DataMissingError: if it is nowhere.
         DataError: if its tables do not hold.
     """
-    shown = Shown("cars-196", size)
+    shown = Shown("cars-196", size, resize=resize)
     layout, root = home_of(CARS_IN_ONE, CARS_IN_TWO)
     rows: list[tuple[str, int]] = []
     if layout is CARS_IN_ONE:

@@ -16,42 +16,42 @@ _PAGE = "see its page"
 _SONG = "classes 1 to {} train, the others test (Song et al., CVPR 2016)"
 
 
-def birds(size: int) -> Dataset:
-    """Photographs of 200 species of birds, read at size × size."""
+def birds(size: int, resize: int) -> Dataset:
+    """Photographs of 200 species of birds, read at size × size; of what is resized, the middle."""
     from siambench.builtin.datasets.birds_and_cars import cub_200
 
-    return cub_200(size=size)
+    return cub_200(size=size, resize=resize)
 
 
-def cars(size: int) -> Dataset:
+def cars(size: int, resize: int) -> Dataset:
     """Photographs of 196 models of cars, read at size × size; both layouts that people have are found."""
     from siambench.builtin.datasets.birds_and_cars import cars_196
 
-    return cars_196(size=size)
+    return cars_196(size=size, resize=resize)
 
 
-def online_products(size: int) -> Dataset:
+def online_products(size: int, resize: int) -> Dataset:
     """Photographs of 22,634 products from advertisements, read at size × size; classes carry one of 12 super classes."""
     from siambench.builtin.datasets.products import sop
 
-    return sop(size=size)
+    return sop(size=size, resize=resize)
 
 
-def in_shop_clothes(size: int) -> Dataset:
+def in_shop_clothes(size: int, resize: int) -> Dataset:
     """Photographs of 7,982 pieces of clothing, read at size × size, with queries and a gallery."""
     from siambench.builtin.datasets.products import in_shop
 
-    return in_shop(size=size)
+    return in_shop(size=size, resize=resize)
 
 
-def species(size: int) -> Dataset:
+def species(size: int, resize: int) -> Dataset:
     """Photographs of 8,142 species in 14 groups, read at size × size, split by the lists of Smooth-AP."""
     from siambench.builtin.datasets.products import inat_2018
 
-    return inat_2018(size=size)
+    return inat_2018(size=size, resize=resize)
 
 
-def people(size: int, images: str, view: str) -> Dataset:
+def people(size: int, resize: int, images: str, view: str) -> Dataset:
     """Faces of 5,749 people, read at size × size.
 
     ``images`` is ``original``, ``funneled`` or ``deepfunneled``; ``view`` is ``development``, view 1 of the paper with its official split
@@ -59,7 +59,7 @@ def people(size: int, images: str, view: str) -> Dataset:
     """
     from siambench.builtin.datasets.lfw import lfw
 
-    return lfw(size=size, images=images, view=view)
+    return lfw(size=size, resize=resize, images=images, view=view)
 
 
 def frontal_and_profile(size: int, test_folds: int) -> Dataset:
@@ -159,7 +159,7 @@ def _of_emoji() -> tuple[Remote, ...]:
 ENTRIES = {
     "cub-200": DatasetEntry(
         birds,
-        defaults={"size": 224},
+        defaults={"size": 224, "resize": 0},
         augment=PHOTOS,
         files=_of_birds,
         source="Wah, Branson, Welinder, Perona, Belongie, The Caltech-UCSD Birds-200-2011 Dataset, Caltech CNS-TR-2011-001",
@@ -169,7 +169,7 @@ ENTRIES = {
     ),
     "cars-196": DatasetEntry(
         cars,
-        defaults={"size": 224},
+        defaults={"size": 224, "resize": 0},
         augment=PHOTOS,
         files=_of_cars,
         source="Krause, Stark, Deng, Fei-Fei, 3D Object Representations for Fine-Grained Categorization, 3dRR 2013",
@@ -179,7 +179,7 @@ ENTRIES = {
     ),
     "sop": DatasetEntry(
         online_products,
-        defaults={"size": 224},
+        defaults={"size": 224, "resize": 0},
         augment=PHOTOS,
         files=_of_products,
         source="Song, Xiang, Jegelka, Savarese, Deep Metric Learning via Lifted Structured Feature Embedding, CVPR 2016",
@@ -189,7 +189,7 @@ ENTRIES = {
     ),
     "in-shop": DatasetEntry(
         in_shop_clothes,
-        defaults={"size": 224},
+        defaults={"size": 224, "resize": 0},
         augment=PHOTOS,
         files=_of_clothes,
         source="Liu, Luo, Qiu, Wang, Tang, DeepFashion: Powering Robust Clothes Recognition and Retrieval, CVPR 2016",
@@ -199,7 +199,7 @@ ENTRIES = {
     ),
     "inat-2018": DatasetEntry(
         species,
-        defaults={"size": 224},
+        defaults={"size": 224, "resize": 0},
         augment=PHOTOS,
         files=_of_species,
         source="Van Horn et al., The iNaturalist Species Classification and Detection Dataset, CVPR 2018",
@@ -209,7 +209,7 @@ ENTRIES = {
     ),
     "lfw": DatasetEntry(
         people,
-        defaults={"size": 112, "images": "original", "view": "development"},
+        defaults={"size": 112, "resize": 0, "images": "original", "view": "development"},
         augment=_FACES,
         files=_of_people,
         source="Huang, Ramesh, Berg, Learned-Miller, Labeled Faces in the Wild, UMass Amherst 07-49, 2007",

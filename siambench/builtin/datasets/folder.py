@@ -20,7 +20,7 @@ _LOOKED_AT = 1000
 _PARENT = "parent"
 
 
-def folder(path: str, *, size: int, mode: str, level: int = 0, parts: bool = True, group: str = "") -> Dataset:
+def folder(path: str, *, size: int, mode: str, level: int = 0, parts: bool = True, group: str = "", resize: int = 0) -> Dataset:
     """A folder of images per class, uint8 [N, 1 or 3, size, size]; hidden files and files that are no images are passed over.
 
     Args:
@@ -31,6 +31,7 @@ def folder(path: str, *, size: int, mode: str, level: int = 0, parts: bool = Tru
         parts: whether folders ``train``, ``val`` and ``test`` at the top, if there are no others, are the parts of an official split.
         group: ``"parent"``: the classes of one folder are a group; a regular expression with one group in parentheses: classes whose
             names give the same are; empty: there are no groups.
+        resize: what the shorter edge is brought to before the middle is cut out; 0: images are squeezed to a square of ``size``.
 
     Raises:
         DataMissingError: if there is no such folder.
@@ -38,7 +39,7 @@ def folder(path: str, *, size: int, mode: str, level: int = 0, parts: bool = Tru
     """
     root = as_path(path)
     called = as_text(path)
-    check_image_options(size, mode, called="folder")
+    check_image_options(size, mode, called="folder", resize=resize)
     if level < 0:
         raise DataError(f"folder: level must be a whole number from 0, got {level}")
     if group == _PARENT and level == 1:
@@ -60,7 +61,7 @@ def folder(path: str, *, size: int, mode: str, level: int = 0, parts: bool = Tru
             # A file that cannot be read is the nearer reason.
             look(root.joinpath(*place), colours=False)
         raise DataError(_too_few(called, classes, notes, names))
-    collection = read_images([root.joinpath(*place) for place in kept], size=size, mode=mode, root=root)
+    collection = read_images([root.joinpath(*place) for place in kept], size=size, mode=mode, root=root, resize=resize)
     number = {name: index for index, name in enumerate(classes)}
     official, told = parts_of([names[place[0]] for place in kept] if names else [], [class_of[place] for place in kept])
     return Dataset(
@@ -73,6 +74,7 @@ def folder(path: str, *, size: int, mode: str, level: int = 0, parts: bool = Tru
         parts=official,
         colour="as in the files",
         notes=(*notes, *told, *collection.notes),
+        whole=collection.whole,
     )
 
 

@@ -63,11 +63,12 @@ def remotes() -> tuple[Remote, ...]:
     return lists if is_there else (*lists, archive)
 
 
-def lfw(*, size: int, images: str, view: str) -> Dataset:
+def lfw(*, size: int, resize: int, images: str, view: str) -> Dataset:
     """Labeled Faces in the Wild, uint8 [13233, 3, size, size]; a class is a person.
 
     Args:
         size: edge in pixels; the files hold 250.
+        resize: what the edge is brought to before the middle is cut out; 0: to ``size``, and nothing is cut off.
         images: ``"original"``, ``"funneled"`` or ``"deepfunneled"``.
         view: ``"development"``: the people of peopleDevTrain.txt are trainval, those of peopleDevTest.txt the test, its official pairs
             pairsDevTest.txt. ``"ten-folds"``: whoever is in pairs.txt is the test, all others trainval, the official pairs those of
@@ -77,7 +78,7 @@ def lfw(*, size: int, images: str, view: str) -> Dataset:
         DataMissingError: if a list or the images are nowhere.
         DataError: if a list does not hold.
     """
-    shown = Shown("lfw", size)
+    shown = Shown("lfw", size, resize=resize)
     for option, given, known in (("images", images, tuple(IMAGES)), ("view", view, tuple(VIEWS))):
         if given not in known:
             raise DataError(f"lfw: {option} must be one of {', '.join(known)}, got {given!r}{suggestion(given, known)}")

@@ -19,14 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shown:
-    """How images are read: ``size``, the edge in pixels, and ``mode``, ``"auto"``, ``"grey"`` or ``"rgb"``; ``name`` is the data set's."""
+    """How images are read.
+
+    Args:
+        name: of the data set.
+        size: edge in pixels.
+        mode: ``"auto"``, ``"grey"`` or ``"rgb"``.
+        resize: what the shorter edge is brought to before the middle is cut out; 0: images are squeezed to a square of ``size``.
+    """
 
     name: str
     size: int
     mode: str = "rgb"
+    resize: int = 0
 
     def __post_init__(self) -> None:
-        check_image_options(self.size, self.mode, called=self.name)
+        check_image_options(self.size, self.mode, called=self.name, resize=self.resize)
 
 
 @dataclass(frozen=True)
@@ -53,13 +61,13 @@ class Items:
 
 
 def of_images(items: Items, root: Path, shown: Shown) -> Dataset:
-    """The data set, its images brought to a square of ``shown.size``: uint8 [N, 1 or 3, size, size].
+    """The data set, of each image a square of ``shown.size``: uint8 [N, 1 or 3, size, size].
 
     Raises:
         DataError: if an image cannot be read, naming the file.
     """
     number = {name: index for index, name in enumerate(items.classes)}
-    collection = read_images(items.files, size=shown.size, mode=shown.mode, root=root)
+    collection = read_images(items.files, size=shown.size, mode=shown.mode, root=root, resize=shown.resize)
     return Dataset(
         labels=np.array([number[name] for name in items.class_of], dtype=np.int64),
         read=lambda indices: np.asarray(collection.images[indices]),
@@ -70,6 +78,7 @@ def of_images(items: Items, root: Path, shown: Shown) -> Dataset:
         parts=items.parts,
         colour="as in the files",
         notes=(*items.notes, *collection.notes),
+        whole=collection.whole,
     )
 
 

@@ -57,14 +57,14 @@ NATURE_CLASSES = 8_142
 _STATUS = ("train", "query", "gallery")
 
 
-def sop(*, size: int) -> Dataset:
+def sop(*, size: int, resize: int) -> Dataset:
     """Stanford Online Products, uint8 [120053, 3, size, size], split by its lists; classes carry their ``super_class``.
 
     Raises:
         DataMissingError: if its folder is nowhere.
         DataError: if its lists do not hold.
     """
-    shown = Shown("sop", size)
+    shown = Shown("sop", size, resize=resize)
     _, root = home_of(SOP)
     lists = [read_list(root / name, 4, skip=1) for name in ("Ebay_train.txt", "Ebay_test.txt")]
     super_of: dict[str, str] = {}
@@ -93,14 +93,14 @@ def sop(*, size: int) -> Dataset:
     return of_images(items, root, shown)
 
 
-def in_shop(*, size: int) -> Dataset:
+def in_shop(*, size: int, resize: int) -> Dataset:
     """In-Shop Clothes Retrieval, uint8 [52712, 3, size, size], with its training set, queries and gallery.
 
     Raises:
         DataMissingError: if it is nowhere.
         DataError: if its list does not hold.
     """
-    shown = Shown("in-shop", size)
+    shown = Shown("in-shop", size, resize=resize)
     layout, root = home_of(*SHOP)
     listing = read_list(root / layout.marks[0], 3, skip=2)
     _check_first(listing, root / layout.marks[0])
@@ -137,7 +137,7 @@ def _check_first(listing: Listing, path: Path) -> None:
         )
 
 
-def inat_2018(*, size: int) -> Dataset:
+def inat_2018(*, size: int, resize: int) -> Dataset:
     """The photographs of iNaturalist 2018, uint8 [N, 3, size, size], split by species by the lists of Smooth-AP.
 
     Classes carry their ``group``; the split is that of Brown et al., Smooth-AP, ECCV 2020.
@@ -147,7 +147,7 @@ def inat_2018(*, size: int) -> Dataset:
         DataMissingError: if it is nowhere.
         DataError: if its lists do not hold.
     """
-    shown = Shown("inat-2018", size)
+    shown = Shown("inat-2018", size, resize=resize)
     layout, root = home_of(NATURE)
     lists = [read_list(root / mark, 1) for mark in layout.marks[:2]]
     class_of = []

@@ -267,3 +267,22 @@ def test_tables_that_do_not_hold_are_one_sentence(build, small_cars):
         savemat(path, held)
         with pytest.raises(DataError, match=message):
             build("cars-196", size=12)
+
+
+def test_with_resize_the_middle_is_read_and_the_whole_is_there(build, every, check_contract, tmp_path, monkeypatch):
+    """Of birds that are no squares the shorter edge becomes ``resize``, items are its middle, and crops find the whole image."""
+    monkeypatch.setenv("SIAMBENCH_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(birds_and_cars, "BIRDS", (4, 14))
+    folder, pixels = made.cub(tmp_path / "data")
+    name = next(iter(pixels))
+    made.picture(7, size=30).resize((30, 18)).save(folder / "images" / name)
+
+    dataset = build("cub-200", size=8, resize=10)
+
+    check_contract(dataset)
+    whole = dataset.whole(0)
+    assert (whole.shape, dataset.whole(1).shape, dataset.shape) == ((3, 10, 16), (3, 10, 10), (3, 8, 8))
+    assert np.array_equal(every(dataset)[0], whole[:, 1:9, 4:12])
+    with pytest.raises(DataError, match=r"cub-200: resize must be a number of pixels from size, 12, to 4096, or 0.*; got 10"):
+        build("cub-200", size=12, resize=10)
+    assert build("cub-200", size=8).whole is None
