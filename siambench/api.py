@@ -27,7 +27,7 @@ def run(
     miner: str | Sequence[str] = (),
     backbone: str | None = None,
     dataset: str | None = None,
-    feed: str = "classes",
+    feed: str | None = None,
     studies: int | Literal["all"] | None = None,
     trials: int | None = None,
     repetitions: int | None = None,
@@ -53,7 +53,7 @@ def run(
         backbone: replaces the track's.
         dataset: a data set without a track; ``folder:PATH``, ``csv:PATH``, ``npz:PATH`` and ``safetensors:PATH`` are your own.
         feed: ``"classes"``, ``"pairs"``, ``"triplets"`` or ``"views"``: m-per-class batches, labelled pairs, triplets, or two views of each
-            item; ``"pairs=FILE"`` and ``"triplets=FILE"`` are fed the rows that a file lists.
+            item; ``"pairs=FILE"`` and ``"triplets=FILE"`` are fed the rows that a file lists; None: the first that the track admits.
         studies: independent tunings of each method; ``"all"``: the track's number; None: one.
         trials: of each study; None: the track's.
         repetitions: final models of each study; None: the track's.

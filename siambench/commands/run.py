@@ -72,9 +72,7 @@ class Fed(click.ParamType[Any]):
     "--feed",
     type=Fed(),
     metavar="[classes|pairs|triplets|views|pairs=FILE|triplets=FILE]",
-    default="classes",
-    show_default=True,
-    help="How batches are formed; a FILE lists the pairs or triplets.",
+    help="How batches are formed; a FILE lists the pairs or triplets.  [default: classes, or the first that the track admits]",
 )
 @click.option("--studies", type=Studies(), metavar="N|all", help="Independent tunings per method; all: the track's number.  [default: 1]")
 @click.option("--trials", type=click.IntRange(min=1, max=MOST_TRIALS), help="Trials of each study.  [default: the track's]")
@@ -99,7 +97,7 @@ def run(
     miners: tuple[str, ...],
     backbone: str | None,
     dataset: str | None,
-    feed: str,
+    feed: str | None,
     studies: int | Literal["all"] | None,
     trials: int | None,
     repetitions: int | None,

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from siambench.plugin import LossEntry, MinerEntry
 from siambench.spec import LIST_SAMPLER, NO_MINER, PAIRS_SAMPLER, TRIPLETS_SAMPLER, VIEWS_SAMPLER, Feed, FeedList, Method, feed_asked
-from siambench.tracks.rules import MethodRules
+from siambench.tracks.rules import MethodRules, Track
 
 SAMPLER = "training.sampler"
 """What a user sets to have the batches of a method made by another sampler than its own; no rule of the track, but a part of the row."""
@@ -44,6 +44,14 @@ def methods_of(rules: Iterable[MethodRules], lists: Mapping[str, FeedList] = Map
 def sampler_of(method: Method, loss: LossEntry) -> str:
     """The name of the sampler that makes a method's batches where no other is asked for."""
     return _SAMPLERS.get(method.fed, loss.sampler) if method.listed is None else LIST_SAMPLER
+
+
+def not_admitted(method: Method, track: Track) -> str | None:
+    """Why a method may not sit a track's exam for the way that it is fed, or None."""
+    feeds = track.training.feeds
+    if not feeds or method.fed in feeds:
+        return None
+    return f"{method.name} is fed {method.fed}, and the track {track.name} admits {' and '.join(feeds)} alone (training.feeds)"
 
 
 def refusal(method: Method, loss: LossEntry, miner: MinerEntry, sampler: str | None = None) -> str | None:

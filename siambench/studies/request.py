@@ -19,7 +19,7 @@ from siambench.errors import CombinationError, ConfigError, EmptyPlanError, Usag
 from siambench.machine import libraries
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry, SamplerEntry
 from siambench.spaces import Params, Value
-from siambench.spec import NO_MINER, Drawn, Every, Exam, Listed, Method, Source, Unit, VerificationPairs, feed_asked
+from siambench.spec import FEEDS, NO_MINER, Drawn, Every, Exam, Listed, Method, Source, Unit, VerificationPairs, feed_asked
 from siambench.studies import plan as planning
 from siambench.studies.baselines import baselines_of
 from siambench.studies.checks import (
@@ -35,7 +35,7 @@ from siambench.studies.checks import (
 from siambench.studies.chunks import check_chunks
 from siambench.studies.contents import dataset_name, exam_track, files_among
 from siambench.studies.lists import ListKept, kept_of, lists_of
-from siambench.studies.methods import Refused, methods_of, refusal, sampler_of
+from siambench.studies.methods import Refused, methods_of, not_admitted, refusal, sampler_of
 from siambench.studies.official_pairs import OFFICIAL, official_list
 from siambench.studies.parts_of_rules import exam_rules, rule_parts
 from siambench.tracks.adhoc import adhoc_track
@@ -56,7 +56,10 @@ _MODEL_OPTIONS = "model.options."
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for, as the command line says it; every field may be left out. ``feed`` may be ``triplets=FILE`` or ``pairs=FILE``."""
+    """What is asked for, as the command line says it; every field may be left out.
+
+    ``feed`` may be ``triplets=FILE`` or ``pairs=FILE``; None: the first that the track admits, of one that admits all ``classes``.
+    """
 
     comparison: str | None = None
     track: str | None = None
@@ -64,7 +67,7 @@ class Request:
     miners: tuple[str, ...] = ()
     backbone: str | None = None
     dataset: str | None = None
-    feed: str = "classes"
+    feed: str | None = None
     studies: int | Literal["all"] | None = None
     trials: int | None = None
     repetitions: int | None = None
@@ -275,7 +278,7 @@ def _methods(
             if local.get(name, path) != path:
                 raise UsageError(f"two files give the name {name!r}: rename one of {local[name]} and {path}")
         local |= one.paths
-        reason = refusal(one.method, one.loss, one.miner, given.sampler)
+        reason = not_admitted(one.method, track) or refusal(one.method, one.loss, one.miner, given.sampler)
         if reason is None and given.space:
             one, reason = _in_space(one, given.space)
         if reason is None:
@@ -297,7 +300,7 @@ def _in_space(one: _Chosen, space: str) -> tuple[_Chosen, str | None]:
 
 
 def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Track]:
-    flags = request.losses or request.miners or request.feed != "classes"
+    flags = request.losses or request.miners or request.feed
     if request.comparison is not None:
         if flags or request.track or request.dataset or request.backbone:
             raise UsageError("a comparison file says which track and methods to run: give either the file or --track, --loss, --miner, …")
@@ -317,11 +320,12 @@ def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Tra
         track = adhoc_track(catalogue, request.dataset, request.backbone, options)
     else:
         track = load_track("glyphs")
+    feed = request.feed or (track.training.feeds or FEEDS)[0]
     try:
-        feed_asked(request.feed)
+        feed_asked(feed)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=request.feed, backbone=backbone)
+    rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=feed, backbone=backbone)
     return Comparison(track=track.name, methods=[rules]), track
 
 

@@ -22,7 +22,7 @@ from pydantic import (
 from siambench.data.forms import AUGMENT_OF_FORM
 from siambench.errors import ConfigError, suggestion
 from siambench.spaces import Float, Value
-from siambench.spec import ANNEALING, MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, SCHEMA, Form, SplitSpec, feed_asked
+from siambench.spec import ANNEALING, FEEDS, MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, SCHEMA, Form, SplitSpec, feed_asked
 
 log = logging.getLogger("siambench")
 
@@ -123,7 +123,8 @@ class TrainingRules(_Frozen):
     them is chosen. A number there under an annealing schedule asks for the curve, and decides nothing. ``early_stopping`` is the number of
     validations without a better score after which a tune unit stops; 0: never. With ``racing``, of each batch of four trials the best two
     on fold 0, and always the default, run the other folds. With ``rotate_classes`` each training class turned by 90°, 180° and 270° is
-    three further classes.
+    three further classes. ``feeds`` are the ways to form batches that the track admits; empty: all. With ``["views"]`` nothing that is
+    trained sees a label, for views withhold them.
     """
 
     epochs: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 4
@@ -138,6 +139,15 @@ class TrainingRules(_Frozen):
     early_stopping: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 0
     racing: bool = True
     rotate_classes: bool = False
+    feeds: _Names = ()
+
+    @field_validator("feeds")
+    @classmethod
+    def _are_feeds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in FEEDS:
+                raise ValueError(f"a feed should be one of {', '.join(FEEDS)}, got {name[:60]!r}{suggestion(name, FEEDS)}")
+        return value
 
     @model_validator(mode="after")
     def _stops_where_the_rate_allows(self) -> TrainingRules:
@@ -147,8 +157,8 @@ class TrainingRules(_Frozen):
 
     @model_serializer(mode="wrap")
     def _said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Exams are told apart by what their rules say: options that none is given for were never part of it.
-        return {name: value for name, value in whole(self).items() if value or name not in _OPTIONS}
+        # Exams are told apart by what their rules say: what is empty here was no part of those that came before the key.
+        return {name: value for name, value in whole(self).items() if value or name not in (*_OPTIONS, "feeds")}
 
     def spec(self, *, anneals: bool = False) -> dict[str, Any]:
         """What of it is part of a unit, resolved.
@@ -156,7 +166,7 @@ class TrainingRules(_Frozen):
         Args:
             anneals: whether the schedule is a plugin's that runs out with the last epoch.
         """
-        found = self.model_dump(mode="json", exclude={"racing", *_OPTIONS})
+        found = self.model_dump(mode="json", exclude={"racing", "feeds", *_OPTIONS})
         every = self.validate_every or (self.epochs if anneals or self.schedule in ANNEALING else 1)
         return {**found, "validate_every": min(every, self.epochs)}
 

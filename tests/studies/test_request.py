@@ -52,8 +52,8 @@ def catalogue():
 def asked(tmp_path, catalogue):
     """Resolve a request on a tiny track, of which ``more`` are further lines of its file."""
 
-    def make(*losses, more="", catalogue=catalogue, **fields):
-        (tmp_path / "track.toml").write_text(TRACK + more)
+    def make(*losses, more="", track=TRACK, catalogue=catalogue, **fields):
+        (tmp_path / "track.toml").write_text(track + more)
         return prepare(Request(track=str(tmp_path / "track.toml"), losses=losses or ("triplet",), **fields), catalogue)
 
     return make
@@ -372,6 +372,21 @@ def test_seeds_are_repetitions_for_one_more_version(asked, caplog):
         asked(changes={"budget.seeds": 2, "budget.repetitions": 2})
     with pytest.raises(ValueError, match="give one of the two"):
         BudgetRules.model_validate({"seeds": 1, "repetitions": 1})
+
+
+def test_a_track_may_admit_some_feeds_alone(asked):
+    """Of a track's feeds the first is that of a loss without one; what is fed otherwise is refused; the rule is of the exam alone."""
+    admits = '[training]\nfeeds = ["views"]'
+    track = TRACK.replace("[training]", admits)
+    plain, views = asked("ntxent", feed="views"), asked("ntxent", track=track)
+    assert ["ntxent:views"] == [study.method.name for study in views.studies]
+    assert plain.exam != views.exam
+    assert ("feeds" in plain.exam.training, views.exam.training["feeds"]) == (False, ["views"])
+    assert plain.studies[0].template.training == views.studies[0].template.training
+    with pytest.raises(CombinationError, match=r"^triplet is fed classes, and the track tiny admits views alone \(training\.feeds\)$"):
+        asked(track=track, feed="classes")
+    with pytest.raises(CombinationError, match=r"arcface cannot be fed views"):
+        asked("arcface", track=track)
 
 
 def test_another_space_is_another_row(asked):

@@ -340,6 +340,8 @@ def test_the_track_itself_stays_as_it_is():
         ("[training]\nepochs = '2'", "training.epochs: .*valid integer, got '2'"),
         ("[training]\nepochs = 2.0", "training.epochs: .*valid integer, got 2.0"),
         ("[training]\nrotate_classes = 1", "training.rotate_classes: .*valid boolean, got 1"),
+        ("[training]\nfeeds = ['veiws']", "a feed should be one of classes, pairs, triplets, views, got 'veiws', did you mean 'views'"),
+        ("[training]\nfeeds = 'views'", "training.feeds: .*valid tuple, got 'views'"),
         ("[augment]\nrotate = true", "augment.rotate: .*valid number, got True"),
         ("[augment]\nrotate = nan", "augment.rotate: .*finite number, got nan"),
         ("[augment]\nscale = [true, 2]", "augment.scale.0: .*valid number, got True"),
