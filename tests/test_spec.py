@@ -29,6 +29,7 @@ from siambench.spec import (
     Listed,
     Method,
     ModelSpec,
+    Recipe,
     ScoringSpec,
     Source,
     SplitSpec,
@@ -158,11 +159,31 @@ def test_every_field_of_a_part_counts_for_the_identity(part, value):
             value, **{name: dataclasses.replace(SPLIT, folds=3) if name == "split" else another(getattr(value, name))}
         )
         for name in names
-        if name != "pairs"
+        # A recipe has its own test: it is silent of what it does not use.
+        if name not in ("pairs", "recipe")
     }
     ids = {tiny_unit().id, *(tiny_unit(**{part: one}).id for one in changed.values())}
 
     assert len(ids) == 1 + len(changed)
+
+
+RECIPE = Recipe(
+    trained_stages=2, frozen_batchnorm=True, trunk_rate=0.1, trunk_warmup=1, rate_warmup=0.05, decay_all=True, clip_norm=10.0, ema=0.999
+)
+
+
+def test_a_recipe_is_told_where_it_is_used_and_counts_for_the_identity():
+    """A unit without one is silent of it; of a recipe what is used stands there, each rule makes another unit, and all is read back."""
+    assert "recipe" not in tiny_unit().to_json()["training"]
+    used = tiny_unit(training=dataclasses.replace(TRAINING, recipe=Recipe(frozen_batchnorm=True, trained_stages=0)))
+    assert used.to_json()["training"]["recipe"] == {"frozen_batchnorm": True, "trained_stages": 0}
+    ids = {tiny_unit().id}
+    for field in dataclasses.fields(RECIPE):
+        one = Recipe(**{field.name: getattr(RECIPE, field.name)})
+        ids.add(tiny_unit(training=dataclasses.replace(TRAINING, recipe=one)).id)
+    assert len(ids) == 1 + len(dataclasses.fields(RECIPE))
+    whole = tiny_unit(training=dataclasses.replace(TRAINING, recipe=RECIPE))
+    assert Unit.from_json(json.dumps(whole.to_json())) == whole
 
 
 def test_every_field_of_the_split_and_each_sort_of_pairs_counts_for_the_identity():

@@ -17,6 +17,11 @@ def siambench_optimisers() -> dict[str, OptimiserEntry]:
             Lazy("siambench.training.optimiser:adamw"),
             source="Loshchilov, Hutter, Decoupled Weight Decay Regularization, ICLR 2019; torch.optim.AdamW",
         ),
+        "rmsprop": OptimiserEntry(
+            Lazy("siambench.training.optimiser:rmsprop"),
+            source="Tieleman, Hinton, Lecture 6.5: RMSProp, COURSERA: Neural Networks for Machine Learning, 2012; torch.optim.RMSprop",
+            defaults={"alpha": 0.99, "momentum": 0.0, "eps": 1e-8},
+        ),
         "sgd": OptimiserEntry(
             Lazy("siambench.training.optimiser:sgd"),
             source="Sutskever et al., On the importance of initialization and momentum in deep learning, ICML 2013; torch.optim.SGD",

@@ -47,7 +47,8 @@ from siambench.training.components import (
     triplet_indices,
 )
 from siambench.training.drawing import pool_of
-from siambench.training.model import EmbeddingModel, as_trained, build_model
+from siambench.training.holding import Holding
+from siambench.training.model import as_trained, build_model, model_in
 from siambench.training.optimiser import build_optimiser, build_schedules
 from siambench.training.state import seed_globals
 from siambench.verdicts import Facts, facts_of
@@ -210,8 +211,9 @@ class _MethodSubject(Subject):
         assert self.unit is not None
         assert self.unit.training is not None
         assert self.entries is not None
-        kind = self.unit.training.optimiser
-        return build_optimiser(kind, self.unit.params, self.model.network, self.loss.loss, entry=self.entries.optimiser)
+        network, rules, entry = self.model.network, self.unit.training, self.entries.optimiser
+        recipe = rules.recipe, model_in(network).trunk
+        return build_optimiser(rules.optimiser, self.unit.params, network, self.loss.loss, entry=entry, recipe=recipe)
 
     def schedule(self, optimiser: torch.optim.Optimizer) -> Any:
         """What changes the rate after each step; one that changes it after epochs is left out."""
@@ -265,7 +267,7 @@ class _Method(Known):
         """Model and loss, untrained."""
         unit, entries = self._unit, self._entries
         with blamed(f"the method {unit.method.name}"):
-            model = build_model(unit, entries.backbone, self._items.dataset)
+            model = Holding(build_model(unit, entries.backbone, self._items.dataset), self._rules.recipe, name=unit.method.name).model
             trained, size = as_trained(unit, model)
             loss = build_loss(
                 *(entries.loss, unit.own("loss")),
@@ -328,8 +330,7 @@ class _Method(Known):
 
     def score(self, subject: Subject) -> float | None:
         """The primary metric on the fold's validation part; a lower one is better where the track says so."""
-        network = subject.model.network
-        model = network if isinstance(network, EmbeddingModel) else network[0]
+        model = model_in(subject.model.network)
         scoring = self._unit.scoring
         was = [(module, module.training) for module in model.modules()]
         found = evaluate_items(

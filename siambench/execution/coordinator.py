@@ -261,13 +261,14 @@ class _Coordinator:
             log.info("engine: %s", self._engine.describe())
         from siambench.studies.search import settings
 
+        rules = self._prepared.track
         context = Context(
             records=str(self._folder.records.resolve()),
             openings=str(self._folder.openings.resolve()),
             running=str(self._folder.running.resolve()),
             local=self._prepared.local,
             exam=self._prepared.exam,
-            search=settings(),
+            search=settings(rules.training.search, races=rules.training.racing and rules.split.folds > 1),
             observers=self._prepared.observers,
             distributions=self._prepared.distributions,
             observed=str(self._folder.observed.resolve()),

@@ -30,6 +30,11 @@ from siambench.spec._method import (
     Method as Method,
     feed_asked as feed_asked,
 )
+from siambench.spec._recipe import (
+    RECIPE as RECIPE,
+    Recipe as Recipe,
+    _without_idle,
+)
 # isort: on
 
 TRAINING_REVISION = 2
@@ -192,6 +197,12 @@ class TrainingSpec(Document):
     images_per_class: int
     normalise: bool
     augment: Mapping[str, Any]
+    recipe: Recipe = field(default_factory=Recipe)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """As a document it is silent of a recipe that does nothing."""
+        return _without_idle(source, handler)
 
     @property
     def steps(self) -> int:

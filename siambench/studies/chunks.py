@@ -19,12 +19,18 @@ from siambench.plugin import (
     projector_widths,
 )
 from siambench.spaces import Params, Value
+from siambench.spec import Recipe
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
 
 
-def check_chunks(loss: LossEntry, backbone: BackboneEntry, options: Params, dataset: Dataset, fixed: Mapping[str, Value]) -> None:
+NO_RECIPE = Recipe()
+
+
+def check_chunks(
+    loss: LossEntry, backbone: BackboneEntry, options: Params, dataset: Dataset, fixed: Mapping[str, Value], *, recipe: Recipe = NO_RECIPE
+) -> None:
     """See that a loss that is trained in chunks meets no BatchNorm, unless the user says that it may, and then not one item alone.
 
     A backbone that cannot be built here is looked at where it is trained.
@@ -35,6 +41,7 @@ def check_chunks(loss: LossEntry, backbone: BackboneEntry, options: Params, data
         options: of the backbone.
         dataset: whose items it is given.
         fixed: parameters fixed by the user.
+        recipe: of the track, which may keep the trunk's BatchNorm as it is.
 
     Raises:
         CombinationError: if it does.
@@ -43,7 +50,9 @@ def check_chunks(loss: LossEntry, backbone: BackboneEntry, options: Params, data
     alone = fixed.get(CHUNK) == 1
     if not loss.chunked or (told and not alone):
         return
-    place = "the projector" if _in_projector(loss, fixed) else "the backbone" if _in_trunk(backbone, options, dataset) else None
+    is_kept = recipe.frozen_batchnorm or recipe.trained_stages == 0
+    in_trunk = not is_kept and _in_trunk(backbone, options, dataset)
+    place = "the projector" if _in_projector(loss, fixed) else "the backbone" if in_trunk else None
     if place is not None and told:
         raise CombinationError(f"{place} has BatchNorm, which has no statistics of one item: {CHUNK} must be at least 2")
     if place is not None:

@@ -14,7 +14,8 @@ from siambench.errors import ConfigError
 from siambench.records.selection import ANNEALS
 from siambench.spaces import Params, Value
 from siambench.spec import Form, Source
-from siambench.tracks.rules import AugmentRules, Track, TrainingRules
+from siambench.tracks.rules import AugmentRules, Track
+from siambench.tracks.training_rules import TrainingRules
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset

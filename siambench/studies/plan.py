@@ -40,8 +40,9 @@ from siambench.spec import (
 )
 from siambench.studies.methods import SAMPLER, sampler_of
 from siambench.tracks.exam import base_name
-from siambench.tracks.rules import BudgetRules, Track
+from siambench.tracks.rules import BudgetRules, RangeRules, Track
 from siambench.tracks.steps import scaled_steps
+from siambench.tracks.training_rules import Search
 
 STREAMS = ("weights", "order", "augmentation", "loss")
 """Separate sources of randomness, so that a change in one leaves the others as they are."""
@@ -118,6 +119,7 @@ class StudyPlan:
         repetitions: number of final models.
         folds: folds of a trial.
         racing: whether in each batch of trials only the best on fold 0 run the others.
+        search: what proposes the trials after the default.
         scratch: options under which the backbone starts from random weights, where it can start from others.
         options: names of what else could be set, and is neither tuned nor in the row, such as ``loss.swap``.
     """
@@ -133,6 +135,7 @@ class StudyPlan:
     repetitions: int
     folds: int
     racing: bool
+    search: Search
     scratch: Params
     options: tuple[str, ...] = ()
 
@@ -245,6 +248,7 @@ def study_plans(resolved: Resolved) -> list[StudyPlan]:
             repetitions=resolved.budget.repetitions,
             folds=track.split.folds,
             racing=track.training.racing,
+            search=track.training.search,
             scratch=resolved.backbone.scratch,
             options=tuple(f"loss.{name}" for name in resolved.loss.options),
         )
@@ -266,15 +270,17 @@ def _check_projector(text: str) -> None:
 
 def _space(resolved: Resolved) -> tuple[dict[str, Dimension], dict[str, Value]]:
     rules, loss, miner = resolved.track.space, resolved.loss, resolved.miner
-    space: dict[str, Dimension] = {"optimiser.lr": rules.lr.dimension, "optimiser.weight_decay": rules.weight_decay.dimension}
-    defaults: dict[str, Value] = {"optimiser.lr": rules.lr.default, "optimiser.weight_decay": rules.weight_decay.default}
+    space: dict[str, Dimension] = {}
+    defaults: dict[str, Value] = {}
+    _add(space, defaults, "optimiser.lr", rules.lr)
+    _add(space, defaults, "optimiser.weight_decay", rules.weight_decay)
     entries: tuple[tuple[str, LossEntry | MinerEntry], ...] = (("loss", loss), ("miner", miner))
     for prefix, entry in entries:
         space |= {f"{prefix}.{name}": dimension for name, dimension in entry.space.items()}
         defaults |= {f"{prefix}.{name}": value for name, value in entry.defaults.items()}
     if loss.own_parameters and RATE not in loss.defaults:
         for rate in [f"loss.{RATE}.{group}" for group in loss.groups] or [f"loss.{RATE}"]:
-            space[rate], defaults[rate] = rules.loss_lr.dimension, rules.loss_lr.default
+            _add(space, defaults, rate, rules.loss_lr)
     defaults |= resolved.training
     if loss.projector:
         defaults[PROJECTOR] = projector_text(loss.projector)
@@ -285,6 +291,12 @@ def _space(resolved: Resolved) -> tuple[dict[str, Dimension], dict[str, Value]]:
     if miner.scope == "training-set":
         defaults.setdefault(EVERY, 1)
     return space, defaults
+
+
+def _add(space: dict[str, Dimension], defaults: dict[str, Value], name: str, rule: RangeRules) -> None:
+    defaults[name] = rule.default
+    if not rule.is_fixed:
+        space[name] = rule.dimension
 
 
 def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Params, edited: tuple[str, ...]) -> Unit:

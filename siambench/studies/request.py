@@ -190,7 +190,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
     for one in chosen:
         check_form(one.method, one.backbone, track, dataset)
-        check_chunks(one.loss, one.backbone, one.options, dataset, fixed)
+        check_chunks(one.loss, one.backbone, one.options, dataset, fixed, recipe=track.training.recipe)
     split = cut(dataset, track.split.spec, catalogue.split_rule(track.split.rule))
     kept = kept_of(lists, dataset, split)
     pairs, pairs_path = _pairs(request, comparison, track, dataset, split)

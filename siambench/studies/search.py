@@ -11,7 +11,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
@@ -24,6 +24,7 @@ from siambench.records.record import Record
 from siambench.records.selection import BATCH, RANDOM_TRIALS, best_epoch, best_trial, most_survivors, survivors
 from siambench.spaces import Choice, Dimension, Float, Int, Params, Value
 from siambench.spec import Unit
+from siambench.tracks.training_rules import Search
 
 if TYPE_CHECKING:
     from siambench.studies.plan import StudyPlan
@@ -37,10 +38,8 @@ TPE_ARGUMENTS: Mapping[str, Any] = {
 }
 """Every argument of Optuna's sampler that a release might change its default of, but for those it has deprecated."""
 
-Sampler = Literal["quasi-random", "tpe"]
-
-SAMPLER: Sampler = "quasi-random"
-"""What proposes the trials after the default one, of every method alike."""
+GP_ARGUMENTS: Mapping[str, Any] = {"n_startup_trials": 1, "deterministic_objective": False}
+"""The same of that with a Gaussian process, whose acquisition is the logarithm of the expected improvement."""
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -70,10 +69,23 @@ class _Trial:
     records: dict[int, Record] = field(default_factory=dict)
 
 
-def settings(sampler: Sampler = SAMPLER) -> dict[str, Any]:
-    """What the search was done with, for the record."""
-    found: dict[str, Any] = {"optuna": optuna.__version__, "batch": BATCH, "sampler": sampler}
-    return found if sampler == "quasi-random" else {**found, "random_trials": RANDOM_TRIALS, "tpe": dict(TPE_ARGUMENTS)}
+def settings(sampler: Search = "quasi-random", *, races: bool = True) -> dict[str, Any]:
+    """What the search was done with, for the record.
+
+    Args:
+        sampler: what proposes trials.
+        races: whether they race.
+    """
+    found: dict[str, Any] = {"optuna": optuna.__version__, "batch": batch_of(sampler, races=races), "sampler": sampler}
+    if sampler == "quasi-random":
+        return found
+    arguments = TPE_ARGUMENTS if sampler == "tpe" else GP_ARGUMENTS
+    return {**found, "random_trials": RANDOM_TRIALS, sampler: dict(arguments)}
+
+
+def batch_of(sampler: Search, *, races: bool) -> int:
+    """How many trials are asked for together: with a Gaussian process one after the other, each knowing all before it, unless they race."""
+    return 1 if sampler == "gp" and not races else BATCH
 
 
 class Study:
@@ -81,15 +93,16 @@ class Study:
 
     Args:
         plan: the study.
-        sampler: what proposes its trials.
+        sampler: what proposes its trials; None: what the track says.
     """
 
-    def __init__(self, plan: StudyPlan, *, sampler: Sampler = SAMPLER) -> None:
+    def __init__(self, plan: StudyPlan, *, sampler: Search | None = None) -> None:
         self.plan = plan
         self.state = "waiting"
         self.selection: Selection | None = None
         self._study = optuna.create_study(direction="maximize" if plan.maximise else "minimize")
-        self._sampler = sampler
+        self._sampler = sampler or plan.search
+        self._together = batch_of(self._sampler, races=plan.races)
         self._batch: list[_Trial] = []
         self._open: set[str] = set()
         self._is_any_lost = False
@@ -146,7 +159,7 @@ class Study:
         return units
 
     def _ask(self) -> list[Unit]:
-        numbers = range(self._told, min(self._told + BATCH, self.plan.trials))
+        numbers = range(self._told, min(self._told + self._together, self.plan.trials))
         self._batch = [self._ask_one(number) for number in numbers]
         self._racing = self.plan.races
         folds = 1 if self._racing else self.plan.folds
@@ -181,8 +194,10 @@ class Study:
             seed = self._seed(number) % 2**32
             if self._sampler == "quasi-random" or number <= RANDOM_TRIALS:
                 self._study.sampler = optuna.samplers.RandomSampler(seed=seed)
-            else:
+            elif self._sampler == "tpe":
                 self._study.sampler = optuna.samplers.TPESampler(seed=seed, **TPE_ARGUMENTS)
+            else:
+                self._study.sampler = optuna.samplers.GPSampler(seed=seed, **GP_ARGUMENTS)
             handle = self._study.ask(space)
         return _Trial(number, {**self.plan.defaults, **handle.params}, handle)
 

@@ -23,7 +23,8 @@ from siambench.spaces import Value
 from siambench.tracks.exam import EDITED, base_name
 from siambench.tracks.provided import failed as failed_plugins
 from siambench.tracks.provided import provided, provided_path
-from siambench.tracks.rules import LARGEST_WHOLE, TRACK_SECTIONS, Comparison, Track, in_todays_words
+from siambench.tracks.rule_values import LARGEST_WHOLE
+from siambench.tracks.rules import TRACK_SECTIONS, Comparison, Track, in_todays_words
 
 M = TypeVar("M", bound=BaseModel)
 

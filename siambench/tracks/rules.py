@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -22,22 +20,13 @@ from pydantic import (
 from siambench.data.forms import AUGMENT_OF_FORM
 from siambench.errors import ConfigError, suggestion
 from siambench.spaces import Float, Value
-from siambench.spec import ANNEALING, FEEDS, MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, SCHEMA, Form, SplitSpec, feed_asked
+from siambench.spec import MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, SCHEMA, Form, SplitSpec, feed_asked
+from siambench.tracks.rule_values import LARGEST_WHOLE, Component, Frozen, Names, Options, Range
+from siambench.tracks.training_rules import TrainingRules
 
 log = logging.getLogger("siambench")
 
-MOST_STEPS = 1_000_000
-"""Of epochs, of steps per epoch, and of items in a batch: what is larger is a slip, not a plan."""
-
-LARGEST_WHOLE = (1 << 53) - 1
-"""Beyond it not every whole number has a floating one, and documents that others read would round it."""
-
 TRACK_SECTIONS = ("dataset", "split", "model", "training", "augment", "budget", "evaluation", "metrics")
-
-
-class _Frozen(BaseModel):
-    # Strict: true is no number, "2" is no 2, and 2.0 no whole number; a whole number is a number.
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True, allow_inf_nan=False)
 
 
 def in_todays_words(given: Any, where: str) -> Any:
@@ -54,17 +43,6 @@ def in_todays_words(given: Any, where: str) -> Any:
     return {"repetitions" if name == "seeds" else name: value for name, value in given.items()}
 
 
-def _sane(options: dict[str, Value]) -> dict[str, Value]:
-    for name, value in options.items():
-        if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
-            raise ValueError(f"{name}: whole numbers lie in ±{LARGEST_WHOLE}")
-    return options
-
-
-Options = Annotated[dict[str, Value], AfterValidator(_sane)]
-"""What is handed on to a component, or fixed for one."""
-
-
 def _whole(value: object) -> object:
     if type(value) is not int:
         raise ValueError("must be a whole number")
@@ -73,26 +51,18 @@ def _whole(value: object) -> object:
 
 _Schema = Annotated[Literal[1], BeforeValidator(_whole), Field(alias="schema")]
 
-# TOML and JSON have lists, and no tuples.
-_Range = Annotated[tuple[float, float], Field(strict=False)]
-_Names = Annotated[tuple[str, ...], Field(strict=False)]
 
-
-_Component = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200)]
-"""The name of a component, which what is installed knows."""
-
-
-class DatasetRules(_Frozen):
+class DatasetRules(Frozen):
     """Which data; ``options`` go to its loader."""
 
     name: str
-    options: Options = {}
+    options: Options = Field(default_factory=dict)
 
 
-class SplitRules(_Frozen):
+class SplitRules(Frozen):
     """How the data is cut; see `siambench.tracks.split.cut`."""
 
-    rule: _Component = "class-halves"
+    rule: Component = "class-halves"
     folds: Annotated[int, Field(ge=2, le=1000)] = 2
     group: str | None = None
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -104,74 +74,15 @@ class SplitRules(_Frozen):
         return SplitSpec(**self.model_dump())
 
 
-class ModelRules(_Frozen):
+class ModelRules(Frozen):
     """The backbone where the comparison names none, its options, and the size of the embedding."""
 
     backbone: str = "conv4"
-    options: Options = {}
+    options: Options = Field(default_factory=dict)
     embedding_size: Annotated[int, Field(ge=1, le=65536)] = 128
 
 
-_OPTIONS = ("optimiser_options", "schedule_options")
-
-
-class TrainingRules(_Frozen):
-    """One training run, the same for every method of the track.
-
-    ``precision`` is a fixed value, never chosen by the machine. Under an annealing schedule (``cosine``, ``one-cycle``) a trial is
-    scored after its last epoch; under the others after every ``validate_every`` epochs (0: every one) and the last, and the best of
-    them is chosen. A number there under an annealing schedule asks for the curve, and decides nothing. ``early_stopping`` is the number of
-    validations without a better score after which a tune unit stops; 0: never. With ``racing``, of each batch of four trials the best two
-    on fold 0, and always the default, run the other folds. With ``rotate_classes`` each training class turned by 90°, 180° and 270° is
-    three further classes. ``feeds`` are the ways to form batches that the track admits; empty: all. With ``["views"]`` nothing that is
-    trained sees a label, for views withhold them.
-    """
-
-    epochs: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 4
-    steps_per_epoch: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 30
-    batch_size: Annotated[int, Field(ge=4, le=MOST_STEPS)] = 128
-    optimiser: _Component = "adam"
-    optimiser_options: Options = {}
-    schedule: _Component = "one-cycle"
-    schedule_options: Options = {}
-    precision: Literal["fp32", "bf16"] = "fp32"
-    validate_every: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 0
-    early_stopping: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 0
-    racing: bool = True
-    rotate_classes: bool = False
-    feeds: _Names = ()
-
-    @field_validator("feeds")
-    @classmethod
-    def _are_feeds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if name not in FEEDS:
-                raise ValueError(f"a feed should be one of {', '.join(FEEDS)}, got {name[:60]!r}{suggestion(name, FEEDS)}")
-        return value
-
-    @model_validator(mode="after")
-    def _stops_where_the_rate_allows(self) -> TrainingRules:
-        if self.early_stopping and self.schedule in ANNEALING:
-            raise ValueError(f"early_stopping is for the schedules constant and plateau: under {self.schedule} the last epoch decides")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Exams are told apart by what their rules say: what is empty here was no part of those that came before the key.
-        return {name: value for name, value in whole(self).items() if value or name not in (*_OPTIONS, "feeds")}
-
-    def spec(self, *, anneals: bool = False) -> dict[str, Any]:
-        """What of it is part of a unit, resolved.
-
-        Args:
-            anneals: whether the schedule is a plugin's that runs out with the last epoch.
-        """
-        found = self.model_dump(mode="json", exclude={"racing", "feeds", *_OPTIONS})
-        every = self.validate_every or (self.epochs if anneals or self.schedule in ANNEALING else 1)
-        return {**found, "validate_every": min(every, self.epochs)}
-
-
-class AugmentRules(_Frozen):
+class AugmentRules(Frozen):
     """Random changes of each item, by its form; see `siambench.data.transforms`.
 
     Images are moved by affine maps: ``rotate``, ``scale``, ``translate``, ``shear``, ``flip``, ``padding``. With ``crop``, the least and
@@ -185,15 +96,15 @@ class AugmentRules(_Frozen):
     __pydantic_extra__: dict[str, Options] = Field(init=False)
 
     rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
-    scale: _Range = (1.0, 1.0)
+    scale: Range = (1.0, 1.0)
     translate: Annotated[float, Field(ge=0, le=1)] = 0.0
     shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
     flip: bool = False
     padding: Literal["zeros", "border", "reflection"] = "zeros"
-    crop: _Range | None = None
-    crop_ratio: _Range = (3 / 4, 4 / 3)
+    crop: Range | None = None
+    crop_ratio: Range = (3 / 4, 4 / 3)
     jitter: Annotated[float, Field(ge=0, le=1e6)] = 0.0
-    scaling: _Range = (1.0, 1.0)
+    scaling: Range = (1.0, 1.0)
     time_warp: Annotated[float, Field(ge=0, lt=1)] = 0.0
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     swap: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -251,16 +162,29 @@ class AugmentRules(_Frozen):
         return self.model_dump(mode="json", include={*AUGMENT_OF_FORM[form], *self.further})
 
 
-class RangeRules(_Frozen):
-    """One dimension of the track's own space, and its value in trial 0."""
+class RangeRules(Frozen):
+    """One dimension of the track's own space, and its value in trial 0; a number in its place is not tuned."""
 
     low: float
     high: float
     log: bool = False
     default: float
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_value(cls, given: Any) -> Any:
+        is_number = isinstance(given, int | float) and not isinstance(given, bool)
+        return {"low": given, "high": given, "default": given} if is_number else given
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is one value, which is not tuned."""
+        return self.low == self.high == self.default
+
     @model_validator(mode="after")
     def _holds(self) -> RangeRules:
+        if self.is_fixed:
+            return self
         if not self.dimension.contains(self.default):
             raise ValueError(f"default {self.default} lies outside [{self.low}, {self.high}]")
         return self
@@ -271,7 +195,7 @@ class RangeRules(_Frozen):
         return Float(self.low, self.high, log=self.log)
 
 
-class SpaceRules(_Frozen):
+class SpaceRules(Frozen):
     """What every method tunes beside its own parameters; ``loss_lr`` is for losses with parameters of their own.
 
     Proxies and class weights are compared by their direction, so that a rate moves them by an angle: below 1e-3 Adam hardly turns them
@@ -283,7 +207,7 @@ class SpaceRules(_Frozen):
     loss_lr: RangeRules = RangeRules(low=1e-3, high=1.0, log=True, default=1e-2)
 
 
-class BudgetRules(_Frozen):
+class BudgetRules(Frozen):
     """How many independent studies each method has, with how many trials each may tune, and how many final models each trains.
 
     ``seeds`` is the older word for ``repetitions``, read for one more version.
@@ -299,7 +223,7 @@ class BudgetRules(_Frozen):
         return in_todays_words(given, "[budget]")
 
 
-class EvaluationRules(_Frozen):
+class EvaluationRules(Frozen):
     """How final models are scored.
 
     ``protocol``: ``retrain`` trains each final model on all of trainval; ``reality-check`` trains one per fold and reports
@@ -316,14 +240,14 @@ DEFAULT_METRICS = ("recall@1", "recall@2", "recall@4", "recall@8", "r_precision"
 """What is reported where nobody names metrics."""
 
 
-class MetricRules(_Frozen):
+class MetricRules(Frozen):
     """The metric that tuning watches and rows are ordered by, and all that are reported.
 
     ``over`` is the attribute of classes whose groups the interval of a row is taken over; where nothing is said the split's group.
     """
 
     primary: str = "map@r"
-    report: _Names = DEFAULT_METRICS
+    report: Names = DEFAULT_METRICS
     over: str | None = None
 
     @model_validator(mode="after")
@@ -333,7 +257,7 @@ class MetricRules(_Frozen):
         return self
 
 
-class Track(_Frozen):
+class Track(Frozen):
     """The rules of one exam."""
 
     schema_: _Schema = SCHEMA
@@ -352,7 +276,7 @@ class Track(_Frozen):
     metrics: MetricRules = MetricRules()
 
 
-class MethodRules(_Frozen):
+class MethodRules(Frozen):
     """One method, or with lists a grid of them. ``feed`` is one of `FEEDS`, or ``pairs=FILE`` or ``triplets=FILE``."""
 
     loss: str | list[str]
@@ -367,7 +291,7 @@ class MethodRules(_Frozen):
         return value
 
 
-class Comparison(_Frozen):
+class Comparison(Frozen):
     """A track and the methods that sit it."""
 
     schema_: _Schema = SCHEMA
@@ -377,7 +301,7 @@ class Comparison(_Frozen):
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] | None = None
     repetitions: Annotated[int, Field(ge=1, le=MOST_REPETITIONS)] | None = None
     space: str | None = None
-    set: Options = {}
+    set: Options = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

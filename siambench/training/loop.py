@@ -21,14 +21,18 @@ from siambench.training.chunks import InChunks
 from siambench.training.components import Entries, LossCall, as_seen, build_batches, build_loss, build_miner, mine, number_of
 from siambench.training.drawing import pool_of
 from siambench.training.gradients import Gradients, parts_of
+from siambench.training.holding import Holding
 from siambench.training.mining import Fed, Mining
 from siambench.training.model import EmbeddingModel, as_trained, build_model
 from siambench.training.optimiser import build_optimiser, build_schedules
 from siambench.training.probe import Probe, margins_of
 from siambench.training.state import device, seed_globals
+from siambench.training.stepping import Stepping
 from siambench.training.watch import Watcher
 
 if TYPE_CHECKING:
+    from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
     from siambench.interfaces import Epoch, Measures, Mined
     from siambench.plugin import LossEntry, MinerEntry
     from siambench.spec import TrainingSpec, Unit
@@ -42,7 +46,7 @@ class Trained:
     """What training leaves.
 
     Args:
-        model: the model after the last epoch.
+        model: the model after the last epoch; under a recipe with ``ema`` the mean of its weights.
         curve: the figures of each epoch.
         repeat_rate: share of the batches' items that stood in their batch already, in [0, 1]; None where the sampler does not count.
         loss: as it is after the last step.
@@ -99,9 +103,10 @@ def train(
     )
     loss = LossCall(built.to(target), unit.method.loss)
     miner, mined_from, feeding = _mining(entries.miner, unit, items, clock or Clock())
+    step, epochs = 0, unit.stop_epoch or rules.epochs
+    holding = Holding(model, rules.recipe, name=unit.model.backbone if unit.model else "", epochs=epochs)
+    moving = _moving(unit, entries, model, trained, built)
     forward = _embedding(trained, unit) if entries.loss.chunked else trained
-    optimiser = build_optimiser(rules.optimiser, unit.params, trained, built, entry=entries.optimiser)
-    step_schedule, epoch_schedule = build_schedules(rules, optimiser, unit.params, entry=entries.schedule)
     further = Augmentations(entries.augmentations, rules.augment, seed=unit.seeds["augmentation"])
     batches = Batches(
         items,
@@ -114,12 +119,12 @@ def train(
 
     watcher = watcher or Watcher()
     watcher.begin(
-        lambda: Gradients(parts_of(model, trained, built, entries.loss, unit.params), optimiser),
+        lambda: Gradients(parts_of(model, trained, built, entries.loss, unit.params), moving.optimiser),
         lambda: _probe(unit, entries.loss, trained, known, model.memory_format),
     )
     curve: list[Epoch] = []
-    step, epochs = 0, unit.stop_epoch or rules.epochs
     for epoch in range(1, epochs + 1):
+        holding.begin(epoch)
         model.train()
         fed = feeding(epoch, trained, batches)
         for batch in watcher.over(fed.batches, rules.steps_per_epoch):
@@ -134,23 +139,42 @@ def train(
                     indices = mine(miner, embeddings, batch.labels, name=unit.method.miner)
                     tuples = number_of(indices)
                 value = loss(embeddings, batch.labels, indices, progress=step / rules.steps, groups=batch.groups)
-            optimiser.zero_grad(set_to_none=True)
+            moving.optimiser.zero_grad(set_to_none=True)
             value.backward()  # type: ignore[no-untyped-call]
             watcher.reached()
-            optimiser.step()
+            moving.stepping.take(step)
             watcher.step(value, tuples, None if fed.tuples == 0 else indices)
-            if step_schedule is not None:
-                step_schedule.step()
+            if moving.of_step is not None:
+                moving.of_step.step()
             step += 1
         figures = watcher.epoch(epoch, trained.parameters())
-        if epoch_schedule is not None:
-            epoch_schedule.step(figures.loss)
-        figures = _validated(figures, model, validate if epoch % rules.validate_every == 0 or epoch == epochs else None)
+        if moving.of_epoch is not None:
+            moving.of_epoch.step(figures.loss)
+        figures = _validated(figures, moving.stepping.judged, validate if epoch % rules.validate_every == 0 or epoch == epochs else None)
         curve.append(figures)
         watcher.ended(figures)
         if figures.validation is not None and _stops_early(unit, curve):
             break
-    return Trained(model, tuple(curve), getattr(sampler, "repeat_rate", None), built, watcher.rows)
+    return Trained(moving.stepping.judged, tuple(curve), getattr(sampler, "repeat_rate", None), built, watcher.rows)
+
+
+@dataclass(frozen=True)
+class _Moving:
+    """What moves the weights: the optimiser, how its steps are taken, and what changes its rates after a step, and after an epoch."""
+
+    optimiser: torch.optim.Optimizer
+    stepping: Stepping
+    of_step: LRScheduler | None
+    of_epoch: ReduceLROnPlateau | None
+
+
+def _moving(unit: Unit, entries: Entries, model: EmbeddingModel, trained: nn.Module, loss: nn.Module) -> _Moving:
+    rules = unit.training
+    assert rules is not None
+    recipe = rules.recipe, model.trunk
+    optimiser = build_optimiser(rules.optimiser, unit.params, trained, loss, entry=entries.optimiser, recipe=recipe)
+    of_step, of_epoch = build_schedules(rules, optimiser, unit.params, entry=entries.schedule)
+    return _Moving(optimiser, Stepping(optimiser, model, recipe=rules.recipe, steps=rules.steps), of_step, of_epoch)
 
 
 def _embedding(network: nn.Module, unit: Unit) -> nn.Module:

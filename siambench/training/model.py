@@ -36,6 +36,14 @@ class EmbeddingModel(nn.Module):
         self.memory_format = memory_format
         self.trunk = trunk
         self.head = nn.Linear(features, embedding_size)
+        self.held: tuple[nn.Module, ...] = ()
+
+    def train(self, mode: bool = True) -> EmbeddingModel:  # noqa: FBT001, FBT002  the signature is torch's
+        """Set the mode; modules of the trunk that are ``held`` stay in evaluation mode, whoever asks."""
+        super().train(mode)
+        for module in self.held:
+            module.eval()
+        return self
 
     def forward(self, items: Tensor) -> Tensor:
         """Embeddings [B, D], not normalised."""
@@ -116,6 +124,13 @@ def as_trained(unit: Unit, model: EmbeddingModel) -> tuple[nn.Module, int]:
     if projector is None:
         return model, size
     return nn.Sequential(model, projector.to(next(model.parameters()).device)), widths[-1]
+
+
+def model_in(trained: nn.Module) -> EmbeddingModel:
+    """The model in what a unit trains, from `as_trained`."""
+    found = trained if isinstance(trained, EmbeddingModel) else trained[0]  # type: ignore[index]
+    assert isinstance(found, EmbeddingModel)
+    return found
 
 
 def projector_of(unit: Unit) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from siambench.plugin import RATE, OptimiserEntry, ScheduleEntry, call_factory
 
 if TYPE_CHECKING:
     from siambench.spaces import Params, Value
-    from siambench.spec import TrainingSpec
+    from siambench.spec import Recipe, TrainingSpec
 
 Groups = Sequence[Mapping[str, Any]]
 
@@ -25,7 +25,13 @@ _OF_GROUP = f"loss.{RATE}."
 
 
 def build_optimiser(
-    kind: str, params: Params, model: nn.Module, loss: nn.Module, *, entry: OptimiserEntry | None = None
+    kind: str,
+    params: Params,
+    model: nn.Module,
+    loss: nn.Module,
+    *,
+    entry: OptimiserEntry | None = None,
+    recipe: tuple[Recipe, nn.Module] | None = None,
 ) -> torch.optim.Optimizer:
     """The optimiser of a model's weights, and of the parameters of the loss's own with a learning rate of theirs.
 
@@ -36,26 +42,25 @@ def build_optimiser(
         model: whose weights are trained.
         loss: whose parameters are trained with them.
         entry: of an optimiser that is a plugin's; None: siambench's own of that name.
+        recipe: what a track says of the trunk's rate, of weight decay and of what is trained at all, and the trunk; None: nothing.
 
     Raises:
         PluginError: if a parameter of the loss is in none of the groups or in two, or if what the factory of the entry gives is no
             optimiser of these parameters.
     """
-    # Weight decay is for weights: on biases and BatchNorm it only fights their purpose.
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
     rate, decay = float(params["optimiser.lr"]), float(params["optimiser.weight_decay"])
-    groups: list[dict[str, Any]] = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+    groups = _of_network(model, rate, decay, recipe)
     own = [p for p in loss.parameters() if p.requires_grad]
-    rates = group_rates(params)
+    rates, of_loss = group_rates(params), decay if recipe is not None and recipe[0].decay_all else 0.0
     if rates:
         of_groups = grouped(loss, list(rates))
-        groups += [{"params": members, "lr": rates[name], "weight_decay": 0.0} for name, members in of_groups.items()]
+        groups += [{"params": members, "lr": rates[name], "weight_decay": of_loss} for name, members in of_groups.items()]
     elif own:
-        groups.append({"params": own, "lr": float(params.get("loss.lr", rate)), "weight_decay": 0.0})
+        groups.append({"params": own, "lr": float(params.get("loss.lr", rate)), "weight_decay": of_loss})
     groups = [{"lr": rate, **group} for group in groups]
     if entry is None:
-        return OPTIMISERS[kind](groups)
+        found_own: torch.optim.Optimizer = call_factory(OPTIMISERS[kind], {**_options(params, "optimiser"), "groups": groups})
+        return found_own
     found = call_factory(entry.build, {**_options(params, "optimiser"), "groups": groups})
     if not isinstance(found, torch.optim.Optimizer):
         raise PluginError(f"optimiser {kind!r} must be a torch.optim.Optimizer, got {type(found).__name__}")
@@ -63,6 +68,26 @@ def build_optimiser(
     if given != kept:
         raise PluginError(f"optimiser {kind!r} must be of the parameters that it is given: of {len(given)} it has {len(given & kept)}")
     return found
+
+
+def _of_network(model: nn.Module, rate: float, decay: float, recipe: tuple[Recipe, nn.Module] | None) -> list[dict[str, Any]]:
+    """The groups of a network's parameters: weights and vectors, and where the trunk has a rate of its own, its and the others'."""
+    if recipe is None or not recipe[0].used:
+        parts = [(list(model.parameters()), rate)]
+    else:
+        rules, trunk = recipe
+        within = {id(p) for p in trunk.parameters()} if rules.trunk_rate != 1 else set()
+        # What is frozen throughout is not the optimiser's: weight decay and momentum would be kept for nothing.
+        trained = [p for p in model.parameters() if p.requires_grad or not rules.holds]
+        parts = [([p for p in trained if id(p) in within], rate * rules.trunk_rate)] if within else []
+        parts.append(([p for p in trained if id(p) not in within], rate))
+    # Weight decay is for weights: on biases and BatchNorm it only fights their purpose.
+    of_vectors = decay if recipe is not None and recipe[0].decay_all else 0.0
+    groups: list[dict[str, Any]] = []
+    for members, own in parts:
+        matrices, vectors = [p for p in members if p.ndim > 1], [p for p in members if p.ndim <= 1]
+        groups += [{"params": matrices, "weight_decay": decay, "lr": own}, {"params": vectors, "weight_decay": of_vectors, "lr": own}]
+    return groups
 
 
 def group_rates(params: Params) -> dict[str, float]:
@@ -134,6 +159,11 @@ def sgd(groups: Groups) -> torch.optim.Optimizer:
     return torch.optim.SGD([dict(group) for group in groups], momentum=0.9, fused=_fused(groups))
 
 
+def rmsprop(groups: Groups, alpha: float = 0.99, momentum: float = 0.0, eps: float = 1e-8) -> torch.optim.Optimizer:
+    """Steps by the gradient over the root of a running mean of its square; weight decay is added to the gradient."""
+    return torch.optim.RMSprop([dict(group) for group in groups], alpha=alpha, momentum=momentum, eps=eps)
+
+
 def constant() -> None:
     """Rates stay as they are."""
 
@@ -153,6 +183,6 @@ def plateau(optimiser: torch.optim.Optimizer) -> ReduceLROnPlateau:
     return ReduceLROnPlateau(optimiser, factor=0.3, patience=2)
 
 
-OPTIMISERS: Mapping[str, Callable[[Groups], torch.optim.Optimizer]] = {"adam": adam, "adamw": adamw, "sgd": sgd}
+OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {"adam": adam, "adamw": adamw, "sgd": sgd, "rmsprop": rmsprop}
 SCHEDULES: Mapping[str, Callable[..., Any]] = {"constant": constant, "cosine": cosine, "one-cycle": one_cycle, "plateau": plateau}
 """siambench's own, by the names that tracks use; `siambench.builtin.optimisers` and `.schedules` register them as anybody's are."""

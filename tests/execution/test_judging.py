@@ -215,3 +215,36 @@ def test_a_diagnosis_that_cannot_be_read_is_none(catalogue, measured, told):
     document["telemetry"]["diagnosis"] = told
 
     assert Record.from_json(canonical(document)).diagnosis is None
+
+
+# ---- what a track keeps as it is
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"trained_stages": 0},
+        {"frozen_batchnorm": True},
+        {"trained_stages": 1, "frozen_batchnorm": True},
+        {"trunk_warmup": 1, "epochs": 2, "schedule": "constant"},
+        {"rate_warmup": 0.9, "schedule": "constant"},
+        {"trunk_rate": 1e-3},
+        {"clip_norm": 1e-3},
+        {"ema": 0.9},
+    ],
+)
+def test_what_a_track_keeps_as_it_is_is_not_frozen(catalogue, rules):
+    """A trunk, stages or BatchNorm that the rules freeze, and steps of a warm-up, are no verdict `frozen`, in trials and final models."""
+    study = study_of(catalogue, training=rules)
+    for unit in (tune(study), final(study), study.final_unit(0, 1, study.defaults, 0)):
+        record = run(unit)
+        assert record.outcome.state == "done"
+        assert record.diagnosis is not None
+        assert record.diagnosis.verdict not in ("frozen", "diverged")
+        assert not {"frozen", "unlisted"} & {one.name for one in record.diagnosis.findings}
+
+
+def test_a_loss_that_trains_nothing_is_frozen_whatever_the_track_keeps(catalogue):
+    """A rule that freezes a part does not hide that nothing else learns."""
+    record = run(tune(study_of(catalogue, "free", training={"trained_stages": 0})))
+    assert record.diagnosis.verdict == "frozen"

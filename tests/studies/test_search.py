@@ -604,3 +604,47 @@ def test_the_settings_say_how_it_was_searched():
         "consider_magic_clip",
         "consider_endpoints",
     }
+
+
+# ---- what proposes them
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_a_track_says_what_proposes_trials(plan, sampler):
+    """What the plan says is what proposes: other trials than the sequence's, the default first, all inside the space."""
+    trials, _ = drive(Study(dataclasses.replace(plan, search=sampler)))
+
+    assert trials[0] == DEFAULTS
+    assert trials != drive(Study(plan))[0]
+    assert all(dimension.contains(params[name]) for params in trials.values() for name, dimension in SPACE.items())
+
+
+def test_a_gaussian_process_is_asked_for_one_trial_at_a_time_and_learns_from_it(plan):
+    """Without races each batch is one trial; after the random ones the values that were told decide what is asked for next."""
+    study = Study(dataclasses.replace(plan, search="gp", trials=8))
+    assert {unit.trial for unit in study.start()} == {0}
+    by_score, _ = drive(Study(dataclasses.replace(plan, search="gp", trials=8)))
+    upside_down, _ = drive(Study(dataclasses.replace(minimising(plan), search="gp", trials=8)))
+
+    first = RANDOM_TRIALS + 1
+    assert [by_score[n] for n in range(first)] == [upside_down[n] for n in range(first)]
+    assert [by_score[n] for n in range(first, 8)] != [upside_down[n] for n in range(first, 8)]
+
+
+def test_a_gaussian_process_is_replayed_after_a_crash(plan):
+    """Stopped after some units and started anew on their records, a study by a Gaussian process asks for the same trials."""
+    short = dataclasses.replace(plan, search="gp", trials=7)
+    expected, _ = drive(Study(short))
+    for point in (3, 11):
+        cache = {}
+        drive(Study(short), cache=cache, stop_after=point)
+        np.random.seed(point)  # noqa: NPY002
+        assert drive(Study(short), cache=cache)[0] == expected
+
+
+def test_what_the_search_was_done_with_is_told():
+    """The record names the sampler, every argument of it, and how many trials were asked for together."""
+    assert {"batch": 1, "sampler": "gp", "random_trials": RANDOM_TRIALS}.items() <= settings("gp", races=False).items()
+    assert settings("gp")["batch"] == BATCH
+    assert settings("gp")["gp"]["deterministic_objective"] is False
+    assert {"optuna", "batch", "sampler"} == set(settings())

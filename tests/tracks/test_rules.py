@@ -7,7 +7,8 @@ from siambench.errors import ConfigError
 from siambench.spaces import Float
 from siambench.spec import FORMS, SplitSpec
 from siambench.testing import synthetic_track
-from siambench.tracks.rules import AugmentRules, Comparison, MetricRules, RangeRules, SplitRules, Track
+from siambench.tracks.rules import AugmentRules, Comparison, MetricRules, RangeRules, SpaceRules, SplitRules, Track
+from siambench.tracks.training_rules import TrainingRules
 
 A_VALUE = {
     "rotate": 5.0,
@@ -120,3 +121,61 @@ def test_crops_that_cannot_be_are_refused(rules, told):
     """Areas lie in (0, 1], ratios above 0, both in order, and a ratio without a crop would do nothing."""
     with pytest.raises(ValueError, match=told):
         AugmentRules.model_validate(rules)
+
+
+# ---- the recipe of training
+
+A_RULE = {
+    "search": "gp",
+    "trained_stages": 2,
+    "frozen_batchnorm": True,
+    "trunk_rate": 0.1,
+    "trunk_warmup": 1,
+    "rate_warmup": 0.05,
+    "decay_all": True,
+    "clip_norm": 10.0,
+    "ema": 0.999,
+}
+
+
+def test_rules_that_a_track_does_not_use_are_not_told():
+    """An exam holds no word of a recipe or a search that its track does not set, so that exams from before are what they were."""
+    plain = TrainingRules().model_dump(mode="json")
+    assert not {*A_RULE, "optimiser_options", "schedule_options"} & set(plain)
+    told = TrainingRules(schedule="cosine", **A_RULE).model_dump(mode="json")
+    assert A_RULE == {name: told[name] for name in A_RULE}
+    assert TrainingRules.model_validate(told).recipe.used == {name: value for name, value in A_RULE.items() if name != "search"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ({"rate_warmup": 0.1}, "rate_warmup is for other schedules: one-cycle begins with a rise of its own"),
+        ({"trunk_warmup": 4}, "trunk_warmup must be fewer epochs than all, 4: trained_stages = 0 keeps the trunk throughout"),
+        (
+            {"trained_stages": 0, "trunk_warmup": 1},
+            "trunk_warmup is for a trunk that is trained, and with trained_stages = 0 none of it is",
+        ),
+        ({"trained_stages": 0, "trunk_rate": 0.1}, "trunk_rate is for a trunk that is trained"),
+        ({"trained_stages": -1}, "trained_stages"),
+        ({"ema": 1.0}, "ema"),
+        ({"trunk_rate": 0.0}, "trunk_rate"),
+        ({"clip_norm": -1.0}, "clip_norm"),
+        ({"search": "grid"}, "search"),
+    ],
+)
+def test_recipes_that_cannot_be_are_refused(rules, told):
+    """What contradicts itself, or lies outside its range, is named."""
+    with pytest.raises(ValueError, match=told):
+        TrainingRules.model_validate(rules)
+
+
+def test_a_number_in_the_place_of_a_range_is_one_value():
+    """`lr = 1e-6` is a rate that is not tuned; what is no number and no range is refused."""
+    rules = SpaceRules.model_validate({"lr": 1e-6, "weight_decay": 0})
+    assert rules.lr.is_fixed
+    assert (rules.lr.default, rules.weight_decay.default) == (1e-6, 0.0)
+    assert not SpaceRules().lr.is_fixed
+    for wrong in (True, "1e-6", {"low": 1.0, "high": 1.0, "default": 2.0}, {"low": 2.0, "high": 1.0, "default": 1.5}):
+        with pytest.raises(ValueError, match="lr"):
+            SpaceRules.model_validate({"lr": wrong})
