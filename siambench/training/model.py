@@ -76,7 +76,7 @@ def assembled(model: ModelSpec, entry: BackboneEntry, dataset: Dataset, *, seed:
         seed: of the global generators, from which the weights are drawn.
 
     Raises:
-        PluginError: if the trunk is no module, or does not give features [B, F].
+        PluginError: if the trunk is no module, does not give features [B, F], or says something else of how its head starts.
     """
     seed_globals(seed)
     available = {**model.options, "input_shape": dataset.shape}
@@ -89,7 +89,18 @@ def assembled(model: ModelSpec, entry: BackboneEntry, dataset: Dataset, *, seed:
     if not isinstance(probe, Tensor) or probe.ndim != 2 or len(probe) != 2:
         got = f"shape {tuple(probe.shape)}" if isinstance(probe, Tensor) else type(probe).__name__
         raise PluginError(f"backbone {model.backbone!r} must give features [B, F], got {got} for B = 2")
-    return EmbeddingModel(trunk, probe.shape[1], model.embedding_size, memory_format)
+    found = EmbeddingModel(trunk, probe.shape[1], model.embedding_size, memory_format)
+    _start(found.head, getattr(trunk, "head_start", "drawn"), model.backbone)
+    return found
+
+
+def _start(head: nn.Linear, start: object, backbone: str) -> None:
+    """Let a head start as its trunk says: as it was drawn, or as the identity, so that the first embeddings are the trunk's features."""
+    if start == "identity":
+        nn.init.eye_(head.weight)
+        nn.init.zeros_(head.bias)
+    elif start != "drawn":
+        raise PluginError(f"head_start of backbone {backbone!r} must be 'drawn' or 'identity', got {start!r}")
 
 
 def _probe(trunk: nn.Module, dataset: Dataset) -> tuple[torch.memory_format, Tensor]:

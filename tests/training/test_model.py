@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -118,3 +119,29 @@ def test_pretrained_features_are_those_of_the_trunk(exam_of, smooth):
 
     assert torch.equal(build_model(unit, smooth, dataset).trunk(images), trunk(images))
     assert trunk(images).shape == (3, 12)
+
+
+@pytest.mark.parametrize(("features", "size"), [(5, 5), (7, 5), (3, 5)])
+def test_a_head_may_start_as_the_identity(exam_of, features, size):
+    """Where the trunk says so, the first embeddings are its features, the first of them, or all of them and zeros; else they are drawn."""
+    shape = synthetic_dataset().shape
+
+    def build(start):
+        trunk = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), features))
+        trunk.head_start = start
+        return trunk
+
+    items = torch.rand(4, *shape)
+    made = {}
+    for start in ("identity", "drawn"):
+        entry = BackboneEntry(lambda start=start: build(start), source="made up")
+        made[start] = build_model(unit_of(exam_of), entry, synthetic_dataset())
+    with torch.no_grad():
+        given = made["identity"].trunk(items)
+        expected = torch.zeros(4, size)
+        expected[:, : min(features, size)] = given[:, :size]
+        assert torch.equal(expected, made["identity"](items))
+        assert torch.equal(given, made["drawn"].trunk(items))
+        assert not torch.allclose(expected, made["drawn"](items))
+    with pytest.raises(PluginError, match="head_start of backbone 'mlp' must be 'drawn' or 'identity', got 'eye'"):
+        build_model(unit_of(exam_of), BackboneEntry(lambda: build("eye"), source="made up"), synthetic_dataset())
