@@ -31,7 +31,8 @@ from siambench.spec import Context, Unit
 from siambench.stats import clopper_pearson, expected_best, t_interval
 from siambench.studies.plan import StudyPlan
 from siambench.studies.request import Prepared, Request, prepare
-from siambench.studies.search import SAMPLER, Sampler, Study, settings
+from siambench.studies.search import Study, settings
+from siambench.tracks.training_rules import Search
 
 
 class Runner:
@@ -44,7 +45,7 @@ class Runner:
         sampler: that proposes trials, for the record.
     """
 
-    def __init__(self, out: Path, prepared: Prepared, engine: Engine, sampler: Sampler) -> None:
+    def __init__(self, out: Path, prepared: Prepared, engine: Engine, sampler: Search) -> None:
         self.folder = Folder.of(out, prepared.track, prepared.exam)
         self._engine = engine
         self._context = Context(
@@ -104,7 +105,7 @@ def asked(track: str, methods: Iterable[str], *, studies: int | None = None, **c
 
 
 @contextlib.contextmanager
-def running(out: Path, prepared: Prepared, jobs: int | None, sampler: Sampler = SAMPLER) -> Iterator[Runner]:
+def running(out: Path, prepared: Prepared, jobs: int | None, sampler: Search = "quasi-random") -> Iterator[Runner]:
     """A runner, its folder held and its workers ended."""
     engine = local_engine(jobs)()
     runner = Runner(out, prepared, engine, sampler)
@@ -127,7 +128,7 @@ def samplers(arguments: argparse.Namespace) -> None:
     """Both samplers at the track's budget: what is selected, on validation folds, and what its final models score."""
     rows = []
     prepared = asked(arguments.track, arguments.methods, studies=arguments.studies)
-    kinds: tuple[Sampler, ...] = ("quasi-random", "tpe")
+    kinds: tuple[Search, ...] = ("quasi-random", "tpe")
     chosen: dict[str, dict[tuple[str, int], float]] = defaultdict(dict)
     scores: dict[str, dict[tuple[str, int], float]] = defaultdict(dict)
     for kind in kinds:
