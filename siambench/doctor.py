@@ -141,15 +141,31 @@ def _quota() -> float | None:
 
 
 def _folders(runs: Path) -> Iterator[Finding]:
+    from siambench.data.decoded import cache_path
+    from siambench.data.features import features_folder
     from siambench.data.locate import cache_folder
 
     yield _place("cache", cache_folder(), "set SIAMBENCH_CACHE to a folder that can be written")
+    yield _kept("decoded images", cache_path(""))
+    yield _kept("features", features_folder())
     yield _place("runs", runs, "choose another folder with --out")
     data = os.environ.get("SIAMBENCH_DATA")
     if data:
         there = Path(data).expanduser().is_dir()
         text = f"SIAMBENCH_DATA is {data}" + ("" if there else ", which is no folder")
         yield Finding("folders", "data", "ok" if there else "problem", text, None if there else "set it to the folder of the data files")
+
+
+def _kept(name: str, folder: Path) -> Finding:
+    """How much of the cache something takes: all of it may be deleted, and is made anew where it is wanted."""
+    sizes = []
+    with contextlib.suppress(OSError):
+        for file in folder.iterdir():
+            with contextlib.suppress(OSError):
+                if file.is_file() and not file.name.endswith((".lock", ".whole")):
+                    sizes.append(file.stat().st_size)
+    files = "1 file" if len(sizes) == 1 else f"{len(sizes)} files"
+    return Finding("folders", name, "ok", f"{files}, {_size(sum(sizes))} in {folder}, which may be deleted" if sizes else "none are kept")
 
 
 def _place(name: str, folder: Path, cure: str) -> Finding:

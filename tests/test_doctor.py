@@ -146,6 +146,18 @@ def test_folders_that_will_be_made_are_writable(well):
     assert ["data"] == [path.name for path in folder.iterdir()]
 
 
+def test_what_the_cache_takes_is_told(tmp_path, monkeypatch):
+    """Of decoded images and of features doctor says how many files there are, how large, and where; locks and notes do not count."""
+    monkeypatch.setenv("SIAMBENCH_CACHE", str(tmp_path))
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features" / "one.npy").write_bytes(bytes(3_000_000))
+    (tmp_path / "features" / "one.npy.lock").write_bytes(b"")
+    found = {finding.name: finding.text for finding in health._folders(tmp_path / "runs")}
+
+    assert found["features"] == f"1 file, 3 MB in {tmp_path / 'features'}, which may be deleted"
+    assert found["decoded images"] == "none are kept"
+
+
 def test_a_broken_plugin_is_a_problem(ill):
     """A plugin that does not load is named with distribution and reason, control characters spelt out, and with what to do."""
     _, _, done = ill

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from siambench.data.decoded import decoded, remembered
 from siambench.data.images import DEEPEST, Look, Mode, decode, look, white_of
+from siambench.data.kept_digests import KeptDigests
 from siambench.data.names import as_text
 from siambench.data.ragged import Centred, ragged
 from siambench.errors import DataError
@@ -35,11 +36,13 @@ class Collection:
         images: uint8 [N, C, size, size], mapped from the cache; where proportions are kept, the middle of each, read as an array is.
         mode: that they were read in.
         notes: what there is to say of them, for people.
+        digests: SHA-256 of each image, found when it is first asked for and kept beside the images.
     """
 
     images: NDArray[np.uint8] | Centred
     mode: Mode
     notes: tuple[str, ...]
+    digests: Sequence[bytes]
 
     @property
     def whole(self) -> Callable[[int], NDArray[np.uint8]] | None:
@@ -79,10 +82,15 @@ def read_images(files: Sequence[Path], *, size: int, mode: str, root: Path, resi
     if resize:
         name, channels = f"images-{key}-short{resize}-{chosen}-{white}", 1 if chosen == "grey" else 3
         whole = ragged(name, len(files), channels, lambda index: decode(files[index], size=resize, mode=chosen, white=white, keep=True))
-        return Collection(Centred(whole, size), chosen, _notes(found, files, root))
+        # What counts as an image's content is what is read of it: the middle.
+        return _collection(Centred(whole, size), f"{name}-{size}", chosen, _notes(found, files, root))
     name = f"images-{key}-{size}-{chosen}-{white}"
     images = decoded(name, len(files), lambda index: decode(files[index], size=size, mode=chosen, white=white))
-    return Collection(images, chosen, _notes(found, files, root))
+    return _collection(images, name, chosen, _notes(found, files, root))
+
+
+def _collection(images: NDArray[np.uint8] | Centred, key: str, mode: Mode, notes: tuple[str, ...]) -> Collection:
+    return Collection(images, mode, notes, KeptDigests(key, len(images), lambda indices: images[indices]))
 
 
 def _key(files: Sequence[Path], root: Path) -> str:

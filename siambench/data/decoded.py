@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import stat
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,7 +33,10 @@ _IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP})
 """What the system says where a folder or a link has the name of a file of the cache."""
 
 _DIGEST_BYTES = 32
-_MOST_JSON_BYTES = 1 << 20
+_SETTLED = 2 * 10**9
+"""Nanoseconds after its last change from which on a file can be told by its times."""
+
+_MOST_JSON_BYTES, _MOST_NOTE_BYTES = 1 << 20, 1 << 10
 
 
 def decoded(key: str, number: int, read: Callable[[int], NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -145,6 +149,8 @@ def _whole(path: Path, number: int) -> NDArray[np.uint8] | None:
         array = _map(path)
         if array.dtype != np.uint8 or array.ndim != 4 or len(array) != number or not array.flags.c_contiguous:
             return None
+        if was_read_over(path):
+            return array
         total = hashlib.sha256()
         for start in range(0, number, 1024):
             total.update(array[start : start + 1024].data)
@@ -154,7 +160,38 @@ def _whole(path: Path, number: int) -> NDArray[np.uint8] | None:
             whole = file.tell() == getattr(array, "offset", 0) + array.nbytes and file.read() == total.digest()
     except Exception:  # noqa: BLE001  a damaged file has a dozen ways to be none, all of which end in building it anew
         return None
+    if whole:
+        note_read_over(path)
     return array if whole else None
+
+
+def was_read_over(path: Path) -> bool:
+    """Whether a file was found whole before, and nobody has touched it since: then a process need not read all of it to know.
+
+    The time of a file's last change is beyond what copies and archives set; what a disk loses of itself shows when it is read anew.
+    """
+    with contextlib.suppress(DataError, DataMissingError, OSError):
+        return read_regular(_note_of(path), most=_MOST_NOTE_BYTES) == _state_of(path)
+    return False
+
+
+def note_read_over(path: Path) -> None:
+    """Note that a file was found whole as it is now; where no note can be left, it is read over again by the next."""
+    # Clocks of file systems tick slowly: what was changed a moment ago may be changed again at the same time.
+    if time.time_ns() - path.lstat().st_ctime_ns < _SETTLED:
+        return
+    with contextlib.suppress(OSError), _alone(path):
+        _write(_note_of(path), lambda file: file.write(_state_of(path)))
+
+
+def _note_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.whole")
+
+
+def _state_of(path: Path) -> bytes:
+    status = path.lstat()
+    state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return hashlib.sha256(" ".join(map(str, state)).encode()).hexdigest().encode()
 
 
 def _map(path: Path) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from siambench.builtin.backbones import image_networks, mobile_networks
 from siambench.plugin import BackboneEntry, hookimpl
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ def koch2015(input_shape: tuple[int, int, int], dropout: float) -> nn.Module:
 def resnet18(input_shape: tuple[int, int, int], weights: str) -> nn.Module:
     """Torchvision's ResNet-18 without its classifier; ``weights`` = none, imagenet or a file."""
     from siambench.builtin.backbones.residual import resnet18 as build
+
+    return build(input_shape, weights=weights)
+
+
+def bn_inception(input_shape: tuple[int, int, int], weights: str) -> nn.Module:
+    """BN-Inception as trained in Caffe, the Reality Check's: 1,024 features of images with edges of 32 k - 1 to 32 k + 6 pixels."""
+    from siambench.builtin.backbones.caffe_inception import bn_inception as build
 
     return build(input_shape, weights=weights)
 
@@ -75,8 +83,16 @@ def gru_text(vocabulary: int, size: int, width: int, dropout: float) -> nn.Modul
 
 @hookimpl
 def siambench_backbones() -> dict[str, BackboneEntry]:
-    """Small networks for small images, a ResNet, and networks for series and texts."""
+    """Small networks for small images, those of torchvision, BN-Inception, and networks for series and texts."""
     return {
+        **image_networks.ENTRIES,
+        **mobile_networks.ENTRIES,
+        "bn-inception": BackboneEntry(
+            bn_inception,
+            defaults={"weights": "none"},
+            scratch={"weights": "none"},
+            source="Ioffe, Szegedy, Batch Normalization: Accelerating Deep Network Training, ICML 2015",
+        ),
         "mlp": BackboneEntry(
             mlp,
             defaults={"width": 512, "layers": 2, "dropout": 0.0},

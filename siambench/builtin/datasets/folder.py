@@ -68,6 +68,7 @@ def folder(path: str, *, size: int, mode: str, level: int = 0, parts: bool = Tru
         labels=np.array([number[class_of[place]] for place in kept], dtype=np.int64),
         read=lambda indices: np.asarray(collection.images[indices]),
         shape=cast("tuple[int, int, int]", collection.images.shape[1:]),
+        digests=collection.digests,
         class_names=classes,
         class_attributes={} if not group else {"group": groups_of(classes, group)},
         item_names=["/".join(as_text(part) for part in place) for place in kept],

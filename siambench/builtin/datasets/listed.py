@@ -72,6 +72,7 @@ def of_images(items: Items, root: Path, shown: Shown) -> Dataset:
         labels=np.array([number[name] for name in items.class_of], dtype=np.int64),
         read=lambda indices: np.asarray(collection.images[indices]),
         shape=cast("tuple[int, int, int]", collection.images.shape[1:]),
+        digests=collection.digests,
         class_names=[as_text(name) for name in items.classes],
         class_attributes=items.attributes,
         item_names=[as_text(name) for name in items.names],
