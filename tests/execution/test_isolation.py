@@ -102,7 +102,8 @@ def expected(beside):
 FAST = ("Autocast", "AdamStep", "Environment")
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in GLOBALS])
+# Each start of a run imports torch anew: CI asks the rest of them all at once, below.
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in FAST else pytest.mark.long) for name in GLOBALS])
 def test_what_a_loss_does_to_its_process_reaches_no_other_method(beside, expected, losses, name):
     """A loss makes one global call at every step: the built-in method in the same run is, bit for bit, what it is without it."""
     assert expected == beside(f"{losses}:{name}")

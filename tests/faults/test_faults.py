@@ -94,7 +94,7 @@ def logged(folder):
     return {json.loads(line)["unit"] for line in lines if line.strip()}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_twenty_kills_at_random_moments_change_nothing(siambench, undisturbed, tmp_path):
     """`kill -9` of the coordinator at twenty random moments, each time the same command again: the results of an undisturbed run.
 
