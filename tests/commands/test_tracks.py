@@ -17,7 +17,8 @@ def test_every_shipped_track_is_a_line(siambench):
     for name, line in zip(track_names(), lines, strict=True):
         track = load_track(name)
         plural = "" if track.budget.repetitions == 1 else "s"
-        budget = f"{track.budget.studies} studies of {track.budget.trials} trials and {track.budget.repetitions} repetition{plural}"
+        studies = f"{track.budget.studies} {'study' if track.budget.studies == 1 else 'studies'}"
+        budget = f"{studies} of {track.budget.trials} trials and {track.budget.repetitions} repetition{plural}"
         budget += f", by {track.metrics.primary}"
         assert f"{name} {track.version}  {track.title}: {budget}" == line
 

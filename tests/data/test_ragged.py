@@ -30,7 +30,7 @@ def test_images_come_back_as_they_were(cache):
     found = ragged("many", 70, 3, pixels)
 
     assert all(np.array_equal(found.image(index), pixels(index)) for index in range(70))
-    assert [path.name for path in (cache / "decoded").glob("*.ragged")] == ["many.ragged"]
+    assert [path.name for path in (cache / "decoded").glob("*.hwc")] == ["many.hwc"]
     assert not found.image(0).flags.writeable
 
 
@@ -48,7 +48,7 @@ def test_what_is_there_is_not_built_again():
 def test_what_is_damaged_is_built_anew(cache, harm):
     """A changed byte, a file that ends early, a table of sizes that does not fit: the images come from their files again."""
     ragged("hurt", 6, 3, pixels)
-    path = cache / "decoded" / "hurt.ragged"
+    path = cache / "decoded" / "hurt.hwc"
     content = bytearray(path.read_bytes())
     if harm == "a pixel":
         content[3] ^= 1
@@ -117,7 +117,7 @@ def test_the_cache_holds_the_resize_and_not_the_crop(tmp_path, cache):
 
     small, large = (read_images(files, size=size, mode="auto", root=tmp_path, resize=20) for size in (8, 16))
 
-    assert len(list((cache / "decoded").glob("*.ragged"))) == 1
+    assert len(list((cache / "decoded").glob("*.hwc"))) == 1
     assert (small.images.shape, large.images.shape) == ((2, 3, 8, 8), (2, 3, 16, 16))
     assert small.whole(0).shape == (3, 20, 26)
     assert large.whole(1).shape == (3, 33, 20)

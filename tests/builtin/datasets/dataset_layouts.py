@@ -78,13 +78,13 @@ def _cells(names):
 CAR_NAMES = ["AM General Hummer SUV 2000", "Acura RL Sedan 2012", "Audi TT RS Coupe 2012", "BMW X5 SUV 2007"]
 
 
-def cars_in_one(root):
+def cars_in_one(root, names=CAR_NAMES, images=9):
     """The layout of metric learning: cars_annos.mat beside car_ims; its rows."""
     folder, rows = root / "cars-196", []
-    for place in range(9):
-        rows.append((f"car_ims/{place + 1:06d}.png", place % 4 + 1))
+    for place in range(images):
+        rows.append((f"car_ims/{place + 1:06d}.png", place % len(names) + 1))
         put(folder / rows[-1][0], picture([5, place]))
-    savemat(folder / "cars_annos.mat", {"annotations": _annotations(rows, "relative_im_path"), "class_names": _cells(CAR_NAMES)})
+    savemat(folder / "cars_annos.mat", {"annotations": _annotations(rows, "relative_im_path"), "class_names": _cells(names)})
     return folder, rows
 
 
@@ -103,14 +103,15 @@ def cars_in_two(root):
     return folder, rows, hashlib.md5((folder / "cars_test_annos_withlabels.mat").read_bytes()).hexdigest()
 
 
-def sop(root):
+PRODUCTS = (("bicycle", "train"), ("chair", "train"), ("bicycle", "train"), ("chair", "test"), ("lamp", "test"))
+
+
+def sop(root, products=PRODUCTS):
     """Stanford_Online_Products: 3 + 2 classes of two super classes."""
     folder = root / "sop" / "Stanford_Online_Products"
     lines = {"train": [], "test": []}
     number = 0
-    for label, (upper, part) in enumerate(
-        (("bicycle", "train"), ("chair", "train"), ("bicycle", "train"), ("chair", "test"), ("lamp", "test")), 1
-    ):
+    for label, (upper, part) in enumerate(products, 1):
         for place in range(2 + label % 2):
             number += 1
             name = f"{upper}_final/{label}00_{place}.png"
@@ -121,10 +122,13 @@ def sop(root):
     return folder, lines
 
 
-def in_shop(root, listed="Eval/list_eval_partition.txt", images="Img"):
+CLOTHES = (("train", "train"), ("train",) * 3, ("query", "gallery", "gallery"), ("query", "gallery"))
+
+
+def in_shop(root, listed="Eval/list_eval_partition.txt", images="Img", clothes=CLOTHES):
     """In-Shop: two items to train, two with queries and a gallery."""
     folder, rows = root / "in-shop", []
-    for item, statuses in ((1, ("train", "train")), (2, ("train",) * 3), (3, ("query", "gallery", "gallery")), (4, ("query", "gallery"))):
+    for item, statuses in enumerate(clothes, 1):
         for place, status in enumerate(statuses):
             name = f"img/WOMEN/Dresses/id_{item:08d}/{place:02d}_1_front.png"
             put(folder / images / name, picture([8, item, place]))
@@ -150,15 +154,20 @@ def inat(root):
 PEOPLE = {"Aaron_Eckhart": 3, "Bela_Karolyi": 2, "Carla_Gay_Balingit": 2, "Dai_Bachtiar": 1, "Eva_Amurri": 2, "Fujio_Cho": 3}
 
 
-def lfw(root, folder="lfw"):
-    """LFW: six people, lists of both views; the checksums of the lists."""
+def lfw(root, folder="lfw", more=0):
+    """LFW: six people, lists of both views; the checksums of the lists. In view 1 so many more people train, with three images each."""
     place = root / "lfw"
-    for number, (person, images) in enumerate(PEOPLE.items()):
+    others = {f"Person_{number:02d}": 3 for number in range(more)}
+    for number, (person, images) in enumerate({**PEOPLE, **others}.items()):
         for image in range(1, images + 1):
             put(place / folder / person / f"{person}_{image:04d}.jpg", picture([10, number, image]), quality=95)
     names = list(PEOPLE)
     lists = {
-        "peopleDevTrain.txt": ["3", *(f"{name}\t{PEOPLE[name]}" for name in names[:3])],
+        "peopleDevTrain.txt": [
+            str(3 + more),
+            *(f"{name}\t{PEOPLE[name]}" for name in names[:3]),
+            *(f"{name}\t{images}" for name, images in others.items()),
+        ],
         "peopleDevTest.txt": ["3", *(f"{name}\t{PEOPLE[name]}" for name in names[3:])],
         "people.txt": [
             "2",
