@@ -162,6 +162,19 @@ def test_plan_runs_nothing(siambench, tiny_track, tmp_path):
     assert not (tmp_path / "siambench-runs").exists()
 
 
+def test_plan_tells_what_features_will_take(siambench, tiny_track):
+    """Where no stage of the trunk is trained `--plan` says where features are kept and what they take; else it says nothing of them."""
+    rules = tiny_track / "track.toml"
+    rules.write_text(rules.read_text(encoding="utf-8").partition("[augment]")[0] + "\n[augment]\nrotate = 0.0\n", encoding="utf-8")
+    held = ("run", "--track", tiny_track, "--loss", "triplet", "--plan", "--set", "training.trained_stages=0")
+    document = json.loads(siambench(*held, "--json").stdout)
+    data = document["data"]
+    assert document["features"].keys() == {"folder", "items", "bytes_per_number"}
+    assert document["features"]["bytes_per_number"] == 4 * data["items"] == 4 * document["features"]["items"]
+    assert f"features of {data['items']} items are computed once and kept in {document['features']['folder']}" in siambench(*held).stdout
+    assert "features" not in json.loads(siambench(*held, "--json", "--set", "training.trained_stages=1").stdout)
+
+
 AGAIN = ("run", "--track", "track.toml", "--loss", "triplet", "--miner", "hard", "--out", "out", "--jobs", "1", "--json")
 """What `undisturbed` was made with."""
 

@@ -166,9 +166,11 @@ def run(
 def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool) -> None:
     """What would run, on stdout: as text or as one document."""
     from siambench.board.files import estimate
+    from siambench.data.features import size_told
     from siambench.execution import coordinator
     from siambench.execution.engines.local import automatic_jobs
     from siambench.records.folder import Folder
+    from siambench.studies.kept_features import features_kept
 
     say_refused(prepared)
     folder = Folder.of(out, prepared.track, prepared.exam).path
@@ -179,7 +181,7 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
     seconds = estimate(prepared.track, tune=tune, final=final)
     share = 1 - cached / prepared.planned
     wall = None if seconds is None else seconds * share / workers
-    rows = _rows(prepared)
+    rows, kept = _rows(prepared), features_kept(prepared)
     if as_json:
         studies = [
             {
@@ -199,6 +201,7 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
         exam = {"id": prepared.exam.id}
         data = None if prepared.data is None else prepared.data.to_json()
         found = {"data": data, "lists": lists, "studies": studies, "units": units, "jobs": workers, "estimated_seconds": wall}
+        found |= {} if kept is None else {"features": kept.to_json()}
         print_json({"schema": 1, "track": track, "exam": exam, "folder": str(folder), **found})
         return
     click.echo(printable(f"track {prepared.track.name} {prepared.track.version}, exam {prepared.exam.short}, records in {folder}"))
@@ -211,6 +214,9 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
         budget += f", batches by the sampler {_sampler(plan)}" if _sampler(plan) else ""
         click.echo(printable(f"  {plan.method.name}: {times} of {budget}"))
     click.echo(f"  baselines: {len(prepared.baselines)} units")
+    if kept is not None:
+        each = f"{size_told(kept.bytes_per_number)} for each number that the trunk gives of an item"
+        click.echo(printable(f"  features of {kept.items} items are computed once and kept in {kept.folder}: {each}"))
     guess = "no estimate: no unit of this track was timed yet" if wall is None else f"about {duration(wall)} with {workers} workers"
     at_most = "at most " if any(plan.races for plan in prepared.studies) else ""
     click.echo(f"{at_most}{prepared.planned} units, {cached} cached; {guess}")

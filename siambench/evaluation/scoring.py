@@ -82,6 +82,7 @@ def evaluate_items(
     clock: Clock | None = None,
     jackknifed: str | None = None,
     similarity: tuple[str, Similarity] | None = None,
+    features: Items | None = None,
 ) -> Scores:
     """Score a model on a part of a data set.
 
@@ -97,13 +98,17 @@ def evaluate_items(
         jackknifed: the metric that is also scored with each class left out, where it has no score per query; see `left_out`.
         similarity: name and own similarity of the loss that trained the model: metrics of neighbours and pairs have a second score by
             it, called ``own:NAME``.
+        features: what the model's ``trunk`` makes of the items, where that is known: its ``head`` alone is then asked for their embeddings.
 
     Raises:
         DivergedError: if an embedding is not finite.
     """
     clock = clock or Clock()
     with clock.phase("embed"):
-        embeddings = embed(model, items.read, len(items), form=items.dataset.form, device=device)
+        if features is None:
+            embeddings = embed(model, items.read, len(items), form=items.dataset.form, device=device)
+        else:
+            embeddings = embed(model.get_submodule("head"), features.read, len(items), form=features.dataset.form, device=device)
     # A copy: a metric that wrote into it would change the labels of the next unit.
     labels = torch.from_numpy(items.labels).clone().to(embeddings.device)
     groups = None if items.groups is None else torch.from_numpy(items.groups).to(embeddings.device)

@@ -41,6 +41,7 @@ from siambench.tracks.split import Split, cut
 from siambench.tracks.steps import scaled_steps
 from siambench.training.cadence import measured_every
 from siambench.training.components import Entries, own_similarity
+from siambench.training.features import Features, trains_on_features
 from siambench.training.loop import Trained, Validate, train
 from siambench.training.model import EmbeddingModel, build_model, pretrained_features, projector_of
 from siambench.training.observers import Observers
@@ -171,6 +172,7 @@ class _Ready:
     clock: Clock
     kept: Kept
     every: int | None
+    features: Features | None
 
 
 def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
@@ -200,6 +202,7 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
         clock=clock,
         kept=Kept(),
         every=measured_every(),
+        features=Features(unit, split) if trains_on_features(unit, dataset) else None,
     )
 
 
@@ -248,6 +251,7 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
                 clock=clock,
                 jackknifed=primary,
                 similarity=similarity,
+                features=_features_of(ready, model, test),
             )
 
         own = [_own_similarity(unit, ready, one) for one in trained] or [None] * len(models)
@@ -266,7 +270,21 @@ def _validated(unit: Unit, ready: _Ready, model: EmbeddingModel, validation: Ite
     scoring, seed = unit.scoring, seed_of(unit.data.fingerprint, "pairs", unit.fold)
     # A listed file names items of the test part; every pair there is in validation too.
     every: Literal["every"] | None = "every" if isinstance(scoring.pairs, Every) else None
-    return evaluate_items(model, validation, ready.metrics, seed=seed, device=device(), distance=scoring.distance, pairs=every, clock=clock)
+    asked: dict[str, Any] = {
+        "distance": scoring.distance,
+        "pairs": every,
+        "clock": clock,
+        "features": _features_of(ready, model, validation),
+    }
+    return evaluate_items(model, validation, ready.metrics, seed=seed, device=device(), **asked)
+
+
+def _features_of(ready: _Ready, model: torch.nn.Module, items: Items) -> Items | None:
+    """What the trunk of a model makes of the items that it is scored on, where that was computed before or will be asked again."""
+    if ready.features is None or not isinstance(model, EmbeddingModel):
+        return None
+    with ready.clock.phase("features"):
+        return ready.features.of(model, items)
 
 
 def _final_models(unit: Unit, ready: _Ready, ended: Callable[[Epoch], None]) -> tuple[list[torch.nn.Module], list[Trained]]:
@@ -346,7 +364,7 @@ def _versions(named: Mapping[str, str]) -> str:
 def _train(unit: Unit, ready: _Ready, items: Items, ended: Callable[[Epoch], None], validate: Validate | None) -> Trained:
     assert ready.entries is not None
     watcher = Watcher(ended, kept=ready.kept, every=ready.every)
-    return train(unit, ready.entries, listed(items, ready.rows), validate, watcher=watcher, clock=ready.clock)
+    return train(*(unit, ready.entries, listed(items, ready.rows), validate), watcher=watcher, clock=ready.clock, features=ready.features)
 
 
 def _outcome(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +39,7 @@ class Split:
         gallery: those of ``test`` that queries are compared with, where the data set separates them; None: all with all.
         galleries: those of each fold's validation items that the others are compared with, where the data set separates them in
             trainval as well, so that tuning is judged as the test is; None: all with all.
+        content: SHA-256 of the content of each item of the data set, as the fingerprint is made of them.
     """
 
     trainval: NDArray[np.int64]
@@ -47,6 +48,7 @@ class Split:
     fingerprint: str
     gallery: NDArray[np.int64] | None = None
     galleries: tuple[NDArray[np.int64], ...] | None = None
+    content: Sequence[bytes] = field(default=(), repr=False)
 
 
 def digests(dataset: Dataset) -> list[bytes]:
@@ -107,7 +109,7 @@ def cut(dataset: Dataset, rules: SplitSpec, rule: Rule | None = None) -> Split:
     # Names that a split lacks stay out, so that the fingerprints of splits without a gallery are what they always were.
     named += [] if gallery is None else [("gallery", gallery)]
     named += [(f"gallery {i}", part) for i, part in enumerate(galleries or ())]
-    return Split(trainval, test, folds, _fingerprint(dataset, content, named), gallery, galleries)
+    return Split(trainval, test, folds, _fingerprint(dataset, content, named), gallery, galleries, content)
 
 
 _Halves = tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64] | None", ClassCut | None]

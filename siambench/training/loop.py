@@ -20,6 +20,7 @@ from siambench.training.batches import Batches
 from siambench.training.chunks import InChunks
 from siambench.training.components import Entries, LossCall, as_seen, build_batches, build_loss, build_miner, mine, number_of
 from siambench.training.drawing import pool_of
+from siambench.training.features import Features, HeadModel
 from siambench.training.gradients import Gradients, parts_of
 from siambench.training.holding import Holding
 from siambench.training.mining import Fed, Mining
@@ -68,6 +69,7 @@ def train(
     *,
     watcher: Watcher | None = None,
     clock: Clock | None = None,
+    features: Features | None = None,
 ) -> Trained:
     """Train a unit's model.
 
@@ -77,7 +79,9 @@ def train(
         items: the items and labels it may train on.
         validate: scores of the model, asked for after every ``validate_every`` epochs and after the last; None for a final unit.
         watcher: gathers the figures of epochs and what is measured, and tells of each epoch that has ended; None: nobody asks.
-        clock: counts mining over the training set as its phase ``mine``; None: nobody asks.
+        clock: counts mining over the training set as its phase ``mine``, and features as ``features``; None: nobody asks.
+        features: gives what the trunk makes of items, where that is the same in every step (`trains_on_features`): the head alone is then
+            trained, on those. None: items go through the trunk.
 
     Raises:
         DivergedError: if a loss or the embeddings are not finite.
@@ -86,13 +90,14 @@ def train(
     rules, target, feed = unit.training, device(), unit.method.fed
     assert rules is not None
     groups, known = items.groups, turned(items) if rules.rotate_classes else items
+    clock, model = clock or Clock(), build_model(unit, entries.backbone, known.dataset).to(target)
+    known, worked = _worked_on(model, known, features, clock)
     items = unlabelled(known) if unit.method.feed == "views" else known
-    model = build_model(unit, entries.backbone, items.dataset).to(target)
     pool = pool_of(items, rules, feed, groups)
     order, sampler = build_batches(
         entries.sampler, pool.labels, pool.layout, name=rules.sampler, seed=unit.seeds["order"], groups=pool.groups
     )
-    trained, seen_size = as_trained(unit, model)
+    trained, seen_size = as_trained(unit, worked)
     built = build_loss(
         entries.loss,
         unit.own("loss"),
@@ -101,9 +106,8 @@ def train(
         embedding_size=seen_size,
         seed=unit.seeds["loss"],
     )
-    loss = LossCall(built.to(target), unit.method.loss)
-    miner, mined_from, feeding = _mining(entries.miner, unit, items, clock or Clock())
-    step, epochs = 0, unit.stop_epoch or rules.epochs
+    loss, step, epochs = LossCall(built.to(target), unit.method.loss), 0, unit.stop_epoch or rules.epochs
+    miner, mined_from, feeding = _mining(entries.miner, unit, items, clock)
     holding = Holding(model, rules.recipe, name=unit.model.backbone if unit.model else "", epochs=epochs)
     moving = _moving(unit, entries, model, trained, built)
     forward = _embedding(trained, unit) if entries.loss.chunked else trained
@@ -120,7 +124,7 @@ def train(
     watcher = watcher or Watcher()
     watcher.begin(
         lambda: Gradients(parts_of(model, trained, built, entries.loss, unit.params), moving.optimiser),
-        lambda: _probe(unit, entries.loss, trained, known, model.memory_format),
+        lambda: _probe(unit, entries.loss, trained, known, worked.memory_format),
     )
     curve: list[Epoch] = []
     for epoch in range(1, epochs + 1):
@@ -128,7 +132,7 @@ def train(
         model.train()
         fed = feeding(epoch, trained, batches)
         for batch in watcher.over(fed.batches, rules.steps_per_epoch):
-            inputs = further(batch.items).contiguous(memory_format=model.memory_format)
+            inputs = further(batch.items).contiguous(memory_format=worked.memory_format)
             # Ten microseconds; without it, dropout and losses that draw would depend on what was drawn before, as by a miner.
             seed_globals(unit.seeds["loss"], step)
             embeddings = watcher.embedded(_seen(forward, inputs, rules))
@@ -156,6 +160,14 @@ def train(
         if figures.validation is not None and _stops_early(unit, curve):
             break
     return Trained(moving.stepping.judged, tuple(curve), getattr(sampler, "repeat_rate", None), built, watcher.rows)
+
+
+def _worked_on(model: EmbeddingModel, items: Items, features: Features | None, clock: Clock) -> tuple[Items, EmbeddingModel]:
+    """What is trained and on what: the model on items, or its head on what its trunk makes of them."""
+    if features is None:
+        return items, model
+    with clock.phase("features"):
+        return features.of(model, items), HeadModel(model)
 
 
 @dataclass(frozen=True)
