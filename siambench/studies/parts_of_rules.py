@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from siambench.components.component import Component
 from siambench.components.roles import AUGMENTATION, OPTIMISER, SCHEDULE, SPLIT_RULE
 from siambench.data.forms import AUGMENT_OF_FORM, UNCLASSED_RULES
 from siambench.errors import ConfigError
+from siambench.plugin import call_factory
 from siambench.records.selection import ANNEALS
 from siambench.spaces import Params, Value
 from siambench.spec import Form, Source
@@ -95,7 +96,23 @@ def rule_parts(track: Track, dataset: Component, catalogue: Catalogue) -> RulePa
     further = {name: catalogue.get("augmentations", name) for name in asked}
     sources |= {f"{AUGMENTATION}{name}": one.source for name, one in further.items()}
     augment = {name: _resolved(one, name, asked[name]) for name, one in further.items()}
+    _try_own(training.optimiser, optimiser, options[OPTIMISER], [(one, augment[name]) for name, one in further.items()])
     return RuleParts(sources, params, rules, augment, {name: one.entry.takes for name, one in further.items()})
+
+
+def _try_own(name: str, optimiser: Component, options: Params, augmentations: Sequence[tuple[Component, Params]]) -> None:
+    """Build those that are siambench's once, so that an option out of its range is told before anything runs; a plugin's are built apart.
+
+    Raises:
+        ConfigError: if an option cannot be.
+    """
+    for component, own in augmentations:
+        if component.provenance.plugin == _OWN:
+            call_factory(component.entry.build, own)
+    if options and optimiser.provenance.plugin == _OWN:
+        from siambench.training.optimiser import try_options
+
+        try_options(name, options)
 
 
 def exam_rules(track: Track, parts: RuleParts) -> Track:

@@ -173,8 +173,11 @@ class RangeRules(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _one_value(cls, given: Any) -> Any:
-        is_number = isinstance(given, int | float) and not isinstance(given, bool)
-        return {"low": given, "high": given, "default": given} if is_number else given
+        if isinstance(given, int | float) and not isinstance(given, bool):
+            return {"low": given, "high": given, "default": given}
+        if not isinstance(given, Mapping | RangeRules):
+            raise ValueError("a range is a table of low, high, default and log, and a number one value that is not tuned")  # noqa: TRY004
+        return given
 
     @property
     def is_fixed(self) -> bool:

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from siambench.components.groups import grouped
-from siambench.errors import PluginError
+from siambench.errors import ConfigError, PluginError, text_of
 from siambench.plugin import RATE, OptimiserEntry, ScheduleEntry, call_factory
 
 if TYPE_CHECKING:
@@ -88,6 +88,23 @@ def _of_network(model: nn.Module, rate: float, decay: float, recipe: tuple[Recip
         matrices, vectors = [p for p in members if p.ndim > 1], [p for p in members if p.ndim <= 1]
         groups += [{"params": matrices, "weight_decay": decay, "lr": own}, {"params": vectors, "weight_decay": of_vectors, "lr": own}]
     return groups
+
+
+def try_options(kind: str, options: Params) -> None:
+    """Build one of siambench's own optimisers for nothing.
+
+    Args:
+        kind: its name.
+        options: of it.
+
+    Raises:
+        ConfigError: if an option is out of its range.
+    """
+    groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": 1e-3, "weight_decay": 0.0}]
+    try:
+        call_factory(OPTIMISERS[kind], {**options, "groups": groups})
+    except ValueError as error:
+        raise ConfigError(f"training.optimiser_options of {kind}: {text_of(error)}") from error
 
 
 def group_rates(params: Params) -> dict[str, float]:

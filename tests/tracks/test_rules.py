@@ -179,3 +179,5 @@ def test_a_number_in_the_place_of_a_range_is_one_value():
     for wrong in (True, "1e-6", {"low": 1.0, "high": 1.0, "default": 2.0}, {"low": 2.0, "high": 1.0, "default": 1.5}):
         with pytest.raises(ValueError, match="lr"):
             SpaceRules.model_validate({"lr": wrong})
+    with pytest.raises(ValueError, match="a range is a table of low, high, default and log, and a number one value that is not tuned"):
+        SpaceRules.model_validate({"lr": "fast"})
