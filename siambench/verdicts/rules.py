@@ -71,8 +71,9 @@ VERDICTS: tuple[Rule, ...] = (
         name="frozen",
         severity="fatal",
         condition=(
-            "a part that is meant to be trained (trunk, head, projector, the loss's own parameters) got no gradient in any measured step, "
-            "or stands in no group of the optimiser; judged by gradients, not by movement, and not where no tuple costs"
+            "a part that is meant to be trained (trunk, head, projector, the loss's own parameters; not what the track keeps as it is) got "
+            "no gradient in any measured step, or stands in no group of the optimiser; judged by gradients, not by movement, and not where "
+            "no tuple costs"
         ),
         evidence="{what}",
         remedy="look for detach(), no_grad() or numpy between that part and the loss, and give the optimiser all parameters",
