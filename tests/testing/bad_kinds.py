@@ -378,6 +378,16 @@ def other_each_time(found):
     return dataclasses.replace(found, class_names=[f"{name}-{shift}" for name in found.class_names])
 
 
+def whole_each_time(found):
+    times = itertools.count()
+    return dataclasses.replace(found, whole=lambda index: np.full((1, 9, 12), next(times) % 256, dtype=np.uint8))
+
+
+def framed(index):
+    """An item in a frame of zeros."""
+    return np.pad(SOUND.read(np.array([index]))[0], ((0, 0), (1, 1), (2, 2)))
+
+
 def drawing(indices):
     np.random.rand()  # noqa: NPY002  what the contract is about
     return read(indices)
@@ -387,7 +397,7 @@ def other_episodes(**changes):
     return replaced(episodes={"one-shot": lambda: dataclasses.replace(EPISODES, **changes)})
 
 
-DATASETS = [dataset(), dataset(augment={"rotate": 5.0}), replaced(digests=digests(of=sha))]
+DATASETS = [dataset(), dataset(augment={"rotate": 5.0}), replaced(digests=digests(of=sha)), replaced(whole=framed)]
 BAD_DATASETS = [
     (*SPOILT, dataset(spoiling)),
     ("loads", "must give a siambench.interfaces.Dataset, got list", dataset(lambda found: [])),
@@ -395,6 +405,8 @@ BAD_DATASETS = [
     ("loads", "must be distinct, got 'class-000' twice", replaced(class_names=["class-000"] * 8)),
     ("loads", "1 of its 9 classes have no item, among them 'none'", replaced(class_names=[*SOUND.class_names, "none"])),
     ("reads", "items are others when they are read in another order", replaced(read=by_place)),
+    ("reads", "is another when it is asked for again", dataset(whole_each_time)),
+    ("loads", "gives a whole image float64", replaced(whole=lambda index: framed(index) / 255)),
     ("parts", "it has the part 'training'", replaced(parts={"training": SOUND.parts["trainval"], "test": SOUND.parts["test"]})),
     ("parts", "share 24 items", replaced(parts={"trainval": np.arange(48), "test": SOUND.parts["test"]})),
     (

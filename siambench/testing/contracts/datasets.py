@@ -87,7 +87,7 @@ def loads(component: Component) -> str | None:
 
 
 def items_are_apart(component: Component) -> None:
-    """An item is the same whichever others are read with it, in whatever order, and however often."""
+    """An item is the same whichever others are read with it, in whatever order, and however often; and so is a whole image."""
     dataset = _loaded(component)
     places = _probe(dataset)
     together = dataset.read(places.copy())
@@ -99,6 +99,13 @@ def items_are_apart(component: Component) -> None:
     for place, item in zip(first, together, strict=False):
         if not np.array_equal(dataset.read(np.array([place])), item[None]):
             raise PluginError(f"item {place} is another when it is read alone")
+    if dataset.whole is None:
+        return
+    for place in first:
+        kept = np.array(dataset.whole(int(place)))
+        dataset.whole(int(places[-1]))
+        if not np.array_equal(kept, dataset.whole(int(place))):
+            raise PluginError(f"the whole image {place} is another when it is asked for again")
 
 
 def parts_hold(component: Component) -> str | None:
@@ -206,6 +213,10 @@ def loads_the_same_again(component: Component) -> None:
             raise PluginError(f"loaded twice it has other {what}")
     if not np.array_equal(one.read(places.copy()), other.read(places.copy())):
         raise PluginError("loaded twice it has other items")
+    if one.whole is not None and other.whole is not None:
+        for place in places[:4]:
+            if not np.array_equal(one.whole(int(place)), other.whole(int(place))):
+                raise PluginError("loaded twice it has other whole images")
 
 
 def draws_from_nowhere(component: Component) -> None:
@@ -243,7 +254,11 @@ def prints_nothing(component: Component) -> None:
 CONTRACTS = (
     Contract(PROCESS, PROCESS_PROMISE, leaves_the_process_alone, first=True),
     Contract("loads", "with its default options it gives what `Dataset` promises, and every class has an item", loads, first=True),
-    Contract("reads", "an item is the same whichever others are read with it, in whatever order and however often", items_are_apart),
+    Contract(
+        "reads",
+        "an item is the same whichever others are read with it, in any order and however often, and so if whole",
+        items_are_apart,
+    ),
     Contract("parts", "the parts of its official split bear names that siambench knows, and share no item", parts_hold),
     Contract("digests", "its digests are 32 bytes each, and tell items apart", digests_tell_items_apart),
     Contract("episodes", "its episodes hold items of its form, and answers that point at support items", episodes_hold),
