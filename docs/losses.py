@@ -24,7 +24,7 @@ HEAD = """# Losses
 Every loss is held by `tests/builtin/losses/test_losses.py` against a reference in loops over lists, in float64, on batches with ties,
 duplicates, singletons, two classes and one, and its gradient against finite differences. "Reference" is the formula as that test computes
 it. An option is what `siambench show loss NAME` tells more of; a distance and a reducer are held against pytorch-metric-learning called
-by hand, triplet's variants and all regularisers against formulas in loops.
+by hand, triplet's variants and all regularisers against formulas in loops. Losses of both sides of items are held so by `test_sides.py`.
 """
 
 

@@ -18,6 +18,7 @@ from siambench.spec import (
     FORMS,
     NO_MINER,
     RESERVED,
+    SIDES,
     TRAINING_REVISION,
     Context,
     DataSpec,
@@ -327,7 +328,7 @@ def test_the_lists_of_feeds_and_forms_are_those_of_their_types():
     from typing import get_args
 
     assert get_args(Feed) == FEEDS
-    assert get_args(Form) == FORMS
+    assert get_args(Form) == (*FORMS, SIDES)
 
 
 def test_a_feed_from_a_list_is_read_back():

@@ -25,6 +25,7 @@ from siambench.components.component import Component, PluginStatus, Provenance
 from siambench.components.expression import is_composed, parsed
 from siambench.components.families import check_dimensions, check_members, family_of
 from siambench.components.hookspecs import ENTRY_OF, KINDS, PREFIX
+from siambench.components.two_sided import is_two_sided, two_sided
 from siambench.data.forms import AUGMENT_OF_FORM, UNCLASSED_RULES
 from siambench.errors import (
     ConfigError,
@@ -40,7 +41,7 @@ from siambench.errors import (
 from siambench.machine import own_version, remember_surroundings
 from siambench.plugin import FileEntry, MetricEntry, call_factory, valid_name
 from siambench.spaces import Value, fits, kind_of
-from siambench.spec import NO_MINER, RESERVED
+from siambench.spec import NO_MINER, RESERVED, forward_of
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
@@ -125,7 +126,8 @@ class Catalogue:
         """The component of that name.
 
         A loss may also be ``./file.py:Name``, or made of others: ``sum(contrastive,0.1*npair)``; a data set may be
-        ``folder:PATH``; a metric ``recall@10`` finds ``recall@k``, as `siambench.components.families` tells.
+        ``folder:PATH``; a metric ``recall@10`` finds ``recall@k``, as `siambench.components.families` tells, and so does
+        ``reversed:recall@10``; a backbone may be two, ``conv4|bag``, for items of two sides.
 
         Raises:
             UnknownNameError: if nothing provides it.
@@ -141,11 +143,15 @@ class Catalogue:
             from siambench.components.composed import composed
 
             return composed(parsed(name), lambda part: self.get("losses", part))
+        if kind == "backbones" and is_two_sided(name):
+            return two_sided(name, lambda part: self.get("backbones", part))
         lookup, takes_path = name, False
         if kind == "datasets" and ":" in name:
             lookup, takes_path = name.split(":", 1)[0], True
-        if kind == "metrics" and not any(c.name == name for c in self._components if c.kind == kind):
-            lookup = family_of(name)
+        if kind == "metrics":
+            lookup = forward_of(name)
+            known = any(c.name == lookup for c in self._components if c.kind == kind)
+            lookup = lookup if known else family_of(lookup)
         found = [c for c in self._components if (c.kind, c.name) == (kind, lookup)]
         if not found or (takes_path and not found[0].entry.takes_path):
             raise UnknownNameError(singular(kind), name, self.names(kind), self.failed, lists=f"siambench list {kind}")

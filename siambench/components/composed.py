@@ -90,8 +90,17 @@ def _entry(expression: Expression, entries: Mapping[str, LossEntry], given: Para
         outer = entries[expression.name]
         if not outer.wraps:
             raise UsageError(f"loss {expression.name!r} wraps no other: {expression} makes no sense; sum(…) adds losses")
+        if outer.sides:
+            _check_forms_tuples(expression, entries)
         found = _wrapped(expression.name, outer.with_options(given), inner[0], labels[0])
     return dataclasses.replace(found, with_set=lambda _, chosen: _entry(expression, entries, chosen))
+
+
+def _check_forms_tuples(expression: Expression, entries: Mapping[str, LossEntry]) -> None:
+    """Raise `CombinationError` where a loss in it takes no tuples: of a batch of both sides it would compare each with its own."""
+    for name in expression.names[1:]:
+        if not entries[name].wraps and entries[name].takes == "none" and not entries[name].sides:
+            raise CombinationError(f"{expression.name} hands tuples to the losses in it, and {name} takes none")
 
 
 def _chosen(expression: Expression, parts: Mapping[str, Component], given: Params) -> Iterator[Component]:
@@ -198,6 +207,12 @@ def _summed(expression: Expression, inner: Sequence[LossEntry], labels: Sequence
     options: Mapping[str, Option] = _joined(parts, lambda entry: entry.options)
     normalise = all(entry.normalise for entry in inner)
     # Losses over classes live with batches by class, those of tuples not with batches at random.
+    sides = {entry.sides for entry in inner}
+    if len(sides) > 1:
+        apart = ", ".join(label for label, entry in parts if not entry.sides)
+        raise CombinationError(
+            f"of the losses of {expression} {apart} take items of one side, and the others both sides: across(…) is around one"
+        )
     layout = next((entry for entry in inner if entry.sampler != _SAMPLER), inner[0])
 
     own = _with_groups(parts)
@@ -246,6 +261,7 @@ def _summed(expression: Expression, inner: Sequence[LossEntry], labels: Sequence
         differs=tuple(f"{label}: {sentence}" for label, entry in parts for sentence in entry.differs),
         options=options,
         fingerprint=_together(parts, normalise=normalise),
+        sides=sides.pop(),
     )
 
 
@@ -291,6 +307,8 @@ def _wrapped(outer_name: str, outer: LossEntry, inner: LossEntry, label: str) ->
 
     if outer.takes != "none" and inner.takes == "none":
         raise CombinationError(f"{outer_name} hands tuples to the loss that it wraps, and {label} takes none")
+    if inner.sides and outer.sides:
+        raise CombinationError(f"loss {outer_name}({label}): {label} takes both sides of items already")
     feeds = _feeds([outer, inner], f"{outer_name}({label})")
     return dataclasses.replace(
         inner,
@@ -310,6 +328,10 @@ def _wrapped(outer_name: str, outer: LossEntry, inner: LossEntry, label: str) ->
         wraps=False,
         options=options,
         chunked=outer.chunked,
+        sides=outer.sides or inner.sides,
+        # Of an item with two sides each is the other's positive: a class need not have a second.
+        images_per_class=1 if outer.sides else inner.images_per_class,
+        takes="none" if outer.sides else inner.takes,
         # What sees other embeddings than the loss inside has no margins in them.
         fingerprint=_together([(label, inner)], normalise=outer.normalise and inner.normalise),
     )

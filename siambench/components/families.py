@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import NoReturn
 
 from siambench.errors import ConfigError
+from siambench.spec import forward_of
 
 LARGEST_K = 1_000_000
 """Of a family of metrics such as ``recall@k``: neighbours beyond it would be kept for nothing."""
@@ -64,9 +65,10 @@ def check_members(names: Collection[str], known: Collection[str]) -> None:
     Raises:
         ConfigError: in one sentence.
     """
-    for name in names:
+    for asked in names:
+        name = forward_of(asked)
         if is_family(name):
-            raise ConfigError(f"{name} is a family of metrics: say which, such as {member(name, {})}")
+            raise ConfigError(f"{asked} is a family of metrics: say which, such as {member(asked, {})}")
         if "@" in name and name not in known:
             _check_numbers(name, known)
 

@@ -9,3 +9,6 @@ OPTIMISER: Final = "optimiser"
 SCHEDULE: Final = "schedule"
 AUGMENTATION: Final = "augmentation:"
 """Before the name of the augmentation."""
+
+OF_BACKBONE: Final = "backbone:"
+"""Before ``first`` and ``second``: the backbones of items of two sides."""

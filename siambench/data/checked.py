@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from siambench.data.checked_sides import with_checked_sides
 from siambench.data.names import as_text
 from siambench.errors import DataError
-from siambench.spec import FORMS, Form
+from siambench.spec import FORMS, SIDES, Form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from siambench.interfaces import Dataset
+    from siambench.interfaces import Dataset, Side
 
 _DTYPES: Mapping[Form, type[np.generic]] = {"images": np.uint8, "arrays": np.float32, "tokens": np.int64}
 _WANTED: Mapping[Form, str] = {"images": "uint8 [B, C, H, W]", "arrays": "float32 [B, …]", "tokens": "int64 [B, T]"}
@@ -38,7 +39,10 @@ def checked(dataset: Dataset, name: str) -> Dataset:
     """
     called = f"data set {name!r}"
     dataset = _with_text(dataset)
-    _check_form(dataset, called)
+    if dataset.form == SIDES or dataset.sides:
+        dataset = with_checked_sides(dataset, called, lambda side, where: _checked_side(dataset, side, where))
+    else:
+        _check_form(dataset, called)
     _check_labels(dataset, called)
     _check_names(dataset, called)
 
@@ -60,6 +64,19 @@ def checked(dataset: Dataset, name: str) -> Dataset:
             whole(int(index))
     uncut = None if dataset.whole is None else whole
     return dataclasses.replace(dataset, read=read, whole=uncut, shape=tuple(int(edge) for edge in dataset.shape))
+
+
+def _checked_side(dataset: Dataset, side: Side, called: str) -> Side:
+    """One side of a data set, whose every batch is looked at when it is read, as that of a data set of its form."""
+    alone = dataclasses.replace(dataset, form=side.form, shape=side.shape, vocabulary=side.vocabulary, read=side.read, sides=())
+    _check_form(alone, called)
+
+    def read(indices: NDArray[np.int64]) -> NDArray[Any]:
+        found = side.read(indices)
+        _check_items(found, len(indices), alone, called)
+        return found
+
+    return dataclasses.replace(side, read=read, shape=tuple(int(edge) for edge in side.shape))
 
 
 def _with_text(dataset: Dataset) -> Dataset:
@@ -152,6 +169,9 @@ def _check_whole(found: object, dataset: Dataset, called: str) -> None:
 
 
 def _check_items(found: object, count: int, dataset: Dataset, called: str) -> None:
+    if dataset.form == SIDES:
+        # Each side has been looked at where it was read.
+        return
     form, wanted = dataset.form, _WANTED[dataset.form]
     if not isinstance(found, np.ndarray):
         raise DataError(f"{called} must read {form} as a numpy array {wanted}, got {type(found).__name__}")

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from siambench.interfaces import Dataset
 
 _NAMED = 3
-_ITEMS: Mapping[Form, tuple[str, str]] = {"images": ("image", "images"), "arrays": ("array", "arrays"), "tokens": ("text", "texts")}
+_ITEMS: Mapping[Form, tuple[str, str]] = {
+    "images": ("image", "images"),
+    "arrays": ("array", "arrays"),
+    "tokens": ("text", "texts"),
+    "sides": ("item", "items"),
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Summary:
         most: items of the largest class.
         first: names of the first classes, up to three.
         notes: what its loader has to say: what it passed over, and why.
+        sides: names of the two sides of its items; none where they have one.
     """
 
     form: Form
@@ -38,11 +44,13 @@ class Summary:
     most: int
     first: tuple[str, ...]
     notes: tuple[str, ...]
+    sides: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """``40 classes, 400 images, 10 to 10 a class, first class s1; passed over: 1 file (README)``."""
         classes = f"{self.classes} class{'' if self.classes == 1 else 'es'}"
         items = f"{self.items} {_ITEMS[self.form][self.items != 1]}"
+        items += f" of two sides, {' and '.join(self.sides)}" if self.sides else ""
         said = f"{classes}, {items}, {self.least} to {self.most} a class, first class {self.first[0]}"
         return "; ".join([said, *self.notes])
 
@@ -56,6 +64,7 @@ class Summary:
             "most": self.most,
             "first_classes": list(self.first),
             "notes": list(self.notes),
+            **({"sides": list(self.sides)} if self.sides else {}),
         }
 
 
@@ -71,4 +80,5 @@ def summary(dataset: Dataset) -> Summary:
         most=int(counts[there].max()),
         first=tuple(str(dataset.class_names[c]) for c in there[:_NAMED]),
         notes=tuple(str(note) for note in dataset.notes),
+        sides=tuple(side.name for side in dataset.sides),
     )

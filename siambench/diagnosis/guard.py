@@ -12,13 +12,16 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from types import FrameType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from siambench.errors import SiambenchError, UsageError, said
+
+if TYPE_CHECKING:
+    from siambench.interfaces import Dataset
 
 _DEPTH, _MOST = 6, 20_000
 """How deep generators are looked for in somebody's objects, and in how many of them."""
@@ -213,3 +216,14 @@ def _put_back(one: Any, state: Any) -> None:
         one.bit_generator.state = state
     else:
         one.setstate(state)
+
+
+def of_one_side(dataset: Dataset, called: str) -> Dataset:
+    """The same data set; `UsageError` of one whose items have two sides, since what is looked at is one network."""
+    if dataset.sides:
+        sides = " and ".join(side.name for side in dataset.sides)
+        raise UsageError(
+            f"diagnose looks at one network, and the items of {called} have two sides, {sides}, with an encoder each: "
+            "`siambench show study` tells what was measured of both while a row was trained"
+        )
+    return dataset

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from siambench.components.catalogue import Catalogue
 from siambench.diagnosis.case import Case, Known
 from siambench.diagnosis.given import Given
-from siambench.diagnosis.guard import Time, blamed, undisturbed
+from siambench.diagnosis.guard import Time, blamed, of_one_side, undisturbed
 from siambench.diagnosis.objects import examined
 from siambench.diagnosis.report import Report
 from siambench.diagnosis.subject import Subject
@@ -47,7 +47,7 @@ from siambench.training.components import (
     triplet_indices,
 )
 from siambench.training.drawing import pool_of
-from siambench.training.holding import Holding
+from siambench.training.holding import holding_of
 from siambench.training.model import as_trained, build_model, model_in
 from siambench.training.optimiser import build_optimiser, build_schedules
 from siambench.training.state import seed_globals
@@ -254,7 +254,7 @@ class _Method(Known):
         unit = with_files(unit, files)
         assert unit.model is not None
         data = unit.data
-        dataset = catalogue.dataset(context.local.get(data.dataset, data.dataset), dict(data.options))
+        dataset = of_one_side(catalogue.dataset(context.local.get(data.dataset, data.dataset), dict(data.options)), data.dataset)
         split = cut(dataset, data.split, catalogue.split_rule(data.split.rule))
         if split.fingerprint != data.fingerprint:
             raise UsageError(f"the data set {data.dataset} is another one here than that of the row")
@@ -267,7 +267,8 @@ class _Method(Known):
         """Model and loss, untrained."""
         unit, entries = self._unit, self._entries
         with blamed(f"the method {unit.method.name}"):
-            model = Holding(build_model(unit, entries.backbone, self._items.dataset), self._rules.recipe, name=unit.method.name).model
+            model = build_model(unit, entries.backbone, self._items.dataset)
+            holding_of(model, self._rules.recipe, name=unit.method.name)
             trained, size = as_trained(unit, model)
             loss = build_loss(
                 *(entries.loss, unit.own("loss")),
@@ -281,8 +282,7 @@ class _Method(Known):
                 assert entries.miner is not None
                 miner = build_miner(entries.miner, unit.own("miner"), name=unit.method.miner)
         seen = _Seen(trained, memory_format=model.memory_format, normalise=self._rules.normalise).train()
-        together = self._feed in _BRANCHES
-        called = _Loss(unit, loss, miner, self._table())
+        called, together = _Loss(unit, loss, miner, self._table()), self._feed in _BRANCHES
         return _MethodSubject(seen, called, None, together, own_optimiser=True, unit=unit, entries=entries)
 
     def _table(self) -> Tensor | None:

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from siambench.data.sides import parted
 from siambench.data.supply import supply
 from siambench.tracks.parts import Items
 
 if TYPE_CHECKING:
+    from siambench.interfaces import Side
     from siambench.spec import Form
 
 _BATCH = 512
@@ -87,11 +89,35 @@ def _counts(tokens: Tensor, vocabulary: int) -> Tensor:
 
 
 def raw_model(training: Items) -> torch.nn.Module:
-    """The baseline ``raw`` for items of this form; only what is fitted, such as the weights of tokens, is taken from training items."""
+    """The baseline ``raw`` for items of this form; only what is fitted, such as the weights of tokens, is taken from training items.
+
+    Of two sides it is there where both are of one form and shape: see `siambench.data.sides.comparable`.
+    """
+    sides = training.dataset.sides
+    if sides and sides[0].form == "tokens":
+        read = torch.from_numpy(np.asarray(training.read(np.arange(len(training)))))
+        return RawSides(TermWeights(torch.cat(parted(read, sides)), int(sides[0].vocabulary or 0)), sides)
     if training.dataset.form != "tokens":
         return RawInput()
     tokens = torch.from_numpy(np.asarray(training.read(np.arange(len(training)))))
     return TermWeights(tokens, int(training.dataset.vocabulary or 0))
+
+
+class RawSides(torch.nn.Module):
+    """The baseline ``raw`` of two sides that both are tokens: the weights are those of both sides' texts together.
+
+    Args:
+        weights: of tokens.
+        sides: of the items.
+    """
+
+    def __init__(self, weights: TermWeights, sides: Sequence[Side]) -> None:
+        super().__init__()
+        self.weights, self._sides = weights, tuple(sides)
+
+    def forward(self, items: Tensor) -> Tensor:
+        """[B, 2 F] of fp32 [B, 2 T]: both sides beside each other."""
+        return torch.cat([self.weights(part) for part in parted(items, self._sides)], dim=1)
 
 
 class Concatenated(torch.nn.Module):
@@ -107,5 +133,8 @@ class Concatenated(torch.nn.Module):
         self.memory_format = getattr(models[0], "memory_format", torch.contiguous_format)
 
     def forward(self, items: Tensor) -> Tensor:
-        """[B, M · D] of items."""
+        """[B, M · D] of items; of two sides each, [B, 2 M · D]."""
+        if getattr(self.models[0], "encoders", None) is not None:
+            given = [model(items).chunk(2, dim=1) for model in self.models]
+            return torch.cat([functional.normalize(sides[place]) for place in (0, 1) for sides in given], dim=1)
         return torch.cat([functional.normalize(model(items)) for model in self.models], dim=1)

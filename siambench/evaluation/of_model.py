@@ -62,6 +62,21 @@ class NoModel:
 NO_MODEL = NoModel()
 
 
+class TwoEncodersAsked(NoModel):
+    """Two encoders, of which neither alone is the model."""
+
+    def corrupted_queries(self, corruption: str, seed: int) -> Tensor:  # noqa: ARG002  the signature is shared
+        """What a corruption does to one side, it does not do to the other."""
+        raise MetricError(f"queries with {corruption} are images of one encoder, and here each side of an item has its own")
+
+    def fine_tuned(self, known: Tensor, labels: Tensor, asked: Tensor) -> Tensor:  # noqa: ARG002  the signature is shared
+        """There is no one network to train."""
+        raise MetricError("fine-tuning trains one network, and here each side of an item has its own")
+
+
+TWO_ENCODERS = TwoEncodersAsked()
+
+
 @dataclass(frozen=True)
 class Imagined:
     """What a model of these items could be asked, before there is one: no network, since raw input is to have a score too.

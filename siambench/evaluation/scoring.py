@@ -18,12 +18,12 @@ from siambench.clock import Clock
 from siambench.components.families import arguments_of
 from siambench.errors import DataError, DataMissingError, DivergedError, LostError, MetricError, said
 from siambench.evaluation.embedding import embed
-from siambench.evaluation.of_model import Imagined, OfItems
+from siambench.evaluation.of_model import TWO_ENCODERS, Imagined, OfItems, OfModel
 from siambench.evaluation.similar import BySimilarity, Similarity
 from siambench.evaluation.view import Evaluated
 from siambench.interfaces import Dataset
 from siambench.plugin import MetricEntry, call_factory
-from siambench.spec import APPROXIMATE, OWN_SIMILARITY
+from siambench.spec import APPROXIMATE, OWN_SIMILARITY, REVERSED, forward_of
 from siambench.tracks.parts import Items
 
 if TYPE_CHECKING:
@@ -119,6 +119,13 @@ def evaluate_items(
         embeddings, labels, groups = embeddings[order], labels[order], None if groups is None else groups[order]
         queries = int((~items.is_gallery).sum())
         pairs = pairs if pairs is None or pairs == "every" else _reordered(pairs, order)
+    model_asked: OfModel = OfItems(model, items, places, len(items) if queries is None else queries, device, clock)
+    if items.dataset.sides:
+        # The first sides ask, the second are what they are compared with; of a pair that is listed, the first item is asked for so.
+        queries, model_asked = len(items), TWO_ENCODERS
+        embeddings, labels = torch.cat(embeddings.chunk(2, dim=1)), labels.repeat(2)
+        groups = None if groups is None else groups.repeat(2)
+        pairs = pairs if pairs is None or pairs == "every" else dataclasses.replace(pairs, right=pairs.right + len(items))
 
     def episodes(name: str) -> tuple[Tensor, Tensor, Tensor] | None:
         with clock.phase("embed"):
@@ -132,7 +139,7 @@ def evaluate_items(
         "depth": deepest(named),
         "pairs": pairs,
         "episodes": episodes,
-        "model": OfItems(model, items, places, len(items) if queries is None else queries, device, clock),
+        "model": model_asked,
     }
     evaluated = Evaluated(embeddings, labels, **asked)
     classes = len(items.class_names)
@@ -196,9 +203,13 @@ def applies(name: str, entry: MetricEntry, items: Items, *, distance: Distance) 
     generator = torch.Generator().manual_seed(0)
     labels, groups = torch.from_numpy(items.labels), None if items.groups is None else torch.from_numpy(items.groups)
     points = torch.randn(len(items), _IMAGINED_SIZE, generator=generator)
-    model = Imagined(points, items.dataset.form)
-    evaluated = Evaluated(points, labels, seed=0, groups=groups, distance=distance, depth=deepest([name]), model=model)
-    numbers = arguments_of(name)
+    model: OfModel = Imagined(points, items.dataset.form)
+    queries = None
+    if items.dataset.sides:
+        queries, model = len(items), TWO_ENCODERS
+        points, labels, groups = points.repeat(2, 1), labels.repeat(2), None if groups is None else groups.repeat(2)
+    evaluated = Evaluated(points, labels, seed=0, queries=queries, groups=groups, distance=distance, depth=deepest([name]), model=model)
+    numbers = arguments_of(forward_of(name))
     # How many dimensions a model has is asked elsewhere, and says nothing of the items.
     asked = name if numbers.get("d", 0) <= _IMAGINED_SIZE else name.replace(f"dim-{numbers['d']:.0f}", f"dim-{_IMAGINED_SIZE}")
     if score(evaluated, {asked: entry}, classes=len(items.class_names)).scores[asked] is not None:
@@ -208,7 +219,7 @@ def applies(name: str, entry: MetricEntry, items: Items, *, distance: Distance) 
 
 def deepest(names: Iterable[str]) -> int:
     """The largest k that the names of metrics ask for, at least 1."""
-    return int(max((arguments["k"] for name in names if "k" in (arguments := arguments_of(name))), default=1))
+    return int(max((arguments["k"] for name in names if "k" in (arguments := arguments_of(forward_of(name)))), default=1))
 
 
 def score(evaluated: Evaluated, named: Mapping[str, MetricEntry], *, classes: int) -> Scores:
@@ -227,18 +238,25 @@ def score(evaluated: Evaluated, named: Mapping[str, MetricEntry], *, classes: in
     faults: dict[str, str] = {}
     labels = evaluated.labels[: evaluated.queries]
     for name, entry in named.items():
+        asking = labels
         try:
-            value = value_of(name, entry, evaluated)
+            way = evaluated
+            if name.startswith(REVERSED):
+                way = evaluated.reversed
+                asking = way.labels[: way.queries]
+            value = value_of(name, entry, way)
         except MetricError as error:
             # One metric's fault is no reason to throw the others away.
             scores[name], faults[name] = None, str(error)
             evaluated.note(name, str(error))
             continue
         if isinstance(value, Tensor):
-            scores[name], per_class[name] = _averages(value, labels, classes)
+            scores[name], per_class[name] = _averages(value, asking, classes)
         else:
             scores[name] = value
     notes: dict[str, float | int | str] = dict(evaluated.notes)
+    if "reversed" in evaluated.__dict__:
+        notes |= {f"{REVERSED}{name}": note for name, note in evaluated.reversed.notes.items()}
     known = evaluated.relevant > 0
     if not bool(known.all()):
         notes["queries_without_positive"] = int((~known).sum())
@@ -267,7 +285,7 @@ def value_of(name: str, entry: MetricEntry, evaluated: Evaluated) -> Tensor | fl
             number of scores than queries, NaN for a query with a positive, or a value outside its range.
     """
     try:
-        value = call_factory(entry.compute, {"evaluation": evaluated, **arguments_of(name)})
+        value = call_factory(entry.compute, {"evaluation": evaluated, **arguments_of(forward_of(name))})
     except (MemoryError, torch.OutOfMemoryError, DivergedError, LostError, DataMissingError):
         raise
     except (Exception, SystemExit) as error:

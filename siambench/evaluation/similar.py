@@ -89,6 +89,11 @@ class BySimilarity(Evaluated):
         raise NotImplementedError(f"no similarity is asked where {len(known)} items are learnt and {len(asked)} asked")
 
     @property
+    def reversed(self) -> NoReturn:
+        """The way back is by the track's distance: what a loss has learnt may be of one way."""
+        raise MetricError("the way back is compared by the track's distance alone")
+
+    @property
     def embeddings(self) -> NoReturn:
         """They mean nothing by themselves."""
         raise MetricError("it is asked for by a metric of the embeddings themselves")

@@ -203,6 +203,32 @@ class Evaluated(Searched):
             self._others[corruption] = self._other(self._given, asking)
         return self._others[corruption]
 
+    @cached_property
+    def reversed(self) -> Evaluated:
+        """The way back: the gallery asks, and the queries are what it is compared with.
+
+        Raises:
+            MetricError: if queries and gallery are the same items, as then both ways are one.
+        """
+        if not self.has_gallery:
+            raise MetricError("the way back is asked for, and queries and gallery are the same items: both ways are one")
+        order = torch.arange(len(self.labels), device=self.labels.device).roll(-self.queries)
+        pairs = self._pairs
+        if isinstance(pairs, metrics.Pairs):
+            # Those that are drawn are drawn of both anew; what a file lists is the same either way.
+            place = order.argsort().cpu()
+            pairs = metrics.Pairs(place[pairs.left], place[pairs.right], pairs.same, pairs.fold, pairs.score)
+        return Evaluated(
+            self._given[order],
+            self.labels[order],
+            seed=self._seed,
+            queries=len(self.labels) - self.queries,
+            groups=None if self.groups is None else self.groups[order],
+            distance=self.distance,
+            depth=self._deepest,
+            pairs=pairs,
+        )
+
     def _other(self, given: Tensor, asking: Tensor | None) -> Searched:
         queries = self.queries if self.has_gallery else None
         return Searched(given, self.labels, queries=queries, distance=self.distance, depth=self._deepest, asking=asking)

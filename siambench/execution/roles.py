@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from siambench.components.catalogue import Catalogue
 from siambench.components.expression import OF_LOSS, with_paths
-from siambench.components.roles import AUGMENTATION, OPTIMISER, SCHEDULE, SPLIT_RULE
+from siambench.components.roles import AUGMENTATION, OF_BACKBONE, OPTIMISER, SCHEDULE, SPLIT_RULE
+from siambench.components.two_sided import part_of
 from siambench.plugin import BackboneEntry
 from siambench.spec import NO_MINER, Context, Unit
 from siambench.training.components import Entries
@@ -35,6 +36,9 @@ def roles_of(unit: Unit, context: Context) -> dict[str, tuple[str, str]]:
     found = {role: (kind, name) for role, (kind, name) in names.items() if role in unit.components and name is not None}
     parts = {role: role.removeprefix(OF_LOSS) for role in unit.components if role.startswith(OF_LOSS)}
     found |= {role: ("losses", context.local.get(name, name)) for role, name in parts.items()}
+    if unit.model is not None:
+        sides = [role for role in unit.components if role.startswith(OF_BACKBONE)]
+        found |= {role: ("backbones", part_of(unit.model.backbone, role)) for role in sides}
     # A metric's role bears its name, as that of an augmentation does; the primary one has a role of its own beside that.
     for prefix, kind in ((_METRIC, "metrics"), (AUGMENTATION, "augmentations")):
         found |= {role: (kind, role.removeprefix(prefix)) for role in unit.components if role.startswith(prefix)}

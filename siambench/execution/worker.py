@@ -43,7 +43,7 @@ from siambench.training.cadence import measured_every
 from siambench.training.components import Entries, own_similarity
 from siambench.training.features import Features, trains_on_features
 from siambench.training.loop import Trained, Validate, train
-from siambench.training.model import EmbeddingModel, build_model, pretrained_features, projector_of
+from siambench.training.model import EmbeddingModel, Model, build_model, pretrained_features, projector_of
 from siambench.training.observers import Observers
 from siambench.training.state import device, generators_kept, memory_told, settle
 from siambench.training.watch import Kept, Watcher
@@ -223,7 +223,7 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
     if unit.kind == "tune":
         validation = parts.validation()
 
-        def validate(model: EmbeddingModel) -> Mapping[str, float | None]:
+        def validate(model: Model) -> Mapping[str, float | None]:
             with clock.phase("evaluate"):
                 found = _validated(unit, ready, model, validation, clock)
                 found.score_of(scoring.primary)
@@ -266,7 +266,7 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
     return _outcome(metrics, trained, found, test.class_attributes)
 
 
-def _validated(unit: Unit, ready: _Ready, model: EmbeddingModel, validation: Items, clock: Clock | None) -> Scores:
+def _validated(unit: Unit, ready: _Ready, model: Model, validation: Items, clock: Clock | None) -> Scores:
     scoring, seed = unit.scoring, seed_of(unit.data.fingerprint, "pairs", unit.fold)
     # A listed file names items of the test part; every pair there is in validation too.
     every: Literal["every"] | None = "every" if isinstance(scoring.pairs, Every) else None

@@ -15,7 +15,6 @@ from siambench.interfaces._components import (
     Miner,
     OfficialPairs,
     Place,
-    ReadItems,
     Sampler,
     SortedTriplets,
 )
@@ -23,9 +22,11 @@ from siambench.interfaces._evaluation import Evaluation, Neighbours
 from siambench.interfaces._events import EpochEnded, Observer, UnitEnded, UnitStarted
 from siambench.interfaces._measures import Diagnosis, Finding, Measures, PartMeasures, Quantiles, Severity
 from siambench.interfaces._outcomes import Done, Epoch, Failed, Outcome
+from siambench.interfaces._sides import LARGEST_VOCABULARY, ReadItems, Side, joined_read, joined_shape
 from siambench.interfaces._tables import Cell, ColumnView, RowView, SectionView, TableView
 
 __all__ = [
+    "LARGEST_VOCABULARY",
     "Cell",
     "ColumnView",
     "Dataset",
@@ -57,8 +58,11 @@ __all__ = [
     "Sampler",
     "SectionView",
     "Severity",
+    "Side",
     "SortedTriplets",
     "TableView",
     "UnitEnded",
     "UnitStarted",
+    "joined_read",
+    "joined_shape",
 ]

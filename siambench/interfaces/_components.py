@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from siambench.spec import Form
+from siambench.interfaces._sides import ReadItems, Side, joined_read, joined_shape
+from siambench.spec import SIDES, Form
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
-ReadItems = Callable[["NDArray[np.int64]"], "NDArray[Any]"]
 Indices = tuple["Tensor", ...]
 """Three index tensors int64 [T] are triplets, four are pairs; in what siambench's own miners and feeds give, -1 marks an empty place."""
 
@@ -101,6 +101,8 @@ class Dataset:
         colour: what the file's values mean, for people: ``"white ink on black"``.
         notes: what else its loader has to say, for people, each half a sentence: ``"passed over: 1 file (README)"``. Commands that run
             something say it before they do.
+        sides: of items that have two, such as an image and its name: the one that asks, and the one that is asked. Such a data set is made
+            by `of_sides`; empty where items have one.
     """
 
     labels: NDArray[np.int64]
@@ -118,6 +120,20 @@ class Dataset:
     colour: str = ""
     notes: Sequence[str] = ()
     whole: Callable[[int], NDArray[np.uint8]] | None = None
+    sides: Sequence[Side] = ()
+
+    @classmethod
+    def of_sides(cls, sides: Sequence[Side], **others: Any) -> Dataset:
+        """A data set whose items have two sides, each of which has an encoder of its own.
+
+        In evaluation the first side of every item of a part asks, and the second sides are what it is compared with: those of its
+        class, its own among them, are what is to be found. A class may have a single item.
+
+        Args:
+            sides: two of them.
+            others: what else a data set has: ``labels``, ``class_names``, … but for ``read``, ``shape``, ``form`` and ``vocabulary``.
+        """
+        return cls(read=joined_read(sides), shape=joined_shape(sides), form=SIDES, sides=tuple(sides), **others)
 
 
 class Loss(Protocol):

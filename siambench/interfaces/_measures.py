@@ -58,8 +58,10 @@ class Measures(Document):
         epoch: after which; 0: before the first step.
         steps: how many were measured since the last row.
         loss: mean over the measured steps; None where one was not finite.
-        parts: by name: ``trunk``, ``head``, ``projector``, ``loss``, ``loss.GROUP``; none before the first step.
-        branches: mean length of the gradient with respect to an embedding, by branch: two of pairs and views, three of triplets, else one.
+        parts: by name: ``trunk``, ``head``, ``projector``, ``loss``, ``loss.GROUP``; of items of two sides
+            ``first.trunk``, ``second.trunk`` and so on; none before the first step.
+        branches: mean length of the gradient with respect to an embedding, by branch: two of pairs, views and sides, three of
+            triplets, else one.
         active: mean share of a batch's embeddings that got a gradient other than zero, in [0, 1].
         idle: share of the measured steps in which no embedding got a gradient, in [0, 1].
         tuples: mean number of tuples that the miner chose; None without one, and before its warm-up is over.

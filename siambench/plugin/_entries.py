@@ -12,7 +12,7 @@ from siambench.plugin._fingerprint import Fingerprint, check_fingerprint
 from siambench.plugin._harness import check_chunked, check_every, without_every
 from siambench.plugin._options import Option, check_options, options_among
 from siambench.spaces import Float, Params, Space, Value, check_space, with_space
-from siambench.spec import Feed, Form
+from siambench.spec import FORMS, Feed, Form
 
 if TYPE_CHECKING:
     from siambench.data.locate import Remote
@@ -119,7 +119,7 @@ class BackboneEntry:
 
     def __post_init__(self) -> None:
         _check(self.build, {}, {**self.defaults, **self.scratch}, self.source, given=("input_shape", "vocabulary"))
-        _check_among("takes", self.takes, get_args(Form))
+        _check_among("takes", self.takes, FORMS)
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,9 @@ class LossEntry:
             parameters ``chunk``, items that are embedded at once, and ``per_chunk_batchnorm``, whether a network with BatchNorm,
             whose statistics are then those of a chunk, may be trained so.
         fingerprint: its margins, scale and value where embeddings are equal, by which a run is judged; None: nothing is told of them.
+        sides: whether it compares the two sides of items, such as images and their names: it is then called with the embeddings of the
+            first sides of a batch and, behind them, of the second, ``[2 B, D]``, labels and groups likewise, and is for data sets of such
+            items alone. It is fed by classes. Of one that ``wraps`` another, it makes the other such a loss, which forms tuples.
     """
 
     build: Callable[..., Any]
@@ -197,6 +200,7 @@ class LossEntry:
     with_set: Callable[[LossEntry, Params], LossEntry] | None = None
     chunked: bool = False
     fingerprint: Fingerprint | None = None
+    sides: bool = False
 
     def __post_init__(self) -> None:
         given = ("num_classes", "embedding_size", "options", *(("loss", "make_loss", "normalised") if self.wraps else ()))
@@ -208,6 +212,8 @@ class LossEntry:
             check_space(space, self.defaults, holds_defaults=False)
         check_options(self.options, {*self.defaults, *_OF_HARNESS})
         _check_groups(self.defaults, self.own_parameters)
+        if self.sides and self.feeds != ("classes",):
+            raise ValueError(f"a loss of both sides of items is fed by classes alone, got feeds {list(self.feeds)}")
         if self.images_per_class < 1:
             raise ValueError(f"images_per_class must be at least 1, got {self.images_per_class}")
         _check_among("feeds", self.feeds, get_args(Feed))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 from siambench.plugin._entries import _check, _check_among
 from siambench.spaces import Params
-from siambench.spec import Form
+from siambench.spec import FORMS, Form
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class AugmentationEntry:
 
     def __post_init__(self) -> None:
         _check(self.build, {}, self.defaults, self.source)
-        _check_among("takes", self.takes, get_args(Form))
+        _check_among("takes", self.takes, FORMS)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ class Fingerprint:
         scale: the name of the parameter by which similarities are multiplied, or None.
         temperature: the name of the parameter by which they are divided, or None.
         at_equality: its value where all embeddings of a batch are one unit vector; called with its parameters, the number of classes in
-            the batch, at least 2, and the number of items of each, at least 2. None of it, or None as what it gives: not known.
+            the batch, at least 2, and the number of items of each, at least 2; of items
+            with two sides, both are. None of it, or None as what it gives: not known.
         plateau: whether a run whose embeddings are nearly equal stays near that value.
     """
 

@@ -35,6 +35,7 @@ from siambench.spec._recipe import (
     Recipe as Recipe,
     _without_idle,
 )
+from siambench.spec._sides import REVERSED as REVERSED, SIDES as SIDES, forward_of as forward_of
 # isort: on
 
 TRAINING_REVISION = 2
@@ -49,10 +50,11 @@ RECORD_SCHEMA: Final = 5
 API: Final = 2
 """The version of the contract with plugins; every record carries it."""
 
-Form = Literal["images", "arrays", "tokens"]
-"""What the items of a data set are: uint8 [B, C, H, W]; float32 [B, …]; int64 [B, T], padded with 0."""
+Form = Literal["images", "arrays", "tokens", "sides"]
+"""What the items of a data set are: uint8 [B, C, H, W]; float32 [B, …]; int64 [B, T], padded with 0; two of these, a side each."""
 
 FORMS: Final[tuple[Form, ...]] = ("images", "arrays", "tokens")
+"""Those of what has one side."""
 
 ANNEALING: Final = ("cosine", "one-cycle")
 """The schedules under which the learning rate has run out after the last epoch."""

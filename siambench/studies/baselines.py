@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
-from siambench.components.roles import SPLIT_RULE
+from siambench.components.roles import OF_BACKBONE, SPLIT_RULE
+from siambench.data.sides import comparable
 from siambench.spec import BASELINES, FIXED_BASELINES, Method, Unit
 from siambench.studies.plan import REPORTED, StudyPlan, seeds_of
 
+if TYPE_CHECKING:
+    from siambench.interfaces import Dataset
 
-def baselines_of(plans: Iterable[StudyPlan]) -> tuple[Unit, ...]:
+
+def baselines_of(plans: Iterable[StudyPlan], absent: Collection[str] = ()) -> tuple[Unit, ...]:
     """Those of studies, each once.
 
     Args:
         plans: of one track.
+        absent: baselines that its items have none of; see `absent_of`.
     """
-    units = {unit.id: unit for plan in plans for unit in _units(plan)}
+    units = {unit.id: unit for plan in plans for unit in _units(plan) if unit.method.loss not in absent}
     return tuple(units.values())
+
+
+def absent_of(dataset: Dataset) -> tuple[str, ...]:
+    """The baselines that items have none of: where they have two sides ``pretrained``, and ``raw`` where these are not comparable."""
+    if not dataset.sides:
+        return ()
+    return ("pretrained",) if comparable(dataset) else ("raw", "pretrained")
 
 
 def _units(plan: StudyPlan) -> list[Unit]:
@@ -37,7 +50,8 @@ def _units(plan: StudyPlan) -> list[Unit]:
             continue
         # The baseline is a property of the track: nothing of the method it was made beside may reach its identity.
         roles = ("dataset", "primary", SPLIT_RULE, *(() if baseline == "raw" else ("backbone",)))
-        own = {role: where for role, where in plan.template.components.items() if role in roles or role.startswith(REPORTED)}
+        also = (REPORTED,) if baseline == "raw" else (REPORTED, OF_BACKBONE)
+        own = {role: where for role, where in plan.template.components.items() if role in roles or role.startswith(also)}
         scratch = plan.scratch if baseline == "untrained" else {}
         template = dataclasses.replace(
             plan.template,

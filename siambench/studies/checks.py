@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from siambench.components.two_sided import BETWEEN, TwoBackbones
 from siambench.errors import CombinationError, ConfigError, DataError, PluginError, UsageError, named, suggestion
-from siambench.plugin import BackboneEntry, SamplerEntry
+from siambench.plugin import BackboneEntry, LossEntry, SamplerEntry
 from siambench.spaces import Value, kind_of
-from siambench.spec import FeedList, Method, Unit
+from siambench.spec import NO_MINER, REVERSED, FeedList, Method, Unit
 from siambench.studies.methods import SAMPLER
 from siambench.tracks.lists import read_rows
 from siambench.tracks.parts import Parts
@@ -20,7 +21,7 @@ from siambench.tracks.split import Split
 if TYPE_CHECKING:
     from siambench.components.catalogue import Catalogue
     from siambench.components.component import Provenance
-    from siambench.interfaces import Dataset
+    from siambench.interfaces import Dataset, Side
     from siambench.plugin import MetricEntry
 
 EVERY_PAIR = "all"
@@ -45,9 +46,49 @@ def check_form(method: Method, backbone: BackboneEntry, track: Track, dataset: D
     Raises:
         CombinationError: if it does not.
     """
-    if dataset.form not in backbone.takes:
+    if dataset.sides:
+        _check_encoders(method.backbone or track.model.backbone, backbone, track.dataset.name, dataset.sides)
+    elif dataset.form not in backbone.takes:
         name, takes = method.backbone or track.model.backbone, " or ".join(backbone.takes)
         raise CombinationError(f"backbone {name!r} takes {takes}, the items of data set {track.dataset.name!r} are {dataset.form}")
+
+
+def _check_encoders(name: str, backbone: BackboneEntry, called: str, sides: Sequence[Side]) -> None:
+    told = f"the items of data set {called!r} have two sides, {' and '.join(f'{side.name} ({side.form})' for side in sides)}"
+    if not isinstance(backbone, TwoBackbones):
+        raise CombinationError(f"backbone {name!r} is one, and {told}: name two, such as 'conv4{BETWEEN}bag'")
+    for own, entry, side in zip(name.split(BETWEEN), backbone.sides, sides, strict=True):
+        if side.form not in entry.takes:
+            raise CombinationError(f"backbone {own.strip()!r} of {name!r} takes {' or '.join(entry.takes)}, and {told}")
+
+
+def check_sides(method: Method, loss: LossEntry, dataset: Dataset, called: str) -> None:
+    """See that a method can be given the items of a data set: of two sides by a loss that takes both, fed by classes without a miner.
+
+    Args:
+        method: what is compared.
+        loss: its entry.
+        dataset: what is cut.
+        called: its name.
+
+    Raises:
+        CombinationError: in one sentence, if it cannot.
+    """
+    if not dataset.sides:
+        if loss.sides:
+            raise CombinationError(f"loss {method.loss!r} takes both sides of an item, and those of data set {called!r} have one")
+        return
+    first, second = (side.name for side in dataset.sides)
+    if not loss.sides:
+        instead = f"across({method.loss}), or clip" if loss.takes != "none" else "clip, or across(…) around a loss that takes tuples"
+        told = f"those of data set {called!r} have two, {first} and {second}"
+        raise CombinationError(f"loss {method.loss!r} compares items of one side, and {told}: take {instead}")
+    if method.fed != "classes" or method.listed is not None:
+        raise CombinationError(f"items of two sides are fed by classes, and {method.name} is fed {method.fed}: each item is a pair already")
+    if method.miner != NO_MINER:
+        raise CombinationError(
+            f"miners choose among items of one side, and those of data set {called!r} have two: leave out {method.miner}"
+        )
 
 
 def check_observers(observers: Sequence[str], catalogue: Catalogue) -> list[Provenance]:
@@ -84,6 +125,8 @@ def check_primary(track: Track, entry: MetricEntry, dataset: Dataset, split: Spl
     Raises:
         ConfigError: with the metric's own reason.
     """
+    if track.metrics.primary.startswith(REVERSED):
+        raise ConfigError(f"metrics.primary: {track.metrics.primary} is the way back, which is reported beside the way that ranks")
     if entry.approximate:
         raise ConfigError(
             f"the metric {track.metrics.primary} is an estimate, by which no track can rank: make an exact one the primary metric, "

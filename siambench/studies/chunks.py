@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from siambench.components.batch_norm import statistics_of_batches
+from siambench.components.two_sided import TwoBackbones
 from siambench.errors import CombinationError
 from siambench.plugin import (
     CHUNK,
@@ -22,7 +23,7 @@ from siambench.spaces import Params, Value
 from siambench.spec import Recipe
 
 if TYPE_CHECKING:
-    from siambench.interfaces import Dataset
+    from siambench.interfaces import Dataset, Side
 
 
 NO_RECIPE = Recipe()
@@ -70,6 +71,13 @@ def _in_projector(loss: LossEntry, fixed: Mapping[str, Value]) -> bool:
 
 
 def _in_trunk(backbone: BackboneEntry, options: Params, dataset: Dataset) -> bool:
+    if isinstance(backbone, TwoBackbones):
+        sides = enumerate(zip(backbone.sides, dataset.sides, strict=True))
+        return any(_in_one(entry, backbone.options_of(place, options), side) for place, (entry, side) in sides)
+    return _in_one(backbone, options, dataset)
+
+
+def _in_one(backbone: BackboneEntry, options: Params, dataset: Dataset | Side) -> bool:
     # Weights are of no interest, and may be a download away.
     available: dict[str, Any] = {**options, **backbone.scratch, "input_shape": dataset.shape}
     if dataset.vocabulary is not None:

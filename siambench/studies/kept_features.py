@@ -38,6 +38,6 @@ class FeaturesKept:
 def features_kept(prepared: Prepared) -> FeaturesKept | None:
     """What is kept of a request; None where a trunk is trained, or items are changed at random."""
     training, data = prepared.studies[0].template.training, prepared.data
-    if training is None or data is None or not draws_nothing(training, data.form, _SHAPES[data.form]):
+    if training is None or data is None or data.sides or not draws_nothing(training, data.form, _SHAPES[data.form]):
         return None
     return FeaturesKept(str(features_folder()), data.items, bytes_of(data.items, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,13 +55,15 @@ class RuleParts:
         """
         for name, forms in self.takes.items():
             if dataset.form not in forms:
-                raise ConfigError(f"augment.{name} is for {' and '.join(forms)}, the items of the data set are {dataset.form}")
+                what = "of two sides" if dataset.sides else dataset.form
+                raise ConfigError(f"augment.{name} is for {' and '.join(forms)}, the items of the data set are {what}")
+        forms = tuple(dict.fromkeys(side.form for side in dataset.sides)) or (dataset.form,)
         if track.augment is not None:
-            return {**track.augment.of_form(dataset.form), **self.augment}
+            return {**track.augment.of_form(*forms), **self.augment}
         rules = _suggested(component)
         # A table may list images or texts: of its augmentation, what is for the others is left out.
-        suiting = rules.model_copy(update={name: AugmentRules.model_fields[name].default for name in _strange(dataset.form)})
-        return {**suiting.of_form(dataset.form), **self.augment}
+        suiting = rules.model_copy(update={name: AugmentRules.model_fields[name].default for name in _strange(forms)})
+        return {**suiting.of_form(*forms), **self.augment}
 
 
 def rule_parts(track: Track, dataset: Component, catalogue: Catalogue) -> RuleParts:
@@ -135,6 +137,6 @@ def _suggested(component: Component) -> AugmentRules:
         raise ConfigError(f"the augmentation of data set {component.name!r} of {component.provenance} does not hold: {error}") from error
 
 
-def _strange(form: Form) -> Iterator[str]:
+def _strange(forms: Collection[Form]) -> Iterator[str]:
     """The rules of augmentation for items of other forms."""
-    return (name for other, names in AUGMENT_OF_FORM.items() if other != form for name in names)
+    return (name for other, names in AUGMENT_OF_FORM.items() if other not in forms for name in names)

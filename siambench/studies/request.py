@@ -13,6 +13,7 @@ from siambench.components.catalogue import Catalogue, check_options
 from siambench.components.component import Component
 from siambench.components.composed import Composed, check_unwrapped
 from siambench.components.expression import OF_LOSS
+from siambench.components.two_sided import TwoSided
 from siambench.data.locate import find
 from siambench.data.summary import Summary, summary
 from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError
@@ -21,7 +22,7 @@ from siambench.plugin import BackboneEntry, LossEntry, MinerEntry, SamplerEntry
 from siambench.spaces import Params, Value
 from siambench.spec import FEEDS, NO_MINER, Drawn, Every, Exam, Listed, Method, Source, Unit, VerificationPairs, feed_asked
 from siambench.studies import plan as planning
-from siambench.studies.baselines import baselines_of
+from siambench.studies.baselines import absent_of, baselines_of
 from siambench.studies.checks import (
     EVERY_PAIR,
     check_form,
@@ -30,6 +31,7 @@ from siambench.studies.checks import (
     check_over,
     check_primary,
     check_sampler,
+    check_sides,
     sampler_asked,
 )
 from siambench.studies.chunks import check_chunks
@@ -41,7 +43,7 @@ from siambench.studies.parts_of_rules import exam_rules, rule_parts
 from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.exam import exam_of, groups_digest, with_content
 from siambench.tracks.files import comparison_folder, edit_track, load_comparison, load_track, track_folder
-from siambench.tracks.parts import Parts
+from siambench.tracks.parts import Parts, check_turned
 from siambench.tracks.rules import BudgetRules, Comparison, MethodRules, Track
 from siambench.tracks.split import Split, cut
 from siambench.training.cadence import measured_every
@@ -188,9 +190,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
 
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
-    for one in chosen:
-        check_form(one.method, one.backbone, track, dataset)
-        check_chunks(one.loss, one.backbone, one.options, dataset, fixed, recipe=track.training.recipe)
+    _check_items(chosen, track, dataset, fixed)
     split = cut(dataset, track.split.spec, catalogue.split_rule(track.split.rule))
     kept = kept_of(lists, dataset, split)
     pairs, pairs_path = _pairs(request, comparison, track, dataset, split)
@@ -240,7 +240,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     for one, (plan, *_) in zip(chosen, studies, strict=True):
         if one.sampler is not None:
             check_sampler(one.sampler, plan.template, dataset, split, lists)
-    baselines = baselines_of(rounds)
+    baselines = baselines_of(rounds, absent_of(dataset))
     watching = tuple(sorted({where.distribution for where in observers if where.plugin != "siambench"}))
     return Prepared(
         track=track,
@@ -255,6 +255,16 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
         distributions=watching,
         lists=kept,
     )
+
+
+def _check_items(chosen: Sequence[_Chosen], track: Track, dataset: Dataset, fixed: Params) -> None:
+    """See that the items of a data set suit a track's rules and each method."""
+    if track.training.rotate_classes:
+        check_turned(dataset)
+    for one in chosen:
+        check_form(one.method, one.backbone, track, dataset)
+        check_sides(one.method, one.loss, dataset, track.dataset.name)
+        check_chunks(one.loss, one.backbone, one.options, dataset, fixed, recipe=track.training.recipe)
 
 
 def _budget(request: Request, comparison: Comparison, track: BudgetRules, *, is_asked: bool) -> BudgetRules:
@@ -369,6 +379,7 @@ def _looked_up(method: Method, track: Track, catalogue: Catalogue, given: _Given
     components |= {f"{OF_LOSS}{name}": part for name, part in losses.items() if part is not loss}
     if method.miner != NO_MINER:
         components["miner"] = miner
+    components |= backbone.roles if isinstance(backbone, TwoSided) else {}
     sources = {role: component.source for role, component in components.items()}
     own = track.model.options if backbone.name == track.model.backbone else {}
     files = files_among(own, backbone)

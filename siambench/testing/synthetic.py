@@ -9,11 +9,12 @@ import numpy as np
 
 from siambench.components.catalogue import Catalogue
 from siambench.components.component import Component, Provenance
-from siambench.interfaces import Dataset, Episodes
+from siambench.components.two_sided import TwoSided
+from siambench.interfaces import Dataset, Episodes, Side
 from siambench.machine import libraries
 from siambench.plugin import DatasetEntry
 from siambench.spaces import Value
-from siambench.spec import NO_MINER, Drawn, Form, Method
+from siambench.spec import NO_MINER, SIDES, Drawn, Form, Method
 from siambench.studies.plan import Resolved, StudyPlan, of_loss, study_plans
 from siambench.tracks.exam import exam_of, groups_digest
 from siambench.tracks.rules import Track
@@ -39,7 +40,8 @@ def synthetic_dataset(
     """Classes with a pattern of their own, items of it with noise; equal arguments give equal items.
 
     Args:
-        form: what the items are: images [channels, size, size], arrays [channels, size] in units of one, or tokens [size].
+        form: what the items are: images [channels, size, size], arrays [channels, size] in units of one, tokens [size]; or ``"sides"``,
+            an image and a text of each, ``picture`` and ``words``, which tell how bright its fields are.
         classes: K.
         images_per_class: items of every class, or one number per class.
         size: edge in pixels, moments of a series, or tokens, at least 4.
@@ -56,7 +58,7 @@ def synthetic_dataset(
     counts = [images_per_class] * classes if isinstance(images_per_class, int) else list(images_per_class)
     if len(counts) != classes or min(counts) < 1 or size < _PATTERN:
         raise ValueError(f"{classes} classes of size {size} cannot have {counts} images")
-    if form != "images":
+    if form not in ("images", SIDES):
         return _sequences(form, counts, size=size, channels=channels, groups=groups, official=official, noise=noise, seed=seed)
     generator = np.random.default_rng([seed, classes, size, channels])
     fields = generator.integers(0, 256, size=(classes, channels, _PATTERN, _PATTERN)).astype(np.float64)
@@ -83,19 +85,43 @@ def synthetic_dataset(
 
     names = [f"class-{c:03d}" for c in range(classes)]
     is_test = labels >= classes // 2
-    return Dataset(
-        labels=labels,
-        read=lambda indices: images[indices],
-        shape=(channels, size, size),
-        class_names=names,
-        class_attributes={"group": [f"group-{c * groups // classes}" for c in range(classes)]} if groups else {},
-        parts={"trainval": np.flatnonzero(~is_test), "test": np.flatnonzero(is_test)} if official else {},
-        episodes={"one-shot": episodes} if one_shot_runs else {},
-        colour="made up",
-    )
+    made: dict[str, Any] = {
+        "labels": labels,
+        "class_names": names,
+        "class_attributes": {"group": [f"group-{c * groups // classes}" for c in range(classes)]} if groups else {},
+        "parts": {"trainval": np.flatnonzero(~is_test), "test": np.flatnonzero(is_test)} if official else {},
+        "colour": "made up",
+    }
+    shape = (channels, size, size)
+    if form == SIDES:
+        words = _words(fields[:, 0], labels, generator)
+        sides = (
+            Side(name="picture", form="images", shape=shape, read=lambda indices: images[indices]),
+            Side(name="words", form="tokens", shape=words.shape[1:], read=lambda indices: words[indices], vocabulary=_VOCABULARY + 1),
+        )
+        return Dataset.of_sides(sides, **made)
+    return Dataset(**made, read=lambda indices: images[indices], shape=shape, episodes={"one-shot": episodes} if one_shot_runs else {})
 
 
 _VOCABULARY = 64
+
+
+def _words(
+    fields: np.ndarray[Any, Any], labels: np.ndarray[Any, np.dtype[np.int64]], generator: np.random.Generator
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """How bright each field of a pattern is, in four words for each place, of which some are left out: they can be told of any class.
+
+    Args:
+        fields: of the classes, [K, 4, 4] in 0 … 255.
+        labels: of the items, [N].
+        generator: draws what is left out.
+    """
+    levels = fields.reshape(len(fields), -1).astype(np.int64) // 64
+    told = (1 + 4 * np.arange(levels.shape[1]) + levels)[labels]
+    left_out = generator.random(told.shape) < 0.2
+    left_out[:, 0] = False
+    order = np.argsort(left_out, axis=1, kind="stable")
+    return np.take_along_axis(np.where(left_out, 0, told), order, axis=1)
 
 
 def _sequences(
@@ -182,8 +208,10 @@ def synthetic_study(
     backbone = catalogue.get("backbones", method.backbone or track.model.backbone)
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
     split = cut(dataset, track.split.spec)
-    rules = augment if augment is not None else {} if track.augment is None else track.augment.of_form(dataset.form)
+    forms = dict.fromkeys(side.form for side in dataset.sides) or (dataset.form,)
+    rules = augment if augment is not None else {} if track.augment is None else track.augment.of_form(*forms)
     components = {"loss": loss.source, "backbone": backbone.source}
+    components |= {role: part.source for role, part in backbone.roles.items()} if isinstance(backbone, TwoSided) else {}
     if method.miner != NO_MINER:
         components["miner"] = miner.source
     options = track.model.options if backbone.name == track.model.backbone else {}

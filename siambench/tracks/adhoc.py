@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from siambench.components.two_sided import BETWEEN, OF_SIDE
 from siambench.data.names import as_path, as_text
+from siambench.interfaces import Dataset, Side
 from siambench.tracks.files import load_track
 from siambench.tracks.rules import DatasetRules, ModelRules, SplitRules, Track
 
 if TYPE_CHECKING:
     from siambench.components.catalogue import Catalogue
-    from siambench.interfaces import Dataset
     from siambench.spaces import Value
 
 _LARGE = 96
@@ -29,7 +30,7 @@ def adhoc_track(catalogue: Catalogue, dataset: str | None, backbone: str | None,
         catalogue: what is installed.
         dataset: a name, or ``folder:PATH``; None: that of the track ``glyphs``, with all its rules.
         backbone: a name; None: what suits the items: conv4 for small images, resnet18 for larger ones, cnn1d for series, mlp for
-            other arrays, bag for tokens.
+            other arrays, bag for tokens; of items of two sides one for each.
         options: of the data set, which its shape, its groups and its parts follow; None: its defaults.
     """
     if dataset is None:
@@ -44,9 +45,12 @@ def adhoc_track(catalogue: Catalogue, dataset: str | None, backbone: str | None,
     loaded = catalogue.dataset(dataset, options or {})
     chosen = backbone or _backbone(loaded)
     catalogue.get("backbones", chosen)
-    own: dict[str, Any] = {}
-    if chosen == "conv4" and loaded.form == "images":
-        own["blocks"] = max(1, min(4, int(math.log2(min(loaded.shape[1:]))) - 1))
+    sided = zip(chosen.split(BETWEEN), loaded.sides, OF_SIDE, strict=False) if loaded.sides else [(chosen, loaded, "")]
+    own: dict[str, Any] = {
+        f"{side}.blocks".removeprefix("."): max(1, min(4, int(math.log2(min(items.shape[1:]))) - 1))
+        for name, items, side in sided
+        if name.strip() == "conv4" and items.form == "images"
+    }
     name = re.sub(r"[^a-z0-9._+-]+", "-", f"{_last_name(dataset)}-{chosen}".lower())
     return Track(
         # Names of files are of any length, those of folders of output are not.
@@ -65,7 +69,9 @@ def _last_name(dataset: str) -> str:
     return as_text(as_path(path).expanduser().resolve().name) or kind if found else dataset
 
 
-def _backbone(dataset: Dataset) -> str:
+def _backbone(dataset: Dataset | Side) -> str:
+    if isinstance(dataset, Dataset) and dataset.sides:
+        return BETWEEN.join(_backbone(side) for side in dataset.sides)
     if dataset.form == "tokens":
         return "bag"
     if dataset.form == "arrays":

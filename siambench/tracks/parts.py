@@ -56,7 +56,8 @@ class Items:
         try:
             return self.dataset.read(self.indices[positions])
         except (OSError, DataError, LostError) as error:
-            raise LostError(f"the {self.dataset.form} cannot be read: {text_of(error)}") from error
+            what = "items" if self.dataset.sides else self.dataset.form
+            raise LostError(f"the {what} cannot be read: {text_of(error)}") from error
 
     def read_whole(self, position: int) -> NDArray[np.uint8]:
         """One image by its position in this part, before it is cut: uint8 [C, h, w]; of a data set that cuts nothing what `read` gives.
@@ -96,6 +97,15 @@ def _numbers(count: int) -> list[str]:
     return [str(place) for place in range(count)]
 
 
+def check_turned(dataset: Dataset) -> None:
+    """Raise `DataError` for items that cannot be turned by 90°: they are no images, or not square."""
+    if dataset.form != "images":
+        what = "of two sides" if dataset.sides else dataset.form
+        raise DataError(f"training.rotate_classes turns images; the data set's items are {what}")
+    if dataset.shape[1] != dataset.shape[2]:
+        raise DataError(f"training.rotate_classes needs square images, got {dataset.shape[1]} × {dataset.shape[2]}")
+
+
 def turned(items: Items) -> Items:
     """Four times the classes: each as it is, and turned by 90°, 180° and 270°.
 
@@ -106,10 +116,7 @@ def turned(items: Items) -> Items:
         Santoro, Bartunov, Botvinick, Wierstra, Lillicrap, Meta-Learning with Memory-Augmented Neural Networks, ICML 2016.
     """
     dataset, size, classes = items.dataset, len(items.dataset.labels), len(items.class_names)
-    if dataset.form != "images":
-        raise DataError(f"training.rotate_classes turns images; the data set's items are {dataset.form}")
-    if dataset.shape[1] != dataset.shape[2]:
-        raise DataError(f"training.rotate_classes needs square images, got {dataset.shape[1]} × {dataset.shape[2]}")
+    check_turned(dataset)
 
     def read(indices: NDArray[np.int64]) -> NDArray[Any]:
         images = np.array(dataset.read(indices % size))
@@ -237,10 +244,13 @@ def _without(dataset: Dataset, withheld: NDArray[np.int64]) -> Dataset:
     hidden = np.zeros(len(dataset.labels), dtype=bool)
     hidden[withheld] = True
 
-    def read(indices: NDArray[np.int64]) -> NDArray[Any]:
-        if hidden[indices].any():
-            raise WithheldError("a tune unit tried to read a test item, which is withheld from it")
-        return dataset.read(indices)
+    def guarded(own: Callable[[NDArray[np.int64]], NDArray[Any]]) -> Callable[[NDArray[np.int64]], NDArray[Any]]:
+        def read(indices: NDArray[np.int64]) -> NDArray[Any]:
+            if hidden[indices].any():
+                raise WithheldError("a tune unit tried to read a test item, which is withheld from it")
+            return own(indices)
+
+        return read
 
     uncut = dataset.whole
 
@@ -251,4 +261,8 @@ def _without(dataset: Dataset, withheld: NDArray[np.int64]) -> Dataset:
         return uncut(index)
 
     whole = None if uncut is None else one
-    return dataclasses.replace(dataset, read=read, whole=whole, episodes={}, parts={}, digests=None, item_names=None)
+
+    sides = tuple(dataclasses.replace(side, read=guarded(side.read)) for side in dataset.sides)
+    return dataclasses.replace(
+        dataset, read=guarded(dataset.read), whole=whole, sides=sides, episodes={}, parts={}, digests=None, item_names=None
+    )

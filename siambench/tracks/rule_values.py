@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from siambench.spaces import Value
 
@@ -31,6 +32,20 @@ def _sane(options: dict[str, Value]) -> dict[str, Value]:
 
 Options = Annotated[dict[str, Value], AfterValidator(_sane)]
 """What is handed on to a component, or fixed for one."""
+
+
+def _flat(given: Any) -> Any:
+    # A table is of one of two backbones: its keys are told with its name.
+    if not isinstance(given, Mapping):
+        return given
+    found: dict[Any, Any] = {}
+    for name, value in given.items():
+        found |= {f"{name}.{key}": own for key, own in value.items()} if isinstance(value, Mapping) else {name: value}
+    return found
+
+
+OptionsOfSides = Annotated[dict[str, Value], BeforeValidator(_flat), AfterValidator(_sane)]
+"""Likewise, and for items of two sides in a table for each, ``first`` and ``second``."""
 
 
 # TOML and JSON have lists, and no tuples.

@@ -21,7 +21,7 @@ from siambench.data.forms import AUGMENT_OF_FORM
 from siambench.errors import ConfigError, suggestion
 from siambench.spaces import Float, Value
 from siambench.spec import MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, SCHEMA, Form, SplitSpec, feed_asked
-from siambench.tracks.rule_values import LARGEST_WHOLE, Component, Frozen, Names, Options, Range
+from siambench.tracks.rule_values import LARGEST_WHOLE, Component, Frozen, Names, Options, OptionsOfSides, Range
 from siambench.tracks.training_rules import TrainingRules
 
 log = logging.getLogger("siambench")
@@ -75,10 +75,13 @@ class SplitRules(Frozen):
 
 
 class ModelRules(Frozen):
-    """The backbone where the comparison names none, its options, and the size of the embedding."""
+    """The backbone where the comparison names none, its options, and the size of the embedding.
+
+    For items of two sides it is two, ``conv4|bag``, and options are ``first.width`` or stand in a table: ``[model.options.first]``.
+    """
 
     backbone: str = "conv4"
-    options: Options = Field(default_factory=dict)
+    options: OptionsOfSides = Field(default_factory=dict)
     embedding_size: Annotated[int, Field(ge=1, le=65536)] = 128
 
 
@@ -149,17 +152,18 @@ class AugmentRules(Frozen):
         # Crops that nobody asked for were never part of an exam or a unit.
         return {name: value for name, value in whole(self).items() if self.crop is not None or name not in ("crop", "crop_ratio")}
 
-    def of_form(self, form: Form) -> dict[str, Any]:
-        """The rules for items of one form.
+    def of_form(self, *forms: Form) -> dict[str, Any]:
+        """The rules for items of a form, or for both sides of items by the forms of the sides.
 
         Raises:
             ConfigError: if a rule for items of another form is set.
         """
         for other, names in AUGMENT_OF_FORM.items():
-            strange = sorted(name for name in names if other != form and getattr(self, name) != type(self).model_fields[name].default)
+            strange = sorted(name for name in names if other not in forms and getattr(self, name) != type(self).model_fields[name].default)
             if strange:
-                raise ConfigError(f"augment.{strange[0]} is for {other}, the items of the data set are {form}")
-        return self.model_dump(mode="json", include={*AUGMENT_OF_FORM[form], *self.further})
+                raise ConfigError(f"augment.{strange[0]} is for {other}, the items of the data set are {' and '.join(forms)}")
+        own = {name for form in forms for name in AUGMENT_OF_FORM[form]}
+        return self.model_dump(mode="json", include={*own, *self.further})
 
 
 class RangeRules(Frozen):

@@ -96,7 +96,7 @@ def cut(dataset: Dataset, rules: SplitSpec, rule: Rule | None = None) -> Split:
         same.check(train, validation, "in the training and in the validation part of a fold")
     if len(np.unique(dataset.labels[test])) < _LEAST_CLASSES:
         raise DataError(f"the test part holds {len(np.unique(dataset.labels[test]))} class; retrieval needs at least two")
-    if gallery is None and not _has_positive(dataset.labels[test]):
+    if gallery is None and not _has_positive(dataset, test):
         raise DataError("no class of the test part has two images: there is nothing to retrieve")
     if gallery is not None:
         _check_answers(dataset, test, gallery, "the test part")
@@ -185,7 +185,7 @@ def _folds(
     labels = dataset.labels[trainval]
     classes = np.unique(labels)
     if rules.rule == CLOSED:
-        return _closed_folds(trainval, labels, number)
+        return _closed_folds(dataset, trainval, number)
     if len(classes) < _LEAST_CLASSES * number:
         needed = _LEAST_CLASSES * number
         raise DataError(f"{number} folds need at least {needed} training classes, two each; there are {len(classes)}{_seen(dataset)}")
@@ -208,28 +208,28 @@ def _folds(
         few = min(len(part), len(classes) - len(part))
         if few < _LEAST_CLASSES:
             raise DataError(f"fold {fold} leaves {few} class on one side; training and validation need at least two each")
-        if not _has_positive(labels[held_out]) or not _has_positive(labels[~held_out]):
+        if not _has_positive(dataset, trainval[held_out]) or not _has_positive(dataset, trainval[~held_out]):
             raise DataError("a fold has no class with two images: there is nothing to retrieve")
         folds.append((trainval[~held_out], trainval[held_out]))
     return tuple(folds)
 
 
-def _closed_folds(
-    trainval: NDArray[np.int64], labels: NDArray[np.int64], number: int
-) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
+def _closed_folds(dataset: Dataset, trainval: NDArray[np.int64], number: int) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
     """Each class dealt to the folds in turns, as the test part holds images of every class too."""
+    labels = dataset.labels[trainval]
     turn = np.zeros(len(labels), dtype=np.int64)
     for label in np.unique(labels):
         mine = labels == label
         turn[mine] = np.arange(mine.sum()) % number
     folds = tuple((trainval[turn != fold], trainval[turn == fold]) for fold in range(number))
-    if not all(_has_positive(labels[turn == fold]) and _has_positive(labels[turn != fold]) for fold in range(number)):
+    if not all(_has_positive(dataset, trainval[turn == fold]) and _has_positive(dataset, trainval[turn != fold]) for fold in range(number)):
         raise DataError(f"closed-set with {number} folds needs a class with at least {2 * number} training images")
     return folds
 
 
-def _has_positive(labels: NDArray[np.int64]) -> bool:
-    return bool(np.bincount(labels).max() > 1)
+def _has_positive(dataset: Dataset, items: NDArray[np.int64]) -> bool:
+    # An item of two sides is its own positive: the one side is to be found by the other.
+    return bool(dataset.sides) or bool(np.bincount(dataset.labels[items]).max() > 1)
 
 
 @dataclass(frozen=True)
@@ -274,7 +274,7 @@ class _Duplicates:
 
 
 def _counted(number: int, form: Form) -> str:
-    items = {"tokens": "texts"}.get(form, form)
+    items = {"tokens": "texts", "sides": "items"}.get(form, form)
     return f"1 {items.removesuffix('s')} occurs" if number == 1 else f"{number} {items} occur"
 
 

@@ -11,8 +11,9 @@ import torch
 from torch import Generator, Tensor
 
 from siambench.data.crops import CROP
+from siambench.data.sides import changed_by, draws_of, numbers_of
 from siambench.data.supply import Supply, supply
-from siambench.data.transforms import Draws, changed, drawn, numbers_drawn
+from siambench.data.transforms import Draws
 from siambench.tracks.parts import Items
 from siambench.training.components import fed_indices
 from siambench.training.cropped import CroppedItems
@@ -21,6 +22,9 @@ from siambench.training.drawing import Tuples
 if TYPE_CHECKING:
     from siambench.interfaces import Indices
     from siambench.spec import Feed
+
+BRANCHES: Mapping[Feed, int] = {"classes": 1, "pairs": 2, "views": 2, "triplets": 3}
+"""Of how many parts of equal length a batch consists, one after the other."""
 
 MOST_DRAWN = 1 << 22
 """Random numbers that augmentation keeps at once: an epoch is drawn in one piece, or where that takes more, in pieces of equal length."""
@@ -33,8 +37,9 @@ class Batch:
     Args:
         items: augmented, as models take them, [B, …].
         labels: int64 [B]; of ``views`` the places of the items in the batch: which of them share a class is not known. Of the rows of a
-            list what that says of them: see `siambench.training.drawing.Tuples.labels`.
-        groups: of the items' classes, int64 [B], or None.
+            list what that says of them: see `siambench.training.drawing.Tuples.labels`. Of items with two sides those of the first
+            sides and then those of the second, int64 [2 B].
+        groups: of the items' classes, int64 [B], or None; of items with two sides as their labels.
         indices: the tuples that the feed itself says, or None.
         places: of the items among those that are trained on, int64 [B] on the CPU; of ``views``, which hold each twice, [B / 2].
     """
@@ -65,8 +70,8 @@ class Batches:
         self._labels = torch.from_numpy(items.labels)
         self._groups = None if items.groups is None or feed == "views" else torch.from_numpy(items.groups)
         self._tuples = None if items.rows is None else Tuples(items.rows)
-        self._numbers = numbers_drawn(items.dataset.form, augment, items.dataset.shape) if augment else 0
-        self._crops = CroppedItems(items, augment, device) if augment.get(CROP) is not None else None
+        self._numbers = numbers_of(items.dataset, augment) if augment else 0
+        self._crops = CroppedItems(items, augment, device) if augment.get(CROP) is not None and not items.dataset.sides else None
         self._supply: Supply | None = None if self._crops is not None else supply(items.read, len(items), items.dataset.form, device)
 
     def fed(self, order: Iterator[Tensor], feed: Feed) -> Batches:
@@ -79,6 +84,11 @@ class Batches:
         other = copy.copy(self)
         other._order, other._feed = order, feed  # noqa: SLF001  it is one of these
         return other
+
+    @property
+    def branches(self) -> int:
+        """How many parts of equal length, one after the other, a batch is embedded as: two branches, three, or two sides."""
+        return 2 if self._items.dataset.sides else BRANCHES[self._feed]
 
     @property
     def feed(self) -> Feed:
@@ -101,24 +111,23 @@ class Batches:
             left -= len(places)
 
     def _piece(self, places: list[Tensor], size: int) -> Iterator[Batch]:
-        form = self._items.dataset.form
-        draws = drawn(
-            form,
-            self._augment,
-            (len(places), size, *self._items.dataset.shape),
-            generator=self._generator,
-            device=self._device,
-        )
+        dataset = self._items.dataset
+        draws = draws_of(dataset, self._augment, (len(places), size), generator=self._generator, device=self._device)
         labels = torch.stack([self._labels_of(each) for each in places])
         places = places if self._tuples is None else [self._tuples.places(each) for each in places]
         indices = [fed_indices(self._feed, each) for each in labels]
         groups = None if self._groups is None else self._groups[torch.stack(places)].to(self._device)
         labels = labels.to(self._device)
-        changes = [{name: drawn for name, drawn in draws.of(step).items() if name != CROP} for step in range(len(places))]
-        for step, items in enumerate(self._given(places, draws)):
+        if dataset.sides:
+            # Both sides of an item are of its class.
+            labels, groups = labels.repeat(1, 2), None if groups is None else groups.repeat(1, 2)
+        # What was cut out as it was read is not cut once more; of two sides each is, from what was read.
+        done = () if self._crops is None else (CROP,)
+        for step, items in enumerate(self._given(places, draws[0])):
             found = indices[step]
+            changes = [{name: drawn for name, drawn in each.of(step).items() if name not in done} for each in draws]
             yield Batch(
-                items=changed(items, form, self._augment, changes[step]),
+                items=changed_by(items, dataset, self._augment, changes),
                 labels=labels[step],
                 groups=None if groups is None else groups[step],
                 # What says nothing of the items' values is found on the processor: a mask would have it wait for the device.

@@ -44,7 +44,8 @@ def trains_on_features(unit: Unit, dataset: Dataset) -> bool:
         unit: that trains, or does not.
         dataset: whose items.
     """
-    return unit.training is not None and draws_nothing(unit.training, dataset.form, dataset.shape)
+    # Of two encoders each would have features of its own: they go through their trunks in every step.
+    return unit.training is not None and not dataset.sides and draws_nothing(unit.training, dataset.form, dataset.shape)
 
 
 def draws_nothing(rules: TrainingSpec, form: Form, shape: Sequence[int]) -> bool:

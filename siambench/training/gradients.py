@@ -14,30 +14,32 @@ from siambench.components.groups import grouped
 from siambench.interfaces import PartMeasures
 from siambench.training.distances import told
 from siambench.training.optimiser import group_rates
+from siambench.training.sides import TwoEncoders
 
 if TYPE_CHECKING:
     from siambench.plugin import LossEntry
     from siambench.spaces import Params
-    from siambench.training.model import EmbeddingModel
+    from siambench.training.model import Model
 
 Parts = Mapping[str, Sequence[nn.Parameter]]
 """By name: the tensors of a part that are meant to be trained."""
 
 
-def parts_of(model: EmbeddingModel, trained: nn.Module, loss: nn.Module, entry: LossEntry, params: Params) -> Parts:
+def parts_of(model: Model, trained: nn.Module, loss: nn.Module, entry: LossEntry, params: Params) -> Parts:
     """The parts of what a unit trains, as training begins.
 
     What is meant to stay as it is has no part: a frozen trunk, or a layer of BatchNorm that wants no gradient. A loss that says it has
     parameters of its own and has none is a part without tensors.
 
     Args:
-        model: trunk and head.
+        model: trunk and head; of items of two sides two of each.
         trained: the model, or that and the projector behind it.
         loss: with its own parameters.
         entry: of the loss.
         params: of the unit.
     """
-    modules = {"trunk": list(model.trunk.parameters()), "head": list(model.head.parameters())}
+    named = model.modules_by_part if isinstance(model, TwoEncoders) else {"trunk": model.trunk, "head": model.head}
+    modules = {name: list(module.parameters()) for name, module in named.items()}
     within = {id(parameter) for parameter in model.parameters()}
     modules["projector"] = [parameter for parameter in trained.parameters() if id(parameter) not in within]
     parts = {name: _to_train(parameters) for name, parameters in modules.items()}

@@ -8,12 +8,14 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from siambench.components.stages import in_stage, stages_of
+from siambench.components.two_sided import BETWEEN
+from siambench.training.sides import TwoEncoders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from siambench.spec import Recipe
-    from siambench.training.model import EmbeddingModel
+    from siambench.training.model import EmbeddingModel, Model
 
 
 class Holding:
@@ -51,6 +53,20 @@ class Holding:
         self.model.held = (self.model.trunk,) if waits else self._always
         for parameter in self._trained:
             parameter.requires_grad = not waits
+
+
+def holding_of(model: Model, recipe: Recipe, *, name: str, epochs: int | None = None) -> tuple[Holding, ...]:
+    """What keeps parts of a model as they are: one, or of items of two sides one for each encoder.
+
+    Args:
+        model: whose trunks are meant.
+        recipe: as of `Holding`.
+        name: of the backbone, or of both.
+        epochs: as of `Holding`.
+    """
+    encoders = model.each if isinstance(model, TwoEncoders) else (model,)
+    names = name.split(BETWEEN) if len(encoders) > 1 else (name,)
+    return tuple(Holding(one, recipe, name=own, epochs=epochs) for one, own in zip(encoders, names, strict=True))
 
 
 def held_by(trunk: nn.Module, recipe: Recipe, *, name: str) -> tuple[nn.Module, ...]:

@@ -22,11 +22,12 @@ from siambench.training.components import Entries, LossCall, as_seen, build_batc
 from siambench.training.drawing import pool_of
 from siambench.training.features import Features, HeadModel
 from siambench.training.gradients import Gradients, parts_of
-from siambench.training.holding import Holding
+from siambench.training.holding import holding_of
 from siambench.training.mining import Fed, Mining
-from siambench.training.model import EmbeddingModel, as_trained, build_model
+from siambench.training.model import Model, as_trained, build_model
 from siambench.training.optimiser import build_optimiser, build_schedules
 from siambench.training.probe import Probe, margins_of
+from siambench.training.sides import TwoEncoders, one_after_the_other
 from siambench.training.state import device, seed_globals
 from siambench.training.stepping import Stepping
 from siambench.training.watch import Watcher
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from siambench.plugin import LossEntry, MinerEntry
     from siambench.spec import TrainingSpec, Unit
 
-Validate = Callable[[EmbeddingModel], Mapping[str, float | None]]
+Validate = Callable[[Model], Mapping[str, float | None]]
 Feeding = Callable[[int, nn.Module, Batches], Fed]
 
 
@@ -54,7 +55,7 @@ class Trained:
         measures: before the first step, and after each epoch; none where nothing was measured.
     """
 
-    model: EmbeddingModel
+    model: Model
     curve: tuple[Epoch, ...] = ()
     repeat_rate: float | None = None
     loss: nn.Module | None = None
@@ -108,7 +109,7 @@ def train(
     )
     loss, step, epochs = LossCall(built.to(target), unit.method.loss), 0, unit.stop_epoch or rules.epochs
     miner, mined_from, feeding = _mining(entries.miner, unit, items, clock)
-    holding = Holding(model, rules.recipe, name=unit.model.backbone if unit.model else "", epochs=epochs)
+    holding = holding_of(model, rules.recipe, name=unit.model.backbone if unit.model else "", epochs=epochs)
     moving = _moving(unit, entries, model, trained, built)
     forward = _embedding(trained, unit) if entries.loss.chunked else trained
     further = Augmentations(entries.augmentations, rules.augment, seed=unit.seeds["augmentation"])
@@ -128,14 +129,15 @@ def train(
     )
     curve: list[Epoch] = []
     for epoch in range(1, epochs + 1):
-        holding.begin(epoch)
+        for part in holding:
+            part.begin(epoch)
         model.train()
         fed = feeding(epoch, trained, batches)
         for batch in watcher.over(fed.batches, rules.steps_per_epoch):
             inputs = further(batch.items).contiguous(memory_format=worked.memory_format)
             # Ten microseconds; without it, dropout and losses that draw would depend on what was drawn before, as by a miner.
             seed_globals(unit.seeds["loss"], step)
-            embeddings = watcher.embedded(_seen(forward, inputs, rules))
+            embeddings = watcher.embedded(_seen(forward, inputs, rules, sides=bool(items.dataset.sides)))
             with _divergence_recognised(embeddings, step):
                 indices: Mined | None = batch.indices
                 tuples: Tensor | int | None = fed.tuples
@@ -162,9 +164,9 @@ def train(
     return Trained(moving.stepping.judged, tuple(curve), getattr(sampler, "repeat_rate", None), built, watcher.rows)
 
 
-def _worked_on(model: EmbeddingModel, items: Items, features: Features | None, clock: Clock) -> tuple[Items, EmbeddingModel]:
+def _worked_on(model: Model, items: Items, features: Features | None, clock: Clock) -> tuple[Items, Model]:
     """What is trained and on what: the model on items, or its head on what its trunk makes of them."""
-    if features is None:
+    if features is None or isinstance(model, TwoEncoders):
         return items, model
     with clock.phase("features"):
         return features.of(model, items), HeadModel(model)
@@ -180,7 +182,7 @@ class _Moving:
     of_epoch: ReduceLROnPlateau | None
 
 
-def _moving(unit: Unit, entries: Entries, model: EmbeddingModel, trained: nn.Module, loss: nn.Module) -> _Moving:
+def _moving(unit: Unit, entries: Entries, model: Model, trained: nn.Module, loss: nn.Module) -> _Moving:
     rules = unit.training
     assert rules is not None
     recipe = rules.recipe, model.trunk
@@ -195,10 +197,11 @@ def _embedding(network: nn.Module, unit: Unit) -> nn.Module:
     return InChunks(network.train(), chunk=int(chunk), per_chunk_batchnorm=bool(told))
 
 
-def _seen(forward: nn.Module, inputs: Tensor, rules: TrainingSpec) -> Tensor:
-    """What the loss is given of a batch, in fp32 whatever the network computes in."""
+def _seen(forward: nn.Module, inputs: Tensor, rules: TrainingSpec, *, sides: bool) -> Tensor:
+    """What the loss is given of a batch, in fp32 whatever the network computes in; the second sides of items behind the first."""
     with torch.autocast(inputs.device.type, torch.bfloat16, enabled=rules.precision == "bf16"):
         embeddings = forward(inputs)
+    embeddings = one_after_the_other(embeddings) if sides else embeddings
     return as_seen(embeddings, normalise=rules.normalise)
 
 
@@ -219,7 +222,7 @@ def _mining(entry: MinerEntry | None, unit: Unit, items: Items, clock: Clock) ->
     return miner, mined_from, lambda _epoch, _network, batches: Fed(batches, None)
 
 
-def _validated(figures: Epoch, model: EmbeddingModel, validate: Validate | None) -> Epoch:
+def _validated(figures: Epoch, model: Model, validate: Validate | None) -> Epoch:
     return figures if validate is None else dataclasses.replace(figures, validation=dict(validate(model)))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from siambench.components.two_sided import BETWEEN, TwoBackbones
 from siambench.errors import PluginError
 from siambench.identity import seed_of
 from siambench.plugin import PROJECTOR, BackboneEntry, call_factory, projector_text, projector_widths
+from siambench.training.sides import OfEachSide, TwoEncoders, seed_of_side, side_entries
 from siambench.training.state import seed_globals
 
 if TYPE_CHECKING:
@@ -51,7 +54,11 @@ class EmbeddingModel(nn.Module):
         return embeddings
 
 
-def build_model(unit: Unit, entry: BackboneEntry, dataset: Dataset) -> EmbeddingModel:
+Model = EmbeddingModel | TwoEncoders
+"""What a unit trains: one encoder, or of items of two sides one for each."""
+
+
+def build_model(unit: Unit, entry: BackboneEntry, dataset: Dataset) -> Model:
     """The untrained model of a unit, its weights drawn from the unit's own seed.
 
     Args:
@@ -66,7 +73,7 @@ def build_model(unit: Unit, entry: BackboneEntry, dataset: Dataset) -> Embedding
     return assembled(unit.model, entry, dataset, seed=unit.seeds["weights"])
 
 
-def assembled(model: ModelSpec, entry: BackboneEntry, dataset: Dataset, *, seed: int) -> EmbeddingModel:
+def assembled(model: ModelSpec, entry: BackboneEntry, dataset: Dataset, *, seed: int) -> Model:
     """A model as its part of a unit says, its weights drawn from a seed.
 
     Args:
@@ -78,6 +85,23 @@ def assembled(model: ModelSpec, entry: BackboneEntry, dataset: Dataset, *, seed:
     Raises:
         PluginError: if the trunk is no module, does not give features [B, F], or says something else of how its head starts.
     """
+    if dataset.sides:
+        encoders = [
+            _encoder(
+                dataclasses.replace(model, backbone=name.strip(), options=TwoBackbones.options_of(side, model.options)),
+                own,
+                dataclasses.replace(dataset, form=given.form, shape=given.shape, vocabulary=given.vocabulary, read=given.read, sides=()),
+                seed=seed_of_side(seed, side),
+            )
+            for side, (name, own, given) in enumerate(
+                zip(model.backbone.split(BETWEEN), side_entries(entry, model.backbone), dataset.sides, strict=True)
+            )
+        ]
+        return TwoEncoders(encoders, dataset.sides)
+    return _encoder(model, entry, dataset, seed=seed)
+
+
+def _encoder(model: ModelSpec, entry: BackboneEntry, dataset: Dataset, *, seed: int) -> EmbeddingModel:
     seed_globals(seed)
     available = {**model.options, "input_shape": dataset.shape}
     if dataset.vocabulary is not None:
@@ -118,7 +142,7 @@ def _probe(trunk: nn.Module, dataset: Dataset) -> tuple[torch.memory_format, Ten
     return torch.channels_last, probe
 
 
-def as_trained(unit: Unit, model: EmbeddingModel) -> tuple[nn.Module, int]:
+def as_trained(unit: Unit, model: Model) -> tuple[nn.Module, int]:
     """What a unit trains: its model, or that with the layers that its loss sees embeddings through.
 
     Args:
@@ -134,7 +158,8 @@ def as_trained(unit: Unit, model: EmbeddingModel) -> tuple[nn.Module, int]:
     projector = build_projector(widths, size, seed=seed_of(unit.seeds["weights"], "projector"))
     if projector is None:
         return model, size
-    return nn.Sequential(model, projector.to(next(model.parameters()).device)), widths[-1]
+    behind = projector.to(next(model.parameters()).device)
+    return nn.Sequential(model, OfEachSide(behind) if isinstance(model, TwoEncoders) else behind), widths[-1]
 
 
 def model_in(trained: nn.Module) -> EmbeddingModel:
@@ -174,4 +199,7 @@ def build_projector(widths: Sequence[int], embedding_size: int, *, seed: int) ->
 
 def pretrained_features(unit: Unit, entry: BackboneEntry, dataset: Dataset) -> nn.Module:
     """The trunk with its pretrained weights and no head: the baseline ``pretrained``."""
-    return build_model(unit, entry, dataset).trunk
+    model = build_model(unit, entry, dataset)
+    if isinstance(model, TwoEncoders):
+        raise PluginError("the features of two trunks are of two spaces: there is no baseline of them without a head")
+    return model.trunk

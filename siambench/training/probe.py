@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from siambench.data.supply import supply
 from siambench.training.components import as_seen
 from siambench.training.distances import Margins, described, quantiles, told
+from siambench.training.sides import one_after_the_other
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,7 +107,8 @@ class Probe:
     in evaluation mode reaches what is trained: neither to its mode, nor to running statistics, hooks or counters of its own.
 
     A positive pair is of one class of the data set, whatever the loss is told: also where it is fed views, and not told of classes, or a
-    list, which may say otherwise of its rows. Of data without two items of one class there are no positive pairs.
+    list, which may say otherwise of its rows. Of data without two items of one class there are no positive pairs. Of items of two sides
+    both sides are looked at, 2 N of them; nothing is told of what they are before any network sees them, for the two are not of one form.
 
     Args:
         network: from items to what the loss is given, but for its length.
@@ -128,7 +130,9 @@ class Probe:
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         places = chosen(items.labels)
-        self._labels, self._normalise, self._margins = torch.from_numpy(items.labels[places]), normalise, margins
+        self._sides = bool(items.dataset.sides)
+        labels = torch.from_numpy(items.labels[places])
+        self._labels, self._normalise, self._margins = labels.repeat(2) if self._sides else labels, normalise, margins
         given = supply(items.read, len(items), items.dataset.form, device, way="direct")
         self._items = next(iter(given.batches([torch.from_numpy(places)]))).contiguous(memory_format=memory_format)
         self._network, self._copy = network, copy.deepcopy(network)
@@ -143,7 +147,7 @@ class Probe:
         """What the network is like now: the fields of `siambench.interfaces.Measures` that tell of the probe."""
         raw = self._embedded()
         found: dict[str, Any] = {"dead_units": most_dead(self._dead)}
-        if not self._looked:
+        if not self._looked and not self._sides:
             found |= told_of_inputs(self._items, self._labels)
         self._looked = True
         # Two forms of one thing: what is told of lengths is told of them as they are given.
@@ -169,7 +173,7 @@ class Probe:
                     kept.copy_(value)
             # Each time: what a module does to its own mode is done to the copy's.
             embeddings: Tensor = self._copy.eval()(self._items)
-        return embeddings.float().cpu()
+        return (one_after_the_other(embeddings) if self._sides else embeddings).float().cpu()
 
     def _looked_at(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Any) -> None:
         dead = dead_among(output)

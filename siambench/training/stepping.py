@@ -11,7 +11,7 @@ import torch
 
 if TYPE_CHECKING:
     from siambench.spec import Recipe
-    from siambench.training.model import EmbeddingModel
+    from siambench.training.model import Model
 
 
 class Stepping:
@@ -24,7 +24,7 @@ class Stepping:
         steps: of the whole training run.
     """
 
-    def __init__(self, optimiser: torch.optim.Optimizer, model: EmbeddingModel, *, recipe: Recipe, steps: int) -> None:
+    def __init__(self, optimiser: torch.optim.Optimizer, model: Model, *, recipe: Recipe, steps: int) -> None:
         self._optimiser, self._clip = optimiser, recipe.clip_norm
         self._warm = round(recipe.rate_warmup * steps)
         self._trained = [parameter for group in optimiser.param_groups for parameter in group["params"]]
@@ -32,7 +32,7 @@ class Stepping:
         self._model = model
 
     @property
-    def judged(self) -> EmbeddingModel:
+    def judged(self) -> Model:
         """What is evaluated: the model, or the mean of its weights."""
         return self._model if self._mean is None else self._mean.model
 
@@ -81,11 +81,11 @@ class Averaged:
         bound of d is that of TensorFlow's ``ExponentialMovingAverage``.
     """
 
-    def __init__(self, model: EmbeddingModel, *, decay: float) -> None:
+    def __init__(self, model: Model, *, decay: float) -> None:
         self.model, self._decay, self._steps = copy.deepcopy(model), decay, 0
 
     @torch.no_grad()
-    def update(self, model: EmbeddingModel) -> None:
+    def update(self, model: Model) -> None:
         """Take in the weights after a step."""
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
         self._steps += 1

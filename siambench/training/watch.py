@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from siambench.training.gradients import Gradients
     from siambench.training.probe import Probe
 
-_BRANCHES = {"classes": 1, "pairs": 2, "views": 2, "triplets": 3}
-
 
 @dataclass
 class Kept:
@@ -111,7 +109,7 @@ class Watcher:
 
     def over(self, batches: Batches, steps: int) -> Iterator[Batch]:
         """The batches of an epoch of so many steps, one after the other."""
-        self._branches = _BRANCHES[batches.feed]
+        self._branches = batches.branches
         for step, batch in enumerate(batches.epoch(steps), 1):
             is_measured = self._gradients is not None and self._every is not None and (step % self._every == 0 or step == steps)
             self._batch = batch if is_measured else None

@@ -250,7 +250,11 @@ def _steps_of_all_parts(facts: Facts) -> float | None:
     A head alone says nothing: weight decay makes it as short as one likes, and steps long beside it.
     """
     found = _ratios(facts)
-    return None if set(found) == {"head"} else min((sum(ratios) / len(ratios) for ratios in found.values()), default=None)
+    return (
+        None
+        if all(name.rpartition(".")[2] == "head" for name in found)
+        else min((sum(ratios) / len(ratios) for ratios in found.values()), default=None)
+    )
 
 
 def _ratios(facts: Facts) -> dict[str, list[float]]:
@@ -292,4 +296,7 @@ def _tensors(number: int) -> str:
 def _called(part: str) -> str:
     """A part, for people."""
     names = {"trunk": "the trunk", "head": "the head", "projector": "the projector", "loss": "the loss"}
+    side, _, own = part.partition(".")
+    if side in ("first", "second") and own in names:
+        return f"{names[own]} of the {side} side"
     return names.get(part, f"the loss's {part.partition('.')[2]}" if part.startswith("loss.") else f"the part {part}")

@@ -8,6 +8,7 @@ from siambench.builtin.datasets.entries_of_images import ENTRIES as OF_IMAGES
 from siambench.builtin.datasets.entries_of_images import PHOTOS as _PHOTOS
 from siambench.builtin.datasets.entries_of_others import ENTRIES as OF_OTHERS
 from siambench.builtin.datasets.entries_of_others import INK as _INK
+from siambench.builtin.datasets.entries_of_sides import ENTRIES as OF_SIDES
 from siambench.plugin import DatasetEntry, hookimpl
 
 if TYPE_CHECKING:
@@ -197,4 +198,5 @@ def siambench_datasets() -> dict[str, DatasetEntry]:
         "safetensors": DatasetEntry(own_safetensors, takes_path=True, source="your own features with labels, in a safetensors file"),
         **OF_IMAGES,
         **OF_OTHERS,
+        **OF_SIDES,
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,36 @@ def emoji(*, size: int) -> Dataset:
         DataError: if one does not hold.
     """
     shown = Shown("emoji", size)
+    drawn = drawn_by_both()
+    return of_images(drawn.items, drawn.root, shown)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Emoji that both have drawn, K of them.
+
+    Args:
+        names: of each, distinct.
+        facts: what Google's list says of each.
+        of_test: whether each is of a subgroup that tests.
+        items: the images, those of Google and then those of Twitter.
+        root: a folder above the images.
+    """
+
+    names: tuple[str, ...]
+    facts: tuple[Mapping[str, Any], ...]
+    of_test: tuple[bool, ...]
+    items: Items
+    root: Path
+
+
+def drawn_by_both() -> Drawn:
+    """What the two packages hold.
+
+    Raises:
+        DataMissingError: if a package is not here and cannot be fetched.
+        DataError: if one does not hold.
+    """
     homes = {style: home_of(package, fetch=True)[1] for style, package in PACKAGES.items()}
     lists = {style: home / "emoji.json" for style, home in homes.items()}
     described = {style: _described(path) for style, path in lists.items()}
@@ -90,7 +122,7 @@ def emoji(*, size: int) -> Dataset:
             *(f"{style}: emoji.json with SHA-256 {sha256_of(path)[:16]}…" for style, path in lists.items()),
         ],
     )
-    return of_images(items, homes["google"], shown)
+    return Drawn(tuple(names), tuple(facts), tuple(of_test), items, homes["google"])
 
 
 def _told_apart(images: list[str], packages: dict[str, tuple[Path, Path]]) -> tuple[list[str], int]:

@@ -17,6 +17,7 @@ from siambench.builtin.losses import (
     pairs,
     proxies,
     ranking,
+    sides,
     softmax,
     terms,
     tuples,
@@ -25,7 +26,7 @@ from siambench.builtin.losses import (
 )
 from siambench.plugin import LossEntry, hookimpl
 
-_GROUPS = (tuples, softmax, proxies, classification, metric, faces, views, ranking, pairs, hyperbolic, heads, terms, wrappers)
+_GROUPS = (tuples, softmax, proxies, classification, metric, faces, views, ranking, pairs, hyperbolic, heads, terms, wrappers, sides)
 
 
 @hookimpl

@@ -105,6 +105,10 @@ def _pnp(params: Params, classes: int, items: int) -> float | None:
     return 1 - math.pow(1 + (classes - 1) * items / 2, -float(params["alpha"]))
 
 
+def _clip(params: Params, classes: int, items: int) -> float:  # noqa: ARG001  equal logits, whatever they are divided by
+    return math.log(1 + (classes - 1) * items)
+
+
 _TEMPERATURE = "temperature"
 
 _OF_TUPLES: Mapping[str, Fingerprint] = {
@@ -137,6 +141,7 @@ _OF_TUPLES: Mapping[str, Fingerprint] = {
     "cosent": Fingerprint(forms_tuples=True, scale="scale"),
     "sigmoid": Fingerprint(forms_tuples=True, scale="scale"),
     "hyperbolic": Fingerprint(forms_tuples=True),
+    "clip": Fingerprint(forms_tuples=True, temperature=_TEMPERATURE, at_equality=_clip),
 }
 
 _MORE_OF_TUPLES = (

@@ -62,7 +62,9 @@ def _built(component: Component, ready: _Ready, seed: int = SEED) -> EmbeddingMo
     entry: BackboneEntry = component.entry
     # Without pretrained weights, which would be downloaded.
     spec = ModelSpec(backbone="examined", options={**entry.defaults, **entry.scratch}, embedding_size=8)
-    return assembled(spec, entry, ready.dataset, seed=seed)
+    model = assembled(spec, entry, ready.dataset, seed=seed)
+    assert isinstance(model, EmbeddingModel), "of items of one side"
+    return model
 
 
 def _taken(component: Component) -> Iterator[_Ready]:

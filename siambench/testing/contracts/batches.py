@@ -76,6 +76,15 @@ def edge_batches(images_per_class: int) -> list[Batch]:
     ]
 
 
+def both_sides(batch: Batch) -> Batch:
+    """A batch of items that have two sides, as a loss of both is given it: the points of a batch, and behind them others near them."""
+    moved = torch.randn(batch.points.shape, generator=torch.Generator().manual_seed(4))
+    # What is equal on the one side is so on the other: of duplicates both sides are.
+    _, same = torch.unique(batch.points, dim=0, return_inverse=True)
+    points = torch.cat([batch.points, batch.points + 0.5 * moved[same]])
+    return Batch(batch.name, points, batch.labels.repeat(2))
+
+
 def shuffled(batch: Batch, order: Tensor) -> Batch:
     """The same images in another order.
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from siambench.components.catalogue import Catalogue
 from siambench.components.component import Component
 from siambench.data.locate import candidates
-from siambench.data.transforms import augmented, prepared
+from siambench.data.sides import changed_by, draws_of
+from siambench.data.transforms import prepared
 from siambench.errors import DataMissingError, PluginError
 from siambench.interfaces import Dataset, Episodes
 from siambench.plugin import DatasetEntry
@@ -184,11 +185,14 @@ def augmentation_holds(component: Component) -> str | None:
         return "it suggests no augmentation"
     dataset = _loaded(component)
     try:
-        rules = AugmentRules.model_validate(dict(entry.augment)).of_form(dataset.form)
+        forms = dict.fromkeys(side.form for side in dataset.sides) or (dataset.form,)
+        rules = AugmentRules.model_validate(dict(entry.augment)).of_form(*forms)
     except Exception as error:
         raise PluginError(f"augment does not hold: {' '.join(str(error).split())[:200]}") from error
     items = prepared(dataset.read(_probe(dataset)), dataset.form, torch.device("cpu"))
-    found = augmented(items.clone(), dataset.form, rules, generator=torch.Generator().manual_seed(SEED))
+    generator = torch.Generator().manual_seed(SEED)
+    draws = draws_of(dataset, rules, (1, len(items)), generator=generator, device=items.device)
+    found = changed_by(items.clone(), dataset, rules, [each.of(0) for each in draws])
     if found.shape != items.shape or not bool(torch.isfinite(found).all()):
         raise PluginError("augmentation gives items of another shape, or numbers that are not finite")
     return None

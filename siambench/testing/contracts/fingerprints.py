@@ -45,7 +45,7 @@ def _compare(entry: LossEntry, params: Params, classes: int, items: int) -> bool
         return False
     if isinstance(said, bool) or not isinstance(said, int | float) or not math.isfinite(said):
         raise PluginError(f"at_equality must give a finite number or None, got {said!r}")
-    value = float(answer(entry, build_loss(entry, params), _equal(classes, items)).value)
+    value = float(answer(entry, build_loss(entry, params), _equal(classes, items, sides=2 if entry.sides else 1)).value)
     if not abs(value - said) <= _TOLERANCE * max(1.0, abs(said)):
         raise PluginError(f"the loss is {value:.6g}, its fingerprint says {said:.6g}")
     return True
@@ -58,8 +58,8 @@ def _points(entry: LossEntry) -> Iterator[Params]:
             yield {**entry.defaults, name: value}
 
 
-def _equal(classes: int, items: int) -> Batch:
-    """One unit vector for all, none of whose numbers is 0 or alike."""
+def _equal(classes: int, items: int, *, sides: int) -> Batch:
+    """One unit vector for all, none of whose numbers is 0 or alike; of items with two sides for both."""
     vector = torch.tensor([0.5 - 0.13 * place for place in range(SIZE)])
-    labels = torch.arange(classes).repeat_interleave(items)
-    return Batch("equal embeddings", (vector / vector.norm()).expand(classes * items, SIZE).clone(), labels)
+    labels = torch.arange(classes).repeat_interleave(items).repeat(sides)
+    return Batch("equal embeddings", (vector / vector.norm()).expand(len(labels), SIZE).clone(), labels)

@@ -15,7 +15,17 @@ from siambench.errors import PluginError
 from siambench.interfaces import Indices
 from siambench.plugin import LossEntry
 from siambench.spaces import Params
-from siambench.testing.contracts.batches import SIZE, Batch, all_pairs, all_triplets, edge_batches, orders, ordinary_batches, shuffled
+from siambench.testing.contracts.batches import (
+    SIZE,
+    Batch,
+    all_pairs,
+    all_triplets,
+    both_sides,
+    edge_batches,
+    orders,
+    ordinary_batches,
+    shuffled,
+)
 from siambench.testing.contracts.blame import nothing_printed, told_where
 from siambench.testing.contracts.calls import PROGRESS, Answer, Training, answer, answers, build_loss, call_loss, embed
 from siambench.testing.contracts.fingerprints import fingerprint_holds
@@ -42,7 +52,7 @@ def scalar(component: Component) -> None:
 def finite_on_edges(component: Component) -> None:
     """Value, gradient and the gradients of the loss's own parameters are finite on every edge batch."""
     entry: LossEntry = component.entry
-    for batch in edge_batches(entry.images_per_class):
+    for batch in _edges(entry):
         with told_where(f"on {batch.name}"):
             loss = build_loss(entry, {})
             _check_finite(answer(entry, loss, batch))
@@ -182,7 +192,7 @@ def _everywhere(entry: LossEntry, params: Params, rounds: int) -> Iterator[Answe
     usual = _ordinary(entry)
     yield from answers(entry, params, usual * rounds)
     if rounds == 1:
-        yield from answers(entry, params, edge_batches(entry.images_per_class))
+        yield from answers(entry, params, _edges(entry))
         if entry.takes != "none":
             yield answer(entry, build_loss(entry, params), usual[1], indices=all_triplets(usual[1].labels))
 
@@ -206,6 +216,8 @@ def options_hold(component: Component) -> str | None:
                     refused += 1
                     continue
                 _check_ordinary(chosen, {name: value})
+                # What is no longer trained makes a difference after a step.
+                differs = differs or chosen.own_parameters != entry.own_parameters
                 found = _everywhere(chosen, {**chosen.defaults, name: value}, 1)
                 differs = differs or any(not one.is_close(two) for one, two in zip(plain, found, strict=False))
         if not differs and not refused:
@@ -231,7 +243,11 @@ def order_is_no_matter(component: Component) -> str | None:
 
 def _after_moving(entry: LossEntry, *, within_classes: bool) -> tuple[float, float] | None:
     for batch in _ordinary(entry):
-        batches = [batch, *(shuffled(batch, order) for order in orders(batch.labels, within_classes=within_classes))]
+        labels = batch.labels[: len(batch.labels) // 2] if entry.sides else batch.labels
+        moved = orders(labels, within_classes=within_classes)
+        # Both sides of an item keep their places in their halves.
+        moved = [torch.cat([order, order + len(labels)]) for order in moved] if entry.sides else moved
+        batches = [batch, *(shuffled(batch, order) for order in moved)]
         first, *others = (float(answer(entry, build_loss(entry, {}), each).value) for each in batches)
         for other in others:
             if not math.isclose(first, other, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE):
@@ -299,7 +315,15 @@ CONTRACTS = (
 
 
 def _ordinary(entry: LossEntry) -> list[Batch]:
-    return ordinary_batches(entry.images_per_class)
+    return _as_fed(entry, ordinary_batches(entry.images_per_class))
+
+
+def _edges(entry: LossEntry) -> list[Batch]:
+    return _as_fed(entry, edge_batches(entry.images_per_class))
+
+
+def _as_fed(entry: LossEntry, batches: list[Batch]) -> list[Batch]:
+    return [both_sides(batch) for batch in batches] if entry.sides else batches
 
 
 def _check_ordinary(entry: LossEntry, params: Params) -> None:

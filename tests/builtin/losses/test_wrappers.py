@@ -20,7 +20,7 @@ CATALOGUE = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
 PLAIN = sorted(name for name, entry in siambench_losses().items() if not entry.wraps)
 TUPLES = [name for name in PLAIN if siambench_losses()[name].takes != "none" and "classes" in siambench_losses()[name].feeds]
 LABELS = torch.tensor([0, 1, 0, 2, 1, 0])
-SIZELESS = ("margin-learned", "sigmoid")
+SIZELESS = ("margin-learned", "sigmoid", "clip")
 """Losses whose own parameters do not follow the size of the embedding."""
 SIZE = 8
 

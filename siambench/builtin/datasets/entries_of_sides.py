@@ -1,0 +1,44 @@
+"""The entries of data sets whose items have two sides. Light: loaders are imported when they are called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from siambench.plugin import DatasetEntry
+
+if TYPE_CHECKING:
+    from siambench.data.locate import Remote
+    from siambench.interfaces import Dataset
+
+
+def emoji_and_names(size: int, styles: str, text: str, tokens: str, vocabulary: int, length: int) -> Dataset:
+    """Emoji and what they are called, two sides of each: a picture in colour, read at size × size, and its name, as tokens.
+
+    ``styles`` is ``google``, ``twitter``, or ``both``, who have drawn each once; ``text`` is ``name``, or ``keywords``, by which these
+    stand behind it, of the npm package emojilib 4.0.3.
+    """
+    from siambench.builtin.datasets.emoji_names import emoji_names
+    from siambench.builtin.datasets.table import TokenOptions
+
+    return emoji_names(size=size, styles=styles, text=text, options=TokenOptions(tokens, vocabulary, length))
+
+
+def _of_emoji() -> tuple[Remote, ...]:
+    from siambench.builtin.datasets.emoji import remotes
+
+    return remotes()
+
+
+ENTRIES = {
+    "emoji-names": DatasetEntry(
+        emoji_and_names,
+        defaults={"size": 32, "styles": "both", "text": "name", "tokens": "words", "vocabulary": 4096, "length": 32},
+        augment={"rotate": 10.0, "scale": [0.9, 1.1], "translate": 0.05, "padding": "border"},
+        files=_of_emoji,
+        source="npm packages emoji-datasource-google and emoji-datasource-twitter 16.0.0",
+        licence="MIT; drawings by Google Apache 2.0, by Twitter CC BY 4.0",
+        holds="1,876 classes, 3,752 pictures with a name each",
+        split="siambench's own: every fifth subgroup tests",
+    ),
+}
+"""By name."""
