@@ -38,6 +38,7 @@ from siambench.studies.chunks import check_chunks
 from siambench.studies.contents import dataset_name, exam_track, files_among
 from siambench.studies.lists import ListKept, kept_of, lists_of
 from siambench.studies.methods import Refused, methods_of, not_admitted, refusal, sampler_of
+from siambench.studies.networks import check_networks
 from siambench.studies.official_pairs import OFFICIAL, official_list
 from siambench.studies.parts_of_rules import exam_rules, rule_parts
 from siambench.tracks.adhoc import adhoc_track
@@ -183,8 +184,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     lists = lists_of(comparison.methods, beside=comparison_folder(request.comparison))
     named = methods_of(comparison.methods, {asked: feed for asked, (feed, _) in lists.items()})
     check_model_options(changes, named, track)
-    space = request.space or comparison.space or ""
-    given = _Given(space=space, sampler=sampler, fixed=fixed)
+    given = _Given(space=request.space or comparison.space or "", sampler=sampler, fixed=fixed)
     chosen, refused = _methods(named, track, catalogue, local, given)
     if not chosen:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
@@ -227,7 +227,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
                 budget=budget,
                 images=images,
                 pairs=pairs,
-                space_name=space,
+                space_name=given.space,
                 fixed=fixed,
                 sampler=None if one.sampler is None else sampler,
                 training=parts.training,
@@ -265,6 +265,7 @@ def _check_items(chosen: Sequence[_Chosen], track: Track, dataset: Dataset, fixe
         check_form(one.method, one.backbone, track, dataset)
         check_sides(one.method, one.loss, dataset, track.dataset.name)
         check_chunks(one.loss, one.backbone, one.options, dataset, fixed, recipe=track.training.recipe)
+    check_networks({str(one.method.backbone): (one.backbone, one.options, one.paths) for one in chosen}, dataset)
 
 
 def _budget(request: Request, comparison: Comparison, track: BudgetRules, *, is_asked: bool) -> BudgetRules:
