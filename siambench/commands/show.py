@@ -253,6 +253,8 @@ def _plain(name: str, value: object) -> object:
         return [remote.name for remote in value()]
     if isinstance(value, Path):
         return str(value)
+    if name == "ready":
+        return value is not None
     if name == "fingerprint" and value is not None:
         told = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}  # type: ignore[arg-type]
         margins = [dataclasses.asdict(margin) for margin in told["margins"]]

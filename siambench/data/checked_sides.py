@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from siambench.data.sides import comparable
 from siambench.errors import DataError
 from siambench.interfaces import LARGEST_VOCABULARY, Side, joined_read, joined_shape
 from siambench.spec import FORMS, SIDES
@@ -15,6 +14,11 @@ if TYPE_CHECKING:
     from siambench.interfaces import Dataset
 
 _ONE_SIDED = ("pairs", "episodes")
+
+
+def comparable(dataset: Dataset) -> bool:
+    """Whether raw items can be compared: those of one side always, both sides where they are of one form, shape and vocabulary."""
+    return len({(side.form, tuple(side.shape), side.vocabulary) for side in dataset.sides}) < 2
 
 
 def with_checked_sides(dataset: Dataset, called: str, look: Callable[[Side, str], Side]) -> Dataset:

@@ -37,11 +37,6 @@ def joined(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat([part.flatten(1).float() for part in parts], dim=1)
 
 
-def comparable(dataset: Dataset) -> bool:
-    """Whether raw items can be compared: those of one side always, both sides where they are of one form, shape and vocabulary."""
-    return len({(side.form, tuple(side.shape), side.vocabulary) for side in dataset.sides}) < 2
-
-
 def numbers_of(dataset: Dataset, rules: Mapping[str, Any]) -> int:
     """How many numbers augmentation keeps for one item of a data set."""
     if not dataset.sides:

@@ -91,7 +91,7 @@ def _counts(tokens: Tensor, vocabulary: int) -> Tensor:
 def raw_model(training: Items) -> torch.nn.Module:
     """The baseline ``raw`` for items of this form; only what is fitted, such as the weights of tokens, is taken from training items.
 
-    Of two sides it is there where both are of one form and shape: see `siambench.data.sides.comparable`.
+    Of two sides it is there where both are of one form and shape: see `siambench.data.checked_sides.comparable`.
     """
     sides = training.dataset.sides
     if sides and sides[0].form == "tokens":

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from siambench.components.roles import OF_BACKBONE, SPLIT_RULE
-from siambench.data.sides import comparable
+from siambench.data.checked_sides import comparable
 from siambench.spec import BASELINES, FIXED_BASELINES, Method, Unit
 from siambench.studies.plan import REPORTED, StudyPlan, seeds_of
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from siambench.data.checked import checked
-from siambench.data.sides import changed_by, comparable, draws_of, joined, numbers_of, parted
+from siambench.data.checked_sides import comparable
+from siambench.data.sides import changed_by, draws_of, joined, numbers_of, parted
 from siambench.data.summary import summary
 from siambench.data.transforms import changed, drawn, numbers_drawn, prepared
 from siambench.errors import DataError

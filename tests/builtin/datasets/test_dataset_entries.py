@@ -53,6 +53,7 @@ def test_a_data_set_says_which_published_files_it_needs(monkeypatch, tmp_path):
         "agedb-30": ["agedb_30.bin"],
         "faces": ["att_faces.zip"],
         "emoji": ["emoji-datasource-google-16.0.0.tgz", "emoji-datasource-twitter-16.0.0.tgz"],
+        "emoji-names": ["emoji-datasource-google-16.0.0.tgz", "emoji-datasource-twitter-16.0.0.tgz"],
         "clinc150": ["data_full.json", "domains.json"],
         "sts": ["sts-train.csv", "sts-dev.csv", "sts-test.csv"],
         "ucr": None,
