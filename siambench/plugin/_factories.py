@@ -13,10 +13,13 @@ class Lazy:
 
     Args:
         place: ``package.module:name``.
+        accepted: the names of its arguments, for an entry with options, which is compared with them: it is then not imported for that.
     """
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, *, accepted: tuple[str, ...] | None = None) -> None:
         self.place = place
+        if accepted is not None:
+            self.accepted = accepted
 
     @property
     def found(self) -> Callable[..., Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from siambench.builtin.schedules import siambench_schedules
 from siambench.builtin.split_rules import siambench_split_rules
 from siambench.data.forms import UNCLASSED_RULES
 from siambench.errors import ConfigError
+from siambench.plugin import accepted_by
 from siambench.spec import ANNEALING
 from siambench.tracks.split import RULES
 from siambench.tracks.split_rules import OWN
@@ -22,6 +25,8 @@ def test_what_is_registered_is_what_is_used():
     pairs = ((siambench_optimisers(), OPTIMISERS), (siambench_schedules(), SCHEDULES), (siambench_split_rules(), OWN))
     for entries, used in pairs:
         assert {name: entry.build.found for name, entry in entries.items()} == dict(used)
+        for entry in entries.values():
+            assert [*accepted_by(entry.build)] == [*inspect.signature(entry.build.found).parameters]
     assert {*OWN, *UNCLASSED_RULES} == set(RULES)
 
 

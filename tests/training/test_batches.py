@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from siambench.data import sides
 from siambench.data.transforms import changed, drawn, prepared
 from siambench.spec import FEEDS
 from siambench.testing import synthetic_dataset
@@ -86,7 +87,7 @@ def test_large_draws_come_in_pieces(monkeypatch):
         sizes.append(shape[0])
         return drawn(form, rules, shape, **named)
 
-    monkeypatch.setattr(module, "drawn", noted)
+    monkeypatch.setattr(sides, "drawn", noted)
     # Noise: a number for each of an array's, one for its factor.
     monkeypatch.setattr(module, "MOST_DRAWN", 3 * 12 * (int(np.prod(items.dataset.shape)) + 1))
     found = list(made(items, order, "classes", RULES["arrays"]).epoch(7))

@@ -44,7 +44,10 @@ def test_perfect_embeddings_have_perfect_scores(compute, told):
         if entry.needs is None and name not in ("uniformity", "spearman"):
             value = compute(name, evaluation, 2 if "shot" in name else 1, 0.1, 6)
             best = at_right_angles.get(name, entry.high if entry.direction == "max" else entry.low)
-            assert best == pytest.approx(float(value.mean()) if isinstance(value, torch.Tensor) else value, abs=1e-12), name
+            # A distance is the root of a difference of float64 products: equal points lie up to the root of its rounding apart, on some
+            # processors, as these fuse the product and the sum.
+            rounding = 2e-8 if name == "positive_distance" else 1e-12
+            assert best == pytest.approx(float(value.mean()) if isinstance(value, torch.Tensor) else value, abs=rounding), name
 
 
 def test_no_embedding_leaves_the_range_of_a_metric(compute, told):
