@@ -7,6 +7,7 @@ from pathlib import Path
 from siambench.board import files
 from siambench.components.catalogue import Catalogue, check_options
 from siambench.components.component import Component
+from siambench.components.two_sided import is_two_sided
 from siambench.errors import DataMissingError, PluginError
 from siambench.studies.request import Request, prepare
 from siambench.testing.contracts.terms import Contract
@@ -16,12 +17,21 @@ from siambench.tracks.rules import Track
 _BASELINES = ("raw", "untrained")
 """Those of every table; the third is there where training starts from pretrained weights."""
 
-_LOSS = "contrastive"
-"""What a study is planned of: it can be fed every track's data, and has nothing to install."""
+_LOSS, _ACROSS_SIDES = "contrastive", "clip"
+"""What a study is planned of: it can be fed every track's data, or that of items of two sides, and has nothing to install."""
 
 
 def _rules(component: Component) -> Track:
     return load_named(Path(component.entry.path), component.name)
+
+
+def _has_sides(component: Component) -> bool:
+    return is_two_sided(_rules(component).model.backbone)
+
+
+def _baselines(component: Component) -> tuple[str, ...]:
+    # Two sides are seldom of one form and shape, and have no raw row then; a run says why.
+    return ("untrained",) if _has_sides(component) else _BASELINES
 
 
 def rules(component: Component) -> None:
@@ -39,12 +49,13 @@ def components(component: Component) -> None:
 
 def planned(component: Component) -> str | None:
     """Its data is cut as it says, and a study is planned with each baseline; skipped where the data is not here."""
+    loss = _ACROSS_SIDES if _has_sides(component) else _LOSS
     try:
-        prepared = prepare(Request(track=str(component.entry.path), losses=(_LOSS,), trials=1, repetitions=1), Catalogue.load())
+        prepared = prepare(Request(track=str(component.entry.path), losses=(loss,), trials=1, repetitions=1), Catalogue.load())
     except DataMissingError as error:
         return f"its data is not here: {error}"
     known = {unit.method.baseline for unit in prepared.baselines}
-    missing = [name for name in _BASELINES if name not in known]
+    missing = [name for name in _baselines(component) if name not in known]
     if missing:
         raise PluginError(f"no baseline {missing[0]} is planned")
     return None
@@ -61,7 +72,7 @@ def records(component: Component) -> str | None:
     if not found.chosen.records:
         raise PluginError("none of its records is of the exam that its rules are: other rules, or another version")
     known = {record.unit.method.baseline for record in found.chosen.records}
-    missing = [name for name in _BASELINES if name not in known]
+    missing = [name for name in _baselines(component) if name not in known]
     if missing:
         raise PluginError(f"its records hold no baseline {missing[0]}: every table carries its baselines")
     if (folder / "README.md").exists():
