@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from siambench.board.costs import Costs, costs_of
+from siambench.board.flags import budget_flags, tuning_flags, unit_flags
 from siambench.board.scores import Model, Score, by_study, mean_of, scores_of
 from siambench.board.tuning import Tuning, tunings_of
 from siambench.board.verdicts import Counts, counts_of, summed
 from siambench.interfaces import Done, Failed, Outcome
 from siambench.records.record import Record, row_key
 from siambench.spaces import Params
-from siambench.spec import FIXED_BASELINES, TRAINING_REVISION, Method, ScoringSpec, Unit
+from siambench.spec import Method, ScoringSpec, Unit
 from siambench.tracks.rules import Track
 
 
@@ -263,8 +264,8 @@ def _row(key: str, found: list[Record], beside: _Beside) -> Row:
     counted = {tuning.study: tuning for tuning in tunings if tuning.study in runs or not runs}
     tuned = [r for r in records if r.unit.study in counted and r.unit.kind == "tune"]
     tuned = [r for r in tuned if (r.unit.trial or 0) < counted[r.unit.study].counted]
-    flags, is_comparable = _budget(track, method, list(counted.values()), runs)
-    flags |= {*_tuning_flags(list(counted.values())), *_unit_flags(first, is_baseline=is_baseline)}
+    flags, is_comparable = budget_flags(track, method, list(counted.values()), runs)
+    flags |= {*tuning_flags(list(counted.values())), *unit_flags(first, is_baseline=is_baseline)}
     flags |= {f"failed-repetitions:{failed}"} if failed and not is_baseline else set()
     flags |= {"mixed-versions"} if others else set()
     flags |= {"closed-set"} if closed_set else set()
@@ -362,37 +363,3 @@ def _reason(models: Sequence[Model], tunings: Sequence[Tuning]) -> str:
         return f"every final model failed: {errors[0]}" if errors else "no final model yet"
     failed = [trial.error for tuning in tunings for trial in tuning.trials if trial.error]
     return f"every trial failed: {failed[0]}" if failed else "still being tuned"
-
-
-def _budget(track: Track, method: Method, tunings: Sequence[Tuning], runs: Mapping[int, int]) -> tuple[set[str], bool]:
-    """What marks a row that had more or less than the track's budget, and whether each of its studies had exactly that.
-
-    Args:
-        track: the rules.
-        method: of the row.
-        tunings: of the studies that count.
-        runs: study → number of final models.
-    """
-    budget = track.budget
-    if method.baseline is not None:
-        # What nothing random can move is run once; how often the untrained network is, the track's budget says.
-        expected = 1 if method.baseline in FIXED_BASELINES else budget.studies * budget.repetitions
-        return ({"short-budget"} if sum(runs.values()) < expected else set()), True
-    trials = [tuning.counted - tuning.budget for tuning in tunings]
-    repetitions = [number - budget.repetitions for number in runs.values()] or [-budget.repetitions]
-    excess = [*trials, *repetitions, len(runs) - budget.studies]
-    found = {flag for flag, is_there in (("short-budget", min(excess) < 0), ("long-budget", max(excess) > 0)) if is_there}
-    return found, not any((*trials, *repetitions))
-
-
-def _tuning_flags(tunings: Sequence[Tuning]) -> set[str]:
-    """What marks any of the studies; of failed trials the number in all."""
-    failed = sum(tuning.failed for tuning in tunings)
-    every = {flag for tuning in tunings for flag in tuning.flags}
-    kept = {flag for flag in every if flag.partition(":")[0] not in ("short-budget", "long-budget", "failed-trials")}
-    return kept | ({f"failed-trials:{failed}"} if failed else set())
-
-
-def _unit_flags(unit: Unit, *, is_baseline: bool) -> set[str]:
-    found = {"local"} if unit.is_local and not is_baseline else set()
-    return found | ({f"revision-{unit.revision}"} if unit.revision != TRAINING_REVISION and not is_baseline else set())

@@ -57,27 +57,27 @@ def _table(track: str, more: tuple[Path, ...], form: str, exam: str | None) -> N
 
 def _page(tracks: tuple[str, ...], more: tuple[Path, ...], *, write: bool) -> None:
     """Write the page of a track, or compare it with what its records give."""
-    from siambench.board import files
+    from siambench.board import files, pages
 
     if len(tracks) > 1:
         raise click.UsageError(f"--write and --check take one track, got {len(tracks)}: {', '.join(tracks)}")
     name = tracks[0] if tracks else "glyphs"
     folder, _ = files.located(name, more)
     if write:
-        files.check_own(folder)
+        pages.check_own(folder)
     table, found = files.leaderboard(name, more)
     say_damaged(found.damaged)
-    files.check_intact(found.damaged)
+    pages.check_intact(found.damaged)
     if not write:
-        files.check(folder, table)
+        pages.check(folder, table)
         click.echo(f"{name}: the generated files are what {len(found.chosen.records)} records give", err=True)
         return
     if more:
-        new, replaced = files.adopt(folder, found)
+        new, replaced = pages.adopt(folder, found)
         taken = f", in place of {replaced} of baselines" if replaced else ""
         click.echo(f"{new} records adopted{taken}", err=True)
         table, _ = files.leaderboard(name)
-    for path in files.write(folder, table):
+    for path in pages.write(folder, table):
         click.echo(f"wrote {path}", err=True)
     for line in table.lines:
         if not line.row.is_full and line.row.method.baseline is None:

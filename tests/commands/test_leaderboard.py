@@ -177,5 +177,5 @@ def test_the_command_needs_neither_torch_nor_optuna(siambench_process, both):
 
     done = siambench_process("leaderboard", both[0], "--format", "csv", env={"PYTHONPROFILEIMPORTTIME": "1"})
     assert 0 == done.returncode
-    assert "siambench.board.formats.csv" in done.stderr
+    assert "siambench.board.formats" in done.stderr
     assert not re.search(r"\| +(torch|pluggy|optuna)\b", done.stderr)

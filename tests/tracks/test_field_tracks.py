@@ -9,7 +9,7 @@ import tomllib
 import dataset_layouts as layouts
 import pytest
 
-from siambench.board import files
+from siambench.board import files, pages
 from siambench.board.formats import markdown
 from siambench.board.view import view
 from siambench.builtin.datasets import birds_and_cars, lfw, products
@@ -148,7 +148,7 @@ def test_a_track_of_the_field_keeps_proportions_and_says_that_it_was_not_run(nam
     table, found = files.leaderboard(name)
     if not found.chosen.records:
         assert not table.lines
-        assert files.generated(table)["README.md"] == page
+        assert pages.generated(table)["README.md"] == page
 
 
 @pytest.mark.parametrize("name", FIELD)

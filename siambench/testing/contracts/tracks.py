@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from siambench.board import files
+from siambench.board import files, pages
 from siambench.components.catalogue import Catalogue, check_options
 from siambench.components.component import Component
 from siambench.components.two_sided import is_two_sided
@@ -68,7 +68,7 @@ def records(component: Component) -> str | None:
         return "it comes without records: its table begins empty"
     # A page shows the command that writes it: with the name, where that finds this very track.
     table, found = files.leaderboard(component.name if home_of(component.name) == folder else str(folder))
-    files.check_intact(found.damaged)
+    pages.check_intact(found.damaged)
     if not found.chosen.records:
         raise PluginError("none of its records is of the exam that its rules are: other rules, or another version")
     known = {record.unit.method.baseline for record in found.chosen.records}
@@ -76,7 +76,7 @@ def records(component: Component) -> str | None:
     if missing:
         raise PluginError(f"its records hold no baseline {missing[0]}: every table carries its baselines")
     if (folder / "README.md").exists():
-        files.check(folder, table)
+        pages.check(folder, table)
     return None
 
 
