@@ -32,7 +32,7 @@ def run(
     trials: int | None = None,
     repetitions: int | None = None,
     seeds: int | None = None,
-    space: str | None = None,
+    space: str | Sequence[str] | None = None,
     changes: Mapping[str, Value] | None = None,
     jobs: int | None = None,
     engine: str = "local",
@@ -58,7 +58,8 @@ def run(
         trials: of each study; None: the track's.
         repetitions: final models of each study; None: the track's.
         seeds: the older word for ``repetitions``, read for one more version.
-        space: the name of another space that the losses bring, such as ``"reality-check"``.
+        space: the name of another space that the losses bring, such as ``"reality-check"``, and ranges of parameters within their space,
+            such as ``"loss.margin=0.05..0.5"``: what ``--space`` takes.
         changes: what ``--set`` takes: parameters to fix (``loss.margin``) and rules to change (``training.epochs``).
         jobs: units at once; None: one per GPU, or per core, or on a cluster one per worker.
         engine: where units run: the name of an installed engine.

@@ -182,6 +182,18 @@ def with_space(entry: SearchedEntry, name: str) -> SearchedEntry:
     return dataclasses.replace(entry, space=space, defaults={**entry.defaults, **moved})
 
 
+def told(value: Value) -> str:
+    """A value as ``--set`` and ``--space`` take it: ``0.05``, ``true``."""
+    return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
+
+
+def dimension_text(dimension: Dimension) -> str:
+    """For people: ``0.02 to 0.7, log``, or the options of a choice: ``a | b | c``."""
+    if isinstance(dimension, Choice):
+        return " | ".join(map(told, dimension.options))
+    return f"{told(dimension.low)} to {told(dimension.high)}" + (", log" if dimension.log else "")
+
+
 def dimension_to_json(dimension: Dimension) -> dict[str, Any]:
     """A JSON form of one dimension, e.g. ``{"type": "float", "low": 0.0, "high": 1.0, "log": false}``."""
     if isinstance(dimension, Choice):

@@ -309,6 +309,56 @@ def test_fixing_a_parameter_marks_the_row(siambench, tiny_track):
     assert 2 == row["dimension"]
 
 
+def test_narrowing_a_space_marks_the_row(siambench, tiny_track, tmp_path):
+    """`--space loss.margin=a..b` searches there, flags the row in JSON, CSV and `show study`, and `--plan` tells it before."""
+    asked = ["--track", tiny_track, "--loss", "triplet", "--trials", "3", "--repetitions", "1", "--space", "loss.margin=0.2..0.5"]
+    asked += ["--out", tmp_path / "out"]
+    planned = siambench("run", *asked, "--plan")
+    assert "loss.margin in 0.2 to 0.5, log" in planned.stdout
+    document = json.loads(siambench("run", *asked, "--plan", "--json").stdout)["studies"][0]
+    assert (["loss.margin"], 0.2, 0.5) == (document["edited"], *(document["space"]["loss.margin"][end] for end in ("low", "high")))
+    row = json.loads(siambench("run", *asked, "--json").stdout)["rows"][0]
+    assert "edited-space" in row["flags"]
+    assert 0.2 <= row["params"]["loss.margin"] <= 0.5
+    assert 3 == row["dimension"]
+    board = [exam_folder(tmp_path / "out"), "--format"]
+    assert "edited-space" in siambench("leaderboard", *board, "csv").stdout
+    assert (
+        "`edited-space`: a parameter was fixed by hand instead of tuned, or tuned in a part"
+        in siambench("leaderboard", *board, "md").stdout
+    )
+    shown = siambench("show", "study", exam_folder(tmp_path / "out"), "triplet")
+    assert "(loss.margin searched in 0.2 to 0.5, log)" in " ".join(shown.stdout.split())
+    found = json.loads(siambench("show", "study", exam_folder(tmp_path / "out"), "triplet", "--json").stdout)
+    assert ["loss.margin"] == found["edited"]
+    margins = [trial["params"]["loss.margin"] for trial in found["studies"][0]["trials"]]
+    assert margins[0] == 0.2, "trial 0 is the default, moved to the nearest value inside"
+    assert all(0.2 <= margin <= 0.5 for margin in margins)
+    assert len(set(margins)) == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (["loss.margin=0.5..0.2"], "has its ends reversed: low..high"),
+        (["loss.margin=0.2..3"], "reaches outside its space, 0.02 to 0.7, log"),
+        (["loss.margin=0.2"], "--set loss.margin=0.2 fixes a parameter at one value"),
+        (["loss.margin=0.2..0.3", "loss.margin=0.2..0.4"], "narrows loss.margin twice"),
+        (["loss.margn=0.2..0.3"], "did you mean 'loss.margin'?"),
+        (["loss.swap=true|false"], "it has no space, since it is not tuned"),
+        (["0.2..0.3"], "a range of no parameter"),
+        (["realty-check"], "has no space 'realty-check'"),
+    ],
+)
+def test_a_space_that_cannot_be_meant_exits_4(siambench, tiny_track, tmp_path, asked, words):
+    """One sentence on stderr before anything runs, and no folder is left."""
+    spaces = [word for one in asked for word in ("--space", one)]
+    done = siambench("run", "--track", tiny_track, "--loss", "triplet", *spaces, "--out", tmp_path / "out")
+    assert (4, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
+    assert words in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_backbone_of_ones_own_choice(siambench, tiny_track):
     """`--backbone` names the method's row on a track, and makes an ad-hoc track without one."""
     on_track = siambench("run", "--track", tiny_track, "--loss", "triplet", "--backbone", "conv4", "--plan", "--json")

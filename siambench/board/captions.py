@@ -41,7 +41,7 @@ BASELINE_TEXTS = {
 
 FLAGS = {
     "closed-set": "training and test share their classes; never comparable with class-disjoint rows",
-    "edited-space": "a parameter was fixed by hand instead of tuned, or the sampler chosen",
+    "edited-space": "a parameter was fixed by hand instead of tuned, or tuned in a part of its space, or the sampler chosen",
     "row": "another row has the same name, with other components, another space or other fixed parameters",
     "long-budget": "more studies, trials or repetitions than the track's budget: not ranked, for other rows had less",
     "short-budget": "fewer studies, trials or repetitions than the track's budget: not ranked",
@@ -52,6 +52,7 @@ FLAGS = {
     "of its study and repetition",
     BELOW_VALIDATION: "the test score lies more than three robust standard deviations below the line that the full rows' test scores "
     "follow on their validation scores",
+    "space": "tuned in another space that its components bring, of this name",
     "local": "a component from a file; the rank is provisional and the row is never shipped",
     "on-bound": "the selected value lies within 1 % of a bound of its space",
     "revision": "made by older code for training or scoring",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from siambench.board import across
+from siambench.board.asked import rows_asked
 from siambench.board.exams import Chosen, choose
 from siambench.board.rows import Row, one_make, records_by_row, rows_of
 from siambench.board.table import Setting, Table, build
@@ -210,7 +211,7 @@ def tunings(name: str, row: str, more: Sequence[Path] = (), *, exam: str | None 
 
     Args:
         name: see `found_in`.
-        row: name of the method.
+        row: name of the method, or the first digits of the row's key.
         more: output folders of ``run`` whose records join.
         exam: see `found_in`.
 
@@ -219,12 +220,10 @@ def tunings(name: str, row: str, more: Sequence[Path] = (), *, exam: str | None 
         UsageError: if the row is a baseline, for which nothing is tuned.
     """
     found = found_in(name, more, exam=exam)
-    track, rows = found.track, rows_by_name(found.chosen.records)
-    if row not in rows:
-        raise UnknownNameError("row", row, rows)
-    if rows[row][0][0].unit.method.baseline is not None:
+    track, rows = found.track, rows_asked(rows_by_name(found.chosen.records), row)
+    if rows[0][0].unit.method.baseline is not None:
         raise UsageError(f"{row} is a baseline of {track.name}: nothing is tuned for it")
-    known = [tunings_of(members, budget=track.budget.trials) for members in rows[row]]
+    known = [tunings_of(members, budget=track.budget.trials) for members in rows]
     return max(known, key=lambda one: sum(len(study.trials) for study in one)), len(known), found
 
 

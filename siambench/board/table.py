@@ -154,9 +154,10 @@ def _told_apart(rows: Sequence[Row]) -> list[Row]:
 def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direction: str = "max", setting: Setting | None = None) -> Table:
     """Order and rank rows of one exam by the track's primary metric.
 
-    A fresh row replaces its shipped twin, but of a baseline a row that is not full does not replace one that is. Ranked are full rows,
-    those with exactly the track's studies, trials and repetitions, where there are at least two. A full shipped row whose place a fresh
-    one takes that is not full stays in the family of tests, unseen: no other rank moves.
+    A fresh row replaces its shipped twin, of the same name and tuned alike: one whose space was edited stands beside the one in the whole
+    space. But of a baseline a row that is not full does not replace one that is. Ranked are full rows, those with exactly the track's
+    studies, trials and repetitions, where there are at least two. A full shipped row whose place a fresh one takes that is not full stays
+    in the family of tests, unseen: no other rank moves.
 
     Args:
         track: the rules.
@@ -169,10 +170,10 @@ def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direct
     # Of a baseline a run needs the studies that it runs: the shipped one, which has them all, says more.
     whole = {row.name for row in rows if row.shipped and row.is_full and row.method.baseline is not None}
     rows = [row for row in rows if row.shipped or row.is_full or row.name not in whole]
-    fresh = {row.name: row for row in rows if not row.shipped}
-    kept = [_beside(row, rows) for row in rows if not (row.shipped and row.name in fresh)]
-    twins = [row for row in rows if row.shipped and row.name in fresh and row.method.baseline is None]
-    unseen = [row for row in twins if row.is_full and not fresh[row.name].is_full]
+    fresh = {_tuned_as(row): row for row in rows if not row.shipped}
+    kept = [_beside(row, rows) for row in rows if not (row.shipped and _tuned_as(row) in fresh)]
+    twins = [row for row in rows if row.shipped and _tuned_as(row) in fresh and row.method.baseline is None]
+    unseen = [row for row in twins if row.is_full and not fresh[_tuned_as(row)].is_full]
     primary, better = track.metrics.primary, direction == "max"
 
     def order(row: Row) -> tuple[int, float, str]:
@@ -238,6 +239,12 @@ def _below_validation(rows: Sequence[Row], unseen: Sequence[Row], primary: str, 
     residuals = robust_residuals(validation, [sign * row.scores[primary].mean for row in family])
     below = {id(row) for row, residual in zip(family, residuals, strict=True) if residual < -_FAR_BELOW}
     return [dataclasses.replace(row, flags=tuple(sorted({*row.flags, BELOW_VALIDATION}))) if id(row) in below else row for row in rows]
+
+
+def _tuned_as(row: Row) -> tuple[str, str, tuple[str, ...]]:
+    """What twins have in common: their name, what their space is called, and what of it was edited."""
+    one = row.tunings[0] if row.tunings else None
+    return (row.name, "", ()) if one is None else (row.name, one.space_name, one.edited)
 
 
 def _beside(row: Row, rows: Sequence[Row]) -> Row:

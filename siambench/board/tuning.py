@@ -11,7 +11,7 @@ from siambench.identity import to_json as to_document
 from siambench.interfaces import Diagnosis, Finding, Outcome
 from siambench.records.record import Record
 from siambench.records.selection import BATCH, RANDOM_TRIALS, best_epoch, best_trial, is_annealed, survivors
-from siambench.spaces import Params, Space, dimension_to_json
+from siambench.spaces import Params, Space, dimension_text, dimension_to_json, told
 from siambench.spec import SCHEMA, Method, Unit
 from siambench.verdicts import StudyFacts, judged_study, named_first
 
@@ -62,7 +62,8 @@ class Tuning:
         primary: the metric that tuning watches.
         maximise: whether more of it is better.
         space: what was searched, by flat names.
-        edited: parameters that were fixed by hand.
+        space_name: what it is called; ``""``: the space of the components themselves.
+        edited: parameters that were fixed by hand, or searched in a part of their space.
         budget: how many trials a full study has.
         trials: those that have ended, from 0 on without a gap.
         counted: how many of them the row counts; fewer than all where a budget was being extended.
@@ -78,12 +79,21 @@ class Tuning:
     primary: str
     maximise: bool
     space: Space
+    space_name: str
     edited: tuple[str, ...]
     budget: int
     trials: tuple[Trial, ...]
     counted: int
     selected: Trial | None
     pending: int
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """What was edited, in words: what it was fixed at, or the part of its space that was searched."""
+        params = self.trials[0].params if self.trials else {}
+        searched = {name: f"{name} searched in {dimension_text(self.space[name])}" for name in self.edited if name in self.space}
+        fixed = {name: f"{name} fixed at {told(params[name])}" for name in self.edited if name in params}
+        return tuple(searched.get(name) or fixed.get(name) or name for name in self.edited)
 
     @property
     def default(self) -> float | None:
@@ -104,6 +114,8 @@ class Tuning:
     def flags(self) -> tuple[str, ...]:
         """What marks the study, sorted."""
         flags = ["edited-space"] if self.edited else []
+        if self.space_name:
+            flags.append(f"space:{self.space_name}")
         if self.counted < self.budget:
             flags.append("short-budget")
         if self.counted > self.budget:
@@ -165,6 +177,7 @@ def tuning_of(records: Sequence[Record], *, budget: int, limit: int | None = Non
         primary=unit.scoring.primary,
         maximise=unit.scoring.maximise,
         space=unit.dimensions,
+        space_name=unit.space_name,
         edited=unit.edited,
         # With nothing to search every trial would be the same, so one is all there is to run.
         budget=budget if unit.space else 1,
@@ -327,6 +340,8 @@ def to_json(tunings: Sequence[Tuning], *, rows: int = 1) -> dict[str, Any]:
         "direction": "max" if one.maximise else "min",
         "budget": one.budget,
         "space": {name: dimension_to_json(dimension) for name, dimension in one.space.items()},
+        "space_name": one.space_name,
+        "edited": list(one.edited),
         "studies": [_study_json(tuning) for tuning in tunings],
     }
 

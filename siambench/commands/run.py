@@ -78,7 +78,13 @@ class Fed(click.ParamType[Any]):
 @click.option("--trials", type=click.IntRange(min=1, max=MOST_TRIALS), help="Trials of each study.  [default: the track's]")
 @click.option("--repetitions", type=click.IntRange(min=1, max=MOST_REPETITIONS), help="Final models of each study.  [default: the track's]")
 @click.option("--seeds", type=click.IntRange(min=1, max=MOST_REPETITIONS), hidden=True)
-@click.option("--space", metavar="NAME", help="Tune in another space that a loss brings, such as reality-check.")
+@click.option(
+    "--space",
+    "spaces",
+    multiple=True,
+    metavar="NAME|PARAMETER=RANGE",
+    help="Tune in another space that a loss brings (reality-check), or in a part of it (loss.margin=0.05..0.5); repeatable.",
+)
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Fix a parameter (loss.margin=0.2) or change a rule.")
 @click.option("--jobs", default="auto", show_default=True, help="Units at once: a number, or auto.")
 @click.option("--engine", default="local", show_default=True, help="Where units run: an installed engine.")
@@ -102,7 +108,7 @@ def run(
     trials: int | None,
     repetitions: int | None,
     seeds: int | None,
-    space: str | None,
+    spaces: tuple[str, ...],
     changes: tuple[str, ...],
     jobs: str,
     engine: str,
@@ -140,7 +146,7 @@ def run(
         studies=studies,
         trials=trials,
         repetitions=repetitions_of(repetitions, seeds, said="--seeds"),
-        space=space,
+        space=spaces,
         changes=parse_set(changes),
         observers=observers,
     )
@@ -170,6 +176,7 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
     from siambench.execution import coordinator
     from siambench.execution.engines.local import automatic_jobs
     from siambench.records.folder import Folder
+    from siambench.spaces import dimension_text, dimension_to_json
     from siambench.studies.kept_features import features_kept
 
     say_refused(prepared)
@@ -191,6 +198,8 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
                 "folds": plan.folds,
                 "repetitions": plan.repetitions,
                 "dimension": len(plan.space),
+                "edited": list(plan.edited),
+                "space": {name: dimension_to_json(dimension) for name, dimension in plan.space.items()},
                 "sampler": None if plan.template.training is None else plan.template.training.sampler,
             }
             for plan, number in rows
@@ -211,6 +220,7 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
         trials = f"{several(plan.trials, 'trial', 'trials')} × {several(plan.folds, 'fold', 'folds')}{raced}"
         repetitions = several(plan.repetitions, "repetition", "repetitions")
         budget = f"{trials} + {repetitions}, {several(len(plan.space), 'parameter', 'parameters')}"
+        budget += "".join(f", {name} in {dimension_text(plan.space[name])}" for name in plan.edited if name in plan.space)
         budget += f", batches by the sampler {_sampler(plan)}" if _sampler(plan) else ""
         click.echo(printable(f"  {plan.method.name}: {times} of {budget}"))
     click.echo(f"  baselines: {len(prepared.baselines)} units")

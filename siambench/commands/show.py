@@ -147,7 +147,8 @@ def tuning_summary(tuning: Tuning, *, rows: int) -> list[str]:
             f"(trial {chosen.number}, epoch {chosen.epoch})"
         )
     bounds = {f"on-bound:{name}" for name in tuning.space for finding in tuning.findings if finding.evidence.startswith(f"{name} =")}
-    found += [f"{flag}: {FLAGS[stem(flag)]}" for flag in tuning.flags if flag not in bounds]
+    edits = f" ({'; '.join(tuning.edits)})"
+    found += [f"{flag}: {FLAGS[stem(flag)]}{edits if flag == 'edited-space' else ''}" for flag in tuning.flags if flag not in bounds]
     found += [f"{finding.name}: {finding.evidence}; {finding.remedy}" for finding in tuning.findings]
     judged = verdicts_text(tuning.verdicts, "trials", of=tuning.counted)
     found += [judged] if judged else []
@@ -156,7 +157,10 @@ def tuning_summary(tuning: Tuning, *, rows: int) -> list[str]:
         found += [f"trial {trial.number} {worst.name}: {worst.evidence}"] if worst is not None else []
     found += [f"trial {trial.number} failed: {trial.error}" for trial in tuning.trials if trial.error is not None]
     if rows > 1:
-        found.append(f"{rows} rows bear this name (other versions, spaces or data): this is the one with most trials")
+        found.append(
+            f"{rows} rows bear this name (other versions, spaces or data): this is the one with most trials; in the place of its name "
+            "the digits of a flag row:KEY show another"
+        )
     return found
 
 

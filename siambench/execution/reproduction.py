@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from siambench.board import files
+from siambench.board.asked import rows_asked
 from siambench.board.rows import finals_of
 from siambench.board.tuning import tunings_of
-from siambench.errors import UnfinishedError, UnknownNameError, UsageError
+from siambench.errors import UnfinishedError, UsageError
 from siambench.execution.unit_files import contents_of
 from siambench.identity import canonical, to_json
 from siambench.interfaces import Lost
@@ -65,7 +66,7 @@ def final_records(name: str, row: str, directories: Sequence[Path] = (), *, exam
 
     Args:
         name: of a shipped track, or the path of a track's folder.
-        row: the name of the row, those of baselines included.
+        row: the name of the row, those of baselines included, or the first digits of its key.
         directories: output folders of ``run`` that may hold the row; what is there goes before the track's own.
         exam: another than that which follows the track's rules, by the first digits of its id.
 
@@ -77,9 +78,8 @@ def final_records(name: str, row: str, directories: Sequence[Path] = (), *, exam
     records = found.chosen.records
     elsewhere = files.rows_by_name(record for record in records if record.id not in found.own)
     rows = files.rows_by_name(records) | elsewhere if directories else files.rows_by_name(records)
-    if row not in rows:
-        raise UnknownNameError(f"row of {found.track.name}", row, rows)
-    finals = max((_selected(found.track, members) for members in rows[row]), key=len)
+    members = rows_asked(rows, row, what=f"row of {found.track.name}")
+    finals = max((_selected(found.track, of_row) for of_row in members), key=len)
     if not finals:
         raise UsageError(f"{row} has no final units yet: there is nothing to run again")
     return found, finals

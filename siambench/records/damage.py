@@ -58,7 +58,8 @@ def _of_training(unit: Unit, exam: Exam) -> dict[str, tuple[Any, Any]]:
         found |= {"model.embedding_size": (exam.model.get("embedding_size", size), size)}
     for key in ("lr", "weight_decay"):
         searched, ruled = unit.space.get(f"optimiser.{key}"), exam.space.get(key)
-        if searched is not None and ruled is not None:
+        # What the user narrowed is of the row alone.
+        if searched is not None and ruled is not None and f"optimiser.{key}" not in unit.edited:
             found |= {f"space.{key}.{end}": (ruled.get(end), searched.get(end)) for end in ("low", "high", "log")}
     return found
 

@@ -287,7 +287,7 @@ class Unit(Document):
         space: what is searched, in the form of `siambench.spaces.dimension_to_json`.
         space_name: what the space is called; ``""`` for that of the entries themselves.
         space_versions: of the loss and the miner.
-        edited: parameters that the user fixed.
+        edited: parameters that the user fixed, or whose space the user narrowed.
         components: the code of each, by its role.
         libraries: minor versions of those that compute, such as ``{"torch": "2.9"}``.
         seeds: by their streams.

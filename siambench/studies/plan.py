@@ -39,6 +39,7 @@ from siambench.spec import (
     VerificationPairs,
 )
 from siambench.studies.methods import SAMPLER, sampler_of
+from siambench.studies.narrowed import narrow
 from siambench.tracks.exam import base_name
 from siambench.tracks.rules import BudgetRules, RangeRules, Track
 from siambench.tracks.steps import scaled_steps
@@ -72,6 +73,7 @@ class Resolved:
         budget: how many trials each study has, and how many final models; of the studies those that are asked for.
         images: how many images final models are trained on, then for each fold how many trials are.
         space_name: what the space of the entries is called; ``""``: their own.
+        ranges: narrower ranges of parameters as the user says them, those of other methods included.
         fixed: parameters fixed by the user, those of other methods included.
         sampler: that the user asks for instead of the method's own; None: that one.
         training: options of the optimiser and the schedule where these are a plugin's, as ``optimiser.NAME`` and ``schedule.NAME``.
@@ -93,6 +95,7 @@ class Resolved:
     images: tuple[int, tuple[int, ...]]
     pairs: VerificationPairs = field(default_factory=Drawn)
     space_name: str = ""
+    ranges: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Value] = field(default_factory=dict)
     sampler: str | None = None
     training: Params = field(default_factory=dict)
@@ -112,7 +115,7 @@ class StudyPlan:
         study: its number, from 0.
         space: what is searched, by flat names such as ``loss.margin``.
         defaults: a value for every parameter: trial 0, and what is not searched.
-        edited: parameters fixed by the user, whose row is marked.
+        edited: parameters fixed by the user, or searched in a narrower space, whose row is marked.
         template: a final unit from which all others are made.
         steps: per epoch, of a trial.
         trials: budget.
@@ -208,12 +211,13 @@ def study_plans(resolved: Resolved) -> list[StudyPlan]:
     """The studies of one method on one track, as many as its budget says.
 
     Raises:
-        ConfigError: if a fixed value lies outside its space.
+        ConfigError: if a fixed value or a range lies outside its space.
     """
     space, defaults = _space(resolved)
     fixed, track = resolved.fixed, resolved.track
     given = sorted(name for name in fixed if name in defaults)
-    edited = tuple(sorted([*given, *([SAMPLER] if resolved.sampler else [])]))
+    ranged = narrow(space, defaults, resolved.ranges)
+    edited = tuple(sorted([*given, *ranged, *([SAMPLER] if resolved.sampler else [])]))
     for name in given:
         if name not in space and not fits(fixed[name], defaults[name]):
             raise ConfigError(

@@ -38,6 +38,7 @@ from siambench.studies.chunks import check_chunks
 from siambench.studies.contents import dataset_name, exam_track, files_among
 from siambench.studies.lists import ListKept, kept_of, lists_of
 from siambench.studies.methods import Refused, methods_of, not_admitted, refusal, sampler_of
+from siambench.studies.narrowed import SpaceAsked, check_ranges, space_of
 from siambench.studies.networks import check_networks
 from siambench.studies.official_pairs import OFFICIAL, official_list
 from siambench.studies.parts_of_rules import exam_rules, rule_parts
@@ -62,6 +63,7 @@ class Request:
     """What is asked for, as the command line says it; every field may be left out.
 
     ``feed`` may be ``triplets=FILE`` or ``pairs=FILE``; None: the first that the track admits, of one that admits all ``classes``.
+    ``space`` is what ``--space`` takes, once or several times: see `siambench.studies.narrowed.space_asked`.
     """
 
     comparison: str | None = None
@@ -74,7 +76,7 @@ class Request:
     studies: int | Literal["all"] | None = None
     trials: int | None = None
     repetitions: int | None = None
-    space: str | None = None
+    space: str | Sequence[str] | None = None
     changes: Mapping[str, Value] = field(default_factory=dict)
     observers: tuple[str, ...] = ()
 
@@ -137,7 +139,7 @@ class Prepared:
 @dataclass(frozen=True)
 class _Given:
     # What a user says otherwise of all methods: another space and another sampler than their own, and parameters.
-    space: str
+    space: SpaceAsked
     sampler: str | None
     fixed: Params
 
@@ -171,6 +173,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     budget = _budget(request, comparison, edit_track(track, other_budget)[0].budget, is_asked="budget.studies" in other_budget)
     sampler = sampler_asked(changes)
     track, fixed = edit_track(track, changes)
+    space = space_of(request.space, comparison.space, fixed)
     # Names first: a typo should not have to wait for data.
     dataset_component = catalogue.get("datasets", track.dataset.name)
     catalogue.metrics(track.metrics.report, dimensions=track.model.embedding_size)
@@ -184,7 +187,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     lists = lists_of(comparison.methods, beside=comparison_folder(request.comparison))
     named = methods_of(comparison.methods, {asked: feed for asked, (feed, _) in lists.items()})
     check_model_options(changes, named, track)
-    given = _Given(space=request.space or comparison.space or "", sampler=sampler, fixed=fixed)
+    given = _Given(space=space, sampler=sampler, fixed=fixed)
     chosen, refused = _methods(named, track, catalogue, local, given)
     if not chosen:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
@@ -227,7 +230,8 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
                 budget=budget,
                 images=images,
                 pairs=pairs,
-                space_name=given.space,
+                space_name=space.name,
+                ranges=space.ranges,
                 fixed=fixed,
                 sampler=None if one.sampler is None else sampler,
                 training=parts.training,
@@ -237,6 +241,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     ]
     rounds = [plan for round_ in zip(*studies, strict=True) for plan in round_]
     planning.check_fixed(fixed, rounds)
+    check_ranges(space.ranges, rounds)
     for one, (plan, *_) in zip(chosen, studies, strict=True):
         if one.sampler is not None:
             check_sampler(one.sampler, plan.template, dataset, split, lists)
@@ -290,8 +295,8 @@ def _methods(
                 raise UsageError(f"two files give the name {name!r}: rename one of {local[name]} and {path}")
         local |= one.paths
         reason = not_admitted(one.method, track) or refusal(one.method, one.loss, one.miner, given.sampler)
-        if reason is None and given.space:
-            one, reason = _in_space(one, given.space)
+        if reason is None and given.space.name:
+            one, reason = _in_space(one, given.space.name)
         if reason is None:
             chosen.append(one)
         elif len(named) == 1:

@@ -307,7 +307,7 @@ class Comparison(Frozen):
     studies: Annotated[int, Field(ge=1, le=MOST_STUDIES)] | Literal["all"] | None = None
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] | None = None
     repetitions: Annotated[int, Field(ge=1, le=MOST_REPETITIONS)] | None = None
-    space: str | None = None
+    space: str | list[str] | None = None
     set: Options = Field(default_factory=dict)
 
     @model_validator(mode="before")

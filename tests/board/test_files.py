@@ -90,13 +90,19 @@ def test_rows_are_found_by_their_names(folder, tmp_path):
 
 
 def test_of_several_rows_of_a_name_the_longest_tuning_is_told(folder, tmp_path):
-    """The one with most trials is told, with how many bear the name; a baseline and an unknown row are errors."""
+    """The one with most trials is told, with how many bear the name, another by its key; a baseline and an unknown row are errors."""
     newer = [tuned("triplet", trial, fold, [0.4], row="newer") for trial in range(7) for fold in range(2)]
     leave(tmp_path / "run" / "made", newer, rules=False)
     (found, *_), rows, _ = files.tunings(str(folder), "triplet")
     assert ("row-triplet", 2, 1) == (found.row, len(found.trials), rows)
     (found,), rows, _ = files.tunings(str(folder), "triplet", [tmp_path / "run"])
     assert ("newer", 7, 2) == (found.row, len(found.trials), rows)
+    for asked in ("row-triplet", "row:row-t", "row-tri"):
+        (found, *_), rows, _ = files.tunings(str(folder), asked, [tmp_path / "run"])
+        assert ("row-triplet", 1) == (found.row, rows), asked
+    for asked in ("row", "row-", "nothing"):
+        with pytest.raises(UnknownNameError, match=f"unknown row '{asked}'"):
+            files.tunings(str(folder), asked, [tmp_path / "run"])
     with pytest.raises(UsageError, match="raw is a baseline of made: nothing is tuned for it"):
         files.tunings(str(folder), "raw")
     with pytest.raises(UnknownNameError, match="unknown row 'tripet', did you mean 'triplet'"):

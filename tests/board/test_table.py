@@ -55,6 +55,24 @@ def test_a_fresh_row_replaces_its_shipped_twin():
     assert table.lines[0].difference is None
 
 
+def test_a_row_of_an_edited_space_stands_beside_the_one_of_the_whole():
+    """The shipped row keeps its place and its rank; the fresh one is another row, told apart by key and marked, full or not."""
+    shipped = rows_of(TRACK, studies("triplet", [0.3, 0.31, 0.32]) + studies("npair", [0.1, 0.12, 0.11]), shipped=True)
+    for scores, ranks in (([0.4, 0.41, 0.42], [(1, 1), (2, 2), (3, 3)]), ([0.4], [(1, 1), (2, 2), None])):
+        for edits, flag in (({"edited": ("loss.margin",)}, "edited-space"), ({"space_name": "wide"}, "space:wide")):
+            fresh = rows_of(TRACK, studies("triplet", scores, row="narrowed", **edits))
+            table = build(TRACK, [*shipped, *fresh], units={})
+            assert {"narrowed", "row-triplet", "row-npair"} == {line.row.key for line in table.lines}
+            assert ranks == [line.rank for line in table.lines]
+            mine = next(line.row for line in table.lines if line.row.key == "narrowed")
+            assert {flag, "row:narrowed"} <= set(mine.flags)
+            assert not any(stem in one for line in table.lines if line.row is not mine for one in line.row.flags for stem in ("space",))
+            assert () == table.unseen
+            twice = build(TRACK, [*shipped, *fresh, *rows_of(TRACK, studies("triplet", [0.5], row="older"))], units={})
+            assert {"narrowed", "older", "row-npair"} == {line.row.key for line in twice.lines}
+            assert ("triplet",) == twice.unseen
+
+
 def test_a_metric_where_lower_is_better_orders_upwards():
     """With an error as the primary metric the smallest mean comes first and gets rank 1."""
     track = TRACK.model_copy(update={"metrics": TRACK.metrics.model_copy(update={"primary": "recall@1"})})

@@ -10,6 +10,11 @@ from made import SCORING, SPACE, TRAINING, final, trials, tuned
 from siambench.board.tuning import to_json, tuning_of, tunings_of
 
 
+KEYS = {
+    *("schema", "track", "method", "row", "rows", "primary", "direction", "budget", "space", "space_name", "edited", "studies"),
+}
+
+
 def test_every_trial_stands_in_the_tuning():
     """Number, kind, state, value, epoch and the best so far are those that the hand-made curves have."""
     tuning = tuning_of(trials(), budget=7)
@@ -66,11 +71,25 @@ def test_flags_are_both_present_and_absent():
     assert ("short-budget",) == tuning_of(fine, budget=3).flags
     assert ("short-budget",) == tuning_of(fine, budget=2, limit=1).flags
     assert ("edited-space",) == tuning_of(trials([0, 1], edited=("optimiser.lr",)), budget=2).flags
+    assert ("space:wide",) == tuning_of(trials([0, 1], space_name="wide"), budget=2).flags
     assert ("failed-trials:1",) == tuning_of(trials([0, 1, 2]), budget=3).flags
     log = {"loss.margin": {"type": "float", "low": 1e-4, "high": 1.0, "log": True}}
     assert ("on-bound:loss.margin",) == tuning_of(trials([0], space=log, params={"loss.margin": 1.05e-4}), budget=1).flags
     assert () == tuning_of(trials([0], space=SPACE, params={"loss.margin": 0.0105}), budget=1).flags
     assert ("on-bound:loss.margin",) == tuning_of(trials([0], space=SPACE, params={"loss.margin": 0.0095}), budget=1).flags
+
+
+def test_edits_are_told_in_words():
+    """A narrowed parameter with the space that was searched, a fixed one with its value, the sampler by its name; JSON names them."""
+    params = {"loss.margin": 0.3, "loss.swap": True, "optimiser.lr": 1e-3}
+    edited = ("loss.margin", "loss.swap", "optimiser.lr", "training.sampler")
+    found = tuning_of(trials([0], params=params, edited=edited, space_name="wide"), budget=1)
+    told = ("loss.margin searched in 0.0 to 1.0", "loss.swap fixed at true", "optimiser.lr fixed at 0.001", "training.sampler")
+    assert told == found.edits
+    document = to_json([found])
+    assert (list(edited), "wide") == (document["edited"], document["space_name"])
+    plain = to_json([tuning_of(trials([0]), budget=1)])
+    assert ([], "") == (plain["edited"], plain["space_name"])
 
 
 def test_without_a_space_one_trial_is_all():
@@ -113,7 +132,7 @@ def test_a_score_that_does_not_apply_is_a_reason():
 def test_the_document_has_the_documented_form():
     """`show study --json` has the keys of the documentation, and every fold's curve."""
     document = to_json([tuning_of(trials(), budget=7), tuning_of(trials([0, 1], study=3), budget=7)], rows=2)
-    assert {"schema", "track", "method", "row", "rows", "primary", "direction", "budget", "space", "studies"} == set(document)
+    assert KEYS == set(document)
     first, second = document["studies"]
     assert {"study", "trials", "pending", "failed", "pruned", "default", "selected", "flags", "verdicts", "findings"} == set(first)
     trial = {"trial", "kind", "counted", "state", "error", "params", "folds", "epoch", "value", "first_fold", "best", "diagnosis"}
