@@ -30,6 +30,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+EXIT_CODES = {
+    0: "all units done or cached; a unit that *failed* (raised or diverged) is a result like any other",
+    1: "a unit was *lost* (killed, out of memory or time): the same command tries again",
+    2: "interrupted: the first Ctrl-C lets running units end, the second stops; finished units are kept",
+    3: "internal error",
+    4: "usage, an unknown name, missing data; of `doctor`: nothing can be run here",
+    5: "nothing to run: every combination was refused",
+    6: "`--check` or `reproduce` found a difference, `check` a broken contract, or `diagnose` a verdict other than `ok`",
+}
+"""What each code means with which the command line ends."""
+
 
 class SiambenchError(Exception):
     """Base of every error that siambench raises on purpose; its text is one sentence for people."""

@@ -16,6 +16,18 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 """The numbers that glibc's malloc.h gives to these options of its."""
 
 
+VARIABLES = {
+    "SIAMBENCH_DATA": "folder in which published data files are looked for first",
+    "SIAMBENCH_CACHE": "folder for downloads, decoded images and the error log; default: the user's cache folder",
+    "SIAMBENCH_FORCE_BF16": "1: train in bf16 (`training.precision`) where no hardware computes in it, which is otherwise refused",
+    "SIAMBENCH_MEASURES": (
+        "at which steps training is measured: N: at every N-th of an epoch and at its last (default: 10); off: at none; "
+        "no outcome depends on it"
+    ),
+    "SIAMBENCH_PLUGINS": "comma-separated names of the plugins to load; empty: none but the built-ins",
+}
+"""What is read of the environment, and what it means."""
+
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What the system says where a disk has no room."""
 

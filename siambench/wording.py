@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import html
+import inspect
 import io
 import re
 import shlex
@@ -127,6 +128,22 @@ def in_html(text: str) -> str:
 def in_latex(text: str) -> str:
     """For LaTeX, outside of mathematics."""
     return in_a_line(text).translate(_LATEX)
+
+
+def arguments_told(docstring: str) -> dict[str, str]:
+    """What a docstring says of each argument below its ``Args:``, in one line each; of several that share a line, of each."""
+    lines = inspect.cleandoc(docstring).partition("\nArgs:\n")[2].splitlines()
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in lines:
+        if line and not line.startswith(" "):
+            break
+        begun = re.match(r" {4}(\*{0,2}\w+(?:, \w+)*): (.*)", line)
+        if begun:
+            names = begun[1].lstrip("*").split(", ")
+        for name in names:
+            found[name] = begun[2] if begun else f"{found[name]} {line.strip()}".strip()
+    return found
 
 
 class _Ascii(io.TextIOWrapper):

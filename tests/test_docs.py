@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+import reference
 from pydantic import BaseModel
 
 from siambench import errors
@@ -19,6 +20,7 @@ from siambench.components import hookspecs
 from siambench.components.catalogue import Catalogue
 from siambench.components.hookspecs import KINDS
 from siambench.interfaces import Measures, PartMeasures, Quantiles
+from siambench.machine import VARIABLES
 from siambench.plugin import about
 from siambench.tracks.rules import Comparison, MethodRules, RangeRules, Track
 
@@ -27,25 +29,42 @@ README = (ROOT / "README.md").read_text()
 CONFIGS = (ROOT / "configs" / "README.md").read_text()
 BOARDS = (ROOT / "leaderboards" / "README.md").read_text()
 PLUGINS = (ROOT / "plugins" / "README.md").read_text()
+REFERENCE = ROOT / "docs" / "reference"
+COMMANDS = (REFERENCE / "commands.md").read_text()
+CODES = (REFERENCE / "codes_and_environment.md").read_text()
+HOOKS = (REFERENCE / "hooks.md").read_text()
 
 
-def test_every_command_and_option_is_in_the_readme():
-    """Each command and each of its long options stands in the README."""
+def page(name):
+    """A page of docs/."""
+    return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_the_reference_is_fresh():
+    """Each page of docs/reference/ is what `python docs/reference.py` writes of the code as it is."""
+    assert reference.PAGES
+    for name, page in reference.PAGES.items():
+        assert page() == (REFERENCE / name).read_text(encoding="utf-8"), f"python docs/reference.py writes docs/reference/{name}"
+    assert sorted(reference.PAGES) == sorted(path.name for path in REFERENCE.iterdir())
+
+
+def test_every_command_and_option_is_in_the_reference():
+    """Each command has a heading in the reference, and below it each of its options with what it means."""
     context = click.Context(cli)
     assert len(cli.list_commands(context)) >= 12
     for name in cli.list_commands(context):
-        assert f"siambench {name}" in README
+        section = COMMANDS.partition(f"\n## siambench {name}\n")[2].partition("\n## ")[0]
         for parameter in cli.get_command(context, name).params:
-            if isinstance(parameter, click.Option):
-                assert f"{parameter.opts[-1]}" in README, f"{name} {parameter.opts}"
+            if isinstance(parameter, click.Option) and not parameter.hidden:
+                assert re.search(rf"^\| `[^`]*{parameter.opts[-1]}\b[^`]*` \| \w", section, re.MULTILINE), f"{name} {parameter.opts}"
 
 
-def test_every_exit_code_is_in_the_readme():
-    """Each exit code that an error carries stands in the README's table."""
+def test_every_exit_code_is_in_the_reference():
+    """Each exit code that an error carries stands in the table of the reference."""
     codes = {error.exit_code for error in vars(errors).values() if isinstance(error, type) and issubclass(error, errors.SiambenchError)}
     assert {0, 1, 2, 3, 4, 5, 6} == codes
     for code in codes:
-        assert f"| {code} |" in README
+        assert f"| {code} |" in CODES
 
 
 def keys(model: type[BaseModel], prefix: str = ""):
@@ -74,6 +93,15 @@ def test_every_hook_is_documented():
         assert getattr(hookspecs, f"siambench_{kind}").__doc__
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_of_an_entry_is_told(kind):
+    """Each field of the entry of each hook stands in the reference with what it means."""
+    section = HOOKS.partition(f"\n## siambench_{kind}\n")[2].partition("\n## ")[0]
+    for field in dataclasses.fields(hookspecs.ENTRY_OF[kind]):
+        if field.init:
+            assert re.search(rf"^\| `{field.name}` \| [^|]*\| \S", section, re.MULTILINE), field.name
+
+
 def test_every_flag_is_documented():
     """Each flag of a row stands in leaderboards/README.md."""
     for flag in captions.FLAGS:
@@ -81,13 +109,13 @@ def test_every_flag_is_documented():
 
 
 def test_every_environment_variable_is_documented():
-    """Each SIAMBENCH_ variable that the code reads stands in the README."""
+    """Each SIAMBENCH_ variable that the code reads stands in the reference."""
     found = set()
     for path in (ROOT / "siambench").rglob("*.py"):
         found |= set(re.findall(r"SIAMBENCH_[A-Z0-9_]*[A-Z0-9]", path.read_text()))
-    assert {"SIAMBENCH_DATA", "SIAMBENCH_CACHE", "SIAMBENCH_PLUGINS", "SIAMBENCH_FORCE_BF16", "SIAMBENCH_MEASURES"} == found
+    assert set(VARIABLES) == found
     for name in found:
-        assert f"`{name}`" in README
+        assert f"| `{name}` |" in CODES
 
 
 @pytest.mark.parametrize("form", [Measures, PartMeasures, Quantiles])
@@ -97,11 +125,16 @@ def test_everything_that_is_measured_is_documented(form):
         assert f"`{field.name}`" in PLUGINS, field.name
 
 
-def test_every_builtin_component_is_in_the_readme():
-    """Each built-in component, of whatever kind, is named in the README."""
-    catalogue = Catalogue.load({"SIAMBENCH_PLUGINS": ""})
-    for component in catalogue.components():
-        assert component.name in README, component.name
+def test_the_readme_is_a_front_page():
+    """It has at most 150 lines and a picture, begins with the two commands, and leads to each page of the tutorials."""
+    assert len(README.splitlines()) <= 150
+    assert re.search(r"^!\[[^]]{20,}\]\(docs/assets/\w+\.png\)$", README, re.MULTILINE)
+    commands = re.findall(r"^```sh\n(.*?)```$", README, re.DOTALL | re.MULTILINE)
+    assert commands == [
+        "python -m venv .venv && .venv/bin/pip install . && .venv/bin/siambench run --loss triplet --miner hard\n",
+        "python -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest\n",
+    ]
+    assert commands[0] in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
 
 
 def test_every_component_says_what_it_is_and_names_its_paper():
@@ -111,9 +144,9 @@ def test_every_component_says_what_it_is_and_names_its_paper():
         assert len(component.entry.source.split()) >= 3, component.name
 
 
-def test_the_readmes_loss_runs(siambench, tiny_track, tmp_path):
-    """The README's loss in a file runs as it stands there."""
-    block = next(b for b in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "class MyLoss" in b)
+def test_the_tutorials_loss_runs(siambench, tiny_track, tmp_path):
+    """The loss in a file of docs/your_loss.md runs as it stands there."""
+    block = next(b for b in re.findall(r"```python\n(.*?)```", page("your_loss"), re.DOTALL) if "class MyLoss" in b)
     (tmp_path / "mine.py").write_text(block)
     done = siambench("run", "--track", tiny_track, "--loss", "./mine.py:MyLoss", "--trials", "2", "--repetitions", "1", "--json")
     assert 0 == done.returncode, done.stderr
@@ -122,9 +155,9 @@ def test_the_readmes_loss_runs(siambench, tiny_track, tmp_path):
     assert "local" in row["flags"]
 
 
-def test_the_readmes_embeddings_are_scored(capsys):
-    """The README's embeddings are scored as it stands there: each metric that it names has a number."""
-    block = next(b for b in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "siambench.evaluate(" in b)
+def test_the_tutorials_embeddings_are_scored(capsys):
+    """The embeddings of docs/your_embeddings.md are scored as it stands there: each metric that it names has a number."""
+    block = next(b for b in re.findall(r"```python\n(.*?)```", page("your_embeddings"), re.DOTALL) if "siambench.evaluate(" in b)
     exec(block, {})  # it is ours
     found = ast.literal_eval(capsys.readouterr().out)
     for name in ast.literal_eval(re.search(r"metrics=(\[.*?\])", block).group(1)):
@@ -161,7 +194,8 @@ def test_links_between_pages_lead_somewhere():
         ROOT / "README.md",
         *ROOT.glob("*/README.md"),
         *ROOT.glob("plugins/*/README.md"),
-        ROOT / "docs/drawing_glyphs/README.md",
+        *ROOT.glob("docs/**/*.md"),
+        ROOT / "CONTRIBUTING.md",
     ]:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
             if "://" not in target:

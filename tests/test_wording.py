@@ -142,3 +142,23 @@ def test_a_leaderboard_is_shown_in_any_encoding(siambench_process, encoding):
 
     assert 0 == done.returncode, done.stderr
     assert "triplet" in done.stdout.decode(encoding)
+
+
+def test_what_a_docstring_says_of_its_arguments():
+    """Each argument below `Args:` is told in one line, those that share a line each; what follows another heading is no argument."""
+    docstring = """Do it.
+
+    Note: not this one.
+
+    Args:
+        first: what comes
+            first, at last.
+        second, third: both alike.
+        **options: the rest: of all.
+
+    Returns:
+        nothing: at all.
+    """
+    told = {"first": "what comes first, at last.", "second": "both alike.", "third": "both alike.", "options": "the rest: of all."}
+    assert told == wording.arguments_told(docstring)
+    assert {} == wording.arguments_told("Nothing is asked for.")

@@ -302,6 +302,10 @@ class SamplerEntry:
 
     It returns an iterable of ``steps`` index tensors int64 ``[batch_size]`` into ``labels`` and draws from ``generator`` alone. ``labels``
     are int64 ``[N]``; ``groups``, of the items' classes, int64 ``[N]``, or None where the classes of a track come in none.
+
+    Args:
+        build: called as above.
+        source: the paper, or where it comes from.
     """
 
     build: Callable[..., Any]

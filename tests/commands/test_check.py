@@ -13,7 +13,7 @@ from siambench.components.catalogue import Catalogue
 from siambench.testing.contracts import CONTRACTS
 
 BUILTIN = Catalogue.load({"SIAMBENCH_PLUGINS": ""}).components()
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+TUTORIAL = (Path(__file__).parents[2] / "docs" / "your_loss.md").read_text(encoding="utf-8")
 
 LOSSES = """
 import torch
@@ -81,9 +81,9 @@ def test_each_contract_is_shown(siambench):
     assert 100 >= max(map(len, done.stdout.splitlines()))
 
 
-def test_the_readmes_loss_passes(siambench, tmp_path):
-    """The README's loss in a file breaks no contract; light-import is skipped, for a file may import torch."""
-    block = next(b for b in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "class MyLoss" in b)
+def test_the_tutorials_loss_passes(siambench, tmp_path):
+    """The loss in a file of docs/your_loss.md breaks no contract; light-import is skipped, for a file may import torch."""
+    block = next(b for b in re.findall(r"```python\n(.*?)```", TUTORIAL, re.DOTALL) if "class MyLoss" in b)
     (tmp_path / "mine.py").write_text(block)
     done = siambench("check", "./mine.py:MyLoss")
 

@@ -9,6 +9,7 @@ from siambench.diagnosis.report import BESIDE
 from siambench.verdicts import FINDINGS, VERDICTS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "diagnose.md").read_text(encoding="utf-8")
 KNOWN = {"ok", *(rule.name for rule in (*VERDICTS, *FINDINGS)), *BESIDE}
 
 
@@ -39,7 +40,7 @@ def test_what_the_commands_of_the_readme_print_is_of_that_form():
     assert shown[1].startswith("verdict: ok\n")
 
 
-def test_every_finding_of_its_own_is_in_the_readme():
-    """Each finding that only `diagnose` makes, each severity and each key of its JSON stands in the README."""
+def test_every_finding_of_its_own_is_on_the_page():
+    """Each finding that only `diagnose` makes, each severity and each key of its JSON stands in docs/diagnose.md."""
     for name in (*BESIDE, "fatal", "likely", "possible", "note", "attempt"):
-        assert f"`{name}`" in README, name
+        assert f"`{name}`" in PAGE, name
