@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -83,6 +83,7 @@ def evaluate_items(
     jackknifed: str | None = None,
     similarity: tuple[str, Similarity] | None = None,
     features: Items | None = None,
+    look: Callable[[Evaluated, Tensor], None] | None = None,
 ) -> Scores:
     """Score a model on a part of a data set.
 
@@ -99,6 +100,7 @@ def evaluate_items(
         similarity: name and own similarity of the loss that trained the model: metrics of neighbours and pairs have a second score by
             it, called ``own:NAME``.
         features: what the model's ``trunk`` makes of the items, where that is known: its ``head`` alone is then asked for their embeddings.
+        look: shown what was scored and the position in ``items`` of each evaluated one, when all scores are there.
 
     Raises:
         DivergedError: if an embedding is not finite.
@@ -150,6 +152,8 @@ def evaluate_items(
         name, compare = similarity
         by_own = score(BySimilarity(embeddings, labels, similarity=compare, name=name, **asked), named, classes=classes)
         own = {f"{OWN_SIMILARITY}{metric}": value for metric, value in by_own.scores.items() if metric not in by_own.faults}
+    if look is not None:
+        look(evaluated, places)
     return dataclasses.replace(found, scores={**found.scores, **own}, jackknife=scores)
 
 

@@ -48,6 +48,10 @@ class Searched:
         """How many items a query is compared with."""
         return len(self.labels) - (self.queries if self.has_gallery else 1)
 
+    def given(self, rows: Tensor | slice) -> Tensor:
+        """Embeddings of some items as they were given, [K, D], whatever the metrics see of them."""
+        return self._given[rows.to(self._given.device) if isinstance(rows, Tensor) else rows]
+
     def _references(self, values: Tensor) -> Tensor:
         return values[self.queries :] if self.has_gallery else values
 

@@ -108,6 +108,11 @@ class Evaluated(Searched):
         """As metrics of the embeddings themselves see them, fp [N, D]."""
         return _as_seen(self._given, self.distance)
 
+    @property
+    def kind_of_pairs(self) -> Literal["drawn", "listed", "every"]:
+        """Which pairs verification is about."""
+        return "listed" if isinstance(self._pairs, metrics.Pairs) else ("drawn" if self._pairs is None else "every")
+
     @cached_property
     def pairs(self) -> Pairs | None:
         """The verification pairs, or None where classes are too few; the reason goes to the notes."""

@@ -220,7 +220,9 @@ class _Coordinator:
                 forget(self._folder.running, unit.id)
                 self._end(unit, None, "lost", reason)
             else:
-                self._end(unit, finished.value, finished.value.outcome.state, None)
+                # What pictures are drawn from has its file by now: a run keeps its records in memory to the end.
+                record = dataclasses.replace(finished.value, figures=None)
+                self._end(unit, record, record.outcome.state, None)
         return False
 
     def _keep(self, unit: Unit, record: Record) -> str | None:
@@ -249,8 +251,11 @@ class _Coordinator:
 
     def _from_shipped(self, unit: Unit) -> Record | None:
         """The record of a baseline that came with siambench: nothing of it depends on a method, so it need not be made again."""
-        record = None if self._shipped is None else self._shipped.cached(unit)
-        if record is None or self._keep(unit, dataclasses.replace(record, exam=self._prepared.exam)) is not None:
+        shipped = self._shipped
+        record = None if shipped is None else shipped.cached(unit)
+        if shipped is None or record is None:
+            return None
+        if self._keep(unit, dataclasses.replace(record, exam=self._prepared.exam, figures=shipped.figures_of(unit.id))) is not None:
             return None
         return self._folder.cached(unit)
 
@@ -272,6 +277,7 @@ class _Coordinator:
             observers=self._prepared.observers,
             distributions=self._prepared.distributions,
             observed=str(self._folder.observed.resolve()),
+            figures=str(self._folder.figures.resolve()),
         )
         self._engine.submit(unit.id, unit, context)
 

@@ -20,6 +20,8 @@ from siambench.errors import DataMissingError, LostError, SiambenchError, named,
 from siambench.evaluation.embedding import Concatenated, raw_model
 from siambench.evaluation.scoring import Scores, evaluate_items, pairs_of, separated
 from siambench.evaluation.similar import Similarity
+from siambench.execution.drawing import Drawing, written
+from siambench.execution.ended import done_of
 from siambench.execution.failures import failure, is_ours, trace_of
 from siambench.execution.judging import diagnosis_of
 from siambench.execution.listeners import Listeners
@@ -88,7 +90,7 @@ def execute(unit: Unit, context: Context) -> Record:
             outcome, trace = failure(error), trace_of(error)
         listeners.ended(outcome)
         telemetry = _telemetry(ready, context, told(started, clock, trace)) | _judged(unit, ready, outcome)
-    return _left(Record(unit, _exam(context), outcome, telemetry), context)
+    return _left(Record(unit, _exam(context), outcome, telemetry, figures=ready.drawing.ended(outcome)), context)
 
 
 def _exam(context: Context) -> Exam:
@@ -103,7 +105,7 @@ def _telemetry(ready: _Ready, context: Context, told_here: Mapping[str, Any]) ->
         telemetry["files"] = {name: path.name for name, path in ready.files.items()}
     if context.observers:
         telemetry["observers"] = ready.observers.to_json()
-    return telemetry | measures_told(ready.kept)
+    return telemetry | measures_told(ready.kept) | ready.drawing.told()
 
 
 def _judged(unit: Unit, ready: _Ready, outcome: Outcome) -> dict[str, Any]:
@@ -131,7 +133,7 @@ def _left(record: Record, context: Context) -> Record:
     if context.records is not None and Path(context.records).is_dir():
         with contextlib.suppress(OSError):
             write(Path(context.records), record)
-    return record
+    return dataclasses.replace(record, figures=None) if written(record.figures, context) else record
 
 
 def _taken(error: BaseException) -> str:
@@ -173,6 +175,7 @@ class _Ready:
     kept: Kept
     every: int | None
     features: Features | None
+    drawing: Drawing
 
 
 def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
@@ -203,6 +206,7 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
         kept=Kept(),
         every=measured_every(),
         features=Features(unit, split) if trains_on_features(unit, dataset) else None,
+        drawing=Drawing(unit, clock),
     )
 
 
@@ -231,13 +235,16 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
 
         with clock.phase("train"):
             tuned = _train(unit, ready, parts.training(), ended, validate)
-        return _outcome(metrics, [tuned], None, {})
+        return done_of(metrics, [tuned], None, {})
 
     with contextlib.nullcontext() if unit.training is None else clock.phase("train"):
         models, trained = _final_models(unit, ready, ended)
     with clock.phase("evaluate"):
         test = parts.test()
         pairs: Pairs | Literal["every"] | None = pairs_of(ready.files["pairs"], test) if "pairs" in ready.files else every
+
+        # Of several fold-models it is their embeddings side by side that are shown.
+        is_single = scoring.protocol == "retrain"
 
         def evaluate(model: torch.nn.Module, similarity: tuple[str, Similarity] | None = None) -> Scores:
             seed = seed_of(unit.data.fingerprint, "pairs", "test")
@@ -252,6 +259,7 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
                 jackknifed=primary,
                 similarity=similarity,
                 features=_features_of(ready, model, test),
+                look=ready.drawing.of(test, len(models)) if isinstance(model, Concatenated) or is_single else None,
             )
 
         own = [_own_similarity(unit, ready, one) for one in trained] or [None] * len(models)
@@ -263,7 +271,7 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
             found = dataclasses.replace(found, scores={**found.scores, **joined}, notes={**found.notes, **faults})
         # Without the score that it is ranked by, a unit has failed; one without another score has not.
         found.score_of(scoring.primary)
-    return _outcome(metrics, trained, found, test.class_attributes)
+    return done_of(metrics, trained, found, test.class_attributes)
 
 
 def _validated(unit: Unit, ready: _Ready, model: Model, validation: Items, clock: Clock | None) -> Scores:
@@ -365,26 +373,6 @@ def _train(unit: Unit, ready: _Ready, items: Items, ended: Callable[[Epoch], Non
     assert ready.entries is not None
     watcher = Watcher(ended, kept=ready.kept, every=ready.every)
     return train(*(unit, ready.entries, listed(items, ready.rows), validate), watcher=watcher, clock=ready.clock, features=ready.features)
-
-
-def _outcome(
-    metrics: Mapping[str, MetricEntry], trained: Sequence[Trained], found: Scores | None, attributes: Mapping[str, tuple[str, ...]]
-) -> Done:
-    rates = [one.repeat_rate for one in trained if one.repeat_rate is not None]
-    return Done(
-        scores={} if found is None else dict(found.scores),
-        per_class={} if found is None else dict(found.per_class),
-        class_queries=None if found is None else found.class_queries,
-        notes={} if found is None else dict(found.notes),
-        # Of several fold-models one after the other: their epochs begin anew at 1.
-        curve=tuple(figures for one in trained for figures in one.curve),
-        repeat_rate=sum(rates) / len(rates) if rates else None,
-        directions={name: entry.direction for name, entry in metrics.items()},
-        ranges={name: (entry.low, entry.high) for name, entry in metrics.items()},
-        over_pairs=tuple(name for name, entry in metrics.items() if entry.over_pairs),
-        class_attributes=attributes,
-        jackknife={} if found is None else dict(found.jackknife),
-    )
 
 
 def _opening(unit: Unit, context: Context) -> Callable[[], None]:

@@ -19,10 +19,12 @@ from siambench.data.files import read_regular
 from siambench.errors import RecordError, SiambenchError, UsageError
 from siambench.identity import Document, from_json, to_json
 from siambench.machine import FULL, UNWRITABLE, is_alive
+from siambench.records import unit_figures
 from siambench.records.lock import owner_of
 from siambench.records.openings import append_opening, opening, read_openings
 from siambench.records.record import LARGEST, Record, load, read, read_all, reason_of, write
 from siambench.records.running import forget
+from siambench.records.unit_figures import UnitFigures
 from siambench.spec import Exam, Unit
 from siambench.tracks.exam import base_name
 from siambench.tracks.files import load_track
@@ -103,6 +105,11 @@ class Folder:
     def observed(self) -> Path:
         """Where observers may write, each in a folder of its name: made by the first that does."""
         return self.path / "observers"
+
+    @property
+    def figures(self) -> Path:
+        """Where lies what pictures of final units are drawn from: beside the records, under the same names."""
+        return self.path / "figures"
 
     @property
     def lock(self) -> Path:
@@ -203,9 +210,45 @@ class Folder:
         if self.cached(unit) is not None:
             return
         write(self.records, record)
+        if record.figures is not None:
+            # Without them there is a record all the same.
+            with contextlib.suppress(OSError):
+                self.keep_figures(record.figures)
         opened = {line.get("unit") for line in read_openings(self.openings)}
         if unit.kind == "final" and unit.id not in opened:
             append_opening(self.openings, opening(unit, record.started))
+
+    def keep_figures(self, figures: UnitFigures) -> None:
+        """Write what a unit's pictures are drawn from, in the place of what there was of it.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        unit_figures.write(self.figures, figures)
+
+    def drop_figures(self, unit_id: str) -> None:
+        """Remove those of a unit, if there are any."""
+        (self.figures / f"{unit_id}.json").unlink(missing_ok=True)
+
+    @property
+    def figured(self) -> frozenset[str]:
+        """Ids of the units that there is a file of figures of; it has not been looked into."""
+        return frozenset(path.stem for path in self.figures.glob("*.json")) if self.figures.is_dir() else frozenset()
+
+    def figures_of(self, unit_id: str, damaged: dict[Path, str] | None = None) -> UnitFigures | None:
+        """Those of a unit; None where there are none, or the file holds none.
+
+        Args:
+            unit_id: its id.
+            damaged: is told why a file that is there holds none.
+        """
+        path = self.figures / f"{unit_id}.json"
+        try:
+            return unit_figures.load(path)
+        except RecordError as error:
+            if damaged is not None and (path.exists() or path.is_symlink()):
+                damaged[path] = reason_of(error, path)
+            return None
 
 
 def track_folders(directory: Path) -> list[Path]:

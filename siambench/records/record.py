@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from siambench.data.files import read_regular, share
+from siambench.data.files import read_regular
 from siambench.errors import RecordError, UsageError
 from siambench.identity import Document, canonical, digest, from_json, to_json
 from siambench.interfaces import Diagnosis, Measures, Outcome
 from siambench.records.damage import check_exam, check_scores
+from siambench.records.documents import write_document
 from siambench.spec import RECORD_SCHEMA, Exam, Unit
+
+if TYPE_CHECKING:
+    from siambench.records.unit_figures import UnitFigures
 
 MACHINE = ("machine", "system", "cpu", "device", "gpu", "cudnn")
 """The facts of a machine on which it depends in which order numbers are added."""
@@ -41,6 +42,7 @@ class Record:
         outcome: what it gave: the same wherever it is run with the same versions on the same kind of machine.
         telemetry: times, memory, host, versions: what is not. It is no part of what an id vouches for, and may lack anything.
         verified: whether a digest of the outcome vouches that it is what was written.
+        figures: what its pictures are drawn from, on the way from a worker to the folder where it has a file of its own; else None.
     """
 
     unit: Unit
@@ -48,6 +50,7 @@ class Record:
     outcome: Outcome
     telemetry: Mapping[str, Any]
     verified: bool = True
+    figures: UnitFigures | None = field(default=None, compare=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -242,24 +245,6 @@ def _one_of(exam: Exam) -> Exam:
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
-
-
-def write_document(folder: Path, name: str, document: Mapping[str, Any]) -> Path:
-    """Write ``NAME.json`` so that a killed writer leaves either nothing or the whole file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.json"
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(canonical(document) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        share(Path(temporary))
-        Path(temporary).replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-    return path
 
 
 def write(folder: Path, record: Record) -> Path:

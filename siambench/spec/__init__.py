@@ -378,6 +378,7 @@ class Context:
         observers: ``NAME`` or ``NAME:argument`` of each observer that is told of what happens.
         distributions: that the observers come from, but for siambench itself.
         observed: the folder in which each observer has one of its own, by its name, or None: they are offered none.
+        figures: the folder for what its pictures are drawn from, or None: it is handed back with the record.
     """
 
     records: str | None = None
@@ -390,3 +391,4 @@ class Context:
     observers: tuple[str, ...] = ()
     distributions: tuple[str, ...] = ()
     observed: str | None = None
+    figures: str | None = None
