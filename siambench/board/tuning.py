@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from siambench.board.verdicts import Counts, counts_of
@@ -34,6 +34,9 @@ class Trial:
         first: its score on fold 0; None where that failed.
         state: ``"pruned"``: it lost its race, so that its other folds were not run, or do not count.
         diagnosis: what is said of it: of its folds the verdict that comes first, and all findings; None where nothing is.
+        units: ids of its units, fold by fold.
+        started: when its first unit began, in seconds since the epoch; 0 where no record tells.
+        seconds: that its units took in all; None where none tells.
     """
 
     number: int
@@ -47,6 +50,9 @@ class Trial:
     first: float | None
     state: Literal["done", "failed", "pruned"]
     diagnosis: Diagnosis | None = None
+    units: tuple[str, ...] = ()
+    started: float = field(default=0.0, compare=False)
+    seconds: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class Tuning:
         counted: how many of them the row counts; fewer than all where a budget was being extended.
         selected: the best of those counted; None where each of them failed.
         pending: trials after these, which lack a fold, stand in a race that is not over, or come after a gap.
+        finals: ids of the final units of the selected trial.
     """
 
     method: Method
@@ -86,6 +93,7 @@ class Tuning:
     counted: int
     selected: Trial | None
     pending: int
+    finals: tuple[str, ...] = ()
 
     @property
     def edits(self) -> tuple[str, ...]:
@@ -166,8 +174,10 @@ def tuning_of(records: Sequence[Record], *, budget: int, limit: int | None = Non
     """
     unit = records[0].unit
     study = _Study(records)
-    finals = {(r.unit.trial, r.unit.stop_epoch) for r in records if r.unit.kind == "final"}
-    counted, selected = _select(study, min(limit or study.ended, study.ended), finals)
+    finals = sorted((r for r in records if r.unit.kind == "final"), key=lambda r: (r.unit.repetition, r.id))
+    made_of = {(r.unit.trial, r.unit.stop_epoch) for r in finals}
+    counted, selected = _select(study, min(limit or study.ended, study.ended), made_of)
+    chosen = None if selected is None else (selected.number, selected.epoch)
     return Tuning(
         method=unit.method,
         row=unit.row,
@@ -185,6 +195,7 @@ def tuning_of(records: Sequence[Record], *, budget: int, limit: int | None = Non
         counted=counted,
         selected=selected,
         pending=study.begun - study.ended,
+        finals=tuple(r.id for r in finals if (r.unit.trial, r.unit.stop_epoch) == chosen),
     )
 
 
@@ -277,6 +288,8 @@ class _Study:
     def _trial(self, number: int, found: tuple[int, float] | None, values: Sequence[float | None], *, pruned: bool) -> Trial:
         folds, primary = self._folds[number], self._unit.scoring.primary
         outcomes = self._outcomes(number)
+        records = [record for _, record in sorted(folds.items())]
+        took = [record.seconds for record in records if record.seconds is not None]
         leader, first = best_trial(values, maximise=self.maximise), self._score([folds[0].outcome])
         errors = [outcome.error for outcome in outcomes if outcome.error is not None]
         error = errors[0] if errors else f"a fold has no score of {primary}"
@@ -291,7 +304,10 @@ class _Study:
             best=None if leader is None else values[leader],
             first=None if first is None else first[1],
             state="pruned" if pruned else ("failed" if found is None else "done"),
-            diagnosis=named_first([one for _, record in sorted(folds.items()) if (one := record.diagnosis) is not None]),
+            diagnosis=named_first([one for record in records if (one := record.diagnosis) is not None]),
+            units=tuple(record.id for record in records),
+            started=min(record.started for record in records),
+            seconds=sum(took) if took else None,
         )
 
 
@@ -358,6 +374,7 @@ def _study_json(tuning: Tuning) -> Mapping[str, Any]:
                 "state": trial.state,
                 "error": trial.error,
                 "params": dict(trial.params),
+                "units": list(trial.units),
                 "folds": [list(fold) for fold in trial.folds],
                 "epoch": trial.epoch,
                 "value": trial.value,

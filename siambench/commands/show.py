@@ -11,7 +11,7 @@ import click
 
 from siambench.commands.terminal import print_grid, print_json, say_damaged
 from siambench.errors import UnknownNameError
-from siambench.wording import printable
+from siambench.wording import printable, several
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -32,33 +32,59 @@ _CURVE = 24
 )
 @click.option("--study", "number", type=int, metavar="N", help="Of a row the study of that number, from 0.  [default: all]")
 @click.option("--exam", metavar="ID", help="Of a study: another exam whose records are there.  [default: the track's]")
+@click.option("--to", "storage", metavar="sqlite:///FILE", help="Of a study: write it into an Optuna storage instead of showing it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def show(kind: str, name: str, row: str | None, more: tuple[Path, ...], number: int | None, exam: str | None, as_json: bool) -> None:  # noqa: FBT001  one for each option
+def show(
+    kind: str,
+    name: str,
+    row: str | None,
+    more: tuple[Path, ...],
+    number: int | None,
+    exam: str | None,
+    storage: str | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
     """Show one component, or how a row of a leaderboard was tuned.
 
     \b
     siambench show loss triplet             its space, defaults, batch layout, source and provenance
     siambench show study glyphs triplet     every trial, the curve of the best so far, and what was selected
+    siambench show study glyphs triplet --to sqlite:///studies.db       the same for Optuna's dashboard
     """  # noqa: D301  the \b is click's mark of lines that stay as they are
     if kind == "study":
         if row is None:
             raise click.UsageError("a study is named by its track and its row: siambench show study TRACK ROW")
-        _show_study(name, row, more, exam, number, as_json=as_json)
+        _show_study(_Asked(name, row, more, exam, number), storage, as_json=as_json)
         return
-    if row is not None or more or exam is not None or number is not None:
-        extra = row if row is not None else "--from" if more else "--exam" if exam is not None else "--study"
+    given = {row: row, "--from": more, "--exam": exam, "--study": None if number is None else [number], "--to": storage}
+    extra = next((option for option, value in given.items() if value), None)
+    if extra is not None:
         raise click.UsageError(f"{extra} goes with a study alone: siambench show study TRACK ROW")
     _show_component(kind, name, as_json=as_json)
 
 
-def _show_study(track: str, row: str, more: tuple[Path, ...], exam: str | None, number: int | None, *, as_json: bool) -> None:
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """Whose tuning: a row of a track, the folders and the exam that it is looked for in, and one of its studies or all."""
+
+    track: str
+    row: str
+    more: tuple[Path, ...]
+    exam: str | None
+    number: int | None
+
+
+def _show_study(asked: _Asked, storage: str | None, *, as_json: bool) -> None:
     from siambench.board import files, tuning
 
-    studies, rows, source = files.tunings(track, row, more, exam=exam)
+    studies, rows, source = files.tunings(asked.track, asked.row, asked.more, exam=asked.exam)
     say_damaged(source.damaged)
-    shown = [study for study in studies if number in (None, study.study)]
+    shown = [study for study in studies if asked.number in (None, study.study)]
     if not shown:
-        raise UnknownNameError(f"study of {row}", str(number), [str(study.study) for study in studies])
+        raise UnknownNameError(f"study of {asked.row}", str(asked.number), [str(study.study) for study in studies])
+    if storage is not None:
+        _export(shown, storage, as_json=as_json)
+        return
     if as_json:
         print_json(tuning.to_json(shown, rows=rows))
         return
@@ -67,6 +93,20 @@ def _show_study(track: str, row: str, more: tuple[Path, ...], exam: str | None, 
         # What holds for the row is said once, below the last of its studies.
         for sentence in tuning_summary(study, rows=rows if place + 1 == len(shown) else 1):
             click.echo(printable(sentence))
+
+
+def _export(studies: Sequence[Tuning], storage: str, *, as_json: bool) -> None:
+    """Write studies into a storage, and say by which names."""
+    from siambench.studies.search import export
+
+    names = export(studies, storage)
+    if as_json:
+        written = [{"study": study.study, "name": name, "trials": len(study.trials)} for name, study in zip(names, studies, strict=True)]
+        print_json({"schema": 1, "storage": storage, "studies": written})
+        return
+    for name, study in zip(names, studies, strict=True):
+        click.echo(printable(f"{name}: {several(len(study.trials), 'trial', 'trials')}"))
+    click.echo(printable(f"optuna.load_study(study_name={names[0]!r}, storage={storage!r})"), err=True)
 
 
 def tuning_table(tuning: Tuning) -> RichTable:

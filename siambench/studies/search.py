@@ -11,22 +11,25 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
-from scipy.stats import qmc
 
+from siambench.errors import UsageError, said
 from siambench.identity import seed_of
 from siambench.records.record import Record
 from siambench.records.selection import BATCH, RANDOM_TRIALS, best_epoch, best_trial, most_survivors, survivors
-from siambench.spaces import Choice, Dimension, Float, Int, Params, Value
+from siambench.spaces import Choice, Dimension, Float, Params
 from siambench.spec import Unit
+from siambench.studies.quasi_random import quasi_random
 from siambench.tracks.training_rules import Search
 
 if TYPE_CHECKING:
+    from siambench.board.tuning import Trial, Tuning
     from siambench.studies.plan import StudyPlan
 
 TPE_ARGUMENTS: Mapping[str, Any] = {
@@ -233,47 +236,162 @@ class Study:
         return [self.plan.final_unit(number, epoch, params, repetition) for repetition in range(self.plan.repetitions)]
 
 
-def quasi_random(space: Mapping[str, Dimension], number: int, *, seed: int) -> dict[str, Value]:
-    """The point of a trial in a scrambled Sobol sequence: it fills the space evenly, and does not depend on other trials' results.
-
-    A `Choice` has no order that a sequence could fill evenly: its option is drawn by a hash.
-
-    Args:
-        space: what is searched, at least one dimension.
-        number: of the trial, from 1: trial 0 is the default.
-        seed: of the sequence, the same for all trials of a study.
-
-    Source:
-        Sobol, On the distribution of points in a cube and the approximate evaluation of integrals, USSR Computational Mathematics and
-        Mathematical Physics 1967; scrambled after Owen, Journal of Complexity 1998.
-    """
-    ordered = [(name, dimension) for name, dimension in sorted(space.items()) if not isinstance(dimension, Choice)]
-    found: dict[str, Value] = {}
-    if ordered:
-        # A power of two of points, as the sequence is made for.
-        points = qmc.Sobol(len(ordered), scramble=True, rng=np.random.default_rng(seed)).random_base2(max(1, number.bit_length()))
-        found |= {name: _at(dimension, float(share)) for (name, dimension), share in zip(ordered, points[number - 1], strict=True)}
-    for name, dimension in space.items():
-        if isinstance(dimension, Choice):
-            found[name] = dimension.options[seed_of(seed, name, number) % len(dimension.options)]
-    return found
-
-
-def _at(dimension: Float | Int, share: float) -> Value:
-    """The value of a dimension at a share of its range, in [0, 1)."""
-    low, high = float(dimension.low), float(dimension.high)
-    if isinstance(dimension, Int):
-        # Every whole number has the same share of the range, or of its logarithm.
-        low, high = low - 0.5, high + 0.5
-    value = math.exp(math.log(low) + share * (math.log(high) - math.log(low))) if dimension.log else low + share * (high - low)
-    if isinstance(dimension, Int):
-        return min(dimension.high, max(dimension.low, round(value)))
-    return min(dimension.high, max(dimension.low, value))
-
-
 def _distribution(dimension: Dimension) -> BaseDistribution:
     if isinstance(dimension, Choice):
         return CategoricalDistribution(list(dimension.options))
     if isinstance(dimension, Float):
         return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
     return IntDistribution(dimension.low, dimension.high, log=dimension.log)
+
+
+# ---- studies for Optuna's own tools
+
+SQLITE = "sqlite:///"
+"""How the storage that `export` writes to begins; behind it stands the path of a file."""
+
+_HEAD = b"SQLite format 3\0"
+_STATES = {"done": TrialState.COMPLETE, "failed": TrialState.FAIL, "pruned": TrialState.PRUNED}
+
+
+def exported_name(tuning: Tuning) -> str:
+    """What a study is called in a storage: ``glyphs-2.0/triplet/1a2b3c4d/study-0``."""
+    return f"{tuning.track}-{tuning.version}/{tuning.method.name}/{tuning.row[:8]}/study-{tuning.study}"
+
+
+def export(tunings: Sequence[Tuning], storage: str) -> list[str]:
+    """Write studies into an Optuna storage, each under a name of its own, all or none.
+
+    A trial has its state (one that lost its race is pruned), its parameters with the distributions that were searched, and as intermediate
+    values the mean over its folds after each epoch that was validated; its value is that which tuning compared, of a pruned one that on
+    fold 0. What else is known of it (kind, epoch, fold scores, ids of its units, seconds, error, verdict) stands in its user attributes.
+
+    Args:
+        tunings: studies of one row.
+        storage: ``sqlite:///FILE``; studies of other names that are in the file stay.
+
+    Returns:
+        The names of the studies.
+
+    Raises:
+        UsageError: if that is no such storage, it cannot be written, or has a study of one of the names.
+    """
+    file = _file_of(storage)
+    is_new, named = not file.exists(), {exported_name(tuning): tuning for tuning in tunings}
+    try:
+        opened = optuna.storages.RDBStorage(storage)
+        try:
+            _write(opened, named, file)
+        finally:
+            opened.remove_session()
+            opened.engine.dispose()
+    except Exception as error:
+        if is_new:
+            file.unlink(missing_ok=True)
+        if isinstance(error, UsageError):
+            raise
+        # Optuna lets through what its database raises, of whatever library.
+        raise UsageError(f"{file} cannot be written as an Optuna storage: {said(error)}") from error
+    return list(named)
+
+
+def _write(storage: optuna.storages.RDBStorage, named: Mapping[str, Tuning], file: Path) -> None:
+    taken = next((study.study_name for study in storage.get_all_studies() if study.study_name in named), None)
+    if taken is not None:
+        raise UsageError(f"{file} has a study {taken} already: give another file, or delete that study (optuna delete-study)")
+    made = []
+    try:
+        for name, tuning in named.items():
+            study = optuna.create_study(storage=storage, study_name=name, direction="maximize" if tuning.maximise else "minimize")
+            made.append(name)
+            _fill(study, tuning)
+    except BaseException:
+        for name in made:
+            optuna.delete_study(study_name=name, storage=storage)
+        raise
+
+
+def _file_of(storage: str) -> Path:
+    """The file of a storage, where it is one that can be.
+
+    Raises:
+        UsageError: if it is not.
+    """
+    path = storage.removeprefix(SQLITE)
+    if path == storage or not path or path.startswith(":") or "?" in path:
+        raise UsageError(f"a storage of studies is {SQLITE}FILE, such as {SQLITE}studies.db, got {storage[:100]!r}")
+    file = Path(path)
+    if (file.exists() and not file.is_file()) or not file.parent.is_dir():
+        reason = f"there is no folder {file.parent}" if not file.parent.is_dir() else "it is no file"
+        raise UsageError(f"{file} cannot be written: {reason}")
+    if file.exists() and file.stat().st_size:
+        with file.open("rb") as there:
+            if there.read(len(_HEAD)) != _HEAD:
+                raise UsageError(f"{file} is there and no SQLite file: give another name")
+    return file
+
+
+def _fill(study: optuna.Study, tuning: Tuning) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names([tuning.primary])
+    chosen = tuning.selected
+    told = {
+        "track": tuning.track,
+        "track_version": tuning.version,
+        "method": tuning.method.name,
+        "row": tuning.row,
+        "study": tuning.study,
+        "space_name": tuning.space_name,
+        "edited": list(tuning.edited),
+        "budget": tuning.budget,
+        "counted": tuning.counted,
+        "selected": None if chosen is None else {"trial": chosen.number, "epoch": chosen.epoch, "value": chosen.value},
+        "final_units": list(tuning.finals),
+    }
+    for name, value in told.items():
+        study.set_user_attr(name, value)
+    distributions = {name: _distribution(dimension) for name, dimension in sorted(tuning.space.items())}
+    for trial in tuning.trials:
+        study.add_trial(_exported(trial, distributions, counted=trial.number < tuning.counted))
+
+
+def _exported(trial: Trial, distributions: Mapping[str, BaseDistribution], *, counted: bool) -> optuna.trial.FrozenTrial:
+    began = datetime.fromtimestamp(trial.started)  # noqa: DTZ006  Optuna's times are local and say no zone
+    searched = {name: trial.params[name] for name in distributions if name in trial.params}
+    judged = trial.diagnosis
+    told = {
+        "kind": trial.kind,
+        "counted": counted,
+        "epoch": trial.epoch,
+        "folds": [list(fold) for fold in trial.folds],
+        "units": list(trial.units),
+        "seconds": trial.seconds,
+        "fixed": {name: value for name, value in trial.params.items() if name not in searched},
+        "error": trial.error,
+        "verdict": None if judged is None else judged.verdict,
+        "findings": [] if judged is None else [finding.name for finding in judged.findings],
+    }
+    return optuna.trial.FrozenTrial(
+        number=trial.number,
+        trial_id=-1,
+        state=_STATES[trial.state],
+        value=trial.first if trial.state == "pruned" else trial.value,
+        datetime_start=began,
+        datetime_complete=began + timedelta(seconds=trial.seconds or 0.0),
+        params=searched,
+        distributions={name: distributions[name] for name in searched},
+        user_attrs=told,
+        system_attrs={},
+        intermediate_values=_curve(trial),
+    )
+
+
+def _curve(trial: Trial) -> dict[int, float]:
+    """Epoch → mean over the folds that ran, where each of them has a score; of a trial that lost its race of fold 0 alone."""
+    folds = trial.folds[:1] if trial.state == "pruned" else trial.folds
+    by_epoch = enumerate(zip(*folds, strict=False), start=1)
+    return {
+        epoch: math.fsum(known) / len(known)
+        for epoch, values in by_epoch
+        if len(known := [v for v in values if v is not None]) == len(folds)
+    }

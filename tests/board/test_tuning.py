@@ -134,9 +134,13 @@ def test_the_document_has_the_documented_form():
     assert KEYS == set(document)
     first, second = document["studies"]
     assert {"study", "trials", "pending", "failed", "pruned", "default", "selected", "flags", "verdicts", "findings"} == set(first)
-    trial = {"trial", "kind", "counted", "state", "error", "params", "folds", "epoch", "value", "first_fold", "best", "diagnosis"}
-    assert trial == set(first["trials"][0])
+    trial = {
+        *("trial", "kind", "counted", "state", "error", "params", "units"),
+        *("folds", "epoch", "value", "first_fold", "best", "diagnosis"),
+    }
+    assert set(trial) == set(first["trials"][0])
     assert [[0.1, 0.6], [0.1, 0.5]] == first["trials"][6]["folds"]
+    assert [record.id for record in trials([6])] == first["trials"][6]["units"]
     assert {"trial": 6, "epoch": 2, "value": pytest.approx(0.55)} == first["selected"]
     assert [(0, 7), (3, 2)] == [(one["study"], len(one["trials"])) for one in (first, second)]
     assert ({"name": "made", "version": "1.0"}, "max", 2) == (document["track"], document["direction"], document["rows"])

@@ -7,6 +7,7 @@ import io
 import json
 import re
 
+import optuna
 import pytest
 from made import CURVES, final, studies, trials, tuned
 
@@ -66,6 +67,22 @@ def test_one_study_is_asked_for_by_its_number(siambench, both):
     assert "0, 1, 2" in done.stderr
 
 
+def test_studies_are_written_for_optuna(siambench, both, tmp_path):
+    """`--to` writes each study, says their names on stdout and how to load one on stderr, with `--json` as a document, and not twice."""
+    one, _ = both
+    storage = f"sqlite:///{tmp_path / 's.db'}"
+    done = siambench("show", "study", one, "triplet", "--to", storage)
+    names = [f"one-1.0/triplet/row-trip/study-{number}" for number in range(3)]
+    assert (0, [f"{name}: 2 trials" for name in names]) == (done.returncode, done.stdout.splitlines())
+    assert f"optuna.load_study(study_name='{names[0]}', storage='{storage}')" == done.stderr.strip()
+    assert names == optuna.get_all_study_names(storage)
+    again = siambench("show", "study", one, "triplet", "--study", "1", "--to", storage)
+    assert (4, "", 1) == (again.returncode, again.stdout, len(again.stderr.splitlines()))
+    assert f"has a study {names[1]} already" in again.stderr
+    other = siambench("show", "study", one, "triplet", "--study", "1", "--to", f"{storage}2", "--json")
+    assert {"schema": 1, "storage": f"{storage}2", "studies": [{"study": 1, "name": names[1], "trials": 2}]} == json.loads(other.stdout)
+
+
 def test_of_several_rows_the_longest_tuning_is_shown(siambench, folder, both, tmp_path):
     """Where a name has two rows, the one with most trials is shown, and how many there are."""
     one, _ = both
@@ -89,6 +106,8 @@ def test_of_several_rows_the_longest_tuning_is_shown(siambench, folder, both, tm
         (["loss", "triplet", "hard"], ["hard goes with a study alone", "siambench show study TRACK ROW"]),
         (["loss", "triplet", "--from", "runs"], ["--from goes with a study alone"]),
         (["loss", "triplet", "--study", "0"], ["--study goes with a study alone"]),
+        (["loss", "triplet", "--to", "sqlite:///s.db"], ["--to goes with a study alone"]),
+        (["study", "one", "triplet", "--to", "s.db"], ["a storage of studies is sqlite:///FILE", "got 's.db'"]),
         (["study", "glyhps", "triplet"], ["did you mean 'glyphs'?"]),
         (["loss", "tripplet"], ["unknown loss 'tripplet'", "did you mean 'triplet'?"]),
         (["los", "triplet"], ["'los", "losses"]),
