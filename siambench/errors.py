@@ -105,6 +105,10 @@ class RecordError(DataError):
     """A record, or a part of one, with a key too many or too few, or a value of another type."""
 
 
+class NothingToDrawError(UsageError):
+    """A figure for which there is no data."""
+
+
 class WithheldError(SiambenchError):
     """Something asked for items that are withheld from it."""
 

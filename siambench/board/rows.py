@@ -9,6 +9,7 @@ from typing import Any
 
 from siambench.board.costs import Costs, costs_of
 from siambench.board.flags import budget_flags, tuning_flags, unit_flags
+from siambench.board.material import Material, material_of
 from siambench.board.scores import Model, Score, by_study, mean_of, scores_of
 from siambench.board.tuning import Tuning, tunings_of
 from siambench.board.verdicts import Counts, counts_of, summed
@@ -48,6 +49,7 @@ class Row:
         also_made_with: versions of another make of the same row that is not shown, in words.
         costs: what its units took, which is no part of what makes two rows equal.
         judged: how many of its final models have which verdict.
+        material: what its pictures are drawn from beside all this.
     """
 
     method: Method
@@ -74,6 +76,7 @@ class Row:
     also_made_with: tuple[str, ...]
     costs: Costs = field(compare=False)
     judged: Counts = field(compare=False, default_factory=dict)
+    material: Material = field(compare=False, repr=False, default_factory=Material)
 
     @property
     def name(self) -> str:
@@ -303,6 +306,7 @@ def _row(key: str, found: list[Record], beside: _Beside) -> Row:
         also_made_with=others,
         costs=costs_of(tuned, chosen),
         judged=counts_of(record.diagnosis for record in chosen),
+        material=material_of(track, tuned, chosen),
     )
 
 

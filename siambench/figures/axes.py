@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 from siambench.figures.drawing import Drawn, Ink, Label, Path, rounded
@@ -66,8 +67,8 @@ def grid(x: Axis, y: Axis, frame: Frame, *, cells: bool) -> list[Drawn]:
 def across(axis: Axis, frame: Frame) -> list[Drawn]:
     """The numbers or names below the frame."""
     base = rounded(frame.bottom + SMALL + 5)
+    found: list[Drawn] = []
     if not axis.names:
-        found: list[Drawn] = []
         for place, text in across_ticks(axis, frame):
             half = width_of(text, SMALL) / 2
             # The last number would reach over the edge of the drawing.
@@ -75,8 +76,21 @@ def across(axis: Axis, frame: Frame) -> list[Drawn]:
         return found
     if not rotated(axis, frame.width):
         return [Label(frame.across(place), base, clean(name), SMALL, "soft", "middle") for place, name in enumerate(axis.names)]
-    places = [(frame.across(place) + 4, shortened(clean(name), SMALL, _ROTATED), name) for place, name in enumerate(axis.names)]
-    return [Label(rounded(x), rounded(frame.bottom + 6), text, SMALL, "soft", "end", upright=False, tip=name) for x, text, name in places]
+    # Where names on end would still touch each other, every second one stands, or every third, and so on.
+    step = math.ceil((SMALL + 1) * len(axis.names) / frame.width)
+    for place, name in list(enumerate(axis.names))[::step]:
+        found.append(
+            Label(
+                rounded(frame.across(place) + 4),
+                rounded(frame.bottom + 6),
+                shortened(clean(name), SMALL, _ROTATED),
+                SMALL,
+                "soft",
+                "end",
+                upright=False,
+            )
+        )
+    return found
 
 
 def rotated(axis: Axis, width: float) -> bool:

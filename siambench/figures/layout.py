@@ -24,6 +24,8 @@ _TITLE = 15.0
 _GAP = 18.0
 _PANEL = 156.0
 _MOST_COLUMNS = 4
+_WIDEST_CELL = 72.0
+_SLIM, _TALLER = 400.0, 1.35
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,12 @@ def _charts(picture: Picture, width: float, y: float) -> tuple[list[Drawn | Clip
         y += axes.SMALL + 2
         headed = shortened(f"↑ {headed}", axes.SMALL, width - 2 * _EDGE) if headed else ""
         shapes += [Label(_EDGE, rounded(y), headed, axes.SMALL, "soft")] if headed else []
-        y += 8 if picture.y.notes_title or not picture.panels else 4
+        y += 8
     first = room.left
     inner = width - 2 * _EDGE - room.right
     each = (inner - first - (columns - 1) * (_GAP + (first if free_y else 0))) / columns
+    if len(panels) == 1 and picture.x.names and _is_matrix(picture):
+        each = min(each, _WIDEST_CELL * len(picture.x.names))
     height = _height(picture, each)
     rows = math.ceil(len(panels) / columns)
     for row in range(rows):
@@ -176,7 +180,7 @@ def _room(picture: Picture, panels: Sequence[Panel], ranges: Sequence[tuple[Rang
     right = notes + 12 if notes else 12.0
     if named:
         needed = max(axes.widest(axis.names, axes.SIZE) for axis in named)
-        is_matrix = any(isinstance(mark, Cells) for mark in picture.marks)
+        is_matrix = _is_matrix(picture)
         if needed > 0.42 * each and not is_matrix:
             return _Room(2.0, right, above=True, names=each - right)
         most = min(needed, (0.5 if is_matrix else 0.42) * each)
@@ -188,13 +192,19 @@ def _room(picture: Picture, panels: Sequence[Panel], ranges: Sequence[tuple[Rang
     return _Room(max(widths) + 10, right, above=False, names=0.0)
 
 
+def _is_matrix(picture: Picture) -> bool:
+    return any(isinstance(mark, Cells) for mark in (*picture.marks, *(mark for panel in picture.panels for mark in panel.marks)))
+
+
 def _height(picture: Picture, width: float) -> float:
     names = len(picture.y.names)
     if not names:
-        return max(64.0, width * picture.aspect)
+        # Beside names in a narrow chart there is room above and below alone; what is square stays so.
+        taller = _TALLER if width < _SLIM and not picture.panels and picture.aspect < 1 else 1.0
+        return max(64.0, width * picture.aspect * taller)
     marks = [*picture.marks, *(mark for panel in picture.panels for mark in panel.marks)]
     sizes = [mark.size + 10 for mark in marks if isinstance(mark, Thumbnails)]
-    if any(isinstance(mark, Cells) for mark in marks):
+    if _is_matrix(picture):
         return names * min(28.0, max(20.0, width / max(1, len(picture.x.names))))
     above = NAME_ABOVE if axes.widest(picture.y.names, axes.SIZE) > 0.42 * (width + 60) else 0.0
     return names * (max([22.0 - above / 3, *sizes]) + above)
