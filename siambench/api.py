@@ -51,7 +51,7 @@ def run(
         loss: one or more losses; ``./file.py:Name`` is a class in a file.
         miner: one or more miners; with several losses they form a grid.
         backbone: replaces the track's.
-        dataset: a data set without a track; ``folder:PATH``, ``csv:PATH``, ``npz:PATH`` and ``safetensors:PATH`` are your own.
+        dataset: a data set without a track; ``folder:PATH``, ``csv:PATH``, ``npz:PATH``, ``safetensors:PATH``, ``sides:PATH`` are yours.
         feed: ``"classes"``, ``"pairs"``, ``"triplets"`` or ``"views"``: m-per-class batches, labelled pairs, triplets, or two views of each
             item; ``"pairs=FILE"`` and ``"triplets=FILE"`` are fed the rows that a file lists; None: the first that the track admits.
         studies: independent tunings of each method; ``"all"``: the track's number; None: one.

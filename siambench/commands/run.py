@@ -67,7 +67,7 @@ class Fed(click.ParamType[Any]):
 @click.option("--loss", "losses", multiple=True, help="A loss, or ./file.py:Class. Repeat for a grid.")
 @click.option("--miner", "miners", multiple=True, help="A miner. Repeat for a grid.  [default: none]")
 @click.option("--backbone", help="Replaces the track's backbone.")
-@click.option("--dataset", help="A data set without a track, or folder:PATH, csv:PATH, npz:PATH, safetensors:PATH.")
+@click.option("--dataset", help="A data set without a track, or folder:PATH, csv:PATH, npz:PATH, safetensors:PATH, sides:PATH.")
 @click.option(
     "--feed",
     type=Fed(),

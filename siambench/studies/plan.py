@@ -328,7 +328,7 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
         training=TrainingSpec(
             **{**track.training.spec(anneals=resolved.is_annealed), "steps_per_epoch": _final_steps(resolved)},
             sampler=resolved.sampler or sampler_of(method, loss),
-            images_per_class=loss.images_per_class,
+            images_per_class=_images_per_class(loss, track),
             normalise=loss.normalise,
             augment=dict(resolved.augment),
         ),
@@ -355,6 +355,12 @@ def _template(resolved: Resolved, space: Mapping[str, Dimension], defaults: Para
     # Another version of a library is another unit, and the same row.
     document = dataclasses.replace(_tuned_by_primary(unit), libraries={}).to_json()
     return dataclasses.replace(unit, row=digest([document, dict(sorted(fixed.items())), dict(sorted(defaults.items()))])[:32])
+
+
+def _images_per_class(loss: LossEntry, track: Track) -> int:
+    """As many as the track says, of a loss whose batches hold several of a class; else what the loss asks for."""
+    asked = track.training.images_per_class
+    return loss.images_per_class if asked is None or loss.images_per_class == 1 else asked
 
 
 def _tuned_by_primary(unit: Unit) -> Unit:

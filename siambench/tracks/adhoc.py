@@ -12,8 +12,9 @@ import numpy as np
 from siambench.components.two_sided import BETWEEN, OF_SIDE
 from siambench.data.names import as_path, as_text
 from siambench.interfaces import Dataset, Side
+from siambench.spec import REVERSED
 from siambench.tracks.files import load_track
-from siambench.tracks.rules import DatasetRules, ModelRules, SplitRules, Track
+from siambench.tracks.rules import DEFAULT_METRICS, DatasetRules, MetricRules, ModelRules, SplitRules, Track
 
 if TYPE_CHECKING:
     from siambench.components.catalogue import Catalogue
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _LARGE = 96
 _LONGEST = 100
+_WAY_BACK = (f"{REVERSED}recall@1", f"{REVERSED}map@r")
 
 
 def adhoc_track(catalogue: Catalogue, dataset: str | None, backbone: str | None, options: Mapping[str, Value] | None = None) -> Track:
@@ -60,6 +62,7 @@ def adhoc_track(catalogue: Catalogue, dataset: str | None, backbone: str | None,
         dataset=DatasetRules(name=dataset, options=dict(options or {})),
         split=_split(loaded),
         model=ModelRules(backbone=chosen, options=own),
+        metrics=MetricRules(report=(*DEFAULT_METRICS, *_WAY_BACK)) if loaded.sides else MetricRules(),
     )
 
 

@@ -11,7 +11,8 @@ from siambench.spec import ANNEALING, FEEDS, RECIPE, Recipe
 from siambench.tracks.rule_values import MOST_STEPS, Component, Frozen, Names, Options
 
 _OPTIONS = ("optimiser_options", "schedule_options")
-_LATER = frozenset({*_OPTIONS, "search", "feeds", *RECIPE})
+_PER_CLASS = "images_per_class"
+_LATER = frozenset({*_OPTIONS, "search", "feeds", _PER_CLASS, *RECIPE})
 
 
 Search = Literal["quasi-random", "tpe", "gp"]
@@ -28,7 +29,8 @@ class TrainingRules(Frozen):
     on fold 0, and always the default, run the other folds. ``search`` is what proposes the trials after the default: a ``quasi-random``
     sequence, ``tpe``, or ``gp``, a Gaussian process. With ``rotate_classes`` each training class turned by 90°, 180° and 270° is three
     further classes. ``feeds`` are the ways to form batches that the track admits; empty: all. With ``["views"]`` nothing that is trained
-    sees a label, for views withhold them.
+    sees a label, for views withhold them. ``images_per_class`` is how many items of each class a batch holds, for every loss whose batches
+    hold several of one; None: as many as the loss asks for. In a batch of more than a class has, the same items stand again.
 
     The rest is what papers do to pretrained networks; a unit is silent of what is not used. Of the trunk the last ``trained_stages`` are
     trained (0: none, a number that is not below that of its stages: all), ``frozen_batchnorm`` keeps its BatchNorm as it is,
@@ -52,6 +54,7 @@ class TrainingRules(Frozen):
     search: Search = "quasi-random"
     rotate_classes: bool = False
     feeds: Names = ()
+    images_per_class: Annotated[int, Field(ge=2, le=MOST_STEPS)] | None = None
     trained_stages: Annotated[int, Field(ge=0, le=MOST_STEPS)] | None = None
     frozen_batchnorm: bool = False
     trunk_rate: Annotated[float, Field(gt=0, le=1e6)] = 1.0
@@ -79,6 +82,11 @@ class TrainingRules(Frozen):
     def _holds_together(self) -> TrainingRules:
         if self.rate_warmup and self.schedule == "one-cycle":
             raise ValueError("rate_warmup is for other schedules: one-cycle begins with a rise of its own")
+        if self.images_per_class is not None:
+            classes, rest = divmod(self.batch_size, self.images_per_class)
+            if rest or classes < 2:
+                must = f"batch_size, {self.batch_size}, must be a multiple of images_per_class and at least twice that"
+                raise ValueError(f"{must}, got images_per_class = {self.images_per_class}")
         if self.trunk_warmup >= self.epochs:
             raise ValueError(f"trunk_warmup must be fewer epochs than all, {self.epochs}: trained_stages = 0 keeps the trunk throughout")
         if self.trained_stages == 0 and (self.trunk_warmup or self.trunk_rate != 1):
@@ -103,6 +111,6 @@ class TrainingRules(Frozen):
         Args:
             anneals: whether the schedule is a plugin's that runs out with the last epoch.
         """
-        found = self.model_dump(mode="json", exclude={"racing", "search", "feeds", *_OPTIONS, *RECIPE})
+        found = self.model_dump(mode="json", exclude={"racing", "search", "feeds", _PER_CLASS, *_OPTIONS, *RECIPE})
         every = self.validate_every or (self.epochs if anneals or self.schedule in ANNEALING else 1)
         return {**found, "validate_every": min(every, self.epochs), "recipe": self.recipe}

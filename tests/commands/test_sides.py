@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from shared import exam_folder
 from small_emoji import write_packages
@@ -165,3 +166,34 @@ def test_a_loss_of_both_sides_is_shown_and_checked(siambench):
     assert "items of two sides" in shown.stdout
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert {outcome["state"] for outcome in json.loads(checked.stdout)["outcomes"]} <= {"passed", "skipped"}
+
+
+def test_own_tables_and_arrays_of_two_sides_are_run_both_ways(siambench, tmp_path, monkeypatch):
+    """`--dataset sides:FILE` gets encoders that suit its sides and a table with the way back beside the way there."""
+    monkeypatch.setenv("SIAMBENCH_CACHE", str(tmp_path / "cache"))
+    rows = "".join(f"{user},{user % 3},{user * user},thing number {user % 8},{user % 8}\n" for user in range(24))
+    (tmp_path / "bought.csv").write_text("user_age,user_visits,user_spent,item,label\n" + rows)
+    draw = np.random.default_rng(0)
+    np.savez(tmp_path / "seen.npz", first=draw.normal(size=(24, 5)), second=draw.normal(size=(24, 5)), labels=np.arange(24) % 8)
+    tiny = ("training.epochs=1", "training.steps_per_epoch=2", "training.batch_size=8", "model.embedding_size=4")
+    rules = ["--trials", 1, "--repetitions", 1, "--jobs", 1, *(part for rule in tiny for part in ("--set", rule))]
+    chosen = ["--set", "dataset.options.first=numbers:user_*", "--set", "dataset.options.second=text:item"]
+    for file, flags, backbone, without in (("bought.csv", chosen, "mlp-bag", {"raw"}), ("seen.npz", [], "mlp-mlp", set())):
+        done = siambench("run", "--dataset", f"sides:{tmp_path / file}", "--loss", "clip", *flags, *rules, "--out", tmp_path, "--json")
+        assert done.returncode == 0, done.stderr
+        assert "24 items of two sides" in done.stderr
+        found = json.loads(done.stdout)
+        scores = {row["method"]: row["scores"] for row in found["rows"]}
+        assert set(scores) == {"clip", "untrained", "raw"} - without
+        assert all({"map@r", "reversed:recall@1", "reversed:map@r"} <= set(of_row) for of_row in scores.values())
+        assert any(folder.name.startswith(f"{file}-{backbone}") for folder in tmp_path.iterdir())
+
+
+def test_a_column_that_is_not_there_is_told_before_anything_runs(siambench, tmp_path):
+    """One sentence with the nearest column, exit code 4."""
+    (tmp_path / "mine.csv").write_text("question,answer\nwho,me\nwhy,because\n")
+    chosen = ("--set", "dataset.options.first=text:qestion", "--set", "dataset.options.second=text:answer")
+    done = siambench("run", "--dataset", f"sides:{tmp_path / 'mine.csv'}", "--loss", "clip", *chosen, "--plan")
+
+    assert done.returncode == 4
+    assert "has no column 'qestion' for its first side, did you mean 'question'?" in done.stderr

@@ -211,6 +211,18 @@ def test_the_layout_of_batches_is_the_losss_own(catalogue):
         assert expected == tuple(getattr(training, key) for key in keys)
 
 
+@pytest.mark.parametrize(
+    ("loss", "own", "asked"), [("supcon", 4, 2), ("npair", 2, 4), ("sum(triplet,npair)", 4, 2), ("arcface", 4, 2), ("clip", 1, 1)]
+)
+def test_a_track_may_say_how_many_images_of_a_class_a_batch_holds(catalogue, loss, own, asked):
+    """`training.images_per_class` is every loss's whose batches hold several of one; without it a track and a unit say what they said."""
+    rules = {"batch_size": 8, "images_per_class": max(asked, 2)}
+    plain, other = study_of(catalogue, loss, training={"batch_size": 8}).template, study_of(catalogue, loss, training=rules).template
+
+    assert (plain.training.images_per_class, other.training.images_per_class) == (own, asked)
+    assert plain.to_json()["training"] == {**other.to_json()["training"], "images_per_class": own}
+
+
 def test_the_budget_is_the_same_for_all_methods(catalogue):
     """Steps, batch size, folds, trials and seeds do not depend on the method."""
     found = set()

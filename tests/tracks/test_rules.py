@@ -5,7 +5,7 @@ import pytest
 from siambench.data.forms import AUGMENT_OF_FORM
 from siambench.errors import ConfigError
 from siambench.spaces import Float
-from siambench.spec import FORMS, SplitSpec
+from siambench.spec import FORMS, RECIPE, SplitSpec
 from siambench.testing import synthetic_track
 from siambench.tracks.rules import AugmentRules, Comparison, MetricRules, RangeRules, SpaceRules, SplitRules, Track
 from siambench.tracks.training_rules import TrainingRules
@@ -135,6 +135,7 @@ A_RULE = {
     "decay_all": True,
     "clip_norm": 10.0,
     "ema": 0.999,
+    "images_per_class": 2,
 }
 
 
@@ -144,7 +145,7 @@ def test_rules_that_a_track_does_not_use_are_not_told():
     assert not {*A_RULE, "optimiser_options", "schedule_options"} & set(plain)
     told = TrainingRules(schedule="cosine", **A_RULE).model_dump(mode="json")
     assert A_RULE == {name: told[name] for name in A_RULE}
-    assert TrainingRules.model_validate(told).recipe.used == {name: value for name, value in A_RULE.items() if name != "search"}
+    assert TrainingRules.model_validate(told).recipe.used == {name: value for name, value in A_RULE.items() if name in RECIPE}
 
 
 @pytest.mark.parametrize(
@@ -162,6 +163,12 @@ def test_rules_that_a_track_does_not_use_are_not_told():
         ({"trunk_rate": 0.0}, "trunk_rate"),
         ({"clip_norm": -1.0}, "clip_norm"),
         ({"search": "grid"}, "search"),
+        ({"images_per_class": 1}, "images_per_class"),
+        (
+            {"images_per_class": 3},
+            "must be a multiple of images_per_class and at least twice that, got images_per_class = 3",
+        ),
+        ({"images_per_class": 128}, "batch_size, 128, must be a multiple of images_per_class and at least twice that"),
     ],
 )
 def test_recipes_that_cannot_be_are_refused(rules, told):

@@ -58,6 +58,7 @@ def test_a_data_set_says_which_published_files_it_needs(monkeypatch, tmp_path):
         "sts": ["sts-train.csv", "sts-dev.csv", "sts-test.csv"],
         "ucr": None,
         "hf": None,
+        "sides": None,
     }
 
 
