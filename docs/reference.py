@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -20,10 +21,12 @@ import click
 from written_pages import cell, write_or_check
 
 from siambench.cli import cli
+from siambench.commands.schema import FORMS, INSTALLED, places, schema_of
 from siambench.components import hookspecs
 from siambench.components.hookspecs import ENTRY_OF, KINDS
 from siambench.errors import EXIT_CODES
 from siambench.machine import VARIABLES
+from siambench.tracks.rule_texts import RANGE, TRACK
 from siambench.wording import arguments_told
 
 FOLDER = Path(__file__).with_suffix("")
@@ -76,7 +79,7 @@ def of_command(name: str, command: click.Command) -> list[str]:
     context = click.Context(command, info_name=f"siambench {name}")
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     lines = [f"## siambench {name}", "", "```text", usage, "```", "", told(command), ""]
-    options = [one for one in command.get_params(context) if isinstance(one, click.Option) and not one.hidden]
+    options = [one for one in command.get_params(context) if isinstance(one, click.Option) and not one.hidden and "--help" not in one.opts]
     lines += ["| option | meaning |", "|---|---|", *(f"| {asked(one, context)} | {meaning(one, context)} |" for one in options), ""]
     return lines
 
@@ -147,10 +150,123 @@ def hooks_page() -> str:
     return "\n".join(lines)
 
 
+BOUNDS = (("minimum", "from {}"), ("exclusiveMinimum", "above {}"), ("maximum", "to {}"), ("exclusiveMaximum", "below {}"))
+
+
+def allowed(place: dict[str, Any], parts: dict[str, Any]) -> str:  # noqa: PLR0911  one line for each form of a schema
+    """What a schema allows, in words."""
+    if "$ref" in place:
+        name = place["$ref"].rpartition("/")[2]
+        inner = parts[name]
+        return allowed(inner, parts) if "anyOf" in inner else f"[{name}](#{name.lower()})"
+    if "const" in place:
+        return f"`{json.dumps(place['const'])}`"
+    if "enum" in place:
+        return ", ".join(f"`{one}`" for one in place["enum"])
+    if "anyOf" in place:
+        found = dict.fromkeys(allowed(one, parts) for one in place["anyOf"])
+        numbers = {"a number", "a whole number"}
+        return " or ".join(one for one in found if not (one == "a whole number" and numbers <= {*found}))
+    kind = place.get("type")
+    if kind == "array":
+        each = place.get("items", place.get("prefixItems", [{}]))
+        inner = allowed(each[0] if isinstance(each, list) else each, parts)
+        return f"[{inner}, {inner}]" if "prefixItems" in place else f"a list: {inner}"
+    if kind == "object" and isinstance(place.get("additionalProperties"), dict):
+        inner = allowed(place["additionalProperties"], parts)
+        return f"a table: {inner}" if inner else "a table"
+    names = {
+        "integer": "a whole number",
+        "number": "a number",
+        "string": "text",
+        "boolean": "true, false",
+        "null": "null",
+        "object": "a table",
+    }
+    bounds = [text.format(f"{place[word]:g}") for word, text in BOUNDS if word in place and abs(place[word]) < LARGE]
+    return " ".join([names.get(kind or "", ""), *bounds]).strip()
+
+
+LARGE = 1e5
+"""A bound from which on it is only a guard against slips."""
+
+
+def default(place: dict[str, Any]) -> str:
+    """The default of a key, as TOML has it."""
+    given = place.get("default")
+    if isinstance(given, dict) and "low" in given:
+        return f"{given['low']:g} to {given['high']:g}{', log' if given['log'] else ''}; {given['default']:g}"
+    return "" if given in (None, "", {}, []) or isinstance(given, dict) else f"`{json.dumps(given)}`"
+
+
+def keys_of(form: str) -> list[str]:
+    """A table of the keys of a track or a comparison."""
+    made = schema_of(form)
+    lines = ["| key | meaning | allowed | default |", "|---|---|---|---|"]
+    for key, place in places(made):
+        is_table = (
+            key in ("methods", "seeds")
+            or place.get("deprecated")
+            or "$ref" in place
+            or any("$ref" in one for one in place.get("anyOf", ()))
+        )
+        if not is_table or key == "methods" or key.startswith("space."):
+            told = "a list of tables" if key == "methods" else allowed(place, made["$defs"])
+            if key.startswith("space."):
+                told = "a number, or a table"
+            lines.append(f"| `{key}` | {cell(place['description'])} | {cell(told)} | {default(place)} |")
+    return lines
+
+
+def keys_page() -> str:
+    """All keys of tracks and comparisons."""
+    lines = [
+        "# Keys of tracks and comparisons",
+        "",
+        NOTE,
+        "",
+        "[Tracks and comparisons](../../configs/README.md) says how they go together,",
+        "",
+    ]
+    lines[4] += " and how an editor completes them."
+    lines += ["## A track", "", *keys_of("track")]
+    lines += [f"| `augment.NAME` | {cell(TRACK['augment.NAME'])} | a table | |", ""]
+    lines += ["A range of `[space]` has the keys " + ", ".join(f"`{key}` ({text})" for key, text in RANGE.items()) + ".", ""]
+    return "\n".join([*lines, "## A comparison", "", *keys_of("comparison"), ""])
+
+
+def json_page() -> str:
+    """The forms of JSON documents: each value with its type and what it is."""
+    lines = ["# JSON forms", "", NOTE, "", "`siambench schema FORM` prints each as a JSON schema. Other commands' documents stand", ""]
+    lines[4] += " [with the tables](../../leaderboards/README.md#json). Keys may be added without another number of the layout."
+    seen: set[str] = set()
+    for form, about in FORMS.items():
+        if form in INSTALLED:
+            continue
+        made = schema_of(form)
+        lines += [f"## {form}", "", f"{about[:1].upper()}{about[1:]}.", "", *_values(made, made.get("$defs", {}))]
+        for name, part in made.get("$defs", {}).items():
+            if name not in seen and "properties" in part:
+                seen.add(name)
+                lines += [f"### {name}", "", in_markdown(part["description"]), "", *_values(part, made["$defs"])]
+    return "\n".join(lines)
+
+
+def _values(made: dict[str, Any], parts: dict[str, Any]) -> list[str]:
+    needed = made.get("required", ())
+    lines = ["| key | what it is | meaning |", "|---|---|---|"]
+    for key, place in made["properties"].items():
+        extra = "" if key in needed else "; may be absent"
+        lines.append(f"| `{key}` | {cell(allowed(place, parts) or 'anything')}{extra} | {cell(place.get('description', ''))} |")
+    return [*lines, ""]
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "codes_and_environment.md": codes_page,
     "hooks.md": hooks_page,
+    "keys.md": keys_page,
+    "json.md": json_page,
 }
 
 

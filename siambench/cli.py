@@ -29,6 +29,7 @@ COMMANDS = {
     "plugins": "plugins:plugins",
     "reproduce": "reproduce:reproduce",
     "run": "run:run",
+    "schema": "schema:schema",
     "show": "show:show",
     "status": "status:status",
     "tracks": "tracks:tracks",

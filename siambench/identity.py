@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from siambench.errors import RecordError, suggestion
+from siambench.wording import arguments_told
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -60,6 +61,32 @@ def make_forms(*kinds: Any) -> None:
 def to_json(value: object) -> Any:
     """The JSON document of a frozen value, which `from_json` reads back."""
     return _adapter(type(value)).dump_python(value, mode="json")
+
+
+def form_of(kind: Any) -> dict[str, Any]:
+    """The JSON schema of documents of a kind, a frozen dataclass or rules; what each value is said to be, its docstring says."""
+    from pydantic import TypeAdapter
+    from pydantic.json_schema import GenerateJsonSchema
+
+    class Described(GenerateJsonSchema):
+        def dataclass_schema(self, schema: Any) -> dict[str, Any]:
+            return _described(super().dataclass_schema(schema), schema["cls"])
+
+        def model_schema(self, schema: Any) -> dict[str, Any]:
+            return _described(super().model_schema(schema), schema["cls"])
+
+    return TypeAdapter(kind).json_schema(schema_generator=Described)
+
+
+def _described(form: dict[str, Any], kind: type) -> dict[str, Any]:
+    texts: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        texts |= arguments_told(base.__doc__ or "")
+    for name, part in form.get("properties", {}).items():
+        part.pop("title", None)
+        if name in texts:
+            part["description"] = " ".join(texts[name].replace("``", "`").split())
+    return {**form, "description": " ".join((kind.__doc__ or "").partition("\n\n")[0].replace("``", "`").split())}
 
 
 def from_json(kind: type[T], text: bytes | str, *, where: str) -> T:

@@ -177,7 +177,7 @@ class Record:
                 that is not that of the outcome, an exam that is not the unit's, or scores that cannot be.
         """
         raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-        file = from_json(_File, text, where=where)
+        file = from_json(File, text, where=where)
         unit, outcome = _digests(raw)
         if unit == file.id:
             # The text was canonical, so this is the unit's id: to make that text again would take as long as to read it.
@@ -195,7 +195,19 @@ class Record:
 
 
 @dataclass(frozen=True)
-class _File(Document):
+class File(Document):
+    """The document of a record's file.
+
+    Args:
+        schema: layout of the file.
+        id: SHA-256 of the canonical JSON of `unit`; the file's name.
+        exam: what the unit was run for; no part of its id.
+        unit: the resolved specification.
+        outcome: what it gave: the same wherever it is run with the same versions on the same kind of machine.
+        outcome_digest: SHA-256 of the canonical JSON of `outcome`; null where a record was brought from an older layout: not verified.
+        telemetry: times, memory, host, versions, measures: what is not the same elsewhere, and never compared.
+    """
+
     schema: Literal[5]
     id: str
     exam: Exam

@@ -281,7 +281,8 @@ class Unit(Document):
         repetition: number of the final model.
         stop_epoch: how many epochs a final unit trains; None for a tune unit.
         data: what it is trained and tested on.
-        model: None for the baseline ``raw``, which has none; ``training``: None for a baseline.
+        model: what is trained; None for the baseline ``raw``, which has none.
+        training: how; None for a baseline.
         scoring: how it is scored.
         params: all hyperparameters by flat names such as ``loss.margin``.
         space: what is searched, in the form of `siambench.spaces.dimension_to_json`.
