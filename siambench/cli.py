@@ -14,6 +14,9 @@ import click
 from siambench.errors import InterruptedRunError, SiambenchError, UsageError, left_by, named, suggestion
 from siambench.wording import in_its_encoding, printable
 
+COMPLETE = "_SIAMBENCH_COMPLETE"
+"""The variable by which a shell asks what completes its words; click's own name for it."""
+
 INTERNAL = 3
 USAGE = 4
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -54,6 +57,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its documented code."""
     sys.stdout, sys.stderr = in_its_encoding(sys.stdout), in_its_encoding(sys.stderr)
     args = sys.argv[1:] if arguments is None else arguments
+    _complete_where_asked()
     with_traceback = "--traceback" in args
     try:
         cli.main([a for a in args if a != "--traceback"], prog_name="siambench", standalone_mode=False)
@@ -89,6 +93,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         where = _trace(with_traceback)
         code = _say(f"internal error, please report it: {named(error)}{where}", INTERNAL)
     sys.exit(code)
+
+
+def _complete_where_asked() -> None:
+    """Answer a shell that asks what completes its words, and leave."""
+    if asked := os.environ.get(COMPLETE):
+        sys.exit(importlib.import_module("siambench.commands.completing").answer(cli, "siambench", asked))
 
 
 def _reader_left(error: BaseException) -> bool:

@@ -24,6 +24,7 @@ VARIABLES = {
         "at which steps training is measured: N: at every N-th of an epoch and at its last (default: 10); off: at none; "
         "no outcome depends on it"
     ),
+    "_SIAMBENCH_COMPLETE": "set by a shell that asks what completes its words; `bash_source`, `zsh_source`, `fish_source`: print how",
     "SIAMBENCH_PLUGINS": "comma-separated names of the plugins to load; empty: none but the built-ins",
 }
 """What is read of the environment, and what it means."""
