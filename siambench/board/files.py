@@ -14,6 +14,7 @@ from siambench.board.exams import Chosen, choose
 from siambench.board.rows import Row, one_make, records_by_row, rows_of
 from siambench.board.table import Setting, Table, build
 from siambench.board.tuning import Tuning, tunings_of
+from siambench.board.unit_figures import FiguresIn
 from siambench.errors import DataMissingError, UnknownNameError, UsageError
 from siambench.interfaces import Done
 from siambench.records.folder import Folder, folders_of, track_folders
@@ -39,6 +40,7 @@ class Found:
         damaged: why each file holds no record that does not.
         reference: by what commands know the track: the name of one that came with siambench or a plugin, else a path.
         shipped: whether it came so.
+        folders: of all that was looked into, the track's own first.
     """
 
     track: Track
@@ -48,11 +50,12 @@ class Found:
     damaged: Mapping[Path, str]
     reference: str
     shipped: bool = False
+    folders: tuple[Folder, ...] = ()
 
     @property
     def setting(self) -> Setting:
         """What stands around the rows of the table."""
-        return Setting(self.chosen.exam, self.chosen.others, self.reference)
+        return Setting(self.chosen.exam, self.chosen.others, self.reference, FiguresIn(self.folders))
 
 
 def found_in(name: str, more: Sequence[Path] = (), *, exam: str | None = None) -> Found:
@@ -85,7 +88,8 @@ def found_in(name: str, more: Sequence[Path] = (), *, exam: str | None = None) -
         track = _rules_of(chosen.exam, track, folders.values())
     own = frozenset(record.id for record in contents.records if chosen.exam is not None and record.exam.id == chosen.exam.id)
     # One line of a log that two folders hold is one opening; rows count distinct units anyway.
-    return Found(track, chosen, own, tuple(openings), damaged, reference, shipped=came)
+    looked_into = (Folder(home), *(Folder(folder) for place, folder in folders.items() if place != home.resolve()))
+    return Found(track, chosen, own, tuple(openings), damaged, reference, shipped=came, folders=looked_into)
 
 
 def located(name: str, more: Sequence[Path] = ()) -> tuple[Path, str]:

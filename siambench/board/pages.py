@@ -45,7 +45,13 @@ def _repeatable(table: Table) -> Table:
     own = [line.row for line in table.lines if "local" not in line.row.flags]
     if len(own) == len(table.lines):
         return table
-    return build(table.track, own, units=table.units, direction=table.direction, setting=Setting(table.exam, table.others, table.reference))
+    return build(
+        table.track,
+        own,
+        units=table.units,
+        direction=table.direction,
+        setting=Setting(table.exam, table.others, table.reference, table.figures),
+    )
 
 
 def costs_csv(table: Table) -> str:

@@ -12,6 +12,7 @@ from siambench.board.flags import budget_flags, tuning_flags, unit_flags
 from siambench.board.material import Material, material_of
 from siambench.board.scores import Model, Score, by_study, mean_of, scores_of
 from siambench.board.tuning import Tuning, tunings_of
+from siambench.board.unit_figures import pictured
 from siambench.board.verdicts import Counts, counts_of, summed
 from siambench.interfaces import Done, Failed, Outcome
 from siambench.records.record import Record, row_key
@@ -50,6 +51,7 @@ class Row:
         costs: what its units took, which is no part of what makes two rows equal.
         judged: how many of its final models have which verdict.
         material: what its pictures are drawn from beside all this.
+        pictured: id of the unit that stands for it in pictures of a single model; None where none ended well.
     """
 
     method: Method
@@ -77,6 +79,7 @@ class Row:
     costs: Costs = field(compare=False)
     judged: Counts = field(compare=False, default_factory=dict)
     material: Material = field(compare=False, repr=False, default_factory=Material)
+    pictured: str | None = field(compare=False, default=None)
 
     @property
     def name(self) -> str:
@@ -307,6 +310,7 @@ def _row(key: str, found: list[Record], beside: _Beside) -> Row:
         costs=costs_of(tuned, chosen),
         judged=counts_of(record.diagnosis for record in chosen),
         material=material_of(track, tuned, chosen),
+        pictured=None if (standing := pictured(chosen)) is None else standing.id,
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
 import numpy as np
 
 from siambench.board.differences import Difference, differences, differences_to_baseline
 from siambench.board.rows import Row
+from siambench.board.unit_figures import FiguresIn
 from siambench.records.exams import OtherExam
 from siambench.spec import BASELINES, CONCATENATED, OWN_SIMILARITY, Every, Exam, Listed, ScoringSpec
 from siambench.stats import (
@@ -92,6 +93,7 @@ class Setting:
     exam: Exam | None = None
     others: tuple[OtherExam, ...] = ()
     reference: str = ""
+    figures: FiguresIn = field(default_factory=FiguresIn)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class Table:
         exam: that its rows sat; None without records.
         others: exams whose records lie beside it.
         reference: by what commands know it: the name of a shipped track, else a path.
+        figures: what pictures of its rows' models are drawn from, by `Row.pictured`.
     """
 
     track: Track
@@ -125,6 +128,7 @@ class Table:
     exam: Exam | None = None
     others: tuple[OtherExam, ...] = ()
     reference: str = ""
+    figures: FiguresIn = field(default_factory=FiguresIn, compare=False, repr=False)
 
     @property
     def ranked(self) -> tuple[Line, ...]:
@@ -209,6 +213,7 @@ def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direct
         exam=setting.exam,
         others=setting.others,
         reference=setting.reference or track.name,
+        figures=setting.figures,
     )
 
 

@@ -57,7 +57,7 @@ def _table(track: str, more: tuple[Path, ...], form: str, exam: str | None) -> N
 
 def _page(tracks: tuple[str, ...], more: tuple[Path, ...], *, write: bool) -> None:
     """Write the page of a track, or compare it with what its records give."""
-    from siambench.board import files, pages
+    from siambench.board import files, pages, unit_figures
 
     if len(tracks) > 1:
         raise click.UsageError(f"--write and --check take one track, got {len(tracks)}: {', '.join(tracks)}")
@@ -77,6 +77,7 @@ def _page(tracks: tuple[str, ...], more: tuple[Path, ...], *, write: bool) -> No
         taken = f", in place of {replaced} of baselines" if replaced else ""
         click.echo(f"{new} records adopted{taken}", err=True)
         table, _ = files.leaderboard(name)
+        unit_figures.adopt(folder, found.track, [line.row.pictured for line in table.lines], found.folders)
     for path in pages.write(folder, table):
         click.echo(f"wrote {path}", err=True)
     for line in table.lines:

@@ -11,6 +11,7 @@ from siambench.commands.terminal import print_json, say_damaged, stdout_for_docu
 from siambench.errors import DifferenceError, UsageError
 
 if TYPE_CHECKING:
+    from siambench.board.files import Found
     from siambench.execution.reproduction import Rerun
     from siambench.records.record import Record
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0),
     help="Allowed distance of scores where versions differ.  [default: half their deviation over repetitions]",
 )
+@click.option("--figures", is_flag=True, help="Run the unit that stands for the row, and keep beside its record what pictures need.")
 @click.option("--jobs", default="auto", show_default=True, help="Worker processes: a number, or auto.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def reproduce(
@@ -41,13 +43,15 @@ def reproduce(
     exam: str | None,
     places: tuple[str, ...],
     tolerance: float | None,
+    figures: bool,  # noqa: FBT001
     jobs: str,
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Run the final units of ROW in TRACK again, from their records alone, and compare the results.
 
     Exit code 6 if a result is not the recorded one: bit for bit with the same versions on the same machine, else within the
-    tolerance.
+    tolerance. With `--figures` the one unit is run that stands for the row in pictures, and what they are drawn from is kept beside its
+    record if the result is the recorded one.
     """
     from siambench.commands.terminal import jobs_of
     from siambench.data.locate import cache_folder
@@ -63,7 +67,9 @@ def reproduce(
         if repetitions:
             raise UsageError("--seed is the older word for --repetition: give one of the two")
         click.echo("--seed is read as --repetition; the next version will not know it", err=True)
-    chosen = _chosen(row, records, studies, repetitions or seeds)
+    if figures and (studies or repetitions or seeds):
+        raise UsageError("--figures runs the one unit that stands for the row: give no --study and no --repetition beside it")
+    chosen = _pictured(row, records) if figures else _chosen(row, records, studies, repetitions or seeds)
     primary, allowed = rules.metrics.primary, spread(records)
     if tolerance is not None:
         allowed = {name: tolerance for record in records for name in record.outcome.scores}
@@ -92,6 +98,8 @@ def reproduce(
     different = [one for one in found if one.state == "different"]
     if different:
         raise DifferenceError(_difference(row, different, same=not any(one.surroundings for one in different)))
+    if figures:
+        click.echo(f"wrote {_kept(found_in, chosen[0], found[0])}", err=True)
     identical = sum(one.state == "identical" for one in found)
     click.echo(
         f"{row}: {identical} of {len(found)} results identical, the others within the tolerance"
@@ -113,6 +121,32 @@ def _chosen(row: str, records: list[Record], studies: tuple[int, ...], repetitio
     if not found:
         raise UsageError(f"{row} has no repetition {', '.join(map(str, repetitions))} in study {', '.join(map(str, studies))}")
     return found
+
+
+def _pictured(row: str, records: list[Record]) -> list[Record]:
+    """The one that stands for the row in pictures."""
+    from siambench.board.unit_figures import pictured
+
+    one = pictured(records)
+    if one is None:
+        raise UsageError(f"no final unit of {row} ended well: there is nothing to draw pictures from")
+    return [one]
+
+
+def _kept(found: Found, record: Record, now: Rerun) -> Path:
+    """Keep what pictures are drawn from in the folder that holds the record; the path of the file."""
+    from siambench.board.unit_figures import as_kept
+
+    if now.figures is None:
+        raise UsageError(
+            f"what pictures of {record.unit.label} are drawn from could not be taken: {now.unfigured or 'it was not handed back'}"
+        )
+    # What is shown of a unit that lies in several folders is that of the last: there it is kept.
+    folder = next(folder for folder in reversed(found.folders) if folder.holds(record.id))
+    try:
+        return folder.keep_figures(as_kept(now.figures, folder.path, found.track))
+    except OSError as error:
+        raise UsageError(f"{folder.figures} cannot be written: {error.strerror}") from error
 
 
 def _place(text: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from siambench.board import files
 from siambench.board.rows import Row, rows_of
 from siambench.board.table import Setting, Table, build
+from siambench.board.unit_figures import FiguresIn
 from siambench.errors import PluginError, left_by
 from siambench.interfaces import Lost
 from siambench.records.exams import other_exams
@@ -108,7 +109,8 @@ def run(
     outcome.unfinished = list(dict.fromkeys(s.plan.method.name for s in studies.values() if s.state not in ("done", "failed")))
     beside = [place for place in folders_of(out, prepared.track) if place.resolve() != folder.path.resolve()]
     others = other_exams(((one.exam, one.unit.method) for place in beside for one in Folder(place).read().records), prepared.exam)
-    setting = Setting(prepared.exam, others, reference_of(folder, prepared.track))
+    places = (*filter(None, [files.shipped_folder(prepared.track)]), folder)
+    setting = Setting(prepared.exam, others, reference_of(folder, prepared.track), FiguresIn(places))
     outcome.table = build(prepared.track, _rows(outcome, folder), units=outcome.units, direction=prepared.direction, setting=setting)
     return outcome
 

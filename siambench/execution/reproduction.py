@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,6 +23,7 @@ from siambench.tracks.rules import Track
 
 if TYPE_CHECKING:
     from siambench.interfaces import Engine
+    from siambench.records.unit_figures import UnitFigures
 
 TOLERANCE = 0.005
 """How far a score may lie from the recorded one where versions or machines differ, if its row has no two repetitions to tell."""
@@ -50,6 +51,8 @@ class Rerun:
         elsewhere: what differs where no score does, e.g. ``("curve",)``.
         surroundings: library, component or fact of the machine → (recorded, now), of those that differ.
         primary: (recorded, now) of the track's primary metric.
+        figures: what pictures of it are drawn from; None of a different result, and where they could not be taken.
+        unfigured: why they could not.
     """
 
     study: int
@@ -59,6 +62,8 @@ class Rerun:
     elsewhere: tuple[str, ...]
     surroundings: Mapping[str, tuple[str, str]]
     primary: tuple[float | None, float | None]
+    figures: UnitFigures | None = field(default=None, compare=False, repr=False)
+    unfigured: str | None = field(default=None, compare=False, repr=False)
 
 
 def final_records(name: str, row: str, directories: Sequence[Path] = (), *, exam: str | None = None) -> tuple[files.Found, list[Record]]:
@@ -198,7 +203,9 @@ def compared(before: Record, now: Record, primary: str, *, allowed: Mapping[str,
     ):
         state = "within tolerance"
     shown = old.scores.get(primary), new.scores.get(primary)
-    return Rerun(before.unit.study, before.unit.repetition, state, scores, elsewhere, surroundings, shown)
+    figures = None if state == "different" else now.figures
+    unfigured = now.telemetry.get("figures_error")
+    return Rerun(before.unit.study, before.unit.repetition, state, scores, elsewhere, surroundings, shown, figures, unfigured)
 
 
 def _elsewhere(before: Record, now: Record) -> tuple[str, ...]:

@@ -196,6 +196,10 @@ class Folder:
         """The unit's record, if it was run before."""
         return read(self.records / f"{unit.id}.json")
 
+    def holds(self, unit_id: str) -> bool:
+        """Whether a file bears the name of a unit's record; it has not been looked into."""
+        return (self.records / f"{unit_id}.json").is_file()
+
     def damage(self, unit: Unit) -> str | None:
         """Why the unit's file holds no record; None where it does, or there is no such file."""
         path = self.records / f"{unit.id}.json"
@@ -218,13 +222,13 @@ class Folder:
         if unit.kind == "final" and unit.id not in opened:
             append_opening(self.openings, opening(unit, record.started))
 
-    def keep_figures(self, figures: UnitFigures) -> None:
-        """Write what a unit's pictures are drawn from, in the place of what there was of it.
+    def keep_figures(self, figures: UnitFigures) -> Path:
+        """Write what a unit's pictures are drawn from, in the place of what there was of it; the path of the file.
 
         Raises:
             OSError: if it cannot be written.
         """
-        unit_figures.write(self.figures, figures)
+        return unit_figures.write(self.figures, figures)
 
     def drop_figures(self, unit_id: str) -> None:
         """Remove those of a unit, if there are any."""

@@ -12,7 +12,9 @@ from made import done, final
 from shared import TINY_TRACK, curve, exam_folder, record_of
 
 from siambench.execution.reproduction import ANOTHER_PROCESSOR, TOLERANCE, compared, spread
+from siambench.identity import digest, to_json
 from siambench.interfaces import Failed
+from siambench.records.folder import Folder
 from siambench.records.record import read, write
 from siambench.spec import Method
 
@@ -90,6 +92,34 @@ def test_baselines_are_rows_too(siambench, made):
     done = reproduce(siambench, made, row="untrained")
     assert 0 == done.returncode, done.stderr
     assert "all 3 results identical" in done.stderr
+
+
+def test_figures_of_the_row_are_kept_beside_its_record(siambench, copy):
+    """`--figures` runs one unit, that of repetition 0, and writes what its pictures need where its record lies."""
+    folder = Folder(exam_folder(copy / "out"))
+    unit = finals(copy)[0].id
+    kept = folder.figures_of(unit)
+    folder.drop_figures(unit)
+    done = reproduce(siambench, copy, "--figures")
+    assert 0 == done.returncode, done.stderr
+    assert f"wrote {folder.figures / unit}.json" in done.stderr
+    assert "all 1 results identical" in done.stderr
+    assert kept == folder.figures_of(unit)
+    assert kept.outcome == digest(to_json(finals(copy)[0].outcome))
+
+
+def test_figures_of_another_result_are_not_kept(siambench, copy):
+    """Where the unit gives something else than its record says, the exit code is 6 and no file is written; other options are refused."""
+    tamper(copy, 0, **further(copy, 0, 0.05))
+    folder = Folder(exam_folder(copy / "out"))
+    unit = finals(copy)[0].id
+    folder.drop_figures(unit)
+    done = reproduce(siambench, copy, "--figures")
+    assert 6 == done.returncode
+    assert folder.figures_of(unit) is None
+    done = reproduce(siambench, copy, "--figures", "--repetition", "1")
+    assert 4 == done.returncode
+    assert "--figures runs the one unit that stands for the row" in done.stderr
 
 
 def test_one_seed_can_be_chosen_and_its_opening_is_logged(siambench, made, tmp_path):

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from siambench.board.pictures import counted, learning, scores, spent, tuned
+from siambench.board.pictures import counted, learning, of_units, scores, spent, tuned
 from siambench.board.table import Table
 from siambench.errors import NothingToDrawError, UnknownNameError
 from siambench.figures import Picture
@@ -43,6 +43,12 @@ KINDS: Mapping[str, Kind] = {
         Kind("separation", "how classes came apart in training, epoch by epoch", learning.separation),
         Kind("epochs", "the score on validation classes, epoch by epoch", learning.epochs),
         Kind("verdicts", "how many trials and final models have which verdict", counted.verdicts),
+        Kind("roc", "genuine pairs accepted against impostors accepted, of one model a row", of_units.roc),
+        Kind("det", "both errors of verification against each other, of one model a row", of_units.det),
+        Kind("distances", "how far pairs of one class and of two are apart, with the threshold of equal errors", of_units.distances),
+        Kind("group-errors", "the equal error rate by groups of test classes, of one model a row", of_units.group_errors),
+        Kind("map", "test items in the plane of their first principal components, of one model a row", of_units.maps),
+        Kind("neighbours", "queries and what lies nearest to each: hits and misses, of one model a row", of_units.neighbours),
     )
 }
 """In the order in which a report shows them."""
