@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from siambench.api import diagnose, evaluate, leaderboard, run
+    from siambench.api import diagnose, evaluate, leaderboard, plot, run
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "diagnose", "evaluate", "leaderboard", "run"]
+__all__ = ["__version__", "diagnose", "evaluate", "leaderboard", "plot", "run"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("diagnose", "evaluate", "leaderboard", "run"):
+    if name in ("diagnose", "evaluate", "leaderboard", "plot", "run"):
         from siambench import api
 
         return getattr(api, name)

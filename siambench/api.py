@@ -180,6 +180,48 @@ def leaderboard(track: str | Sequence[str] = "glyphs", *, more: Sequence[str | P
     return pd.DataFrame(across.flat_rows(files.leaderboards(names, folders)[0]))
 
 
+def plot(
+    kind: str,
+    track: str | Path = "glyphs",
+    *,
+    out: str | Path,
+    rows: str | Sequence[str] = (),
+    more: Sequence[str | Path] = (),
+    exam: str | None = None,
+    width: int = 720,
+    theme: Literal["light", "dark"] = "light",
+) -> Path:
+    """Draw a figure of a track's table, or of one record, into a file.
+
+    Args:
+        kind: what is drawn: a name that ``siambench plot --list`` tells.
+        track: name of a track that ships or comes with a plugin, path of a track's folder, or of the file of a record in such a folder.
+        out: the file; its suffix, ``.png``, ``.svg`` or ``.pdf``, says what it is.
+        rows: names of the rows to show; none: all.
+        more: output folders of `run` whose rows join.
+        exam: another exam of the track whose records are there, by the first digits of its id; None: that which follows its rules.
+        width: in pixels, of which 96 are an inch, 240 to 4,000.
+        theme: the colours.
+
+    Returns:
+        The path of the file, which holds what must be known of the figure as its description.
+
+    Raises:
+        UnknownNameError: if there is no such figure, track or row.
+        NothingToDrawError: if the records hold no data for it.
+        UsageError: if the file cannot be written, or is there and was not written by this.
+    """
+    from siambench.board.pictures.files import Asked, Drawing, check_out, kind_of, picture_of, write
+
+    kind_of(kind)
+    path = Path(out)
+    check_out(path)
+    folders = tuple(Path(folder) for folder in more)
+    picture, _ = picture_of(Asked(kind=kind, target=str(track), rows=_names(rows), more=folders, exam=exam))
+    write(picture, path, Drawing(width=width, theme=theme))
+    return path
+
+
 def diagnose(model: Any, loss: Any, batches: Any, optimiser: Any = None, *, seconds: float = 60.0, seed: int = 0) -> Diagnosis:
     """Say why one's own model does not train, or that it does.
 

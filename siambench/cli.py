@@ -29,6 +29,7 @@ COMMANDS = {
     "leaderboard": "leaderboard:leaderboard",
     "list": "list:list_components",
     "new-plugin": "new_plugin:new_plugin",
+    "plot": "plot:plot",
     "plugins": "plugins:plugins",
     "reproduce": "reproduce:reproduce",
     "run": "run:run",

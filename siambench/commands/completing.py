@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
+import importlib
 import json
 import logging
 import os
@@ -121,7 +122,7 @@ def _folders_of_runs(context: click.Context) -> Iterator[Path]:
 
 def _rows(context: click.Context, _: str) -> Iterable[str]:
     """The rows of the track that is named: those of its page, and those of output folders."""
-    track = context.params.get("track") or context.params.get("name")
+    track = next((named for one in ("track", "name", "target") if (named := context.params.get(one))), None)
     return sorted(set(_rows_of(str(track), context)))
 
 
@@ -253,10 +254,9 @@ def _checked(context: click.Context, incomplete: str) -> Iterable[CompletionItem
     return [*(one.plugin for one in catalogue.plugins), *kinds, *dict.fromkeys(one.name for one in catalogue.components())]
 
 
-def _forms(_: click.Context, __: str) -> Iterable[str]:
-    from siambench.commands.schema import FORMS
-
-    return FORMS
+def _named_in(module: str, names: str) -> Completer:
+    """What a module of siambench has by these names, which is imported when somebody asks."""
+    return _offering(lambda _, __: getattr(importlib.import_module(f"siambench.{module}"), names))
 
 
 BY_NAME: dict[str, Completer] = {
@@ -284,7 +284,10 @@ BY_COMMAND: dict[tuple[str, str], Completer] = {
     ("check", "names"): _offering(_checked),
     ("list", "kind"): _kinds(),
     ("new-plugin", "kinds"): _offering(_new_kinds),
-    ("schema", "form"): _offering(_forms),
+    ("plot", "kind"): _named_in("board.pictures", "KINDS"),
+    ("plot", "rows"): _offering(_rows),
+    ("plot", "target"): _offering(_tracks),
+    ("schema", "form"): _named_in("commands.schema", "FORMS"),
     ("show", "kind"): _kinds("study"),
     ("show", "name"): _offering(_study_or_component),
 }

@@ -68,7 +68,9 @@ def painted(
 
     drawing = laid_out(picture, width, titled=True, captioned=captioned)
     # What the owner of a machine has set is left out: a figure looks alike everywhere.
-    settings: Any = {**mpl.rcParamsDefault, **_SETTINGS}
+    # But for the backend: to ask for it is to choose one, and to load what draws windows.
+    known: Mapping[Any, Any] = mpl.rcParamsDefault
+    settings: Any = {**{name: known[name] for name in known if "backend" not in name}, **_SETTINGS}
     with mpl.rc_context(settings), warnings.catch_warnings():
         # A letter that no font here has is painted as a box.
         warnings.filterwarnings("ignore", message=".*[Gg]lyph")

@@ -76,6 +76,9 @@ def _here(tmp_path, monkeypatch):
         ("siambench check tri", ["triplet"], []),
         ("siambench check miner ha", ["hard"], []),
         ("siambench schema tra", ["track"], []),
+        ("siambench plot s", ["scores", "seconds", "separation"], ["cost"]),
+        ("siambench plot scores gly", ["glyphs"], []),
+        ("siambench plot scores glyphs --rows tri", ["triplet", "triplet+hard"], ["raw"]),
     ],
 )
 def test_names_are_offered(line, there, missing):

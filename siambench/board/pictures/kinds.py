@@ -11,6 +11,8 @@ from siambench.board.table import Table
 from siambench.errors import NothingToDrawError, UnknownNameError
 from siambench.figures import Picture
 
+_LEAST_DIGITS = 4
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -20,11 +22,13 @@ class Kind:
         name: by which commands and files know it.
         about: what it shows, in a line.
         draw: from a table; raises `NothingToDrawError` where the table holds no data for it.
+        of_one: whether one record alone can be drawn so, as a table of its row.
     """
 
     name: str
     about: str
     draw: Callable[[Table], Picture]
+    of_one: bool = False
 
 
 KINDS: Mapping[str, Kind] = {
@@ -39,8 +43,8 @@ KINDS: Mapping[str, Kind] = {
         Kind("seconds", "the best on validation classes after so many seconds of tuning", spent.seconds),
         Kind("cost", "the score against the seconds of tuning, and who is beaten in neither", spent.cost),
         Kind("validation", "validation against test", tuned.validation),
-        Kind("losses", "the training loss of final models, epoch by epoch", learning.losses),
-        Kind("separation", "how classes came apart in training, epoch by epoch", learning.separation),
+        Kind("losses", "the training loss of final models, epoch by epoch", learning.losses, of_one=True),
+        Kind("separation", "how classes came apart in training, epoch by epoch", learning.separation, of_one=True),
         Kind("epochs", "the score on validation classes, epoch by epoch", learning.epochs),
         Kind("verdicts", "how many trials and final models have which verdict", counted.verdicts),
         Kind("roc", "genuine pairs accepted against impostors accepted, of one model a row", of_units.roc),
@@ -88,18 +92,14 @@ def selected(table: Table, rows: Sequence[str]) -> Table:
 
     Args:
         table: the whole.
-        rows: names of methods and baselines; none: all rows.
+        rows: names of methods and baselines, or ``row:KEY``, as the flag tells apart those of one name; none: all rows.
 
     Raises:
         UnknownNameError: if it has no row of that name.
     """
     if not rows:
         return table
-    known = {line.row.name for line in table.lines}
-    for name in rows:
-        if name not in known:
-            raise UnknownNameError("row", name, known)
-    kept = [place for place, line in enumerate(table.lines) if line.row.name in rows]
+    kept = sorted({place for name in rows for place in _places(table, name)})
     moved = {old: new for new, old in enumerate(kept)}
     lines = []
     for place in kept:
@@ -107,3 +107,14 @@ def selected(table: Table, rows: Sequence[str]) -> Table:
         beats = tuple(moved[other] for other in line.beats if other in moved)
         lines.append(dataclasses.replace(line, beats=beats))
     return dataclasses.replace(table, lines=tuple(lines))
+
+
+def _places(table: Table, name: str) -> list[int]:
+    """Of the rows that bear a name, or of the one whose key begins so."""
+    found = [place for place, line in enumerate(table.lines) if line.row.name == name]
+    digits = name.removeprefix("row:")
+    if not found and name != digits and len(digits) >= _LEAST_DIGITS:
+        found = [place for place, line in enumerate(table.lines) if line.row.key.startswith(digits)]
+    if not found:
+        raise UnknownNameError("row", name, {line.row.name for line in table.lines})
+    return found
