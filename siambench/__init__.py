@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from siambench.api import diagnose, evaluate, leaderboard, plot, run
+    from siambench.models.loaded import load_model
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "diagnose", "evaluate", "leaderboard", "plot", "run"]
+__all__ = ["__version__", "diagnose", "evaluate", "leaderboard", "load_model", "plot", "run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,6 +21,10 @@ def __getattr__(name: str) -> Any:
         from siambench import api
 
         return getattr(api, name)
+    if name == "load_model":
+        from siambench.models.loaded import load_model
+
+        return load_model
     raise AttributeError(f"module 'siambench' has no attribute {name!r}")
 
 

@@ -41,6 +41,8 @@ def run(
     time_limit: float | None = None,
     memory_limit: float | None = None,
     observers: Sequence[str] = (),
+    keep_models: bool = False,
+    init: str | Path | None = None,
     out: str | Path = DEFAULT_OUT,
 ) -> pd.DataFrame:
     """Tune, train and evaluate methods, and return their rows among the shipped ones.
@@ -68,6 +70,8 @@ def run(
         time_limit: seconds after which a unit is ended; ended twice, it is lost.
         memory_limit: megabytes of resident memory of its worker above which a unit is ended; ended twice, it is lost.
         observers: ``NAME`` or ``NAME:argument`` of each observer that is told what happens to the units.
+        init: the file of a model of another data set's exam, that ``siambench model`` wrote, from which training starts.
+        keep_models: whether final units keep their models in that folder, from which ``siambench model`` hands them over.
         out: folder of the records; a unit that has one there is not run again.
 
     Returns:
@@ -98,6 +102,8 @@ def run(
         space=space,
         changes=changes or {},
         observers=_names(observers),
+        keep_models=keep_models,
+        init=None if init is None else str(init),
     )
     catalogue = Catalogue.load()
     options = {"jobs": jobs, "address": address, "time_limit": time_limit, "memory_limit": memory_limit}

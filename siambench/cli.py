@@ -23,11 +23,14 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 COMMANDS = {
     "check": "check:check",
+    "compare": "compare:compare",
     "diagnose": "diagnose:diagnose",
     "doctor": "doctor:doctor",
+    "embed": "embed:embed",
     "evaluate": "evaluate:evaluate",
     "leaderboard": "leaderboard:leaderboard",
     "list": "list:list_components",
+    "model": "model:model",
     "new-plugin": "new_plugin:new_plugin",
     "plot": "plot:plot",
     "plugins": "plugins:plugins",

@@ -121,7 +121,7 @@ def test_what_we_lack_is_nowhere():
 def test_each_lack_of_ours_names_terms():
     """A cell of ours that begins with "no", or says what is not there yet, names a term, so that the test above would find what came."""
     lacks = [row for row, cells in SAID.items() if re.search(r"^no\b|\byet\b", cells[0])]
-    assert len(lacks) >= 5
+    assert len(lacks) >= 3
     for row in lacks:
         assert terms(READ[row][0]), row
 

@@ -53,6 +53,7 @@ FLAGS = {
     BELOW_VALIDATION: "the test score lies more than three robust standard deviations below the line that the full rows' test scores "
     "follow on their validation scores",
     "space": "tuned in another space that its components bring, of this name",
+    "init": "training started from a model of another exam, which may know more than this one's training classes",
     "local": "a component from a file; the rank is provisional and the row is never shipped",
     "on-bound": "the selected value lies within 1 % of a bound of its space",
     "revision": "made by older code for training or scoring",

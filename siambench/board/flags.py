@@ -41,4 +41,5 @@ def tuning_flags(tunings: Sequence[Tuning]) -> set[str]:
 def unit_flags(unit: Unit, *, is_baseline: bool) -> set[str]:
     """What marks a row whose component is a file, or which older code made; of a baseline only the latter counts as nothing."""
     found = {"local"} if unit.is_local and not is_baseline else set()
+    found |= {"init"} if unit.method.init is not None else set()
     return found | ({f"revision-{unit.revision}"} if unit.revision != TRAINING_REVISION and not is_baseline else set())

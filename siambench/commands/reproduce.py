@@ -59,7 +59,7 @@ def reproduce(
     from siambench.execution.reproduction import final_records, rerun, spread
 
     workers = jobs_of(jobs)
-    where = dict(_place(text) for text in places)
+    where = dict(place(text) for text in places)
     found_in, records = final_records(track, row, more, exam=exam)
     say_damaged(found_in.damaged)
     rules = found_in.track
@@ -149,7 +149,12 @@ def _kept(found: Found, record: Record, now: Rerun) -> Path:
         raise UsageError(f"{folder.figures} cannot be written: {error.strerror}") from error
 
 
-def _place(text: str) -> tuple[str, str]:
+def place(text: str) -> tuple[str, str]:
+    """What ``--where`` says: what stands for a file or a folder, and its path as the context has it.
+
+    Raises:
+        click.BadParameter: if it is not ``NAME=PATH``.
+    """
     name, found, path = text.partition("=")
     if not found or not name or not path:
         raise click.BadParameter(f"--where takes NAME=PATH, got {text!r}")

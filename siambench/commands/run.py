@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from siambench.commands.model import models_told
 from siambench.commands.terminal import jobs_of, print_json, say_damaged, say_older, say_refused, show_table, stdout_for_documents
 from siambench.errors import InterruptedRunError, UnfinishedError
 from siambench.spec import MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, feed_asked
@@ -93,6 +94,8 @@ class Fed(click.ParamType[Any]):
 @click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), help="Seconds after which a unit is ended; twice: lost.")
 @click.option("--memory-limit", type=click.FloatRange(min=0, min_open=True), metavar="MB", help="Likewise, by its worker's memory.")
 @click.option("--observe", "observers", multiple=True, metavar="NAME[:ARGUMENT]", help="Tell an observer what happens; repeatable.")
+@click.option("--init", metavar="FILE", help="Start training from a model of another exam, that siambench model wrote.")
+@click.option("--keep-models", is_flag=True, help="Keep the final models beside their records, for siambench model.")
 @click.option("--out", default="siambench-runs", show_default=True, type=click.Path(path_type=Path), help="Folder of the records.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -117,6 +120,8 @@ def run(
     time_limit: float | None,
     memory_limit: float | None,
     observers: tuple[str, ...],
+    init: str | None,
+    keep_models: bool,  # noqa: FBT001
     out: Path,
     only_plan: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
@@ -149,6 +154,8 @@ def run(
         space=spaces,
         changes=parse_set(changes),
         observers=observers,
+        keep_models=keep_models,
+        init=init,
     )
     workers = jobs_of(jobs)
     options = {"jobs": workers, "address": address, "time_limit": time_limit, "memory_limit": memory_limit}
@@ -281,6 +288,8 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
         click.echo(printable(f"the observer {name} took {seconds:.2f} s over all units"), err=True)
     for damage in outcome.damaged:
         click.echo(printable(f"run again, for it held no intact record: {damage}"), err=True)
+    for line in models_told(prepared, outcome, out) if prepared.keep_models else ():
+        click.echo(printable(line), err=True)
     rest = _rest(prepared, outcome)
     if rest:
         click.echo(printable(rest), err=True)

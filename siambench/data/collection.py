@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from siambench.data.decoded import decoded, remembered
 from siambench.data.images import DEEPEST, Look, Mode, decode, look, white_of
@@ -26,6 +26,24 @@ LARGEST_SIZE = 4096
 _DIMMEST = 1 / 16
 """Real numbers that nowhere reach this would keep fewer than sixteen levels."""
 _HALF = 128
+
+
+class Depth(str):
+    """The note that images are deeper than 8 bits: what it says, and the value that is shown white.
+
+    Args:
+        text: for people.
+        white: see `siambench.data.images.white_of`.
+    """
+
+    __slots__ = ("white",)
+    white: int
+
+    def __new__(cls, text: str, white: int) -> Self:
+        """The text with the number."""
+        found = super().__new__(cls, text)
+        found.white = white
+        return found
 
 
 @dataclass(frozen=True)
@@ -148,9 +166,9 @@ def _check_kept(looks: Sequence[Look], files: Sequence[Path]) -> None:
 
 
 def _notes(found: Mapping[str, Any], files: Sequence[Path], root: Path) -> tuple[str, ...]:
-    notes = []
+    notes: list[str] = []
     if found["deep"]:
-        notes.append(f"{found['deep']} images deeper than 8 bits, white is {found['white']}")
+        notes.append(Depth(f"{found['deep']} images deeper than 8 bits, white is {found['white']}", int(found["white"])))
     if found["paged"]:
         file = files[int(found["first_paged"])]
         name = as_text(file.relative_to(root) if file.is_relative_to(root) else file)

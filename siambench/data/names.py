@@ -26,6 +26,16 @@ def as_path(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def dataset_name(name: str) -> tuple[str, dict[str, str]]:
+    """A data set as units know it, and where it is: a path is a fact of this machine, its last name is not."""
+    kind, found, path = name.partition(":")
+    if not found:
+        return name, {}
+    place = as_path(path).resolve()
+    short = f"{kind}:{as_text(place.name)}"
+    return short, {short: f"{kind}:{as_text(place)}"}
+
+
 def reason(error: BaseException) -> str:
     """What a library says of a file that it cannot read, in one short line: it may quote the whole of it."""
     text = " ".join(str(error).split()) or type(error).__name__

@@ -280,6 +280,7 @@ class _Coordinator:
             distributions=self._prepared.distributions,
             observed=str(self._folder.observed.resolve()),
             figures=str(self._folder.figures.resolve()),
+            models=str(self._folder.models.resolve()) if self._prepared.keep_models else None,
         )
         self._engine.submit(unit.id, unit, context)
 

@@ -51,6 +51,7 @@ class Rerun:
         elsewhere: what differs where no score does, e.g. ``("curve",)``.
         surroundings: library, component or fact of the machine → (recorded, now), of those that differ.
         primary: (recorded, now) of the track's primary metric.
+        now: what it left now.
         figures: what pictures of it are drawn from; None of a different result, and where they could not be taken.
         unfigured: why they could not.
     """
@@ -62,6 +63,7 @@ class Rerun:
     elsewhere: tuple[str, ...]
     surroundings: Mapping[str, tuple[str, str]]
     primary: tuple[float | None, float | None]
+    now: Record
     figures: UnitFigures | None = field(default=None, compare=False, repr=False)
     unfigured: str | None = field(default=None, compare=False, repr=False)
 
@@ -104,6 +106,7 @@ def rerun(
     openings: Path,
     allowed: Mapping[str, float],
     widened: bool = True,
+    models: Path | None = None,
 ) -> Iterator[Rerun]:
     """Run final units again, from their records alone, and compare; each as it ends.
 
@@ -116,6 +119,7 @@ def rerun(
         openings: the log that each opening of the test part is appended to; the new records are compared and forgotten.
         allowed: see `compared`.
         widened: see `compared`.
+        models: a folder in which the units keep their models; None: they keep none.
 
     Raises:
         UsageError: if a unit needs a file or a folder that ``where`` does not name.
@@ -123,7 +127,8 @@ def rerun(
     """
     _check_local(records, where)
     openings.parent.mkdir(parents=True, exist_ok=True)
-    context = Context(openings=str(openings.resolve()), local=where, exam=records[0].exam, exact=False)
+    kept = None if models is None else str(models.resolve())
+    context = Context(openings=str(openings.resolve()), local=where, exam=records[0].exam, exact=False, models=kept)
     waiting = {record.id: record for record in records}
     workers, finished = engine(), False
     try:
@@ -205,7 +210,7 @@ def compared(before: Record, now: Record, primary: str, *, allowed: Mapping[str,
     shown = old.scores.get(primary), new.scores.get(primary)
     figures = None if state == "different" else now.figures
     unfigured = now.telemetry.get("figures_error")
-    return Rerun(before.unit.study, before.unit.repetition, state, scores, elsewhere, surroundings, shown, figures, unfigured)
+    return Rerun(before.unit.study, before.unit.repetition, state, scores, elsewhere, surroundings, shown, now, figures, unfigured)
 
 
 def _elsewhere(before: Record, now: Record) -> tuple[str, ...]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from siambench.components.catalogue import Catalogue
 from siambench.components.expression import OF_LOSS, with_paths
 from siambench.components.roles import AUGMENTATION, OF_BACKBONE, OPTIMISER, SCHEDULE, SPLIT_RULE
 from siambench.components.two_sided import part_of
+from siambench.models.file import read_model
 from siambench.plugin import BackboneEntry
-from siambench.spec import NO_MINER, Context, Unit
+from siambench.spec import INIT, NO_MINER, Context, Unit
 from siambench.training.components import Entries
 
-_METRIC = "metric:"
+METRIC = "metric:"
+"""Begins the role of a metric, with its name behind."""
 
 
 def is_table(options: object) -> bool:
@@ -40,16 +43,22 @@ def roles_of(unit: Unit, context: Context) -> dict[str, tuple[str, str]]:
         sides = [role for role in unit.components if role.startswith(OF_BACKBONE)]
         found |= {role: ("backbones", part_of(unit.model.backbone, role)) for role in sides}
     # A metric's role bears its name, as that of an augmentation does; the primary one has a role of its own beside that.
-    for prefix, kind in ((_METRIC, "metrics"), (AUGMENTATION, "augmentations")):
+    for prefix, kind in ((METRIC, "metrics"), (AUGMENTATION, "augmentations")):
         found |= {role: (kind, role.removeprefix(prefix)) for role in unit.components if role.startswith(prefix)}
     return found | ({"primary": ("metrics", unit.scoring.primary)} if "primary" in unit.components else {})
 
 
 def entries_of(unit: Unit, context: Context, catalogue: Catalogue, backbone: BackboneEntry) -> Entries:
-    """The entries that a unit is trained with."""
+    """The entries that a unit is trained with, and the weights that its network starts from where a file holds them.
+
+    Raises:
+        DataError: if that file is no model.
+    """
     training = unit.training
     assert training is not None
+    started = None if unit.method.init is None else read_model(Path(context.local[INIT])).weights
     return Entries(
+        started=started,
         backbone=backbone,
         loss=catalogue.get("losses", with_paths(unit.method.loss, context.local)).with_options(unit.own("loss")).entry,
         miner=None if unit.method.miner == NO_MINER else catalogue.get("miners", unit.method.miner).entry,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from siambench.errors import LostError
-from siambench.spec import CONTENT, Context, Listed, Unit
+from siambench.spec import CONTENT, INIT, Context, Listed, Unit
 from siambench.tracks.lists import Rows, read_rows
 from siambench.tracks.parts import Items
 
@@ -27,6 +27,8 @@ def contents_of(unit: Unit) -> dict[str, str]:
         wanted["pairs"] = unit.scoring.pairs.digest
     if unit.method.listed is not None:
         wanted[unit.method.listed.place] = unit.method.listed.digest
+    if unit.method.init is not None:
+        wanted[INIT] = unit.method.init
     for name, value in ({} if unit.model is None else unit.model.options).items():
         if isinstance(value, str) and value.startswith(CONTENT):
             wanted[f"{MODEL_OPTIONS}{name}"] = value.removeprefix(CONTENT)

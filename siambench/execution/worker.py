@@ -24,6 +24,7 @@ from siambench.execution.drawing import Drawing, written
 from siambench.execution.ended import done_of
 from siambench.execution.failures import failure, is_ours, trace_of
 from siambench.execution.judging import diagnosis_of
+from siambench.execution.keeping import Final, kept, opened_by
 from siambench.execution.listeners import Listeners
 from siambench.execution.places import EVERY, foreign, is_read_ahead
 from siambench.execution.roles import entries_of, roles_of
@@ -33,7 +34,6 @@ from siambench.identity import seed_of, to_json
 from siambench.interfaces import Done, Epoch, Outcome
 from siambench.machine import keep_freed_memory, libraries, no_bf16
 from siambench.plugin import BackboneEntry, MetricEntry
-from siambench.records.openings import append_opening, opening
 from siambench.records.record import Record, write
 from siambench.records.running import RunningNote
 from siambench.spec import CONCATENATED, Context, DataSpec, Every, Exam, SplitSpec, Unit
@@ -89,7 +89,8 @@ def execute(unit: Unit, context: Context) -> Record:
                 raise LostError(f"out of memory: {text_of(error)}") from error
             outcome, trace = failure(error), trace_of(error)
         listeners.ended(outcome)
-        telemetry = _telemetry(ready, context, told(started, clock, trace)) | _judged(unit, ready, outcome)
+        left = kept(unit, context, _catalogue(foreign(unit, context)), (ready.final, outcome), clock)
+        telemetry = _telemetry(ready, context, told(started, clock, trace)) | _judged(unit, ready, outcome) | left
     return _left(Record(unit, _exam(context), outcome, telemetry, figures=ready.drawing.ended(outcome)), context)
 
 
@@ -176,6 +177,7 @@ class _Ready:
     every: int | None
     features: Features | None
     drawing: Drawing
+    final: Final
 
 
 def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
@@ -191,7 +193,7 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
         entries = entries_of(unit, context, catalogue, backbone)
     return _Ready(
         dataset=dataset,
-        parts=Parts(dataset, split, kind=unit.kind, fold=unit.fold, opened=_opening(unit, context), group=unit.data.split.group),
+        parts=Parts(dataset, split, kind=unit.kind, fold=unit.fold, opened=opened_by(unit, context), group=unit.data.split.group),
         metrics=catalogue.metrics(unit.scoring.metrics),
         backbone=backbone,
         entries=entries,
@@ -207,6 +209,7 @@ def _ready(unit: Unit, context: Context, clock: Clock) -> _Ready:
         every=measured_every(),
         features=Features(unit, split) if trains_on_features(unit, dataset) else None,
         drawing=Drawing(unit, clock),
+        final=Final(),
     )
 
 
@@ -271,6 +274,7 @@ def _run(unit: Unit, ready: _Ready, clock: Clock, ended: Callable[[Epoch], None]
             found = dataclasses.replace(found, scores={**found.scores, **joined}, notes={**found.notes, **faults})
         # Without the score that it is ranked by, a unit has failed; one without another score has not.
         found.score_of(scoring.primary)
+        ready.final.models, ready.final.test = models, test
     return done_of(metrics, trained, found, test.class_attributes)
 
 
@@ -373,15 +377,3 @@ def _train(unit: Unit, ready: _Ready, items: Items, ended: Callable[[Epoch], Non
     assert ready.entries is not None
     watcher = Watcher(ended, kept=ready.kept, every=ready.every)
     return train(*(unit, ready.entries, listed(items, ready.rows), validate), watcher=watcher, clock=ready.clock, features=ready.features)
-
-
-def _opening(unit: Unit, context: Context) -> Callable[[], None]:
-    def opened() -> None:
-        # Where its folder is not shared, the coordinator logs the opening when the record is handed back.
-        if context.openings is not None and Path(context.openings).parent.is_dir():
-            try:
-                append_opening(Path(context.openings), opening(unit, time.time()))
-            except OSError as error:
-                raise LostError(f"the log of test openings cannot be written: {error}") from error
-
-    return opened

@@ -15,6 +15,9 @@ from siambench.spaces import Float, Params, Space, Value, check_space, with_spac
 from siambench.spec import FORMS, Feed, Form
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from siambench.data.locate import Remote
 
 RATE = "lr"
@@ -77,6 +80,11 @@ class DatasetEntry:
         licence: of the data, in words.
         holds: how much that is, in words: classes and items.
         split: where its split is from, in words: official, or whose.
+        inverted: whether its loader turns the values of its files round, 255 - value, so that dark ink on light paper is bright on black:
+            whoever gives a model that was trained on it a file of his own wants the same.
+        from_file: how an image of a file that is no item of it becomes one, where that is more than to read it and to bring it to the
+            shape of an item: called with ``file`` (a path or an open file), ``name`` (what errors call it) and the options, as far as its
+            signature names them; gives uint8 ``[C, H, W]``. None: it is nothing more.
     """
 
     build: Callable[..., Any]
@@ -88,6 +96,8 @@ class DatasetEntry:
     licence: str = ""
     holds: str = ""
     split: str = ""
+    inverted: bool = False
+    from_file: Callable[..., NDArray[np.uint8]] | None = None
 
     def __post_init__(self) -> None:
         _check(self.build, {}, self.defaults, self.source)
@@ -109,6 +119,7 @@ class BackboneEntry:
         scratch: for a trunk that can start from pretrained weights, the options under which it does not, e.g.
             ``{"weights": "none"}``. Where a track's options differ from them, its tables carry the baseline ``pretrained``.
         takes: the forms of items that it can be given.
+        licence: of the weights that it can start from, in words.
     """
 
     build: Callable[..., Any]
@@ -116,6 +127,7 @@ class BackboneEntry:
     defaults: Params = field(default_factory=dict)
     scratch: Params = field(default_factory=dict)
     takes: tuple[Form, ...] = ("images",)
+    licence: str = ""
 
     def __post_init__(self) -> None:
         _check(self.build, {}, {**self.defaults, **self.scratch}, self.source, given=("input_shape", "vocabulary"))

@@ -71,6 +71,11 @@ class Contents:
     damaged: dict[Path, str] = field(default_factory=dict)
 
 
+def model_path(folder: Path, unit: str) -> Path:
+    """The file of a final unit's model, by the unit's id, in a folder of models."""
+    return folder / f"{unit}.safetensors"
+
+
 @dataclass(frozen=True)
 class Folder:
     """The folder of one track: of a run's output, or of a leaderboard.
@@ -110,6 +115,16 @@ class Folder:
     def figures(self) -> Path:
         """Where lies what pictures of final units are drawn from: beside the records, under the same names."""
         return self.path / "figures"
+
+    @property
+    def models(self) -> Path:
+        """Where final units keep their models: made by the first that does."""
+        return self.path / "models"
+
+    def model(self, unit: str) -> Path | None:
+        """The model that a final unit has kept, by the unit's id; None where there is none."""
+        path = model_path(self.models, unit)
+        return path if path.is_file() else None
 
     @property
     def lock(self) -> Path:
@@ -160,6 +175,7 @@ class Folder:
                 # What units of a killed run said of themselves.
                 self.running.mkdir(exist_ok=True)
                 forget(self.running)
+                self._sweep()
                 rules = track.model_dump(by_alias=True, mode="json")
                 self.rules.write_text(json.dumps(rules, indent=2) + "\n", encoding="utf-8")
                 self._leave_budgets(asked or {})
@@ -176,6 +192,12 @@ class Folder:
             if error.errno not in UNWRITABLE | FULL:
                 raise
             raise UsageError(f"{self.path} cannot be written: {error.strerror}; choose another folder with --out") from error
+
+    def _sweep(self) -> None:
+        """Take away what units of a killed run had written of their models."""
+        for part in self.models.glob(".*.part"):
+            with contextlib.suppress(OSError):
+                part.unlink()
 
     def _leave_budgets(self, asked: Mapping[str, Budget]) -> None:
         """Beside what earlier runs left of theirs."""

@@ -16,6 +16,7 @@ from siambench.spec._method import (
     BASELINES as BASELINES,
     FEEDS as FEEDS,
     FIXED_BASELINES as FIXED_BASELINES,
+    INIT as INIT,
     LIST_FEEDS as LIST_FEEDS,
     LIST_SAMPLER as LIST_SAMPLER,
     NO_MINER as NO_MINER,
@@ -380,6 +381,7 @@ class Context:
         distributions: that the observers come from, but for siambench itself.
         observed: the folder in which each observer has one of its own, by its name, or None: they are offered none.
         figures: the folder for what its pictures are drawn from, or None: it is handed back with the record.
+        models: the folder in which final units keep their models, or None: they keep none.
     """
 
     records: str | None = None
@@ -393,3 +395,4 @@ class Context:
     distributions: tuple[str, ...] = ()
     observed: str | None = None
     figures: str | None = None
+    models: str | None = None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from siambench.errors import suggestion
 from siambench.identity import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Baseline = Literal["raw", "untrained", "pretrained"]
 
@@ -58,25 +61,48 @@ class FeedList(Document):
         return f"{self.feed}={self.digest[:8]}"
 
 
+INIT: Final = "init"
+"""By what the context, records and ``reproduce --where`` know the file of a model that training starts from."""
+
+
 @dataclass(frozen=True)
 class Method(Document):
     """What is compared: a loss, the way it is fed, a miner and a backbone.
 
-    ``backbone`` is None where the track fixes it. Baselines are methods too: one of `BASELINES` in ``loss``.
+    ``backbone`` is None where the track fixes it. ``init`` is the SHA-256 of the file of a model that training starts from; None: it starts
+    as the backbone does. Baselines are methods too: one of `BASELINES` in ``loss``.
     """
 
     loss: str
     miner: str = NO_MINER
     feed: Feed | FeedList = "classes"
     backbone: str | None = None
+    init: str | None = None
 
     @property
     def name(self) -> str:
-        """``loss[:feed][+miner][@backbone]``, the name of its row; of a feed from a list ``loss:triplets=1a2b3c4d``."""
+        """``loss[:feed][+miner][@backbone]``, the name of its row; of a feed from a list ``loss:triplets=1a2b3c4d``.
+
+        Of one whose training starts from a model ``loss@init=1a2b3c4d``, or ``loss@backbone,init=1a2b3c4d``.
+        """
         feed = "" if self.feed == "classes" else f":{self.feed}"
         miner = "" if self.miner == NO_MINER else f"+{self.miner}"
-        backbone = "" if self.backbone is None else f"@{self.backbone}"
-        return f"{self.loss}{feed}{miner}{backbone}"
+        network = [*([] if self.backbone is None else [self.backbone]), *([] if self.init is None else [f"{INIT}={self.init[:8]}"])]
+        return f"{self.loss}{feed}{miner}{'@' if network else ''}{','.join(network)}"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Callable[[Any], Any]) -> Any:
+        """As a document it is silent of a start that it has not: units from before there were any have the same identity to this day."""
+        schema = handler(source)
+
+        def said(value: Any, inner: Callable[[Any], Any]) -> Any:
+            document = inner(value)
+            if value.init is None:
+                document.pop(INIT, None)
+            return document
+
+        schema["serialization"] = {"type": "function-wrap", "function": said}
+        return schema
 
     @property
     def fed(self) -> Feed:

@@ -10,23 +10,12 @@ from typing import Any
 
 from siambench.components.catalogue import Catalogue
 from siambench.components.component import Component
-from siambench.data.names import as_path, as_text
 from siambench.errors import SiambenchError
 from siambench.spaces import Params, Value
 from siambench.spec import SplitSpec
 from siambench.tracks.exam import groups_digest, with_content
 from siambench.tracks.rules import Track
 from siambench.tracks.split import cut
-
-
-def dataset_name(name: str) -> tuple[str, dict[str, str]]:
-    """A data set as units know it, and where it is: a path is a fact of this machine, its last name is not."""
-    kind, found, path = name.partition(":")
-    if not found:
-        return name, {}
-    place = as_path(path).resolve()
-    short = f"{kind}:{as_text(place.name)}"
-    return short, {short: f"{kind}:{as_text(place)}"}
 
 
 def files_among(options: Mapping[str, Value], backbone: Component) -> dict[str, Path]:

@@ -12,14 +12,50 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from siambench.data.files import share
-from siambench.data.locate import cache_folder
-from siambench.errors import DataError
+from siambench.data.locate import cache_folder, find
+from siambench.errors import ConfigError, DataError
+from siambench.spec import Drawn, Every, Listed, VerificationPairs
+from siambench.studies.checks import EVERY_PAIR
+from siambench.tracks.files import track_folder
+from siambench.tracks.parts import Parts
 
 if TYPE_CHECKING:
+    from siambench.interfaces import Dataset
     from siambench.tracks.parts import Items
+    from siambench.tracks.rules import Track
+    from siambench.tracks.split import Split
 
 OFFICIAL = "official"
 """What a track's ``evaluation.pairs`` says where the pairs are those of the data set."""
+
+
+def pairs_of_track(track: Track, dataset: Dataset, split: Split, *, named: str, is_own: bool) -> tuple[VerificationPairs, dict[str, str]]:
+    """The verification pairs of a track, and where a list of them is: a path is a fact of this machine, its content is not.
+
+    Args:
+        track: the rules.
+        dataset: loaded.
+        split: how it is cut.
+        named: what the track was asked for as, beside whose file a list may lie.
+        is_own: whether the rules were made for a data set that was named, and have no file.
+
+    Raises:
+        DataMissingError: if the list is nowhere.
+        DataError: if it does not hold.
+    """
+    asked = track.evaluation.pairs
+    if not asked:
+        return Drawn(), {}
+    if asked == EVERY_PAIR:
+        if track.evaluation.distance != "cosine":
+            raise ConfigError(f"evaluation.pairs = {EVERY_PAIR!r} counts cosines: it needs evaluation.distance = 'cosine'")
+        return Every(), {}
+    from siambench.evaluation.scoring import pairs_of
+
+    test = Parts(dataset, split, kind="final", fold=None, opened=lambda: None).test()
+    path = official_list(test) if asked == OFFICIAL else find(asked, beside=None if is_own else track_folder(named))
+    pairs_of(path, test)
+    return Listed(hashlib.sha256(path.read_bytes()).hexdigest()), {"pairs": str(path)}
 
 
 def official_list(items: Items) -> Path:

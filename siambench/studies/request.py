@@ -14,17 +14,16 @@ from siambench.components.component import Component
 from siambench.components.composed import Composed, check_unwrapped
 from siambench.components.expression import OF_LOSS
 from siambench.components.two_sided import TwoSided
-from siambench.data.locate import find
+from siambench.data.names import dataset_name
 from siambench.data.summary import Summary, summary
 from siambench.errors import CombinationError, ConfigError, EmptyPlanError, UsageError
 from siambench.machine import libraries
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry, SamplerEntry
 from siambench.spaces import Params, Value
-from siambench.spec import FEEDS, NO_MINER, Drawn, Every, Exam, Listed, Method, Source, Unit, VerificationPairs, feed_asked
+from siambench.spec import FEEDS, NO_MINER, Exam, Method, Source, Unit, feed_asked
 from siambench.studies import plan as planning
 from siambench.studies.baselines import absent_of, baselines_of
 from siambench.studies.checks import (
-    EVERY_PAIR,
     check_form,
     check_model_options,
     check_observers,
@@ -35,19 +34,20 @@ from siambench.studies.checks import (
     sampler_asked,
 )
 from siambench.studies.chunks import check_chunks
-from siambench.studies.contents import dataset_name, exam_track, files_among
+from siambench.studies.contents import exam_track, files_among
 from siambench.studies.lists import ListKept, kept_of, lists_of
 from siambench.studies.methods import Refused, methods_of, not_admitted, refusal, sampler_of
 from siambench.studies.narrowed import SpaceAsked, check_ranges, space_of
 from siambench.studies.networks import check_networks
-from siambench.studies.official_pairs import OFFICIAL, official_list
+from siambench.studies.official_pairs import pairs_of_track
 from siambench.studies.parts_of_rules import exam_rules, rule_parts
+from siambench.studies.started import Start, check_start, starting
 from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.exam import exam_of, groups_digest, with_content
-from siambench.tracks.files import comparison_folder, edit_track, load_comparison, load_track, track_folder
-from siambench.tracks.parts import Parts, check_turned
+from siambench.tracks.files import comparison_folder, edit_track, load_comparison, load_track
+from siambench.tracks.parts import check_turned
 from siambench.tracks.rules import BudgetRules, Comparison, MethodRules, Track
-from siambench.tracks.split import Split, cut
+from siambench.tracks.split import cut
 from siambench.training.cadence import measured_every
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ class Request:
     space: str | Sequence[str] | None = None
     changes: Mapping[str, Value] = field(default_factory=dict)
     observers: tuple[str, ...] = ()
+    keep_models: bool = False
+    init: str | None = None
 
 
 def repetitions_of(repetitions: int | None, seeds: int | None, *, said: str) -> int | None:
@@ -116,6 +118,7 @@ class Prepared:
         data: what the data set holds.
         distributions: that the observers come from.
         lists: that methods are fed from, and what each part of the split keeps of them.
+        keep_models: whether final units keep their models.
     """
 
     track: Track
@@ -129,6 +132,7 @@ class Prepared:
     data: Summary | None = None
     distributions: tuple[str, ...] = ()
     lists: tuple[ListKept, ...] = ()
+    keep_models: bool = False
 
     @property
     def planned(self) -> int:
@@ -185,7 +189,7 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     shared |= parts.sources
     short, local = dataset_name(track.dataset.name)
     lists = lists_of(comparison.methods, beside=comparison_folder(request.comparison))
-    named = methods_of(comparison.methods, {asked: feed for asked, (feed, _) in lists.items()})
+    named, start = starting(methods_of(comparison.methods, {asked: feed for asked, (feed, _) in lists.items()}), request.init)
     check_model_options(changes, named, track)
     given = _Given(space=space, sampler=sampler, fixed=fixed)
     chosen, refused = _methods(named, track, catalogue, local, given)
@@ -193,11 +197,11 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
 
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
-    _check_items(chosen, track, dataset, fixed)
+    _check_items(chosen, track, dataset, fixed, start)
     split = cut(dataset, track.split.spec, catalogue.split_rule(track.split.rule))
     kept = kept_of(lists, dataset, split)
-    pairs, pairs_path = _pairs(request, comparison, track, dataset, split)
-    local |= pairs_path | {feed.place: str(path) for feed, path in lists.values()}
+    pairs, pairs_path = pairs_of_track(track, dataset, split, named=request.track or comparison.track, is_own=request.dataset is not None)
+    local |= pairs_path | {feed.place: str(path) for feed, path in lists.values()} | ({} if start is None else start.place)
     augment = parts.augmenting(track, dataset_component, dataset)
     track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": short})})
     for name, component in metrics.items():
@@ -256,14 +260,17 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
         local=local,
         direction=primary.direction,
         observers=request.observers,
+        keep_models=request.keep_models,
         data=summary(dataset),
         distributions=watching,
         lists=kept,
     )
 
 
-def _check_items(chosen: Sequence[_Chosen], track: Track, dataset: Dataset, fixed: Params) -> None:
-    """See that the items of a data set suit a track's rules and each method."""
+def _check_items(chosen: Sequence[_Chosen], track: Track, dataset: Dataset, fixed: Params, start: Start | None) -> None:
+    """See that the items of a data set suit a track's rules and each method, and what training starts from."""
+    if start is not None:
+        check_start(start, [(one.method, one.backbone, one.options) for one in chosen], track, dataset)
     if track.training.rotate_classes:
         check_turned(dataset)
     for one in chosen:
@@ -343,31 +350,6 @@ def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Tra
         raise UsageError(str(error)) from error
     rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=feed, backbone=backbone)
     return Comparison(track=track.name, methods=[rules]), track
-
-
-def _pairs(
-    request: Request, comparison: Comparison, track: Track, dataset: Dataset, split: Split
-) -> tuple[VerificationPairs, dict[str, str]]:
-    """The verification pairs, and where a list of them is: a path is a fact of this machine, its content is not.
-
-    Raises:
-        DataMissingError: if the list is nowhere.
-        DataError: if it does not hold.
-    """
-    asked = track.evaluation.pairs
-    if not asked:
-        return Drawn(), {}
-    if asked == EVERY_PAIR:
-        if track.evaluation.distance != "cosine":
-            raise ConfigError(f"evaluation.pairs = {EVERY_PAIR!r} counts cosines: it needs evaluation.distance = 'cosine'")
-        return Every(), {}
-    from siambench.evaluation.scoring import pairs_of
-
-    named = request.track or comparison.track
-    test = Parts(dataset, split, kind="final", fold=None, opened=lambda: None).test()
-    path = official_list(test) if asked == OFFICIAL else find(asked, beside=None if request.dataset else track_folder(named))
-    pairs_of(path, test)
-    return Listed(hashlib.sha256(path.read_bytes()).hexdigest()), {"pairs": str(path)}
 
 
 def _looked_up(method: Method, track: Track, catalogue: Catalogue, given: _Given) -> _Chosen:

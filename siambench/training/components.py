@@ -50,7 +50,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Entries:
-    """The entries a unit is built from; ``miner`` is None where there is none, the next two where they are siambench's."""
+    """The entries a unit is built from; ``miner`` is None where there is none, the next two where they are siambench's.
+
+    ``started`` are the weights that its network starts from, by the names of its state; None: it starts as its backbone does.
+    """
 
     backbone: BackboneEntry
     loss: LossEntry
@@ -59,6 +62,7 @@ class Entries:
     optimiser: OptimiserEntry | None = None
     schedule: ScheduleEntry | None = None
     augmentations: Mapping[str, AugmentationEntry] = field(default_factory=dict)
+    started: Mapping[str, Tensor] | None = None
 
     @property
     def own_space(self) -> Space:

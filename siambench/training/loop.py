@@ -91,7 +91,7 @@ def train(
     rules, target, feed = unit.training, device(), unit.method.fed
     assert rules is not None
     groups, known = items.groups, turned(items) if rules.rotate_classes else items
-    clock, model = clock or Clock(), build_model(unit, entries.backbone, known.dataset).to(target)
+    clock, model = clock or Clock(), build_model(unit, entries.backbone, known.dataset, entries.started).to(target)
     known, worked = _worked_on(model, known, features, clock)
     items = unlabelled(known) if unit.method.feed == "views" else known
     pool = pool_of(items, rules, feed, groups)

@@ -16,7 +16,7 @@ from siambench.training.sides import OfEachSide, TwoEncoders, seed_of_side, side
 from siambench.training.state import seed_globals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from siambench.interfaces import Dataset
     from siambench.spec import ModelSpec, Unit
@@ -58,19 +58,29 @@ Model = EmbeddingModel | TwoEncoders
 """What a unit trains: one encoder, or of items of two sides one for each."""
 
 
-def build_model(unit: Unit, entry: BackboneEntry, dataset: Dataset) -> Model:
+def build_model(unit: Unit, entry: BackboneEntry, dataset: Dataset, started: Mapping[str, Tensor] | None = None) -> Model:
     """The untrained model of a unit, its weights drawn from the unit's own seed.
 
     Args:
         unit: what is built.
         entry: of its backbone.
         dataset: whose items it will be given: shape, form and vocabulary.
+        started: weights that take the place of those drawn, by the names of the model's state; None: they stay.
 
     Raises:
-        PluginError: if the trunk does not give features [B, F].
+        PluginError: if the trunk does not give features [B, F], or the weights are those of another network.
     """
     assert unit.model is not None
-    return assembled(unit.model, entry, dataset, seed=unit.seeds["weights"])
+    found = assembled(unit.model, entry, dataset, seed=unit.seeds["weights"])
+    if started is not None:
+        try:
+            found.load_state_dict(dict(started))
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise PluginError(
+                f"backbone {unit.model.backbone!r} builds another network than the file's that it starts from: {reason}"
+            ) from error
+    return found
 
 
 def assembled(model: ModelSpec, entry: BackboneEntry, dataset: Dataset, *, seed: int) -> Model:

@@ -113,6 +113,7 @@ def siambench_backbones() -> dict[str, BackboneEntry]:
             resnet18,
             defaults={"weights": "none"},
             scratch={"weights": "none"},
+            licence=image_networks.LICENCE,
             source="He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition, CVPR 2016",
         ),
         "cnn1d": BackboneEntry(

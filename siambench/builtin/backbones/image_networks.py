@@ -178,6 +178,9 @@ def wide_resnet50_2(input_shape: Shape, weights: str) -> nn.Module:
     return network("wide_resnet50_2", input_shape, weights=weights, smallest=1, published=published)
 
 
+LICENCE = "torchvision's, BSD-3-Clause; terms of ImageNet, which published weights were trained on, may bind them"
+"""Of published weights."""
+
 _OF_PAPERS: tuple[tuple[str, tuple[Callable[..., nn.Module], ...]], ...] = (
     ("Krizhevsky, One weird trick for parallelizing convolutional neural networks, arXiv 1404.5997", (alexnet,)),
     ("Liu, Mao, Wu, Feichtenhofer, Darrell, Xie, A ConvNet for the 2020s, CVPR 2022", (convnext_tiny, convnext_small)),
@@ -199,7 +202,7 @@ _OF_PAPERS: tuple[tuple[str, tuple[Callable[..., nn.Module], ...]], ...] = (
 )
 
 ENTRIES = {
-    factory.__name__: BackboneEntry(factory, defaults={"weights": "none"}, scratch={"weights": "none"}, source=source)
+    factory.__name__: BackboneEntry(factory, defaults={"weights": "none"}, scratch={"weights": "none"}, source=source, licence=LICENCE)
     for source, factories in _OF_PAPERS
     for factory in factories
 }

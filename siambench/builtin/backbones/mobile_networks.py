@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from siambench.builtin.backbones.image_networks import LICENCE
 from siambench.plugin import BackboneEntry
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ _OF_PAPERS: tuple[tuple[str, tuple[Callable[..., nn.Module], ...]], ...] = (
 )
 
 ENTRIES = {
-    factory.__name__: BackboneEntry(factory, defaults={"weights": "none"}, scratch={"weights": "none"}, source=source)
+    factory.__name__: BackboneEntry(factory, defaults={"weights": "none"}, scratch={"weights": "none"}, source=source, licence=LICENCE)
     for source, factories in _OF_PAPERS
     for factory in factories
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from siambench.builtin.datasets.entries_of_images import ENTRIES as OF_IMAGES
 from siambench.builtin.datasets.entries_of_images import PHOTOS as _PHOTOS
@@ -12,6 +12,9 @@ from siambench.builtin.datasets.entries_of_sides import ENTRIES as OF_SIDES
 from siambench.plugin import DatasetEntry, hookimpl
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from siambench.data.locate import Remote
     from siambench.interfaces import Dataset
 
@@ -107,6 +110,18 @@ def own_safetensors(path: str) -> Dataset:
     return load(path, kind="safetensors")
 
 
+def _glyph(file: Any, name: str) -> NDArray[np.uint8]:
+    from siambench.builtin.datasets.from_files import glyph
+
+    return glyph(file, name)
+
+
+def _written_name(file: Any, name: str, height: int, width: int, stroke: float) -> NDArray[np.uint8]:
+    from siambench.builtin.datasets.from_files import signature
+
+    return signature(file, name, (height, width, stroke))
+
+
 def _installed() -> tuple[Remote, ...]:
     return ()
 
@@ -141,6 +156,7 @@ def siambench_datasets() -> dict[str, DatasetEntry]:
             licence="that of siambench, MIT",
             holds="915 classes, 17,938 images",
             split="siambench's own, by script",
+            from_file=_glyph,
         ),
         "omniglot-minimal": DatasetEntry(
             omniglot_minimal,
@@ -151,6 +167,7 @@ def siambench_datasets() -> dict[str, DatasetEntry]:
             licence="MIT",
             holds="242 classes, 4,840 images, 20 one-shot runs",
             split="siambench's own: small1 trains, what small2 has beyond it tests",
+            inverted=True,
         ),
         "signatures": DatasetEntry(
             written_names,
@@ -161,6 +178,7 @@ def siambench_datasets() -> dict[str, DatasetEntry]:
             licence="MIT",
             holds="93 writers, 3,720 images",
             split="siambench's own: writers 1 to 53 train, 54 to 93 test",
+            from_file=_written_name,
         ),
         "digits": DatasetEntry(
             digits,

@@ -172,6 +172,7 @@ ENTRIES = {
         licence="MIT",
         holds="1,623 classes, 32,460 images, 20 one-shot runs",
         split="official, 30 alphabets train, 20 test",
+        inverted=True,
     ),
     "mnist": DatasetEntry(
         mnist,

@@ -27,5 +27,6 @@ def siambench_backbones() -> dict[str, BackboneEntry]:
             defaults={"weights": "published", "head": "identity"},
             scratch={"weights": "none"},
             takes=("tokens",),
+            licence="of all-MiniLM-L6-v2, Apache-2.0",
         )
     }

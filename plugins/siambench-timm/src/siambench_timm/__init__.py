@@ -18,6 +18,9 @@ OPTIONS: Mapping[str, Value] = {"pretrained": "none", "drop_path": 0.0, "size": 
 SCRATCH: Mapping[str, Value] = {"pretrained": "none"}
 """The options under which a trunk starts from random weights."""
 
+LICENCE = "of each model's weights, as timm's page of it says"
+"""Of published weights."""
+
 ANY_MODEL = "resnet18"
 """What the generic backbone ``timm`` is where nobody names a model."""
 
@@ -66,7 +69,9 @@ def siambench_backbones() -> dict[str, BackboneEntry]:
         source="Wightman, PyTorch Image Models, doi 10.5281/zenodo.4414861",
         defaults={"model": ANY_MODEL, **OPTIONS},
         scratch=SCRATCH,
+        licence=LICENCE,
     )
     return {"timm": generic} | {
-        f"timm-{model}": BackboneEntry(_named(model), source=paper, defaults=OPTIONS, scratch=SCRATCH) for model, paper in MODELS.items()
+        f"timm-{model}": BackboneEntry(_named(model), source=paper, defaults=OPTIONS, scratch=SCRATCH, licence=LICENCE)
+        for model, paper in MODELS.items()
     }

@@ -1,0 +1,86 @@
+"""New items by a model that was taken away: ``embed``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from siambench.commands.terminal import print_json, stdout_for_documents
+from siambench.errors import UsageError
+from siambench.wording import printable, quoted
+
+if TYPE_CHECKING:
+    from siambench.models.arrays import Part
+    from siambench.models.document import ModelDocument
+
+_OPTIONS = "dataset.options."
+
+
+@click.command()
+@click.argument("file", metavar="MODEL", type=click.Path(path_type=Path))
+@click.argument("data")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE.npz", help="Where to.")
+@click.option(
+    "--part",
+    default="all",
+    show_default=True,
+    type=click.Choice(["all", "test", "trainval"]),
+    help="Which part: of the model's own data set as its exam cuts it.",
+)
+@click.option("--batch-size", default=512, show_default=True, type=click.IntRange(min=1), help="Items at once.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto: a GPU where there is one.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="An option of the data set: dataset.options.level=2.")
+@click.option("--json", "as_json", is_flag=True, help="What was written, as one JSON document on stdout.")
+def embed(
+    file: Path,
+    data: str,
+    out: Path,
+    part: str,
+    batch_size: int,
+    device: str,
+    changes: tuple[str, ...],
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Embed DATA, whatever run takes as --dataset, by MODEL, a file that siambench model wrote.
+
+    FILE.npz holds embeddings, labels and names as siambench evaluate reads them, and class_names.
+    """
+    from siambench.models.arrays import check_npz, embed_data, write_arrays
+    from siambench.models.loaded import load_model
+    from siambench.tracks.files import parse_set
+
+    options = {}
+    for key, value in parse_set(changes).items():
+        if not key.startswith(_OPTIONS):
+            raise UsageError(f"--set takes options of the data set, {_OPTIONS}KEY=VALUE, got {key!r}")
+        options[key.removeprefix(_OPTIONS)] = value
+    check_npz(out)
+    with stdout_for_documents():
+        model = load_model(file, device=device)
+        found = embed_data(model, data, part=cast("Part", part), options=options, batch_size=batch_size)
+        if found.is_exam:
+            _log(model.document)
+    write_arrays(out, found.arrays)
+    for note in found.notes:
+        click.echo(printable(note), err=True)
+    document = model.document
+    evaluate = f"siambench evaluate {quoted(str(out))} --distance {document.distance}"
+    evaluate += f" --seed {document.seed}" if found.is_exam else ""
+    if as_json:
+        arrays = {name: list(array.shape) for name, array in found.arrays.items()}
+        seed = document.seed if found.is_exam else None
+        print_json({"schema": 1, "file": str(out), "unit": document.unit, "arrays": arrays, "distance": document.distance, "seed": seed})
+    dimensions = found.arrays["embeddings"].shape[1]
+    click.echo(printable(f"{found.items} items of {found.classes} classes, {dimensions} numbers each: {out}; {evaluate}"), err=True)
+
+
+def _log(document: ModelDocument) -> None:
+    """Who looks at the test part leaves a line, in a place that outlives every folder."""
+    from siambench.data.locate import cache_folder
+    from siambench.records.openings import append_opening
+
+    line = {"time": round(time.time(), 3), "unit": document.unit, "track": document.track, "method": document.row, "study": document.study}
+    append_opening(cache_folder() / "reproduced" / f"{document.track}.jsonl", line)
