@@ -11,7 +11,8 @@ import tempfile
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,21 @@ from siambench.data.files import share
 from siambench.errors import DataMissingError
 
 _TIMEOUT_SECONDS = 30
+_LOOKS = ContextVar("looks", default=True)
+
+
+class NotLookedForError(DataMissingError):
+    """A published file that is asked for where nothing is looked for; see `nothing_looked_for`."""
+
+
+@contextlib.contextmanager
+def nothing_looked_for() -> Iterator[None]:
+    """Within it `locate` raises `NotLookedForError` at once: what a caller would refuse of itself is found out, and nothing is fetched."""
+    before = _LOOKS.set(False)
+    try:
+        yield
+    finally:
+        _LOOKS.reset(before)
 
 
 @dataclass(frozen=True)
@@ -102,7 +118,10 @@ def locate(remote: Remote) -> Path:
 
     Raises:
         DataMissingError: if it is not here and cannot be fetched, or what is here has another checksum.
+        NotLookedForError: within `nothing_looked_for`.
     """
+    if not _LOOKS.get():
+        raise NotLookedForError(f"{remote.name} is not looked for here")
     places = candidates(remote)
     for path in places:
         if path.is_file():

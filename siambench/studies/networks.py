@@ -1,16 +1,18 @@
-"""Whether a backbone can be made of a user's file and for a data set's items, seen before anything runs: else every unit would fail."""
+"""Whether a backbone can be made with its options and for a data set's items, seen before anything runs: else every unit would fail."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from siambench.errors import ConfigError
+from siambench.components.two_sided import OF_SIDE, TwoBackbones
+from siambench.data.locate import NotLookedForError, nothing_looked_for
+from siambench.errors import ConfigError, DataMissingError
 from siambench.plugin import BackboneEntry, call_factory
 from siambench.spaces import Params
 
 if TYPE_CHECKING:
-    from siambench.interfaces import Dataset
+    from siambench.interfaces import Dataset, Side
 
 _OPTION = "model.options."
 
@@ -27,10 +29,11 @@ def check_networks(asked: Mapping[str, tuple[BackboneEntry, Params, Mapping[str,
 
 
 def check_network(backbone: BackboneEntry, options: Params, paths: Mapping[str, str], dataset: Dataset) -> None:
-    """Make a backbone that can start from weights once, with random ones or those of the user's file.
+    """Make a backbone that can start from weights once, as it is asked for; of items of two sides each of the two.
 
-    Published weights, which may be a download away, are looked for where they are needed. What else a factory may raise is a unit's to
-    tell: there it is that method's result.
+    Published weights, which may be a download away, are looked for where they are needed: here it is seen that there are some of that
+    name, and with random ones in their place that the network takes the items. What else a factory may raise is a unit's to tell: there it
+    is that method's result.
 
     Args:
         backbone: its entry; one that can start from no weights is not looked at.
@@ -39,18 +42,37 @@ def check_network(backbone: BackboneEntry, options: Params, paths: Mapping[str, 
         dataset: whose items it is given.
 
     Raises:
-        ConfigError: if a file holds no weights of this network, or the network cannot take the items.
+        ConfigError: if there are no weights of that name, a file holds none of this network, or the network cannot take the items.
+        DataMissingError: if what it needs beside published weights is not here, such as a model of that name.
     """
     named = {name: paths.get(f"{_OPTION}{name}", value) for name, value in options.items()}
-    of_name = [name for name, value in backbone.scratch.items() if named.get(name) != value and f"{_OPTION}{name}" not in paths]
-    if not backbone.scratch or of_name:
+    if not isinstance(backbone, TwoBackbones):
+        _check(backbone, named, dataset)
         return
-    available = {**named, "input_shape": dataset.shape}
-    if dataset.vocabulary is not None:
-        available["vocabulary"] = dataset.vocabulary
+    for number, (entry, side) in enumerate(zip(backbone.sides, dataset.sides, strict=True)):
+        try:
+            _check(entry, TwoBackbones.options_of(number, named), side)
+        except (ConfigError, DataMissingError) as error:
+            raise type(error)(f"the {OF_SIDE[number]} side, {side.name}: {error}") from error
+
+
+def _check(backbone: BackboneEntry, named: Params, items: Dataset | Side) -> None:
+    if not backbone.scratch:
+        return
     try:
-        call_factory(backbone.build, available)
-    except ConfigError:
+        _make(backbone, named, items)
+    except NotLookedForError:
+        _make(backbone, {**named, **backbone.scratch}, items)
+
+
+def _make(backbone: BackboneEntry, named: Params, items: Dataset | Side) -> None:
+    available = {**named, "input_shape": items.shape}
+    if items.vocabulary is not None:
+        available["vocabulary"] = items.vocabulary
+    try:
+        with nothing_looked_for():
+            call_factory(backbone.build, available)
+    except (ConfigError, DataMissingError):
         raise
     except (Exception, SystemExit):  # noqa: BLE001  whatever a factory raises beside a sentence for its user
         return

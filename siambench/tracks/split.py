@@ -197,7 +197,10 @@ def _folds(
         groups = grouped(classes, attributes_of(dataset, classes), rules.group)
         if len(groups) < number:
             found = f"there are {len(groups)}, {', '.join(sorted(groups)[:3])}"
-            raise DataError(f"{number} folds by {rules.group} need at least {number} groups of training classes; {found}")
+            raise DataError(
+                f"{number} folds by {rules.group} need at least {number} groups of training classes; {found}: bring more groups, or data "
+                "that says none"
+            )
         parts = [[] for _ in range(number)]
         # Largest group first, each to the emptiest fold: folds of nearly equal size whatever the groups.
         for _, members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from siambench.testing.contracts import check
 
 
@@ -59,15 +60,23 @@ def test_an_encoder_sits_an_exam_of_ones_own_texts(tmp_path, weights):
     assert str(tmp_path) not in json.dumps([record["unit"] for record in records])
 
 
-def test_words_are_refused(tmp_path):
-    """Of tokens that are hashed words every unit says what to set, and none has a score."""
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ((), "minilm reads texts as bytes, and gets tokens below 8192: set dataset.options.tokens = 'bytes'"),
+        (("--set", "dataset.options.tokens=bytes", "--set", "model.options.weights=publshed"), "got 'publshed', did you mean 'published'?"),
+        (("--set", "dataset.options.tokens=bytes", "--set", "model.options.head=eye"), "head must be identity or drawn, got 'eye'"),
+    ],
+)
+def test_what_it_cannot_read_is_refused_before_anything_runs(tmp_path, flags, told):
+    """Hashed words, a name that no weights have, and a wrong option: one sentence, exit code 4, no record."""
     done = run(
-        "run", "--loss", "contrastive", "--dataset", f"csv:{texts(tmp_path)}", "--backbone", "minilm", "--jobs", 1, *TINY, cwd=tmp_path
+        *("run", "--loss", "contrastive", "--dataset", f"csv:{texts(tmp_path)}", "--backbone", "minilm", "--jobs", 1),
+        *(*TINY, *flags),
+        cwd=tmp_path,
     )
 
-    records = [json.loads(path.read_text()) for path in (tmp_path / "siambench-runs").glob("*/records/*.json")]
-    trained = [record for record in records if record["unit"]["method"]["loss"] == "contrastive"]
-
-    assert {record["outcome"]["state"] for record in trained} == {"failed"}
-    assert all("set dataset.options.tokens = 'bytes'" in record["outcome"]["error"] for record in trained)
-    assert "set dataset.options.tokens = 'bytes'" in done.stdout + done.stderr
+    assert done.returncode == 4, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("siambench-runs/**/*.json"))

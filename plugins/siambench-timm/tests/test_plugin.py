@@ -36,8 +36,8 @@ def test_every_model_of_the_list_has_a_name_and_the_rest_share_one():
 
     assert sorted(found) == sorted(["timm", *(f"timm-{model}" for model in siambench_timm.MODELS)])
     assert {c.provenance.plugin for c in found.values()} == {"timm"}
-    assert dict(found["timm"].entry.defaults) == {"model": "resnet18", "pretrained": "none", "drop_path": 0.0, "size": 0}
-    assert dict(found["timm-resnet50"].entry.defaults) == {"pretrained": "none", "drop_path": 0.0, "size": 0}
+    assert dict(found["timm"].entry.defaults) == {"model": "resnet18", "pretrained": "none", "drop_path": 0.0, "size": 0, "head": "drawn"}
+    assert dict(found["timm-resnet50"].entry.defaults) == {"pretrained": "none", "drop_path": 0.0, "size": 0, "head": "drawn"}
     assert {c.entry.takes for c in found.values()} == {("images",)}
 
 
@@ -61,7 +61,7 @@ def test_show_describes_a_backbone_as_json():
     )
     facts = json.loads(result.stdout)
 
-    assert facts["defaults"] == {"pretrained": "none", "drop_path": 0.0, "size": 0}
+    assert facts["defaults"] == {"pretrained": "none", "drop_path": 0.0, "size": 0, "head": "drawn"}
     assert facts["source"] == siambench_timm.MODELS["vit_tiny_patch16_224"]
     assert facts["about"].startswith("timm's vit_tiny_patch16_224 ")
 

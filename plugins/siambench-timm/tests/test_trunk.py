@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import timm
 import torch
+from siambench.components.stages import in_stage, stages_of
 from siambench.errors import ConfigError, DataMissingError, UsageError
 from torch import nn
 
@@ -84,6 +85,43 @@ def test_weights_follow_the_global_seed_alone():
 
 
 @pytest.mark.parametrize(
+    ("model", "first", "last", "number"),
+    [
+        ("test_efficientnet", ("model.conv_stem", "model.bn1"), "model.conv_head", None),
+        ("test_vit", ("model.cls_token", "model.pos_embed", "model.patch_embed"), "model.norm", 7),
+        ("test_resnet", ("model.conv1", "model.bn1"), "model.layer4", 5),
+    ],
+)
+def test_stages_are_those_that_timm_says(model, first, last, number):
+    """A network is trained from its last blocks on: each is a stage, and a normalisation behind them belongs to the last."""
+    trunk = build(model, (3, 32, 32), **NONE)
+    stages = stages_of(trunk, name=model)
+
+    assert stages[0] == first
+    assert last in stages[-1]
+    assert len(stages) == number or number is None
+    assert len(stages) >= 5
+    for name, _ in trunk.named_parameters():
+        assert sum(in_stage(name, stage) for stage in stages) == 1, name
+
+
+def test_what_is_random_in_a_stage_lies_in_it():
+    """A block that is one stage is named whole, so that keeping it as it is turns off its stochastic depth as well."""
+    trunk = build("test_vit", (3, 32, 32), pretrained="none", drop_path=0.5, size=0)
+    stages = stages_of(trunk)
+    random = [name for name, module in trunk.named_modules() if type(module).__name__ == "DropPath"]
+
+    assert random
+    assert all(any(in_stage(name, stage) for stage in stages) for name in random)
+
+
+def test_the_head_over_a_trunk_may_start_as_the_identity():
+    """With head = identity siambench's embedding head starts as that; otherwise it is drawn."""
+    assert build("test_resnet", (3, 32, 32), **NONE).head_start == "drawn"
+    assert build("test_resnet", (3, 32, 32), **NONE, head="identity").head_start == "identity"
+
+
+@pytest.mark.parametrize(
     ("name", "shape", "options", "message"),
     [
         ("resnet81", (3, 32, 32), {}, "has no model 'resnet81', did you mean 'resnet18'?"),
@@ -95,6 +133,8 @@ def test_weights_follow_the_global_seed_alone():
         ("test_resnet", (3, 32, 32), {"size": -1}, "size must be a number of pixels, or 0 for the images' own, got -1"),
         ("test_resnet", (3, 32, 32), {"size": "big"}, "size must be a number of pixels, or 0 for the images' own, got 'big'"),
         ("test_resnet", (3, 32, 32), {"pretrained": True}, "pretrained must be none, imagenet, wheel or a file of weights, got True"),
+        ("test_resnet", (3, 32, 32), {"head": "eye"}, "head must be drawn or identity, got 'eye'"),
+        ("test_resnet", (3, 32, 32), {"pretrained": "imagenett"}, "got 'imagenett', did you mean 'imagenet'?"),
         ("densenet121", (3, 32, 32), {"drop_path": 0.1}, "timm's densenet121 takes no drop_path"),
         ("test_vit", (3, 24, 24), {}, "would drop the rest of 24 × 24; resize them with the option size, e.g. size = 32"),
         ("inception_v3", (3, 16, 16), {}, "timm's inception_v3 cannot take images of 3 × 16 × 16"),

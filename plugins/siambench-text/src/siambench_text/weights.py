@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from siambench.data.locate import Remote, candidates
-from siambench.errors import ConfigError, DataMissingError
+from siambench.errors import ConfigError, DataMissingError, suggestion
 
 from siambench_text.wordpiece import UNKNOWN
 
@@ -54,7 +54,8 @@ def own(text: str) -> Path:
     """
     path = Path(text).expanduser()
     if path.suffix != _SUFFIX:
-        raise ConfigError(f"weights must be published, none, or a file that ends in {_SUFFIX}, got {text[:200]!r}")
+        near = suggestion(text, ("published", "none"))
+        raise ConfigError(f"weights must be published, none, or a file that ends in {_SUFFIX}, got {text[:200]!r}{near}")
     if not path.is_file():
         raise DataMissingError(f"weights: no such file: {path}")
     return path

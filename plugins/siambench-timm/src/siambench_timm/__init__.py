@@ -1,10 +1,10 @@
-"""Trunks of timm, by name. Light to import: torch and timm are imported when a backbone is built, not before."""
+"""Trunks of timm, by name, and a track on one of them. Light to import: torch and timm come with the first trunk."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from siambench.plugin import BackboneEntry, hookimpl
+from siambench.plugin import BackboneEntry, ConfigEntry, TrackEntry, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from siambench.plugin import Value
     from torch import nn
 
-OPTIONS: Mapping[str, Value] = {"pretrained": "none", "drop_path": 0.0, "size": 0}
+OPTIONS: Mapping[str, Value] = {"pretrained": "none", "drop_path": 0.0, "size": 0, "head": "drawn"}
 """What every backbone here can be told, and what holds where a track says nothing."""
 
 SCRATCH: Mapping[str, Value] = {"pretrained": "none"}
@@ -46,16 +46,16 @@ MODELS: Mapping[str, str] = {
 """The models that have a name of their own, ``timm-<model>``, and the papers they come from; `timm` builds any other."""
 
 
-def timm(model: str, input_shape: tuple[int, int, int], pretrained: str, drop_path: float, size: int) -> nn.Module:
+def timm(model: str, input_shape: tuple[int, int, int], pretrained: str, drop_path: float, size: int, head: str) -> nn.Module:
     """Any model of timm, its weights tag included (resnet18.a1_in1k); pretrained = none, imagenet, wheel or a file of weights."""
     from siambench_timm.trunk import build
 
-    return build(model, input_shape, pretrained=pretrained, drop_path=drop_path, size=size)
+    return build(model, input_shape, pretrained=pretrained, drop_path=drop_path, size=size, head=head)
 
 
 def _named(model: str) -> Callable[..., nn.Module]:
-    def build(input_shape: tuple[int, int, int], pretrained: str, drop_path: float, size: int) -> nn.Module:
-        return timm(model, input_shape, pretrained, drop_path, size)
+    def build(input_shape: tuple[int, int, int], pretrained: str, drop_path: float, size: int, head: str) -> nn.Module:
+        return timm(model, input_shape, pretrained, drop_path, size, head)
 
     build.__doc__ = f"timm's {model} without its classifier; pretrained = none, imagenet, wheel or a file of weights."
     return build
@@ -75,3 +75,15 @@ def siambench_backbones() -> dict[str, BackboneEntry]:
         f"timm-{model}": BackboneEntry(_named(model), source=paper, defaults=OPTIONS, scratch=SCRATCH, licence=LICENCE)
         for model, paper in MODELS.items()
     }
+
+
+@hookimpl
+def siambench_tracks() -> dict[str, TrackEntry]:
+    """One track."""
+    return {"emoji": TrackEntry("tracks/emoji", source="siambench-timm; emoji of Google and of Twitter, EfficientNet-Lite0 from a wheel")}
+
+
+@hookimpl
+def siambench_configs() -> dict[str, ConfigEntry]:
+    """Its comparison."""
+    return {"emoji": ConfigEntry("configs/emoji.toml", source="siambench-timm; five losses")}

@@ -8,7 +8,7 @@ import timm
 import torch
 from siambench.errors import ConfigError, DataMissingError, suggestion
 from timm.layers import PatchEmbed
-from timm.models import get_pretrained_cfg
+from timm.models import get_pretrained_cfg, group_parameters
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,15 +26,19 @@ class Trunk(nn.Module):
         mean: one value per channel C' of the model.
         std: as many.
         size: edge in pixels that images are resized to; 0 leaves them as they are.
+        head: how the embedding head over it starts: ``"drawn"``, or as the ``"identity"``.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: nn.Module, *, mean: tuple[float, ...], std: tuple[float, ...], size: int) -> None:
+    def __init__(self, model: nn.Module, *, mean: tuple[float, ...], std: tuple[float, ...], size: int, head: str = "drawn") -> None:
         super().__init__()
         self.model = model
-        self.size = size
+        self.size, self.head_start = size, head
+        stages = _stages(model)
+        if stages:
+            self.stages = tuple(tuple(f"model.{name}" for name in stage) for stage in stages)
         self.channels = len(mean)
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
@@ -48,7 +52,7 @@ class Trunk(nn.Module):
         return features
 
 
-def build(name: str, input_shape: tuple[int, int, int], *, pretrained: str, drop_path: float, size: int) -> Trunk:
+def build(name: str, input_shape: tuple[int, int, int], *, pretrained: str, drop_path: float, size: int, head: str = "drawn") -> Trunk:
     """A timm model without its classifier.
 
     Without pretrained weights the first layer takes the images' own channels; with them grey images are repeated over the
@@ -61,13 +65,14 @@ def build(name: str, input_shape: tuple[int, int, int], *, pretrained: str, drop
             `siambench_timm.weights` and `siambench_timm.wheels`.
         drop_path: rate of stochastic depth, in [0, 1).
         size: edge in pixels that images are resized to; 0: none.
+        head: ``"drawn"``, or ``"identity"``: the embedding head starts as that, so that the first embeddings are the features.
 
     Raises:
         ConfigError: if the model takes no such option or images.
         DataMissingError: if this timm has no such model, or its weights are neither here nor within reach, or not its own.
     """
     config = _config(name)
-    _check_options(pretrained, drop_path, size)
+    _check_options(pretrained, drop_path, size, head)
     channels = input_shape[0]
     if pretrained != "none" and channels not in (1, _COLOURS):
         raise ConfigError(f"pretrained weights of {name} take images of 1 or 3 channels, got {channels}")
@@ -81,9 +86,44 @@ def build(name: str, input_shape: tuple[int, int, int], *, pretrained: str, drop
     model = _create(name, arguments) if pretrained == "none" else _create_loaded(name, config, pretrained, arguments)
     _check_patches(name, model, edges)
     mean, std = _statistics(config, inner)
-    trunk = Trunk(model, mean=mean, std=std, size=size)
+    trunk = Trunk(model, mean=mean, std=std, size=size, head=head)
     _probe(name, trunk, input_shape)
     return trunk
+
+
+def _stages(model: nn.Module) -> list[list[str]]:
+    """What timm says are the stages of a model, by the names of modules and of parameters beside others; none where it says nothing.
+
+    A stage without a weight of two dimensions, such as the last normalisation, belongs to the one before.
+    """
+    matcher = getattr(model, "group_matcher", None)
+    if not callable(matcher):
+        return []
+    try:
+        groups = group_parameters(model, matcher(coarse=True))
+    except (AssertionError, KeyError, NotImplementedError, TypeError):
+        return []
+    parameters = dict(model.named_parameters())
+    stages: list[set[str]] = []
+    for _, group in sorted(groups.items()):
+        if stages and not any(parameters[name].ndim > 1 for name in group):
+            stages[-1].update(group)
+        else:
+            stages.append(set(group))
+    return [_largest(model, "", stage) for stage in stages]
+
+
+def _largest(module: nn.Module, called: str, stage: set[str]) -> list[str]:
+    """The largest modules below one that lie in a stage whole, with what is random in them; beside these single parameters."""
+    before = f"{called}." if called else ""
+    held = [f"{before}{name}" for name, _ in module.named_parameters()]
+    if not any(name in stage for name in held):
+        return []
+    if called and all(name in stage for name in held):
+        return [called]
+    own = [f"{before}{name}" for name, _ in module.named_parameters(recurse=False)]
+    inside = [_largest(child, f"{before}{name}", stage) for name, child in module.named_children()]
+    return [*(name for name in own if name in stage), *(name for names in inside for name in names)]
 
 
 def _config(name: object) -> Any:
@@ -99,13 +139,15 @@ def _config(name: object) -> Any:
     return get_pretrained_cfg(name, allow_unregistered=True)
 
 
-def _check_options(pretrained: object, drop_path: object, size: object) -> None:
+def _check_options(pretrained: object, drop_path: object, size: object, head: object) -> None:
     if not isinstance(pretrained, str) or not pretrained:
         raise ConfigError(f"pretrained must be none, imagenet, wheel or a file of weights, got {pretrained!r}")
     if isinstance(drop_path, bool) or not isinstance(drop_path, int | float) or not 0 <= drop_path < 1:
         raise ConfigError(f"drop_path must lie in [0, 1), got {drop_path!r}")
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:
         raise ConfigError(f"size must be a number of pixels, or 0 for the images' own, got {size!r}")
+    if head not in ("drawn", "identity"):
+        raise ConfigError(f"head must be drawn or identity, got {str(head)[:60]!r}")
 
 
 def _create(name: str, arguments: dict[str, Any], **loading: Any) -> nn.Module:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from huggingface_hub import try_to_load_from_cache
 from siambench.data.locate import Remote, candidates, locate
-from siambench.errors import ConfigError, DataMissingError
+from siambench.errors import ConfigError, DataMissingError, suggestion
 from timm.models import load_state_dict
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def own_file(text: str) -> Path:
     """
     path = Path(text).expanduser()
     if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"pretrained must be none, imagenet, wheel or a file that ends in {', '.join(SUFFIXES)}, got {text!r}")
+        near = suggestion(text, ("none", "imagenet", "wheel"))
+        raise ConfigError(f"pretrained must be none, imagenet, wheel or a file that ends in {', '.join(SUFFIXES)}, got {text[:99]!r}{near}")
     places = [path] if path.parent != Path() else [path, *candidates(Remote(path.name, "", "", _FOLDER))]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
