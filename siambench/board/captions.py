@@ -26,6 +26,17 @@ TUNING = (
     "or easier. Every trial: `siambench show study {track} METHOD`."
 )
 
+MOVED = (
+    "Which parameters the order of a row's trials in {primary} on validation classes follows, each alone, by a curve that may rise, "
+    "fall or turn once: the share of the variance of ranks within studies that it explains, less what it would by chance; the p-value of "
+    "a permutation test within studies, Holm-corrected over the row's parameters; and where the curve is best on the scale that was "
+    "searched. Only trials that were drawn without a look at the results of others count{raced}; one that failed is the worst of its "
+    "study. What cannot be told may still matter, by less than these trials can show; and all of it is of this space: in a part of it "
+    "shares are others."
+)
+
+RACED = ", by their score on the first fold, which all of them have"
+
 PROTOCOLS = {
     "retrain": "the selected parameters on all training classes, stopped at the selected epoch",
     "reality-check": "the models of the folds, scored one by one and averaged; `concatenated:` scores are of their embeddings joined",

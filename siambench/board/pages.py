@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 
 from siambench.board import costs
@@ -171,7 +172,8 @@ def check(folder: Path, table: Table) -> None:
         path = folder / name
         found = path.read_bytes().decode(errors="replace") if path.is_file() else ""
         if found != content:
-            pairs = zip([*found.splitlines(), ""], [*content.splitlines(), ""], strict=False)
+            # Where one goes on the other ends.
+            pairs = zip_longest(found.splitlines(), content.splitlines())
             line = next((i for i, (a, b) in enumerate(pairs, 1) if a != b), 1)
             command = f"siambench leaderboard {quoted(table.reference)} --write"
             raise DifferenceError(f"{path} differs from what its records give, first in line {line}: run `{command}`")

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from siambench.board import importances
 from siambench.board.verdicts import Counts, counts_of
 from siambench.identity import to_json as to_document
 from siambench.interfaces import Diagnosis, Finding, Outcome
@@ -358,6 +359,7 @@ def to_json(tunings: Sequence[Tuning], *, rows: int = 1) -> dict[str, Any]:
         "space": {name: dimension_to_json(dimension) for name, dimension in one.space.items()},
         "space_name": one.space_name,
         "edited": list(one.edited),
+        "importances": importances.to_json(importances.importances_of(tunings)),
         "studies": [_study_json(tuning) for tuning in tunings],
     }
 

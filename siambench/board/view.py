@@ -8,6 +8,7 @@ from typing import Any
 
 from siambench.board import captions, costs
 from siambench.board.columns import columns_of, has_classes, main_metrics, titled
+from siambench.board.importances import importances_of, importances_text
 from siambench.board.rows import Row
 from siambench.board.scores import Grouped, Score
 from siambench.board.table import Table
@@ -32,7 +33,7 @@ def view(table: Table) -> TableView:
         for column in columns_of(table)
     )
     rows = tuple(RowView(line.row.name, line.row.method.baseline is not None, not line.row.shipped, line.group) for line in table.lines)
-    sections = (*_proven(table), *_others(table), *_tuning(table), *_missing(table), *_made(table))
+    sections = (*_proven(table), *_others(table), *_tuning(table), *_moved(table), *_missing(table), *_made(table))
     return TableView(
         title=captions.title_of(table),
         track=table.track.name,
@@ -173,6 +174,19 @@ def _tuning(table: Table) -> list[SectionView]:
     head = ("method", "study", *(f"after {mark}" for mark in marks), "validation", "test", "trial", "epoch", "selected parameters")
     text = captions.TUNING.format(primary=table.track.metrics.primary, track=quoted(table.reference))
     return [SectionView("Tuning", text, head, tuple(rows))]
+
+
+def _moved(table: Table) -> list[SectionView]:
+    found = [(row, one) for row in _methods(table) if (one := importances_of(row.tunings)) is not None]
+    if not found:
+        return []
+    rows = []
+    for row, one in found:
+        known, open_ones = importances_text(one)
+        rows.append((row.name, str(one.trials), known or MISSING, open_ones or MISSING))
+    raced = any(one.folds == "first" for _, one in found)
+    text = captions.MOVED.format(primary=table.track.metrics.primary, raced=captions.RACED if raced else "")
+    return [SectionView("What tuning hung on", text, ("method", "drawn trials", "moved by", "cannot be told"), tuple(rows))]
 
 
 def _methods(table: Table) -> list[Row]:

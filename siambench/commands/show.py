@@ -93,6 +93,8 @@ def _show_study(asked: _Asked, storage: str | None, *, as_json: bool) -> None:
         # What holds for the row is said once, below the last of its studies.
         for sentence in tuning_summary(study, rows=rows if place + 1 == len(shown) else 1):
             click.echo(printable(sentence))
+    for sentence in moved_summary(shown):
+        click.echo(printable(sentence))
 
 
 def _export(studies: Sequence[Tuning], storage: str, *, as_json: bool) -> None:
@@ -202,6 +204,20 @@ def tuning_summary(tuning: Tuning, *, rows: int) -> list[str]:
             "the digits of a flag row:KEY show another"
         )
     return found
+
+
+def moved_summary(tunings: Sequence[Tuning]) -> list[str]:
+    """What moved the validation score of a row's trials, and what cannot be told; nothing where no trial was drawn."""
+    from siambench.board.importances import importances_of, importances_text
+
+    found = importances_of(tunings)
+    if found is None:
+        return []
+    moved, open_ones = importances_text(found)
+    trials = f"{several(found.trials, 'drawn trial', 'drawn trials')} of {several(found.studies, 'study', 'studies')}"
+    by = f"by {trials}{', on their first fold' if found.folds == 'first' else ''}"
+    told = [f"what moved {tunings[0].primary} on validation classes, {by}: {moved or 'nothing that can be told'}"]
+    return told + ([f"whether it was moved by these cannot be told: {open_ones}"] if open_ones else [])
 
 
 def _show_component(kind: str, name: str, *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from siambench.stats.intervals import (
     minimum_detectable_difference,
     t_interval,
 )
+from siambench.stats.moved import PERMUTATIONS, Moved, moved
 from siambench.stats.ranking import Decided, RankInterval, mean_ranks, rank_intervals, ranks, tie_groups
 from siambench.stats.regression import robust_residuals
 from siambench.stats.studies import (
@@ -29,9 +30,11 @@ from siambench.stats.tuning import expected_best
 __all__ = [
     "ALPHA",
     "CONFIDENCE",
+    "PERMUTATIONS",
     "Decided",
     "DetectableDifferences",
     "Interval",
+    "Moved",
     "PairedTests",
     "Range",
     "RankInterval",
@@ -49,6 +52,7 @@ __all__ = [
     "jackknife_difference",
     "mean_ranks",
     "minimum_detectable_difference",
+    "moved",
     "pair_interval",
     "partial_difference",
     "rank_intervals",

@@ -50,6 +50,12 @@ def test_the_first_difference_is_named(folder):
     (folder / "table.csv").write_text(text.replace("triplet", "tripet", 1))
     with pytest.raises(DifferenceError, match=r"table\.csv differs .*, first in line 2: run `siambench leaderboard /.*/made --write`"):
         pages.check(folder, table_in(folder))
+    page = (folder / "README.md").read_text()
+    number = len(page.splitlines()) + 1
+    for other, line in ((f"{page}\nmore\n", number), ("".join(page.splitlines(keepends=True)[:-1]), number - 1)):
+        (folder / "README.md").write_text(other)
+        with pytest.raises(DifferenceError, match=rf"README\.md differs .*, first in line {line}:"):
+            pages.check(folder, table_in(folder))
     (folder / "README.md").unlink()
     with pytest.raises(DifferenceError, match=r"README\.md differs .*, first in line 1:"):
         pages.check(folder, table_in(folder))

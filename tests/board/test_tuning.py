@@ -10,7 +10,21 @@ from made import SCORING, SPACE, TRAINING, final, trials, tuned
 from siambench.board.tuning import to_json, tuning_of, tunings_of
 
 KEYS = {
-    *("schema", "track", "method", "row", "rows", "primary", "direction", "budget", "space", "space_name", "edited", "studies"),
+    *(
+        "schema",
+        "track",
+        "method",
+        "row",
+        "rows",
+        "primary",
+        "direction",
+        "budget",
+        "space",
+        "space_name",
+        "edited",
+        "importances",
+        "studies",
+    ),
 }
 
 

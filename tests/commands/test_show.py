@@ -12,7 +12,7 @@ import pytest
 from made import CURVES, final, studies, trials, tuned
 
 from siambench.board.tuning import tuning_of
-from siambench.commands.show import describe, tuning_summary, tuning_table
+from siambench.commands.show import describe, moved_summary, tuning_summary, tuning_table
 from siambench.components.catalogue import Catalogue
 from siambench.components.hookspecs import KINDS
 from siambench.spec import Method
@@ -159,6 +159,21 @@ def test_the_summary_says_what_trials_come_to():
     assert "failed-trials:1: so many trials raised or diverged; they spent budget" in found
     assert "trial 2 failed: it diverged" in found
     assert "2 rows bear this name" in tuning_summary(tuning_of(trials(), budget=7), rows=2)[-1]
+
+
+def test_what_moved_the_score_is_said_once_below_all_studies(siambench):
+    """Of a shipped row the parameters with share, p and place, then those of which it cannot be told; of one study alone by that one."""
+    done = siambench("show", "study", "glyphs", "triplet+hard")
+    told = [line for line in done.stdout.splitlines() if "moved" in line]
+    assert 2 == len(told)
+    assert told[0].startswith(
+        "what moved map@r on validation classes, by 55 drawn trials of 5 studies, on their first fold: miner.warmup 0.4"
+    )
+    assert "whether it was moved by these cannot be told: loss.margin, optimiser.weight_decay" == told[1]
+    document = json.loads(siambench("show", "study", "glyphs", "triplet+hard", "--study", "1", "--json").stdout)
+    assert (11, 1, "first") == tuple(document["importances"][key] for key in ("trials", "studies", "folds"))
+    assert [] == moved_summary([tuning_of(trials([0]), budget=1)])
+    assert "nothing that can be told" in moved_summary([tuning_of(trials(), budget=7)])[0]
 
 
 def test_a_pruned_trial_has_its_score_on_the_first_fold():
