@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from siambench.errors import DataMissingError, SiambenchError
-from siambench.machine import cores, no_bf16, processor
+from siambench.machine import cores, no_bf16, processor, unfit_torch
 from siambench.wording import quoted
 
 if TYPE_CHECKING:
@@ -319,9 +319,11 @@ def _torch(torch: Any) -> Iterator[Finding]:
     for index in range(gpus):
         facts = torch.cuda.get_device_properties(index)
         yield Finding("devices", f"gpu {index}", "ok", f"{facts.name}, {_size(facts.total_memory)}")
-    if not gpus and Path("/dev/nvidiactl").exists():
+    if not gpus and Path("/dev/nvidiactl").exists() and torch.version.cuda is not None:
         text = "there is one, and this build of torch cannot use it"
         yield Finding("devices", "gpu", "note", text, "install the build of torch that fits its driver")
     elif not gpus:
         yield Finding("devices", "gpu", "ok", "none: units run on the processor")
+    if (unfit := unfit_torch()) is not None:
+        yield Finding("devices", "torch", "note", unfit)
     yield Finding("devices", "workers", "ok", f"--jobs auto starts {automatic_jobs()}")

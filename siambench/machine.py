@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib.metadata
+import importlib.util
 import os
 import platform
+import re
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -88,6 +90,43 @@ def own_version() -> str | None:
         return importlib.metadata.version("siambench")
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+BUILDS = "https://pytorch.org/get-started/locally/"
+"""Where PyTorch says how each build of it is installed."""
+
+
+def torch_build() -> str | None:
+    """What the installed torch is built for, read off its files without importing it.
+
+    Returns:
+        ``"cuda 13.0"``, ``"rocm 6.4"`` or ``"cpu"``; None where there is no torch, or it does not say.
+    """
+    try:
+        found = importlib.util.find_spec("torch")
+        text = (Path(next(iter(found.submodule_search_locations or ()))) / "version.py").read_text(encoding="utf-8") if found else ""
+    except (ImportError, OSError, StopIteration, ValueError):
+        return None
+    for name, word in (("cuda", "cuda"), ("hip", "rocm"), ("rocm", "rocm")):
+        if built := re.search(rf"^{name}\b[^=\n]*= *['\"]([\w.]+)['\"]", text, re.MULTILINE):
+            return f"{word} {built[1]}"
+    return "cpu" if re.search(r"^cuda\b[^=\n]*= *None", text, re.MULTILINE) else None
+
+
+def unfit_torch() -> str | None:
+    """Why another build of torch would suit this machine better, in one sentence; None where it suits, or that is not known."""
+    build, gpu = torch_build() or "", _NVIDIA.exists()
+    if build.startswith("cuda") and not gpu and sys.platform == "linux":
+        return (
+            f"torch is built for {build.upper()}, and this machine has no NVIDIA GPU: units run on the processor, as they would with "
+            f"PyTorch's CPU wheels, which take gigabytes less: {BUILDS}"
+        )
+    if build == "cpu" and gpu:
+        return (
+            "this machine has an NVIDIA GPU, and torch is built without CUDA, so that units run on the processor; PyTorch says how to "
+            f"install a build that uses it: {BUILDS}"
+        )
+    return None
 
 
 COMPUTING = ("torch", "pytorch-metric-learning")

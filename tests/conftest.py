@@ -19,6 +19,8 @@ if not any("benchmarks" in word for word in sys.argv):
 
 from shared import TINY_TRACK, exam_folder, records_of
 
+from siambench.machine import unfit_torch
+
 
 def pytest_xdist_auto_num_workers(config):
     """How many workers ``-n auto`` starts: one per core, four at most, since tests start processes of their own."""
@@ -28,7 +30,10 @@ def pytest_xdist_auto_num_workers(config):
 @pytest.fixture(autouse=True, scope="session")
 def _own_surroundings(tmp_path_factory):
     before = dict(os.environ)
-    os.environ["SIAMBENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    cache = tmp_path_factory.mktemp("cache")
+    os.environ["SIAMBENCH_CACHE"] = str(cache)
+    # What a first command says of this machine's torch, so that tests see what any other says.
+    (cache / "told-of-torch").write_text(unfit_torch() or "")
     os.environ.setdefault("SIAMBENCH_PLUGINS", "")
     os.environ["COLUMNS"] = "200"
     yield

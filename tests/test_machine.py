@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -97,3 +99,63 @@ def test_libraries_are_told_by_their_minor_versions(monkeypatch):
     found = {"torch": "2.9.1+cu130", "pytorch-metric-learning": "2.9"}
     monkeypatch.setattr(machine.importlib.metadata, "version", lambda name: found[name])
     assert {"torch": "2.9", "pytorch-metric-learning": "2.9"} == libraries()
+
+
+def built(tmp_path, monkeypatch, text, *, gpu):
+    """A torch whose files say this, beside a GPU or none."""
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("raise ImportError('it is not to be imported')")
+    (tmp_path / "torch" / "version.py").write_text(text)
+    monkeypatch.setattr(machine, "_NVIDIA", tmp_path / ("torch" if gpu else "none"))
+    spec = SimpleNamespace(submodule_search_locations=[str(tmp_path / "torch")])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec if name == "torch" else None)
+    monkeypatch.setattr(sys, "platform", "linux")
+
+
+@pytest.mark.parametrize(
+    ("text", "gpu", "build", "said"),
+    [
+        (
+            "cuda: Optional[str] = '13.0'\nhip: Optional[str] = None\n",
+            False,
+            "cuda 13.0",
+            "torch is built for CUDA 13.0, and this machine has no",
+        ),
+        ("cuda: Optional[str] = '12.8'\n", True, "cuda 12.8", None),
+        ("cuda: Optional[str] = None\nhip: Optional[str] = None\n", False, "cpu", None),
+        ("cuda: Optional[str] = None\n", True, "cpu", "this machine has an NVIDIA GPU, and torch is built without CUDA"),
+        ("cuda = None\nhip = '6.4.1'\n", False, "rocm 6.4.1", None),
+        ("__version__ = '9'\n", False, None, None),
+    ],
+)
+def test_a_torch_that_does_not_suit_the_machine_is_told(tmp_path, monkeypatch, text, gpu, build, said):
+    """A CUDA build without a GPU, and a CPU build beside one, are told in a sentence with PyTorch's page; torch is not imported for it."""
+    built(tmp_path, monkeypatch, text, gpu=gpu)
+    assert build == machine.torch_build()
+    found = machine.unfit_torch()
+    assert (said is None) == (found is None)
+    assert found is None or (found.startswith(said) and machine.BUILDS in found)
+
+
+def test_without_torch_nothing_is_told(monkeypatch):
+    """No torch, or one whose files cannot be read: None."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert (None, None) == (machine.torch_build(), machine.unfit_torch())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: SimpleNamespace(submodule_search_locations=["/nonexistent"]))
+    assert machine.torch_build() is None
+
+
+def test_it_is_told_once(tmp_path, monkeypatch, capsys):
+    """The first command says it on stderr, the next does not; another build is told anew; a cache that cannot be written does no harm."""
+    from siambench.commands.terminal import say_build
+
+    monkeypatch.setenv("SIAMBENCH_CACHE", str(tmp_path / "cache"))
+    said = iter(["one", "one", "another", None, "last"])
+    monkeypatch.setattr(machine, "unfit_torch", lambda: next(said))
+    for _ in range(4):
+        say_build()
+    assert ("", "one\nanother\n") == capsys.readouterr()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SIAMBENCH_CACHE", str(tmp_path / "file"))
+    say_build()
+    assert "last\n" == capsys.readouterr().err

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from siambench.commands.model import models_told
-from siambench.commands.terminal import jobs_of, print_json, say_damaged, say_older, say_refused, show_table, stdout_for_documents
+from siambench.commands.terminal import (
+    jobs_of,
+    print_json,
+    say_build,
+    say_damaged,
+    say_older,
+    say_refused,
+    show_table,
+    stdout_for_documents,
+)
 from siambench.errors import InterruptedRunError, UnfinishedError
 from siambench.spec import MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, feed_asked
 from siambench.wording import duration, printable, several
@@ -170,6 +179,7 @@ def run(
         {path: reason_of(record, path) for path, record in read_all(folder.records) if isinstance(record, RecordError)} if only_plan else {}
     )
     say_damaged(damaged)
+    say_build()
     if only_plan:
         _show_plan(prepared, out, workers, as_json=as_json)
         return

@@ -41,6 +41,24 @@ def stdout_for_documents() -> contextlib.AbstractContextManager[object]:
     return contextlib.redirect_stdout(sys.stderr)
 
 
+def say_build() -> None:
+    """Say once on a machine that another build of torch would suit it better."""
+    from siambench.data.locate import cache_folder
+    from siambench.machine import unfit_torch
+
+    said = unfit_torch()
+    told = cache_folder() / "told-of-torch"
+    if said is None:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        if told.read_text(encoding="utf-8") == said:
+            return
+    click.echo(said, err=True)
+    with contextlib.suppress(OSError):
+        told.parent.mkdir(parents=True, exist_ok=True)
+        told.write_text(said, encoding="utf-8")
+
+
 def say_refused(prepared: Prepared) -> None:
     """Which combinations of a grid are skipped, and why."""
     for refused in prepared.refused:
