@@ -35,6 +35,7 @@ _SETTINGS: Mapping[str, Any] = {
     "svg.hashsalt": "siambench",
     "path.simplify": False,
     "text.usetex": False,
+    "text.hinting": "none",  # letters fitted to whole pixels are wider than those that were measured
     "pdf.compression": 6,
 }
 _POINTS = 72.0

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from siambench.figures.drawing import Box, Clip, Drawing, Drawn, Image, Ink, Label, Marker, Path
 from siambench.figures.layout import NARROW, WIDE, laid_out
@@ -43,7 +44,6 @@ STYLE = "\n".join(
         f'[data-theme="light"] .figure{{{_LIGHT}}}',
         "}",
         f".figure svg{{display:block;width:100%;height:auto;max-width:1000px;font-family:{_FONTS}}}",
-        ".figure text{stroke:none}",
         ".figure .halo{paint-order:stroke;stroke:var(--fig-paper);stroke-width:3px;stroke-linejoin:round}",
         ".figure .bold{font-weight:600}",
         ".figure .narrow{display:none}",
@@ -61,11 +61,12 @@ def figure(picture: Picture) -> str:
         picture: what to draw; its title and caption are only told to those who cannot see it, and the page shows them beside it.
     """
     wide = svg(picture, WIDE, classes="wide")
-    narrow = svg(picture, NARROW, classes="narrow")
+    # Nobody points at anything on a telephone.
+    narrow = svg(picture, NARROW, classes="narrow", tips=False)
     return f'<div class="figure">\n{wide}\n{narrow}\n</div>'
 
 
-def svg(picture: Picture, width: float = WIDE, *, titled: bool = False, classes: str = "") -> str:
+def svg(picture: Picture, width: float = WIDE, *, titled: bool = False, classes: str = "", tips: bool = True) -> str:
     """A picture as one ``<svg>`` element, to be set into HTML within an element of the class ``figure``, beside `STYLE`.
 
     Args:
@@ -73,11 +74,12 @@ def svg(picture: Picture, width: float = WIDE, *, titled: bool = False, classes:
         width: at which it is laid out, in pixels; it is shown at that of the page.
         titled: whether its title is drawn.
         classes: of the element.
+        tips: whether marks say what they are when they are pointed at.
     """
-    return written(laid_out(picture, width, titled=titled), classes=classes)
+    return written(laid_out(picture, width, titled=titled), classes=classes, tips=tips)
 
 
-def written(drawing: Drawing, *, classes: str = "") -> str:
+def written(drawing: Drawing, *, classes: str = "", tips: bool = True) -> str:
     """A drawing as one ``<svg>`` element."""
     name = re.sub(r"[^A-Za-z0-9.-]", "-", drawing.name) + (f"-{classes}" if classes else "")
     head = (
@@ -89,36 +91,82 @@ def written(drawing: Drawing, *, classes: str = "") -> str:
         f'<title id="{name}-title">{_text(drawing.title)}</title>',
         f'<desc id="{name}-text">{_text(drawing.description)}</desc>',
     ]
-    clips = 0
-    for shape in drawing.shapes:
-        if isinstance(shape, Clip):
-            clips += 1
+    pen, run = _Pen(name, tips=tips), list[Drawn]()
+    for clips, shape in enumerate((*drawing.shapes, None)):
+        if shape is not None and not isinstance(shape, Clip):
+            run.append(shape)
+            continue
+        lines += pen.lines(run)
+        run = []
+        if shape is not None:
             place = f'x="{_number(shape.x)}" y="{_number(shape.y)}" width="{_number(shape.width)}" height="{_number(shape.height)}"'
             lines.append(f'<clipPath id="{name}-clip{clips}"><rect {place}/></clipPath><g clip-path="url(#{name}-clip{clips})">')
-            lines += [_shape(inner) for inner in shape.shapes]
-            lines.append("</g>")
-        else:
-            lines.append(_shape(shape))
+            lines += [*pen.lines(shape.shapes), "</g>"]
     return "\n".join([*lines, "</svg>"])
 
 
-def _shape(shape: Drawn) -> str:
-    if isinstance(shape, Path):
-        points = " ".join(f"{_number(x)},{_number(y)}" for x, y in shape.at)
-        return _element("polygon" if shape.closed else "polyline", f'points="{points}"{_ink(shape.ink)}', shape.tip)
-    if isinstance(shape, Box):
-        place = f'x="{_number(shape.x)}" y="{_number(shape.y)}" width="{_number(shape.width)}" height="{_number(shape.height)}"'
-        return _element("rect", f"{place}{_ink(shape.ink)}", shape.tip)
-    if isinstance(shape, Marker):
-        if shape.shape == "circle":
-            place = f'cx="{_number(shape.x)}" cy="{_number(shape.y)}" r="{_number(shape.radius)}"'
-            return _element("circle", f"{place}{_ink(shape.ink)}", shape.tip)
-        points = " ".join(f"{_number(x)},{_number(y)}" for x, y in corners(shape))
-        return _element("polygon", f'points="{points}"{_ink(shape.ink)}', shape.tip)
-    if isinstance(shape, Image):
-        place = f'x="{_number(shape.x)}" y="{_number(shape.y)}" width="{_number(shape.width)}" height="{_number(shape.height)}"'
-        return _element("image", f'{place} href="data:image/png;base64,{base64.b64encode(shape.png).decode("ascii")}"', shape.tip)
-    return _label(shape)
+class _Pen:
+    """Writes shapes: neighbours that look alike as a group that says so once, and an image that comes again as a use of the first."""
+
+    def __init__(self, name: str, *, tips: bool) -> None:
+        self._name, self._tips = name, tips
+        self._images: dict[tuple[bytes, float, float], tuple[str, float, float]] = {}
+
+    def lines(self, shapes: Sequence[Drawn]) -> list[str]:
+        """The elements of some shapes, in their order."""
+        found: list[str] = []
+        for look, several in groupby(shapes, key=_look):
+            written = [self._element(shape) for shape in several]
+            if look and len(written) > 1:
+                found += [f"<g{look}>", *(f"<{tag}{place}{rest}" for tag, place, rest in written), "</g>"]
+            else:
+                found += [f"<{tag}{place}{look}{rest}" for tag, place, rest in written]
+        return found
+
+    def _element(self, shape: Drawn) -> tuple[str, str, str]:
+        """Its name, the attributes that say where it is, and what comes behind all attributes."""
+        if isinstance(shape, Label):
+            return "text", _place_of(shape), f">{self._told(shape.tip)}{_text(shape.text)}</text>"
+        if isinstance(shape, Path):
+            tag, place = "path", f' d="{_course(shape)}"'
+        elif isinstance(shape, Box):
+            tag, place = "rect", _at(shape)
+        elif isinstance(shape, Image):
+            tag, place = self._image(shape)
+        elif shape.shape == "circle":
+            tag, place = "circle", f' cx="{_number(shape.x)}" cy="{_number(shape.y)}" r="{_number(shape.radius)}"'
+        else:
+            tag, place = "path", f' d="{_course(Path(tuple(corners(shape)), shape.ink, closed=True))}"'
+        tip = self._told(shape.tip)
+        return tag, place, f">{tip}</{tag}>" if tip else "/>"
+
+    def _told(self, tip: str) -> str:
+        return f"<title>{_text(tip)}</title>" if tip and self._tips else ""
+
+    def _image(self, shape: Image) -> tuple[str, str]:
+        known = self._images.get((shape.png, shape.width, shape.height))
+        if known is not None:
+            name, x, y = known
+            return "use", f' href="#{name}" x="{_number(shape.x - x)}" y="{_number(shape.y - y)}"'
+        name = f"{self._name}-image{len(self._images)}"
+        self._images[shape.png, shape.width, shape.height] = name, shape.x, shape.y
+        return "image", f'{_at(shape)} id="{name}" href="data:image/png;base64,{base64.b64encode(shape.png).decode("ascii")}"'
+
+
+def _at(shape: Box | Image) -> str:
+    return f' x="{_number(shape.x)}" y="{_number(shape.y)}" width="{_number(shape.width)}" height="{_number(shape.height)}"'
+
+
+def _course(path: Path) -> str:
+    """The places of a path, in few letters: what goes straight across or down says one number alone."""
+    found, before = "", None
+    for x, y in ((_number(x), _number(y)) for x, y in path.at):
+        if before is None:
+            found = f"M{x} {y}"
+        elif (x, y) != before:
+            found += f"H{x}" if y == before[1] else f"V{y}" if x == before[0] else f"L{x} {y}"
+        before = (x, y)
+    return f"{found}Z" if path.closed else found
 
 
 def corners(marker: Marker) -> list[tuple[float, float]]:
@@ -126,13 +174,20 @@ def corners(marker: Marker) -> list[tuple[float, float]]:
     return [(marker.x + x * marker.radius, marker.y + y * marker.radius) for x, y in _SHAPES[marker.shape]]
 
 
-def _label(label: Label) -> str:
-    classes = " ".join([f"f-{label.colour}", *(["halo"] if label.halo else []), *(["bold"] if label.bold else [])])
-    place = f'x="{_number(label.x)}" y="{_number(label.y)}" font-size="{_number(label.size)}" class="{classes}"'
-    place += "" if label.align == "start" else f' text-anchor="{label.align}"'
-    place += "" if label.upright else f' transform="rotate(-90 {_number(label.x)} {_number(label.y)})"'
-    tip = f"<title>{_text(label.tip)}</title>" if label.tip else ""
-    return f"<text {place}>{tip}{_text(label.text)}</text>"
+def _place_of(label: Label) -> str:
+    turned = "" if label.upright else f' transform="rotate(-90 {_number(label.x)} {_number(label.y)})"'
+    return f' x="{_number(label.x)}" y="{_number(label.y)}"{turned}'
+
+
+def _look(shape: Drawn) -> str:
+    """The attributes that say how a shape looks, and may stand on a group of such shapes."""
+    if isinstance(shape, Image):
+        return ""
+    if isinstance(shape, Label):
+        classes = " ".join([f"f-{shape.colour}", *(["halo"] if shape.halo else []), *(["bold"] if shape.bold else [])])
+        anchor = "" if shape.align == "start" else f' text-anchor="{shape.align}"'
+        return f' font-size="{_number(shape.size)}" class="{classes}"{anchor}'
+    return _ink(shape.ink)
 
 
 def _ink(ink: Ink) -> str:
@@ -146,15 +201,11 @@ def _ink(ink: Ink) -> str:
     return found + (f' fill-opacity="{ink.opacity:g}"' if ink.opacity < 1 else "")
 
 
-def _element(name: str, attributes: str, tip: str) -> str:
-    return f"<{name} {attributes}><title>{_text(tip)}</title></{name}>" if tip else f"<{name} {attributes}/>"
-
-
 def _text(text: str) -> str:
     return in_html(in_a_line(text))
 
 
 def _number(value: float) -> str:
     """With a decimal at most."""
-    text = f"{value:.1f}"
-    return text.removesuffix(".0")
+    text = f"{value:.1f}".removesuffix(".0")
+    return "0" if text == "-0" else text

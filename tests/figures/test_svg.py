@@ -7,10 +7,12 @@ import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 import pytest
-from drawn import HOSTILE, everything, rows
+from drawn import HOSTILE, everything, png, rows
 
-from siambench.figures import STYLE, figure, svg
+from siambench.figures import STYLE, Axis, Picture, Thumbnail, Thumbnails, figure, svg
+from siambench.figures.drawing import Ink, Path
 from siambench.figures.palette import DARK, LIGHT
+from siambench.figures.svg import _course
 
 
 @pytest.mark.parametrize("text", ["plain", HOSTILE])
@@ -18,11 +20,11 @@ def test_every_picture_is_well_formed(text):
     """Each picture is XML that parses, of elements that draw alone: no script, no handler of events, no reference to the outside."""
     for picture in everything(text):
         root = ET.fromstring(svg(picture))
-        known = {"svg", "title", "desc", "clipPath", "rect", "g", "polyline", "polygon", "circle", "text", "image"}
+        known = {"svg", "title", "desc", "clipPath", "rect", "g", "path", "circle", "text", "image", "use"}
         assert known >= {element.tag for element in root.iter()}
         for element in root.iter():
             assert not [name for name in element.attrib if name.startswith("on")]
-            assert element.get("href", "data:image/png;base64,").startswith("data:image/png;base64,")
+            assert element.get("href", "data:image/png;base64,").startswith(("data:image/png;base64,", "#"))
 
 
 def test_a_hostile_name_is_shown_as_it_stands():
@@ -87,3 +89,32 @@ def test_every_class_has_a_colour_on_both_pages():
         assert f".f-{name}{{fill:var(--fig-{name})}}" in STYLE
     assert STYLE.count(f"--fig-ink:{DARK['ink']}") == 2
     assert all("screen" in block for block in re.findall(r"@media[^{]*", STYLE))
+
+
+def test_an_image_that_comes_again_is_held_once():
+    """A thumbnail at several places is one image and uses of it, each at its own place."""
+    items = tuple(Thumbnail(x=float(place), y=0.0, png=png()) for place in (0, 1, 2))
+    axis = Axis(names=("a", "b", "c"))
+    picture = Picture(name="p", title="t", caption="", x=axis, y=Axis(names=("r",)), marks=(Thumbnails(items=items),))
+    root = ET.fromstring(svg(picture))
+    (image,), uses = list(root.iter("image")), list(root.iter("use"))
+    assert [use.get("href") for use in uses] == [f"#{image.get('id')}"] * 2
+    steps = [float(use.get("x")) for use in uses]
+    assert steps[1] == pytest.approx(2 * steps[0], abs=0.2)
+    assert steps[0] > 0
+    assert {"0"} == {use.get("y") for use in uses}
+
+
+def test_tips_are_left_out_of_the_narrow_drawing():
+    """On a telephone nobody points at anything: the wide drawing of a figure holds the tips, the narrow one none."""
+    wide, _, narrow = figure(rows()).partition('class="narrow"')
+    assert "<title>0.42</title>" in wide
+    assert "<title>" not in narrow
+    assert "ntxent" in narrow
+
+
+def test_a_course_leads_through_its_places():
+    """What is written of a line leads, number by number, through the same places, whatever turns it takes."""
+    at = ((0.0, 0.0), (5.0, 0.0), (5.0, 2.5), (5.0, 2.5), (1.0, 1.0), (-0.04, 1.0))
+    assert "M0 0H5V2.5L1 1H0" == _course(Path(at, Ink()))
+    assert _course(Path(at, Ink(), closed=True)).endswith("Z")

@@ -100,6 +100,6 @@ def proven(table: Table) -> Picture:
             "told apart may still differ, by less than these studies can show."
         ),
         x=Axis(names=numbers),
-        y=Axis(names=tuple(f"{number}  {name}" for number, name in zip(numbers, called, strict=True))),
+        y=Axis(names=tuple(f"{number} {name}" for number, name in zip(numbers, called, strict=True))),
         marks=(Cells(rows=tuple(rows)),),
     )

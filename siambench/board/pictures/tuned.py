@@ -115,7 +115,7 @@ def _panels(
 
 
 def validation(table: Table) -> Picture:
-    """The score on validation classes of what was selected, achangest that on test classes."""
+    """The score on validation classes of what was selected, against that on test classes."""
     primary = table.track.metrics.primary
     rows = [line.row for line in scored(table) if line.row.method.baseline is None and line.row.validation[1] is not None]
     if not rows:
@@ -133,7 +133,7 @@ def validation(table: Table) -> Picture:
     flagged = " Hollow: the test falls far below what the other rows' validation lets one expect." if any(below) else ""
     return Picture(
         name="validation",
-        title=f"{table.track.name}: validation achangest test",
+        title=f"{table.track.name}: validation against test",
         caption=(
             f"{primary} of what was selected, mean over studies, on validation classes and on test classes, with its 95 % interval. On the "
             "dashed line both are equal; test classes are others, and may be harder or easier for all." + flagged
