@@ -120,3 +120,27 @@ def test_the_point_for_a_number_of_references_never_promises_too_much():
     assert [1, 2, 3, 5, 5] == [point_for(points, "eer", number).references for number in (1, 2, 3, 4, 9)]
     assert point_for(points, "far=1e-9", 1) is None
     assert point_for((), "eer", 1) is None
+
+
+def spread_out(classes, each, seed):
+    """Classes that differ in how far their items lie apart."""
+    generator = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(classes), each)
+    own = np.exp(0.3 * generator.standard_normal(classes))
+    points = np.repeat(generator.standard_normal((classes, 8)), each, axis=0)
+    return Items(torch.from_numpy(points + np.repeat(own, each)[:, None] * generator.standard_normal((len(labels), 8))), labels)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("classes", "each"), [(12, 10), (40, 6)])
+def test_intervals_of_thresholds_cover_those_of_all_classes(classes, each):
+    """Over 80 made-up test parts the interval of a threshold holds that of 1,500 classes about as often as it says, or more."""
+    whole = {one.at: one.threshold for one in operating_points(spread_out(1500, 4, 999), distance="cosine", seed=0) if one.references == 1}
+    held = {at: [] for at in whole}
+    for seed in range(80):
+        for one in operating_points(spread_out(classes, each, seed), distance="cosine", seed=seed):
+            if one.references == 1:
+                held[one.at].append(one.low <= whole[one.at] <= one.high)
+    for at, inside in held.items():
+        assert len(inside) == 80
+        assert np.mean(inside) >= 0.86, at
