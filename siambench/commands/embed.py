@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +13,6 @@ from siambench.errors import UsageError
 from siambench.wording import printable, quoted
 
 if TYPE_CHECKING:
-    from siambench.models.arrays import Part
     from siambench.models.document import ModelDocument
 
 _OPTIONS = "dataset.options."
@@ -27,8 +26,8 @@ _OPTIONS = "dataset.options."
     "--part",
     default="all",
     show_default=True,
-    type=click.Choice(["all", "test", "trainval"]),
-    help="Which part: of the model's own data set as its exam cuts it.",
+    metavar="all|test|trainval|EPISODES",
+    help="Which part: of the model's own data set as its exam cuts it; or official episodes, such as one-shot.",
 )
 @click.option("--batch-size", default=512, show_default=True, type=click.IntRange(min=1), help="Items at once.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto: a GPU where there is one.")
@@ -46,7 +45,7 @@ def embed(
 ) -> None:
     """Embed DATA, whatever run takes as --dataset, by MODEL, a file that siambench model wrote.
 
-    FILE.npz holds embeddings, labels and names as siambench evaluate reads them, and class_names.
+    FILE.npz holds embeddings, labels and names as siambench evaluate reads them, and class_names; of episodes support, query and answer.
     """
     from siambench.models.arrays import check_npz, embed_data, write_arrays
     from siambench.models.loaded import load_model
@@ -60,8 +59,8 @@ def embed(
     check_npz(out)
     with stdout_for_documents():
         model = load_model(file, device=device)
-        found = embed_data(model, data, part=cast("Part", part), options=options, batch_size=batch_size)
-        if found.is_exam:
+        found = embed_data(model, data, part=part, options=options, batch_size=batch_size)
+        if found.is_opened:
             _log(model.document)
     write_arrays(out, found.arrays)
     for note in found.notes:
@@ -73,8 +72,12 @@ def embed(
         arrays = {name: list(array.shape) for name, array in found.arrays.items()}
         seed = document.seed if found.is_exam else None
         print_json({"schema": 1, "file": str(out), "unit": document.unit, "arrays": arrays, "distance": document.distance, "seed": seed})
-    dimensions = found.arrays["embeddings"].shape[1]
-    click.echo(printable(f"{found.items} items of {found.classes} classes, {dimensions} numbers each: {out}; {evaluate}"), err=True)
+    if "embeddings" in found.arrays:
+        dimensions = found.arrays["embeddings"].shape[1]
+        told = f"{found.items} items of {found.classes} classes, {dimensions} numbers each: {out}; {evaluate}"
+    else:
+        told = f"{len(found.arrays['answer'])} episodes of {found.items} items: {out}"
+    click.echo(printable(told), err=True)
 
 
 def _log(document: ModelDocument) -> None:

@@ -6,14 +6,14 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from siambench.components.catalogue import Catalogue
 from siambench.data.arrays import named_arrays
 from siambench.data.names import as_path, as_text, dataset_name
-from siambench.errors import DataError, DataMissingError, UsageError
+from siambench.errors import DataError, DataMissingError, UsageError, suggestion
 from siambench.models.document import ByDataSet, OfImages, OfTexts
 from siambench.models.file import write_whole
 from siambench.models.loaded import BATCH, LoadedModel
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from siambench.interfaces import Dataset
     from siambench.spaces import Value
 
-Part = Literal["all", "test", "trainval"]
-PARTS: tuple[Part, ...] = ("all", "test", "trainval")
+PARTS: Final = ("all", "test", "trainval")
+"""What can be embedded of a data set, beside its official episodes by their names."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Embedded:
         items: how many.
         classes: of how many classes.
         is_exam: whether it is the test part that the model's record was scored on.
+        is_opened: whether it is what models of its exam are judged by: its test part, or its official episodes.
         notes: for people.
     """
 
@@ -47,11 +48,12 @@ class Embedded:
     items: int
     classes: int
     is_exam: bool
+    is_opened: bool
     notes: tuple[str, ...]
 
 
 def embed_data(
-    model: LoadedModel, name: str, *, part: Part = "all", options: Mapping[str, Value] | None = None, batch_size: int = BATCH
+    model: LoadedModel, name: str, *, part: str = "all", options: Mapping[str, Value] | None = None, batch_size: int = BATCH
 ) -> Embedded:
     """Embed what ``--dataset`` can name.
 
@@ -60,7 +62,8 @@ def embed_data(
     Args:
         model: from `siambench.load_model`.
         name: of a data set, or ``folder:PATH``, ``csv:PATH`` and the like.
-        part: which of it; ``"test"`` and ``"trainval"`` of the model's own data set as its exam cuts it, of others as they are split.
+        part: which of it; ``"test"`` and ``"trainval"`` of the model's own data set as its exam cuts it, of others as they are split; or
+            the name of its official episodes, such as ``"one-shot"``.
         options: of the loader, before those that follow the model.
         batch_size: items at once.
 
@@ -78,15 +81,15 @@ def embed_data(
     read, notes = _reader(model, dataset, component, name)
     if read is None:
         _check_fits(model, dataset, name)
+    if part not in PARTS:
+        arrays = _episodes(model, dataset, part, batch_size, name)
+        told = tuple(f"{name}: {note}" for note in dataset.notes)
+        number = sum(one.shape[0] * one.shape[1] for one in (arrays["support"], arrays["query"]))
+        return Embedded(arrays, number, 0, is_exam=False, is_opened=is_own, notes=told)
     items, is_exam = _part(model, dataset, catalogue, part, name, is_own=is_own)
     arrays = _arrays(model, items, read, batch_size)
-    return Embedded(
-        arrays,
-        len(items),
-        len(items.class_names),
-        is_exam,
-        (*(f"{name}: {note}" for note in dataset.notes), *notes),
-    )
+    notes = [*(f"{name}: {note}" for note in dataset.notes), *notes]
+    return Embedded(arrays, len(items), len(items.class_names), is_exam=is_exam, is_opened=is_exam, notes=tuple(notes))
 
 
 def _matching(component: Component, model: LoadedModel) -> dict[str, Value]:
@@ -144,7 +147,7 @@ def _check_fits(model: LoadedModel, dataset: Dataset, name: str) -> None:
         raise DataError(f"the model knows tokens below {given.vocabulary}, those of {name} go up to {(dataset.vocabulary or 1) - 1}")
 
 
-def _part(model: LoadedModel, dataset: Dataset, catalogue: Catalogue, part: Part, name: str, *, is_own: bool) -> tuple[Items, bool]:
+def _part(model: LoadedModel, dataset: Dataset, catalogue: Catalogue, part: str, name: str, *, is_own: bool) -> tuple[Items, bool]:
     everything = np.arange(len(dataset.labels))
     if part == "all":
         return _items(dataset, everything), False
@@ -174,6 +177,19 @@ def _part(model: LoadedModel, dataset: Dataset, catalogue: Catalogue, part: Part
 def _items(dataset: Dataset, places: NDArray[np.int64]) -> Items:
     classes, labels = np.unique(dataset.labels[places], return_inverse=True)
     return Items(dataset, places, labels.astype(np.int64), [str(dataset.class_names[one]) for one in classes])
+
+
+def _episodes(model: LoadedModel, dataset: Dataset, part: str, batch_size: int, name: str) -> dict[str, NDArray[Any]]:
+    """Official episodes: support [E, N, D], query [E, Q, D], and answer [E, Q], which of the N is of the query's class."""
+    if part not in dataset.episodes:
+        known = [*PARTS, *dataset.episodes]
+        raise DataError(f"{name} has no part {part[:60]!r}{suggestion(part, known)}: {', '.join(known)}")
+    given = dataset.episodes[part]()
+    found: dict[str, NDArray[Any]] = {"answer": given.answer}
+    for called, items in (("support", given.support), ("query", given.query)):
+        flat = model.embed(items.reshape(-1, *items.shape[2:]), batch_size=batch_size).numpy()
+        found[called] = flat.reshape(*items.shape[:2], -1)
+    return found
 
 
 def _arrays(model: LoadedModel, items: Items, read: Read | None, batch_size: int) -> dict[str, NDArray[Any]]:
@@ -227,5 +243,5 @@ def check_npz(path: Path) -> None:
             held = named_arrays(path, "npz", ())[1]
         except (DataError, DataMissingError):
             held = []
-        if not {"embeddings", "labels"} <= set(held):
+        if not ({"embeddings", "labels"} <= set(held) or {"support", "query", "answer"} <= set(held)):
             raise UsageError(f"{called} is there and holds no embeddings: it is left as it is, choose another --out")
