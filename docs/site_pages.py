@@ -38,6 +38,9 @@ FRONT = "README.md"
 PART = re.compile(r"^\[[^]]+\]\((?:\.\./)+README\.md#\S+\)\.$", re.MULTILINE)
 """A line that is a link to a part of the front page: on the site that part stands in its place, its heading being the page's title."""
 
+WIDE = re.compile(r"(leaderboards/.+/|catalogue|losses|data_sets|beside_others|reference/(keys|hooks|json))")
+"""Pages that are wide tables, which have the room of the contents at their side."""
+
 MORE = "More"
 """Where pages stand that the navigation does not name: none is left out."""
 
@@ -128,7 +131,7 @@ def named_in(nav: Any) -> set[str]:
 def on_config(config: Any) -> Any:
     """Let no page be left out: boards by their folder, any other under a heading of its own."""
     found = [place(path) for path in pages()]
-    boards = [page for page in found if page.startswith("leaderboards/") and page.count("/") == 2]
+    boards = sorted((page for page in found if page.startswith("leaderboards/") and page.count("/") == 2), key=lambda page: page.split("/"))
     for section in config["nav"]:
         named = [{page.split("/")[1]: page} for page in boards]
         section.update({title: [*pages_, *named] for title, pages_ in section.items() if title == "Boards"})
@@ -156,6 +159,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     source = page.file.src_uri
     if source.startswith(f"{SHOWN}/"):
         return markdown
+    if WIDE.match(source):
+        page.meta["hide"] = ["toc"]
     known = set(pages())
     path = next((one for one in known if place(one) == source), f"docs/{source}")
     title, link = re.match(r"# (.+)\n", markdown), PART.search(markdown)
@@ -174,6 +179,8 @@ def _page(markdown: str, path: str, source: str, known: set[str]) -> str:
         if is_prose and told.startswith("|"):
             # A bar within code within a table: escaped for GitHub, as it is for Python's Markdown.
             told = _CODE.sub(lambda found: found.group().replace("\\|", "|"), told)
+            # A score and its interval stay on one line.
+            told = told.replace(" ± ", "\u00a0±\u00a0")
         lines.append(told)
     return "\n".join(lines)
 

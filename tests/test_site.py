@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 def on_the_site(source, markdown):
     """A page as the site has it."""
-    return site_pages.on_page_markdown(markdown, SimpleNamespace(file=SimpleNamespace(src_uri=source)))
+    return site_pages.on_page_markdown(markdown, SimpleNamespace(file=SimpleNamespace(src_uri=source), meta={}))
 
 
 def test_every_link_leads_to_a_page_a_picture_or_a_file():
@@ -57,6 +57,7 @@ def test_links_of_code_stay_as_they_are():
 def test_bars_in_code_of_tables_are_no_backslashes():
     """A bar within code within a table, which GitHub wants escaped, is one bar on the site; elsewhere the backslash stays."""
     assert on_the_site("faq.md", "| `a\\|b` | c \\| d |\n\n`e\\|f`") == "| `a|b` | c \\| d |\n\n`e\\|f`"
+    assert on_the_site("faq.md", "| .4 ± .1 |\n\n.4 ± .1") == "| .4\u00a0±\u00a0.1 |\n\n.4 ± .1"
 
 
 def test_the_part_of_the_front_page_stands_where_it_is_linked():
