@@ -11,6 +11,7 @@ import inspect
 import io
 import re
 import shlex
+import unicodedata
 from typing import Any
 
 _ERRORS = "siambench"
@@ -42,16 +43,72 @@ _PLAINER = str.maketrans(
     }
 )
 
-_LATEX = str.maketrans(
-    {
-        **{letter: f"\\{letter}" for letter in "&%$#_{}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-    }
-)
+_LATEX = {
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    **{letter: f"{{{letter}}}" for letter in "[]*"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
+    "'": r"\textquotesingle{}",
+    '"': "{''}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "≈": r"$\approx$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "→": r"$\rightarrow$",
+    "←": r"$\leftarrow$",
+    "−": "$-$",
+    "Δ": r"$\Delta$",
+    "τ": r"$\tau$",
+    "–": "--",
+    "—": "---",
+    "…": r"\dots{}",
+    "“": "``",
+    "”": "''",
+    "‘": "`",
+    "’": "'",
+    "\u00a0": "~",
+    "\u202f": r"\,",
+    "ß": r"\ss{}",
+    "æ": r"\ae{}",
+    "Æ": r"\AE{}",
+    "œ": r"\oe{}",
+    "Œ": r"\OE{}",
+    "ø": r"\o{}",
+    "Ø": r"\O{}",
+    "ł": r"\l{}",
+    "Ł": r"\L{}",
+    "ı": r"\i{}",
+    "§": r"\S{}",
+    "°": r"$^\circ$",
+    "µ": r"$\mu$",
+    "μ": r"$\mu$",
+}
+"""What stands for a letter that LaTeX obeys, or that its fonts lack."""
+
+_ACCENTS = {
+    "\u0300": "`",
+    "\u0301": "'",
+    "\u0302": "^",
+    "\u0303": "~",
+    "\u0304": "=",
+    "\u0306": "u",
+    "\u0307": ".",
+    "\u0308": '"',
+    "\u030a": "r",
+    "\u030b": "H",
+    "\u030c": "v",
+    "\u0323": "d",
+    "\u0327": "c",
+    "\u0328": "k",
+}
+"""What puts a mark on a letter in LaTeX, by the mark as Unicode combines it."""
 
 
 def printable(text: str) -> str:
@@ -126,8 +183,24 @@ def in_html(text: str) -> str:
 
 
 def in_latex(text: str) -> str:
-    """For LaTeX, outside of mathematics."""
-    return in_a_line(text).translate(_LATEX)
+    """For LaTeX, outside of mathematics: what compiles with the fonts that every LaTeX has; a letter that they lack by its number.
+
+    Straight quotes need the package ``textcomp``, which LaTeX holds since 2020, and nothing else any.
+    """
+    # Of two hyphens TeX makes a dash.
+    parts = re.split(r"(?<=-)(?=-)", in_a_line(text))
+    return "{}".join("".join(map(_latex_letter, part)) for part in parts)
+
+
+def _latex_letter(letter: str) -> str:
+    if letter in _LATEX:
+        return _LATEX[letter]
+    if letter.isascii():
+        return letter
+    parts = unicodedata.normalize("NFD", letter)
+    if len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() and parts[1] in _ACCENTS:
+        return f"\\{_ACCENTS[parts[1]]}{{{parts[0]}}}"
+    return f"U+{ord(letter):04X}"
 
 
 def arguments_told(docstring: str) -> dict[str, str]:

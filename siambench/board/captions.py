@@ -37,6 +37,13 @@ MOVED = (
 
 RACED = ", by their score on the first fold, which all of them have"
 
+READING_SPREAD = "Behind ± stands how far that may be off: half the width of the 95 % interval over independent tunings."
+
+READING_MORE = (
+    "A flag marks what to know of a row before it is quoted. Each row unfolds to its parameters, packages and units, and to the command "
+    "that makes it again."
+)
+
 PROTOCOLS = {
     "retrain": "the selected parameters on all training classes, stopped at the selected epoch",
     "reality-check": "the models of the folds, scored one by one and averaged; `concatenated:` scores are of their embeddings joined",
@@ -106,6 +113,41 @@ def captions(table: Table, *, classes: bool) -> list[str]:
         found.append(APPROXIMATE_TEXT)
     judged = judged_text(table)
     return [*found, judged] if judged else found
+
+
+def reading(table: Table) -> tuple[str, ...]:
+    """How to read a table, five lines; of one without rows none."""
+    if not table.lines:
+        return ()
+    primary, budget = table.track.metrics.primary, table.track.budget
+    way = "the higher the better" if table.direction == "max" else "the lower the better"
+    where = "" if table.closed_set else " on classes that nobody trained on"
+    baselines = [name for name in BASELINE_TEXTS if any(line.row.method.baseline == name for line in table.lines)]
+    below = f"The last rows ({', '.join(baselines)}) are" if baselines else "There is no row of"
+    ranked = (
+        "A rank of 2–5 means that the tests leave each of these ranks open; rows of one group are not told apart from the first of it, and "
+        "the order within it may be luck."
+        if table.ranked
+        else f"No row has a rank: that takes two rows or more with {budget.studies} studies, {budget.trials} trials each."
+    )
+    return (
+        "Each row is a method: a loss and what goes with it. All sat the same exam, with the same data, steps and budget of tuning.",
+        f"Rows are ordered by {primary}{where}, {way}. {READING_SPREAD}",
+        ranked,
+        f"{below} baselines, for which nothing is trained: a method that is not above them has learnt nothing that helps here.",
+        READING_MORE,
+    )
+
+
+def bold(table: Table) -> tuple[str, tuple[int, ...]]:
+    """By which rule a score may be set in bold, and the places of the rows whose primary score may: of one at most."""
+    primary, studies = table.track.metrics.primary, min((line.row.studies for line in table.ranked), default=0)
+    best = tuple(place for place, line in enumerate(table.lines) if line.rank == (1, 1))
+    rule = (
+        f"Bold: {primary} of the method that is better than every other ranked one by tests of all pairs over means of {studies} studies "
+        "(moderated variances, Holm, family-wise error 5 %)"
+    )
+    return (f"{rule}." if best else f"{rule}; there is none here." if table.ranked else "Nothing is bold: no row is ranked."), best
 
 
 def proven(table: Table) -> str:

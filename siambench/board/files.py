@@ -41,6 +41,7 @@ class Found:
         reference: by what commands know the track: the name of one that came with siambench or a plugin, else a path.
         shipped: whether it came so.
         folders: of all that was looked into, the track's own first.
+        sources: the further folders, as they were named.
     """
 
     track: Track
@@ -51,11 +52,12 @@ class Found:
     reference: str
     shipped: bool = False
     folders: tuple[Folder, ...] = ()
+    sources: tuple[str, ...] = ()
 
     @property
     def setting(self) -> Setting:
         """What stands around the rows of the table."""
-        return Setting(self.chosen.exam, self.chosen.others, self.reference, FiguresIn(self.folders))
+        return Setting(self.chosen.exam, self.chosen.others, self.reference, FiguresIn(self.folders), self.sources)
 
 
 def found_in(name: str, more: Sequence[Path] = (), *, exam: str | None = None) -> Found:
@@ -89,7 +91,8 @@ def found_in(name: str, more: Sequence[Path] = (), *, exam: str | None = None) -
     own = frozenset(record.id for record in contents.records if chosen.exam is not None and record.exam.id == chosen.exam.id)
     # One line of a log that two folders hold is one opening; rows count distinct units anyway.
     looked_into = (Folder(home), *(Folder(folder) for place, folder in folders.items() if place != home.resolve()))
-    return Found(track, chosen, own, tuple(openings), damaged, reference, shipped=came, folders=looked_into)
+    sources = tuple(map(str, more))
+    return Found(track, chosen, own, tuple(openings), damaged, reference, shipped=came, folders=looked_into, sources=sources)
 
 
 def located(name: str, more: Sequence[Path] = ()) -> tuple[Path, str]:

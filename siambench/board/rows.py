@@ -13,6 +13,7 @@ from siambench.board.material import Material, material_of
 from siambench.board.scores import Model, Score, by_study, mean_of, scores_of
 from siambench.board.tuning import Tuning, tunings_of
 from siambench.board.unit_figures import pictured
+from siambench.board.units import FinalUnit, final_units
 from siambench.board.verdicts import Counts, counts_of, summed
 from siambench.interfaces import Done, Failed, Outcome
 from siambench.records.record import Record, row_key
@@ -52,6 +53,7 @@ class Row:
         judged: how many of its final models have which verdict.
         material: what its pictures are drawn from beside all this.
         pictured: id of the unit that stands for it in pictures of a single model; None where none ended well.
+        finals: the final units that its scores are of, by study and repetition.
     """
 
     method: Method
@@ -80,6 +82,7 @@ class Row:
     judged: Counts = field(compare=False, default_factory=dict)
     material: Material = field(compare=False, repr=False, default_factory=Material)
     pictured: str | None = field(compare=False, default=None)
+    finals: tuple[FinalUnit, ...] = field(compare=False, default=())
 
     @property
     def name(self) -> str:
@@ -311,6 +314,7 @@ def _row(key: str, found: list[Record], beside: _Beside) -> Row:
         judged=counts_of(record.diagnosis for record in chosen),
         material=material_of(track, tuned, chosen),
         pictured=None if (standing := pictured(chosen)) is None else standing.id,
+        finals=final_units(chosen, primary),
     )
 
 

@@ -94,6 +94,7 @@ class Setting:
     others: tuple[OtherExam, ...] = ()
     reference: str = ""
     figures: FiguresIn = field(default_factory=FiguresIn)
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class Table:
         others: exams whose records lie beside it.
         reference: by what commands know it: the name of a shipped track, else a path.
         figures: what pictures of its rows' models are drawn from, by `Row.pictured`.
+        sources: further folders whose records joined, as they were named.
     """
 
     track: Track
@@ -129,6 +131,7 @@ class Table:
     others: tuple[OtherExam, ...] = ()
     reference: str = ""
     figures: FiguresIn = field(default_factory=FiguresIn, compare=False, repr=False)
+    sources: tuple[str, ...] = ()
 
     @property
     def ranked(self) -> tuple[Line, ...]:
@@ -214,6 +217,7 @@ def build(track: Track, rows: Sequence[Row], *, units: Mapping[str, int], direct
         others=setting.others,
         reference=setting.reference or track.name,
         figures=setting.figures,
+        sources=setting.sources,
     )
 
 

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from siambench.board import captions, costs
 from siambench.board.columns import columns_of, has_classes, main_metrics, titled
+from siambench.board.details import details_of
 from siambench.board.importances import importances_of, importances_text
 from siambench.board.rows import Row
+from siambench.board.rules import rules_of
 from siambench.board.scores import Grouped, Score
 from siambench.board.table import Table
 from siambench.board.tuning import Tuning
 from siambench.board.values import MISSING, Ends, flat, json_of, number, text_of
 from siambench.identity import to_json as exam_json
-from siambench.interfaces import ColumnView, RowView, SectionView, TableView
+from siambench.interfaces import ColumnView, CommandView, FigureView, RowView, SectionView, TableView
 from siambench.spec import SCHEMA, metric_of
-from siambench.wording import quoted
+from siambench.wording import in_a_line, in_html, quoted
+
+if TYPE_CHECKING:
+    from siambench.figures import Picture
+
+_LARGE_FIGURE = 150_000
+"""Letters of two drawings above which a page has one: pages stay below two million."""
 
 
 def view(table: Table) -> TableView:
@@ -34,6 +43,7 @@ def view(table: Table) -> TableView:
     )
     rows = tuple(RowView(line.row.name, line.row.method.baseline is not None, not line.row.shipped, line.group) for line in table.lines)
     sections = (*_proven(table), *_others(table), *_tuning(table), *_moved(table), *_missing(table), *_made(table))
+    bold, proven = captions.bold(table)
     return TableView(
         title=captions.title_of(table),
         track=table.track.name,
@@ -48,6 +58,52 @@ def view(table: Table) -> TableView:
         legend=captions.legend(table),
         sections=sections,
         document=to_json(table),
+        primary=table.track.metrics.primary,
+        reading=captions.reading(table),
+        rules=rules_of(table),
+        commands=_commands(table),
+        bold=bold,
+        proven=proven,
+        details_of=partial(details_of, table),
+        figures_of=partial(_figures, table),
+        style_of=_figure_style,
+    )
+
+
+def _figures(table: Table) -> tuple[FigureView, ...]:
+    """All figures that the records of a table allow. Drawing is asked for by few formats, and loaded when it is."""
+    from siambench.board.pictures import pictures_of
+
+    return tuple(
+        FigureView(one.name, one.title.removeprefix(f"{table.track.name}: "), one.caption, _drawn(one)) for one in pictures_of(table)
+    )
+
+
+def _drawn(picture: Picture) -> str:
+    """A picture as HTML: drawn for wide and for narrow pages, or where that is much to load for wide ones alone, to be moved sideways."""
+    from siambench.figures import figure, svg
+
+    twice = figure(picture)
+    if len(twice) <= _LARGE_FIGURE:
+        return twice
+    label = in_html(in_a_line(picture.title))
+    return f'<div class="scroll" role="group" tabindex="0" aria-label="{label}">\n<div class="figure once">\n{svg(picture)}\n</div>\n</div>'
+
+
+def _figure_style() -> str:
+    from siambench.figures import STYLE
+
+    return STYLE
+
+
+def _commands(table: Table) -> tuple[CommandView, ...]:
+    """How somebody gets a row of their own beside these."""
+    track, feeds = quoted(table.reference), table.track.training.feeds
+    feed = f" --feed {quoted(feeds[0])}" if feeds and feeds[0] != "classes" else ""
+    return (
+        CommandView("A first row, of one study", f"siambench run --track {track} --loss LOSS{feed}"),
+        CommandView("A row with a rank: every study", f"siambench run --track {track} --loss LOSS{feed} --studies all"),
+        CommandView("The table with it", f"siambench leaderboard {track} --from siambench-runs"),
     )
 
 

@@ -23,13 +23,15 @@ from siambench.interfaces._events import EpochEnded, Observer, UnitEnded, UnitSt
 from siambench.interfaces._measures import Diagnosis, Finding, Measures, PartMeasures, Quantiles, Severity
 from siambench.interfaces._outcomes import Done, Epoch, Failed, Outcome
 from siambench.interfaces._sides import LARGEST_VOCABULARY, ReadItems, Side, joined_read, joined_shape
-from siambench.interfaces._tables import Cell, ColumnView, RowView, SectionView, TableView
+from siambench.interfaces._tables import Cell, ColumnView, CommandView, DetailView, FigureView, RowView, SectionView, TableView
 
 __all__ = [
     "LARGEST_VOCABULARY",
     "Cell",
     "ColumnView",
+    "CommandView",
     "Dataset",
+    "DetailView",
     "Diagnosis",
     "Done",
     "Engine",
@@ -38,6 +40,7 @@ __all__ = [
     "EpochEnded",
     "Evaluation",
     "Failed",
+    "FigureView",
     "Finding",
     "Finished",
     "Indices",

@@ -62,7 +62,7 @@ def test_several_tracks_have_no_files(siambench, both, option):
     """`--write` and `--check` with two tracks exit 4 with one sentence, and write nothing."""
     done = siambench("leaderboard", *both, option)
     assert (4, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
-    assert "take one track, got 2" in done.stderr
+    assert "take one track, or --all, got 2" in done.stderr
     assert not (both[0] / "README.md").exists()
 
 
@@ -132,7 +132,7 @@ def test_writing_leaves_local_rows_out_and_checks(siambench, folder):
     one = folder("one", studies("triplet", [0.5, 0.51, 0.52], track="one") + local)
     done = siambench("leaderboard", one, "--write")
     assert 0 == done.returncode
-    assert [f"wrote {one / name}" for name in ("README.md", "table.csv", "costs.csv")] == done.stderr.splitlines()
+    assert [f"wrote {one / name}" for name in ("README.md", "table.csv", "index.html", "costs.csv")] == done.stderr.splitlines()
     page = (one / "README.md").read_text()
     assert "## Tuning" in page
     assert "mine.py" not in page
@@ -179,3 +179,74 @@ def test_the_command_needs_neither_torch_nor_optuna(siambench_process, both):
     assert 0 == done.returncode
     assert "siambench.board.formats" in done.stderr
     assert not re.search(r"\| +(torch|pluggy|optuna)\b", done.stderr)
+
+
+def test_all_pages_are_written_and_compared(siambench, both, tmp_path):
+    """`--all` with a folder of tracks writes the pages of each and one of all, and its `--check` finds the first byte that differs."""
+    for each in both:
+        (each / "records").mkdir(exist_ok=True)
+    home = both[0].parent
+    done = siambench("leaderboard", "--all", home, "--write")
+    assert (0, "") == (done.returncode, done.stdout), done.stderr
+    assert f"wrote {home / 'index.html'} and the pages of 2 tracks" == done.stderr.splitlines()[-1]
+    page = (home / "index.html").read_text()
+    assert 'href="one/index.html"' in page
+    assert 'href="two/index.html"' in page
+    done = siambench("leaderboard", "--all", home, "--check")
+    assert 0 == done.returncode, done.stderr
+    assert "the generated files of 2 tracks, and the page of all, are what their records give" in done.stderr
+    assert page == siambench("leaderboard", "--all", home, "--format", "html").stdout
+    for broken in (both[1] / "index.html", home / "index.html"):
+        kept = broken.read_text()
+        broken.write_text(kept.replace("<h1>", "<h1> ", 1))
+        done = siambench("leaderboard", "--all", home, "--check")
+        assert (6, 1) == (done.returncode, len(done.stderr.splitlines()))
+        assert f"{broken} differs from what its records give, first in line" in done.stderr
+        broken.write_text(kept)
+
+
+def test_somebody_elses_page_of_all_is_not_overwritten(siambench, both):
+    """Where a page above the tracks was not written by siambench, `--all --write` names it, exits 4 and writes nothing at all."""
+    page = both[0].parent / "index.html"
+    page.write_text("<!DOCTYPE html>\n<p>mine\n")
+    done = siambench("leaderboard", "--all", page.parent, "--write")
+    assert (4, 1) == (done.returncode, len(done.stderr.splitlines()))
+    assert f"{page} was not written by siambench" in done.stderr
+    assert not (both[0] / "README.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--all",), "--all goes with --write, --check or --format html, got --format table"),
+        (("--all", "--format", "csv"), "--all goes with --write, --check or --format html, got --format csv"),
+        (("--all", "a", "b", "--write"), "--all takes one folder of tracks at most, and no --from"),
+        (("--all", "nowhere", "--check"), "nowhere cannot be read: No such file or directory"),
+    ],
+)
+def test_what_all_goes_with(siambench, arguments, said):
+    """`--all` in another place exits 4 with one sentence."""
+    done = siambench("leaderboard", *arguments)
+    assert (4, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
+    assert said in done.stderr
+
+
+def test_a_page_of_html_is_whole(siambench, both):
+    """`--format html` of one track and of two prints one page each, and `--format latex` one table each."""
+    for tracks in (both[:1], both):
+        page = siambench("leaderboard", *tracks, "--format", "html").stdout
+        assert page.startswith("<!DOCTYPE html>")
+        assert page.endswith("</html>\n")
+        assert "<code>triplet</code>" in page
+        assert r"\texttt{triplet}" in siambench("leaderboard", *tracks, "--format", "latex").stdout
+
+
+def test_pages_of_html_need_what_makes_them_alone(siambench_process, both):
+    """`leaderboard` imports jinja2 for a page of HTML, and not for a table; torch, pluggy and Optuna for neither."""
+    import re
+
+    for form, expected in (("html", True), ("latex", False), ("table", False)):
+        done = siambench_process("leaderboard", both[0], "--format", form, env={"PYTHONPROFILEIMPORTTIME": "1"})
+        assert 0 == done.returncode
+        assert expected == bool(re.search(r"\| +jinja2\b", done.stderr)), form
+        assert not re.search(r"\| +(torch|pluggy|optuna|matplotlib)\b", done.stderr)

@@ -235,7 +235,7 @@ def test_write_goes_through_no_link(folder, siambench, tmp_path):
         path = folder / "records" / f"{name}.json"
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     (tmp_path / "mine").write_text("mine")
-    for name in ("README.md", "table.csv", "costs.csv"):
+    for name in ("README.md", "table.csv", "index.html", "costs.csv"):
         (folder / f".{name}.part").symlink_to(tmp_path / "mine")
     assert 0 == siambench("leaderboard", "made", "--write", cwd=folder.parent).returncode
     assert "mine" == (tmp_path / "mine").read_text()

@@ -15,7 +15,7 @@ from siambench.components.catalogue import Catalogue
 def test_every_module_is_a_format():
     """Each module of the folder is a format with a name of its own and a sentence on what it is."""
     found = shipped_formats()
-    assert {"table", "md", "csv", "json"} == set(found)
+    assert {"table", "md", "csv", "json", "html", "latex"} == set(found)
     assert len(list(pkgutil.iter_modules(formats.__path__))) == len(found)
     for name, one in found.items():
         assert name == one.name
