@@ -118,3 +118,13 @@ def test_lines_of_a_log_axis_leave_out_what_has_no_place():
     drawing = laid_out(Picture(name="p", title="t", caption="", x=Axis(scale="log"), y=Axis(), marks=(line,)))
     (clip,) = (shape for shape in drawing.shapes if isinstance(shape, Clip))
     assert clip.shapes[0].at[0][0] < clip.x < clip.shapes[0].at[1][0]
+
+
+def test_names_keep_off_lines_where_there_is_room():
+    """A name beside a point on a line stands on the side where no line runs."""
+    line = Line(at=((0.5, 0.5), (1.0, 0.5)))
+    point = Points(at=((0.5, 0.5),), labels=("a name",))
+    drawing = laid_out(Picture(name="p", title="t", caption="", x=Axis(low=0, high=1), y=Axis(low=0, high=1), marks=(line, point)))
+    label = next(label for label in labels_of(drawing) if label.text == "a name")
+    marker = next(shape for shape in drawing.shapes if isinstance(shape, Marker))
+    assert not (area_of(label).right > marker.x and area_of(label).top < marker.y < area_of(label).bottom)
