@@ -84,7 +84,7 @@ def _about(document: ModelDocument, file: str) -> str:
             f"It was trained again from its record, and is another model than the one that was recorded: {differs}. Scores below are those "
             "of this file."
         )
-        rows = [f"| {_text(name)} | {_number(one.recorded)} | {_number(one.here)} |" for name, one in sorted(again.scores.items())]
+        rows = [f"| {_text(name)} | {_exactly(one.recorded)} | {_exactly(one.here)} |" for name, one in sorted(again.scores.items())]
         lines.append("\n".join(["| metric | recorded | this file |", "|---|---|---|", *rows]) if rows else "No score differs.")
     return "\n\n".join(lines)
 
@@ -154,9 +154,10 @@ def _given(document: ModelDocument) -> str:
     if isinstance(rule, ByDataSet):
         options = ", ".join(f"{name} = {value}" for name, value in sorted(rule.options.items()))
         told = f" with {_text(options)}" if options else ""
+        about = f" {_text(rule.about)}" if rule.about else ""
         return (
-            f"An image file becomes an item as the data set {_text(rule.dataset)} says{told}; the values mean: {_text(given.colour)}. "
-            f"`model.preprocess` does that. {network}"
+            f"An image file becomes an item as the data set {_text(rule.dataset)} says{told}.{about} The values mean: "
+            f"{_text(given.colour)}. `model.preprocess` does that. {network}"
         )
     assert isinstance(rule, AsTheyAre)
     return f"Items as they are: {_shape(given)}. {network}"
@@ -187,6 +188,10 @@ def _of_row(score: OfRow | None) -> str:
         return ""
     width = "" if score.half_width is None else f" ± {score.half_width:.4f}"
     return f"{score.mean:.4f}{width} ({score.n} {score.over if score.n > 1 else score.over.removesuffix('s').replace('studie', 'study')})"
+
+
+def _exactly(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.10g}"
 
 
 def _number(value: float | None) -> str:

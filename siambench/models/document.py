@@ -61,10 +61,12 @@ class ByDataSet(Document):
     Args:
         dataset: its name.
         options: of its loader.
+        about: what is done to a file, in the plugin's words; empty where it has none.
     """
 
     dataset: str
     options: Params
+    about: str = ""
     kind: Literal["data-set"] = "data-set"
 
 

@@ -56,7 +56,8 @@ def _preprocessing(dataset: Dataset, component: Component, options: Params) -> P
     entry = component.entry
     resolved = {name: options.get(name, default) for name, default in entry.defaults.items()}
     if entry.from_file is not None:
-        return ByDataSet(dataset=component.name, options=resolved)
+        about = " ".join((getattr(entry.from_file, "__doc__", None) or "").partition("\n\n")[0].split())
+        return ByDataSet(dataset=component.name, options=resolved, about=about)
     if dataset.form == "images" and dataset.shape[0] in _CHANNELS:
         channels, height, width = (int(edge) for edge in dataset.shape)
         resize = resolved.get("resize", 0)

@@ -67,7 +67,9 @@ def test_another_processor_hands_over_with_the_differences_stated(siambench, kep
     again = read_document(tmp_path / "m.safetensors").again
     assert scores["recall@1"] == again.scores["recall@1"].recorded
     assert record.outcome.scores["recall@1"] == again.scores["recall@1"].here
-    assert "Another Processor, AVX2 recorded" in (tmp_path / "m.md").read_text()
+    card = (tmp_path / "m.md").read_text()
+    assert "Another Processor, AVX2 recorded" in card
+    assert f"| recall@1 | {scores['recall@1']:.10g} | {record.outcome.scores['recall@1']:.10g} |" in card
 
 
 def test_another_model_on_the_same_machine_is_not_handed_over(siambench, kept, tmp_path):

@@ -75,6 +75,7 @@ def test_a_printed_letter_becomes_a_glyph():
     """Dark ink anywhere on a light page becomes a glyph: bright, 18 pixels large, in the middle of black; a blank page is black."""
     dataset, found = given("glyphs")
     assert isinstance(found.preprocessing, ByDataSet)
+    assert found.preprocessing.about.startswith("Of one character, dark ink on light paper")
     page = np.full((200, 300), 255, np.uint8)
     page[20:110, 200:230] = 0
     (item,) = items_from([page], found, loader)
