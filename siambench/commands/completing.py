@@ -120,10 +120,12 @@ def _folders_of_runs(context: click.Context) -> Iterator[Path]:
         yield from (path.parent for path in [*Path(out).glob("track.json"), *sorted(Path(out).glob("*/track.json"))])
 
 
-def _rows(context: click.Context, _: str) -> Iterable[str]:
+def _rows(context: click.Context, incomplete: str) -> Iterable[str]:
     """The rows of the track that is named: those of its page, and those of output folders."""
     track = next((named for one in ("track", "name", "target") if (named := context.params.get(one))), None)
-    return sorted(set(_rows_of(str(track), context)))
+    # Of several that commas part the last is completed.
+    before = incomplete[: incomplete.rfind(",") + 1]
+    return [f"{before}{name}" for name in sorted(set(_rows_of(str(track), context)))]
 
 
 def _rows_of(track: str, context: click.Context) -> Iterator[str]:
@@ -282,6 +284,7 @@ BY_NAME: dict[str, Completer] = {
 
 BY_COMMAND: dict[tuple[str, str], Completer] = {
     ("check", "names"): _offering(_checked),
+    ("embed", "data"): _offering(_datasets),
     ("list", "kind"): _kinds(),
     ("new-plugin", "kinds"): _offering(_new_kinds),
     ("plot", "kind"): _named_in("board.pictures", "KINDS"),
