@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from siambench.commands.terminal import print_json, stdout_for_documents
+from siambench.commands.waiting import Steps
 from siambench.errors import ContractError, UsageError
 from siambench.wording import printable
 
@@ -38,8 +39,8 @@ def check(names: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
 
     kind, name = (names[0], names[1]) if len(names) == 2 else (None, names[0])
     # Components and libraries print what they like; on stdout it would spoil the document.
-    with stdout_for_documents(), _no_way_out():
-        outcomes = examine(name, Catalogue.load(), kind=kind)
+    with Steps("examining", silent=as_json) as steps, stdout_for_documents(), _no_way_out():
+        outcomes = examine(name, Catalogue.load(), kind=kind, begins=steps.step)
     target = " ".join(names)
     counts = {state: sum(outcome.state == state for outcome in outcomes) for state in _STATES}
     if as_json:

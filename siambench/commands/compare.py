@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from siambench.commands.terminal import print_json, stdout_for_documents
+from siambench.commands.waiting import Waiting
 from siambench.wording import printable, several
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def compare(
     from siambench.models.comparison import compare as compared
     from siambench.models.loaded import load_model
 
-    with stdout_for_documents():
+    with Waiting(f"comparing {item}", silent=as_json), stdout_for_documents():
         found = compared(load_model(file), item, references, threshold=threshold)
     if as_json:
         print_json(_document(found))

@@ -11,6 +11,7 @@ import click
 
 from siambench.commands.run import Fed
 from siambench.commands.terminal import print_json, stdout_for_documents
+from siambench.commands.waiting import Waiting
 from siambench.errors import VerdictError
 from siambench.wording import printable
 
@@ -71,7 +72,7 @@ def diagnose(
     from siambench.studies.request import Request
     from siambench.tracks.files import parse_set
 
-    with stdout_for_documents():
+    with Waiting(f"diagnosing {loss or row}", silent=as_json), stdout_for_documents():
         catalogue = Catalogue.load()
         if loss is None:
             assert track is not None

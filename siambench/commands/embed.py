@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from siambench.commands.terminal import print_json, stdout_for_documents
+from siambench.commands.waiting import Waiting
 from siambench.errors import UsageError
 from siambench.wording import printable, quoted
 
@@ -57,7 +58,7 @@ def embed(
             raise UsageError(f"--set takes options of the data set, {_OPTIONS}KEY=VALUE, got {key!r}")
         options[key.removeprefix(_OPTIONS)] = value
     check_npz(out)
-    with stdout_for_documents():
+    with Waiting(f"embedding {data}", silent=as_json), stdout_for_documents():
         model = load_model(file, device=device)
         found = embed_data(model, data, part=part, options=options, batch_size=batch_size)
         if found.is_opened:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import click
 
 from siambench.commands.terminal import print_json
+from siambench.commands.waiting import Waiting
 from siambench.wording import printable
 
 if TYPE_CHECKING:
@@ -36,12 +37,13 @@ def evaluate(
     from siambench.evaluation.arrays import evaluate_arrays, read_arrays, read_pairs
 
     names = [name.strip() for given in metrics for name in given.split(",") if name.strip()]
-    arrays = read_arrays(file)
-    pairs: NamedPairs | Literal["every"] | None = None
-    if asked_pairs is not None:
-        # A file that is called so is ./all, which a path would not tell from it.
-        pairs = "every" if asked_pairs == "all" else read_pairs(Path(asked_pairs))
-    found = evaluate_arrays(arrays, metrics=names or None, distance=cast("Distance", distance), seed=seed, pairs=pairs)
+    with Waiting(f"scoring {file}", silent=as_json):
+        arrays = read_arrays(file)
+        pairs: NamedPairs | Literal["every"] | None = None
+        if asked_pairs is not None:
+            # A file that is called so is ./all, which a path would not tell from it.
+            pairs = "every" if asked_pairs == "all" else read_pairs(Path(asked_pairs))
+        found = evaluate_arrays(arrays, metrics=names or None, distance=cast("Distance", distance), seed=seed, pairs=pairs)
     if as_json:
         queries = len(arrays.labels)
         gallery = None if arrays.gallery_labels is None else len(arrays.gallery_labels)

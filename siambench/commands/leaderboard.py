@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from siambench.commands.terminal import DEFAULT_FORMAT, formatted, say_damaged, show_table
+from siambench.commands.waiting import Waiting
 from siambench.wording import printable
 
 
@@ -67,7 +68,8 @@ def _table(track: str, more: tuple[Path, ...], form: str, exam: str | None) -> N
     from siambench.board import files
     from siambench.board.view import view
 
-    table, found = files.leaderboard(track, more, exam=exam)
+    with Waiting(f"reading the records of {track}", silent=form == "json"):
+        table, found = files.leaderboard(track, more, exam=exam)
     say_damaged(found.damaged)
     if form == DEFAULT_FORMAT:
         show_table(table)
@@ -85,7 +87,8 @@ def _page(tracks: tuple[str, ...], more: tuple[Path, ...], *, write: bool) -> No
     folder, _ = files.located(name, more)
     if write:
         pages.check_own(folder)
-    table, found = files.leaderboard(name, more)
+    with Waiting(f"reading the records of {name}"):
+        table, found = files.leaderboard(name, more)
     say_damaged(found.damaged)
     pages.check_intact(found.damaged)
     if not write:
@@ -152,7 +155,8 @@ def _one_folder(tracks: tuple[str, ...], more: tuple[Path, ...]) -> Path | None:
 def _across(tracks: tuple[str, ...], more: tuple[Path, ...], form: str) -> None:
     from siambench.board import across, files
 
-    found, damaged = files.leaderboards(tracks, more)
+    with Waiting(f"reading the records of {', '.join(tracks)}", silent=form == "json"):
+        found, damaged = files.leaderboards(tracks, more)
     say_damaged(damaged)
     seen = across.view(found)
     click.echo(formatted(seen, form), nl=False)

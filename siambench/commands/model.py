@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from siambench.commands.terminal import print_json, say_damaged, stdout_for_documents
+from siambench.commands.waiting import Waiting
 from siambench.wording import printable, several
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def model(
     from siambench.execution.handover import Asked, hand_over
 
     asked = Asked(track, row, more, exam=exam, study=study, repetition=repetition, where=dict(place(text) for text in places), again=again)
-    with stdout_for_documents():
+    with Waiting(f"handing over a model of {row}", silent=as_json), stdout_for_documents():
         handed = hand_over(asked, out, local_engine(1))
     say_damaged(handed.damaged)
     for note in handed.notes:

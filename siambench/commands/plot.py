@@ -8,6 +8,7 @@ from typing import Literal, cast
 import click
 
 from siambench.commands.terminal import say_damaged
+from siambench.commands.waiting import Waiting
 from siambench.wording import printable
 
 
@@ -55,9 +56,10 @@ def plot(
     if out is None:
         raise click.UsageError(f"say where to write it: siambench plot {kind} {target} --out {kind}.png")
     check_out(out)
-    picture, found = picture_of(Asked(kind=kind, target=target, rows=rows, more=more, exam=exam))
-    say_damaged(found.damaged)
     colours = cast('Literal["light", "dark"]', theme)
-    write(picture, out, Drawing(width=width, theme=colours, captioned=captioned, dots=dots))
+    with Waiting(f"drawing {out}"):
+        picture, found = picture_of(Asked(kind=kind, target=target, rows=rows, more=more, exam=exam))
+        write(picture, out, Drawing(width=width, theme=colours, captioned=captioned, dots=dots))
+    say_damaged(found.damaged)
     click.echo(printable(picture.caption), err=True)
     click.echo(printable(f"wrote {out}"), err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from siambench.commands.terminal import print_json, say_damaged, stdout_for_documents
+from siambench.commands.waiting import Waiting
 from siambench.errors import DifferenceError, UsageError
 
 if TYPE_CHECKING:
@@ -76,10 +77,11 @@ def reproduce(
     # The test part is opened again: that is logged, in a place that outlives the folder.
     openings = cache_folder() / "reproduced" / f"{rules.name}.jsonl"
     found = []
-    with stdout_for_documents():
+    with Waiting(f"running {row} again", total=len(chosen), silent=as_json) as waiting, stdout_for_documents():
         for one in rerun(
             chosen, primary, local_engine(workers), where=where, openings=openings, allowed=allowed, widened=tolerance is None
         ):
+            waiting.step()
             click.echo(_line(row, primary, one), err=True)
             found.append(one)
     found.sort(key=lambda one: (one.study, one.repetition))

@@ -22,6 +22,7 @@ from siambench.commands.terminal import (
     show_table,
     stdout_for_documents,
 )
+from siambench.commands.waiting import Waiting
 from siambench.errors import InterruptedRunError, UnfinishedError
 from siambench.spec import MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, feed_asked
 from siambench.wording import duration, printable, several
@@ -168,7 +169,8 @@ def run(
     )
     workers = jobs_of(jobs)
     options = {"jobs": workers, "address": address, "time_limit": time_limit, "memory_limit": memory_limit}
-    with stdout_for_documents():
+    # Data sets are found, decoded and hashed here: of a large one that takes minutes.
+    with Waiting("reading what the track and its data set hold", silent=as_json), stdout_for_documents():
         catalogue = Catalogue.load()
         chosen = choose(catalogue, engine, options, engine_options)
         prepared = prepare(request, catalogue)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from siambench.commands.terminal import print_grid, print_json, say_damaged
+from siambench.commands.waiting import Waiting
 from siambench.errors import UnknownNameError
 from siambench.wording import printable, several
 
@@ -77,7 +78,8 @@ class _Asked:
 def _show_study(asked: _Asked, storage: str | None, *, as_json: bool) -> None:
     from siambench.board import files, tuning
 
-    studies, rows, source = files.tunings(asked.track, asked.row, asked.more, exam=asked.exam)
+    with Waiting(f"reading the records of {asked.track}", silent=as_json):
+        studies, rows, source = files.tunings(asked.track, asked.row, asked.more, exam=asked.exam)
     say_damaged(source.damaged)
     shown = [study for study in studies if asked.number in (None, study.study)]
     if not shown:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from siambench.commands.terminal import stdout_for_documents
+from siambench.commands.waiting import Waiting
 
 
 @click.command()
@@ -19,7 +20,7 @@ def upgrade(directory: Path) -> None:
     from siambench.records.upgrade import upgrade as bring
     from siambench.studies.contents import groups_of
 
-    with stdout_for_documents():
+    with Waiting(f"bringing the records in {directory} to today's layout"), stdout_for_documents():
         found_folders = bring(directory, groups_of())
     for found in found_folders:
         for path in found.damaged:

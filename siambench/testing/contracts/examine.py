@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from siambench.components.catalogue import Catalogue, plural
@@ -103,7 +103,9 @@ class Case:
         return _examined(self.component, [*before, self.contract], self.name, self.known)[-1]
 
 
-def check(target: str, catalogue: Catalogue | None = None, *, kind: str | None = None) -> list[Outcome]:
+def check(
+    target: str, catalogue: Catalogue | None = None, *, kind: str | None = None, begins: Callable[[str, int, int], None] | None = None
+) -> list[Outcome]:
     """Examine a plugin with all its components, one component, or one loss in a file. On the CPU, in one thread.
 
     Args:
@@ -111,6 +113,7 @@ def check(target: str, catalogue: Catalogue | None = None, *, kind: str | None =
             it; the name of a component; or ``./file.py:Name``.
         catalogue: what is installed; None: look.
         kind: of the component, where kinds share a name; None: any.
+        begins: is told of each component that is examined next: its kind and name, which it is, from 1, and of how many.
 
     Returns:
         One outcome per component and contract; nothing that a component raises comes through.
@@ -121,7 +124,12 @@ def check(target: str, catalogue: Catalogue | None = None, *, kind: str | None =
     catalogue = Catalogue.load() if catalogue is None else catalogue
     chosen = subjects(target, catalogue, kind=kind)
     whole = [o for plugin in chosen.plugins for o in _whole(plugin, _any_of(plugin, chosen, catalogue))]
-    return [*whole, *(outcome for component in chosen.examined for outcome in check_component(component))]
+    found, components = list(whole), list(chosen.examined)
+    for number, component in enumerate(components, start=1):
+        if begins is not None:
+            begins(f"{component.kind}:{component.name}", number, len(components))
+        found += check_component(component)
+    return found
 
 
 def cases(target: str, catalogue: Catalogue | None = None, *, kind: str | None = None) -> list[Case]:
