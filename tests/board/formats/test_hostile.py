@@ -82,7 +82,7 @@ def test_html_has_no_element_of_a_strangers(name):
 
     assert acting(plain) == acting(hostile)
     # How a drawing is laid out depends on how long its names are.
-    shapes = {"svg", "title", "desc", "clippath", "rect", "g", "polyline", "polygon", "circle", "text"}
+    shapes = {"svg", "title", "desc", "clippath", "rect", "g", "path", "polyline", "polygon", "circle", "text"}
     assert {tag for tag, _ in plain.drawn} | {tag for tag, _ in hostile.drawn} <= shapes
     assert not [key for _, found in hostile.drawn for key in found if key.startswith("on") or key in ("href", "style")]
     assert " ".join(printable(name).split()) in " ".join("".join(hostile.words).split())
