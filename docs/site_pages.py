@@ -140,12 +140,23 @@ def on_config(config: Any) -> Any:
     return config
 
 
+def reports() -> dict[str, str]:
+    """The pages of HTML that leaderboards have, by where they are on the site: what is called index there is another page here."""
+    found = sorted((ROOT / "leaderboards").glob("**/index.html"))
+    return {
+        path.relative_to(ROOT).with_name("report.html").as_posix(): path.read_text(encoding="utf-8").replace('index.html"', 'report.html"')
+        for path in found
+    }
+
+
 def on_files(files: Files, config: Any) -> Files:
     """Add pages that stand outside of docs/, and a page for each file that a link names."""
     known = set(pages())
     for path in sorted(known):
         if not path.startswith("docs/"):
             files.append(File.generated(config, place(path), content=(ROOT / path).read_text(encoding="utf-8")))
+    for where, text in reports().items():
+        files.append(File.generated(config, where, content=text))
     named = {target for path in known for target, _ in links(path) if page_of(target, known).startswith(f"{SHOWN}/")}
     folders = {path for path in named if (ROOT / path).is_dir()}
     named |= {one.relative_to(ROOT).as_posix() for folder in folders for one in files_in(ROOT / folder)}
@@ -168,6 +179,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         front = _page(part_of_front(title.group(1)), FRONT, source, known)
         before, after = markdown[: link.start()], markdown[link.end() :]
         return "\n".join([_page(before, path, source, known), front, _page(after, path, source, known)])
+    if path.startswith("leaderboards/") and (ROOT / path).with_name("index.html").exists():
+        line = "[As a page to sort, filter and unfold, with figures](report.html)"
+        markdown = re.sub(r"^# .+$", lambda found: f"{found.group()}\n\n{line}", markdown, count=1, flags=re.MULTILINE)
     return _page(markdown, path, source, known)
 
 
@@ -191,7 +205,7 @@ def _linked(line: str, path: str, source: str, known: set[str]) -> str:
 
 def _site_link(found: re.Match[str], path: str, source: str, known: set[str]) -> str:
     before, target, after = found.groups()
-    if "://" in target or target.startswith(("#", "mailto:")):
+    if "://" in target or target.startswith(("#", "mailto:", "report.html")):
         return found.group()
     file, mark, part = unquote(target).partition("#")
     named = page_of(posixpath.normpath(posixpath.join(posixpath.dirname(path), file)), known)

@@ -90,6 +90,16 @@ def test_the_navigation_names_what_is_there():
     assert [] == sorted(page for page, path in there.items() if path.startswith("docs/") and page not in named)
 
 
+def test_boards_lead_to_their_reports():
+    """Each page of HTML that a leaderboard has is on the site, is linked below the heading of its board, and links the others there."""
+    found = site_pages.reports()
+    assert {"leaderboards/report.html", "leaderboards/glyphs/report.html"} <= set(found)
+    assert 'href="../report.html"' in found["leaderboards/glyphs/report.html"]
+    assert 'index.html"' not in found["leaderboards/report.html"]
+    told = on_the_site("leaderboards/glyphs/README.md", (ROOT / "leaderboards/glyphs/README.md").read_text(encoding="utf-8"))
+    assert re.search(r"^# glyphs: .*\n\n\[As a page [^]]*\]\(report.html\)$", told, re.MULTILINE)
+
+
 def test_a_file_is_shown_whatever_it_holds():
     """A file with a fence of its own is shown within a longer one, and a folder lists its files."""
     page = site_pages.shown("docs/site_pages.py").rstrip()
