@@ -194,24 +194,24 @@ class _Brush:
         )
 
     def _text(self, shape: Label) -> None:
-        from matplotlib.patheffects import withStroke
+        from matplotlib.patheffects import Stroke
 
-        self._axes.text(
-            shape.x,
-            shape.y,
-            shape.text,
-            fontsize=_points(shape.size),
-            color=self._colours[shape.colour],
-            ha={"start": "left", "middle": "center", "end": "right"}[shape.align],
-            va="baseline",
-            fontweight="bold" if shape.bold else "normal",
-            rotation=0 if shape.upright else 90,
-            rotation_mode="anchor",
+        look = {
+            "fontsize": _points(shape.size),
+            "ha": {"start": "left", "middle": "center", "end": "right"}[shape.align],
+            "va": "baseline",
+            "fontweight": "bold" if shape.bold else "normal",
+            "rotation": 0 if shape.upright else 90,
+            "rotation_mode": "anchor",
             # A name may hold dollars, which would begin a formula.
-            parse_math=False,
-            zorder=self._order,
-            path_effects=[withStroke(linewidth=_points(3), foreground=self._colours["paper"])] if shape.halo else [],
-        )
+            "parse_math": False,
+            "zorder": self._order,
+        }
+        if shape.halo:
+            # By itself, below the letters: what bears an effect is drawn as outlines, which nobody can search for or copy.
+            around = Stroke(linewidth=_points(3), foreground=self._colours["paper"])
+            self._axes.text(shape.x, shape.y, shape.text, path_effects=[around], **look)
+        self._axes.text(shape.x, shape.y, shape.text, color=self._colours[shape.colour], **look)
 
 
 def _points(pixels: float) -> float:

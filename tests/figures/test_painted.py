@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -57,6 +58,17 @@ def test_a_pdf_embeds_its_fonts_and_tells_no_time():
     assert b"/Type3" not in data
     for word in (b"/CreationDate", b"/ModDate", b"/JavaScript", b"/OpenAction", b"/Launch"):
         assert word not in data
+
+
+def test_a_hostile_name_can_be_read_out_of_a_pdf(tmp_path):
+    """A program that reads the text of a PDF finds the name letter for letter, control characters as escapes."""
+    reader = shutil.which("pdftotext")
+    if reader is None:
+        pytest.skip("pdftotext is not installed (poppler-utils)")
+    file = tmp_path / "figure.pdf"
+    file.write_bytes(painted(rows(HOSTILE), ".pdf"))
+    text = subprocess.run([reader, "-layout", file, "-"], capture_output=True, check=True).stdout.decode()
+    assert '<script>alert(1)</script> $\\frac{x}{0}$ \\x1b[31m \\x202eevil & "quoted" ]]> =cmd() {x} %s' in text
 
 
 def test_dollars_are_dollars():
