@@ -196,18 +196,25 @@ def plot(
     exam: str | None = None,
     width: int = 720,
     theme: Literal["light", "dark"] = "light",
+    method: Literal["pca", "tsne", "umap"] = "pca",
+    distance: Literal["cosine", "euclidean"] = "cosine",
+    images: str | Path | None = None,
 ) -> Path:
-    """Draw a figure of a track's table, or of one record, into a file.
+    """Draw a figure of a track's table, of one record, or of a file of embeddings, into a file.
 
     Args:
-        kind: what is drawn: a name that ``siambench plot --list`` tells.
-        track: name of a track that ships or comes with a plugin, path of a track's folder, or of the file of a record in such a folder.
+        kind: what is drawn: a name that ``siambench plot --list`` tells; of a file of embeddings ``map``.
+        track: name of a track that ships or comes with a plugin, path of a track's folder, of the file of a record in such a folder, or
+            of a ``.npz`` or ``.safetensors`` file with the arrays ``embeddings`` and ``labels``.
         out: the file; its suffix, ``.png``, ``.svg`` or ``.pdf``, says what it is.
         rows: names of the rows to show; none: all.
         more: output folders of `run` whose rows join.
         exam: another exam of the track whose records are there, by the first digits of its id; None: that which follows its rules.
         width: in pixels, of which 96 are an inch, 240 to 4,000.
         theme: the colours.
+        method: of a file of embeddings, how they are laid flat.
+        distance: of a file of embeddings, what near means.
+        images: of a file of embeddings, the folder in which their ``names`` are image files; None: its array ``images``, if it has one.
 
     Returns:
         The path of the file, which holds what must be known of the figure as its description.
@@ -217,13 +224,19 @@ def plot(
         NothingToDrawError: if the records hold no data for it.
         UsageError: if the file cannot be written, or is there and was not written by this.
     """
-    from siambench.board.pictures.files import Asked, Drawing, check_out, kind_of, picture_of, write
+    from siambench.board.pictures.files import EMBEDDINGS, Asked, Drawing, check_out, kind_of, picture_of, write
 
     kind_of(kind)
     path = Path(out)
     check_out(path)
     folders = tuple(Path(folder) for folder in more)
-    picture, _ = picture_of(Asked(kind=kind, target=str(track), rows=_names(rows), more=folders, exam=exam))
+    if Path(track).suffix.lower() in EMBEDDINGS:
+        from siambench.evaluation.maps import map_of_file
+
+        where = None if images is None else Path(images)
+        picture = map_of_file(kind, Path(track), method=method, distance=distance, images=where)
+    else:
+        picture, _ = picture_of(Asked(kind=kind, target=str(track), rows=_names(rows), more=folders, exam=exam))
     write(picture, path, Drawing(width=width, theme=theme))
     return path
 

@@ -23,6 +23,9 @@ from siambench.records.record import load, row_key
 LARGEST = 256 << 20
 """Bytes of a file that is looked at to see whose it is."""
 
+EMBEDDINGS = (".npz", ".safetensors")
+"""What files of embeddings end in, of which there is a map, drawn elsewhere: it needs torch."""
+
 NARROWEST, WIDEST = 240, 4000
 """Pixels of a figure's width."""
 
@@ -114,7 +117,7 @@ def _of_record(asked: Asked, kind: Kind) -> tuple[Table, Found]:
     if not lines:
         raise DataError(f"{path} is a record of {record.unit.method.name}, of which the table of {folder} has no row")
     material = material_of(table.track, [record] if record.unit.kind == "tune" else [], [record])
-    row = dataclasses.replace(lines[0].row, material=material)
+    row = dataclasses.replace(lines[0].row, material=material, pictured=record.id)
     return dataclasses.replace(table, lines=(dataclasses.replace(lines[0], row=row, beats=()),)), found
 
 

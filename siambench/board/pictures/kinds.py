@@ -47,12 +47,17 @@ KINDS: Mapping[str, Kind] = {
         Kind("separation", "how classes came apart in training, epoch by epoch", learning.separation, of_one=True),
         Kind("epochs", "the score on validation classes, epoch by epoch", learning.epochs),
         Kind("verdicts", "how many trials and final models have which verdict", counted.verdicts),
-        Kind("roc", "genuine pairs accepted against impostors accepted, of one model a row", of_units.roc),
-        Kind("det", "both errors of verification against each other, of one model a row", of_units.det),
-        Kind("distances", "how far pairs of one class and of two are apart, with the threshold of equal errors", of_units.distances),
-        Kind("group-errors", "the equal error rate by groups of test classes, of one model a row", of_units.group_errors),
-        Kind("map", "test items in the plane of their first principal components, of one model a row", of_units.maps),
-        Kind("neighbours", "queries and what lies nearest to each: hits and misses, of one model a row", of_units.neighbours),
+        Kind("roc", "genuine pairs accepted against impostors accepted, of one model a row", of_units.roc, of_one=True),
+        Kind("det", "both errors of verification against each other, of one model a row", of_units.det, of_one=True),
+        Kind(
+            "distances",
+            "how far pairs of one class and of two are apart, and where errors are equal",
+            of_units.distances,
+            of_one=True,
+        ),
+        Kind("group-errors", "the equal error rate by groups of test classes, of one model a row", of_units.group_errors, of_one=True),
+        Kind("map", "test items in the plane of their first principal components, of one model a row", of_units.maps, of_one=True),
+        Kind("neighbours", "queries and what lies nearest to each: hits and misses, of one model a row", of_units.neighbours, of_one=True),
     )
 }
 """In the order in which a report shows them."""

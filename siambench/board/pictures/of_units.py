@@ -28,8 +28,11 @@ MOST_GROUPS = 40
 """So many groups have a column, those with the most errors first."""
 
 GENUINE, IMPOSTORS = "of one class", "of two classes"
-_ONE_MODEL = "One final model of each row, that of study 0 and repetition 0: how far another one lies from it, it does not say."
+_ONE_MODEL = "It is of one final model of each row: how far another one lies from that, it does not say."
 _LEAST_RATE = 1e-4
+_AS_RECORDED = 0.005
+"""Equal error rates that differ by more are told."""
+
 _LONGEST_QUERY = 24
 
 
@@ -69,6 +72,20 @@ def some(every: Sequence[Shown], most: int) -> tuple[list[Shown], str]:
     return chosen, f" {left} not shown: name those to see by --rows."
 
 
+def again(every: Sequence[Shown | tuple[Shown, Verification]]) -> str:
+    """A sentence on the rows whose model was run again for its pictures and errs otherwise than the recorded one; or nothing."""
+    told = []
+    for given in every:
+        one = given if isinstance(given, Shown) else given[0]
+        studies, found = one.row.by_repetition.get("eer", {}), one.figures.verification
+        if not studies or found is None or min(studies[min(studies)]) != 0:
+            continue
+        recorded = studies[min(studies)][0]
+        if abs(found.equal_error_rate - recorded) > _AS_RECORDED:
+            told.append(f"{one.name} {number(found.equal_error_rate)}, recorded {number(recorded)}")
+    return "" if not told else f" Trained again on another processor, in equal error rate: {'; '.join(told)}."
+
+
 def _verified(table: Table) -> list[tuple[Shown, Verification]]:
     found = [(one, one.figures.verification) for one in shown(table)]
     verified = [(one, verification) for one, verification in found if verification is not None]
@@ -95,7 +112,7 @@ def roc(table: Table) -> Picture:
     return Picture(
         name="roc",
         title=f"{table.track.name}: who is let in",
-        caption=f"{_over(verified)} To the left at most one of so many impostors passes; higher is better. {_ONE_MODEL}",
+        caption=f"{_over(verified)} To the left at most one of so many impostors passes; higher is better. {_ONE_MODEL}{again(verified)}",
         x=Axis(title="impostors accepted", scale="log", low=max(lowest, 1e-5), high=1.0),
         y=Axis(title="genuine pairs accepted", low=0.0, high=1.0, percent=True),
         marks=tuple(marks),
@@ -122,7 +139,7 @@ def det(table: Table) -> Picture:
         name="det",
         title=f"{table.track.name}: both errors of verification",
         caption=f"{_over(verified)} Nearer to the lower left is better; where a line meets the dashed one both errors are equally "
-        f"frequent. {_ONE_MODEL}",
+        f"frequent. {_ONE_MODEL}{again(verified)}",
         x=Axis(title="impostors accepted", scale="probit", percent=True, **ends),  # type: ignore[arg-type]
         y=Axis(title="genuine pairs rejected", scale="probit", percent=True, **ends),  # type: ignore[arg-type]
         marks=tuple(marks),
@@ -151,7 +168,7 @@ def distances(table: Table) -> Picture:
         name="distances",
         title=f"{table.track.name}: how far pairs are apart",
         caption=f"{_over(verified)} Share of the pairs of each kind by distance; dashed: where a pair is as likely to be wrongly accepted "
-        f"as wrongly rejected. {_ONE_MODEL}",
+        f"as wrongly rejected. {_ONE_MODEL}{again(verified)}",
         x=Axis(title=f"distance, {unit}"),
         y=Axis(title="share of pairs", low=0.0, percent=True),
         panels=tuple(panels),
@@ -195,7 +212,7 @@ def maps(table: Table) -> Picture:
         title=f"{table.track.name}: test items as the models see them",
         caption=f"The same {items} test items for each row, chosen by their names alone, in the plane that holds most of their variance: "
         f"{', '.join(shares)}. What lies apart here is apart; what lies together may be apart in other directions."
-        f"{by} {_ONE_MODEL}{left}",
+        f"{by} {_ONE_MODEL}{again(chosen)}{left}",
         x=Axis(),
         y=Axis(),
         panels=tuple(panels),
@@ -260,7 +277,7 @@ def neighbours(table: Table) -> Picture:
         name="neighbours",
         title=f"{table.track.name}: what lies nearest",
         caption=f"{len(chosen[0].figures.answers)} queries, chosen by their names alone and the same for each row, and their nearest test "
-        f"items, nearest first; {kinds}. {_ONE_MODEL}{left}",
+        f"items, nearest first; {kinds}. {_ONE_MODEL}{again(chosen)}{left}",
         x=Axis(names=columns),
         y=Axis(names=_queries(chosen)),
         panels=panels,
@@ -360,7 +377,8 @@ def group_errors(table: Table) -> Picture:
     return Picture(
         name="group-errors",
         title=f"{table.track.name}: equal error rate by {attribute}",
-        caption=f"Equal error rate in percent over the pairs one of whose items is of a {attribute}; darker is worse.{more} {_ONE_MODEL}",
+        caption=f"Equal error rate in percent over the pairs one of whose items is of a {attribute}; darker is worse.{more} {_ONE_MODEL}"
+        f"{again(verified)}",
         x=Axis(names=tuple(one.name for one, _ in verified)),
         y=Axis(names=tuple(kept)),
         marks=(Cells(rows=cells),),

@@ -207,3 +207,19 @@ def test_what_is_not_there_is_said(table, tmp_path):
     without, _ = files.leaderboard(str(folder))
     with pytest.raises(NothingToDrawError, match=r"`siambench reproduce .*made ROW --figures` runs one again"):
         of_units.roc(without)
+
+
+def test_a_model_that_errs_otherwise_than_its_record_is_told(table):
+    """Where the equal error rate of the run that figures are of is another than the recorded one by more than .005, captions say both."""
+    made = table()
+    line = made.lines[0]
+
+    def recorded(value):
+        row = dataclasses.replace(line.row, by_repetition={"eer": {0: {0: value, 1: 0.9}}})
+        return dataclasses.replace(made, lines=(dataclasses.replace(line, row=row), *made.lines[1:]))
+
+    for name in NAMES:
+        assert "Trained again" not in KINDS[name].draw(recorded(0.204)).caption
+        told = "Trained again on another processor, in equal error rate: triplet 0.200, recorded 0.100."
+        assert told in KINDS[name].draw(recorded(0.1)).caption
+    assert "Trained again" not in of_units.roc(made).caption
