@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -313,15 +314,18 @@ def _plain(name: str, value: object) -> object:
         return _plain_mapping(name, value)
     if name == "files" and callable(value):
         return [remote.name for remote in value()]
-    if isinstance(value, Path):
-        return str(value)
     if name == "ready":
         return value is not None
+    if callable(value):
+        # What a function does is what can be told of it.
+        return (inspect.getdoc(value) or "").partition("\n")[0]
     if name == "fingerprint" and value is not None:
         told = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}  # type: ignore[arg-type]
         margins = [dataclasses.asdict(margin) for margin in told["margins"]]
         # What the value is hangs on parameters and batch; that it is known does not.
         return told | {"margins": margins, "at_equality": told["at_equality"] is not None}
+    if isinstance(value, Path):
+        value = str(value)
     return list(value) if isinstance(value, tuple) else value
 
 

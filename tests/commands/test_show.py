@@ -235,6 +235,10 @@ def test_every_component_of_a_kind_can_be_shown(catalogue, kind):
         facts = json.loads(json.dumps(describe(component), allow_nan=False))
         assert {"kind", "name", "distribution", "version", "plugin", "digest", "source", "about"} <= set(facts)
         assert facts["about"], component.name
+    if kind == "datasets":
+        told = {component.name: describe(component)["from_file"] for component in components}
+        assert told["glyphs"].startswith("Of one character")
+        assert told["omniglot"] is None
 
 
 def test_a_component_without_parameters_says_none(siambench):

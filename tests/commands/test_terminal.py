@@ -51,7 +51,8 @@ def test_a_shipped_format_needs_no_plugins(seen, monkeypatch):
 @pytest.mark.parametrize(("name", "nearest"), [("mdd", "md"), ("cvs", "csv"), ("tabel", "table")])
 def test_an_unknown_format_names_the_nearest(seen, name, nearest):
     """A format that nothing provides is an error that names the nearest, and all there are."""
-    with pytest.raises(UnknownNameError, match=f"unknown format '{name}', did you mean '{nearest}'\\?; installed: csv, json, md, table"):
+    every = ", ".join(sorted(shipped_formats()))
+    with pytest.raises(UnknownNameError, match=f"unknown format '{name}', did you mean '{nearest}'\\?; installed: {every}"):
         formatted(seen, name)
 
 
