@@ -45,7 +45,7 @@ def test_the_document_has_the_documented_keys(siambench):
     shown = [line.split()[0] for line in siambench("list").stdout.splitlines() if line.startswith(" ")]
     assert shown == [entry["name"] for entry in everything]
     formats = json.loads(siambench("list", "formats", "--json").stdout)
-    assert {"table", "md", "csv", "json"} == {entry["name"] for entry in formats}
+    assert {"table", "md", "csv", "json", "html", "latex"} == {entry["name"] for entry in formats}
 
 
 def test_data_sets_say_their_licence_and_what_is_missing(siambench, tmp_path):
