@@ -326,7 +326,11 @@ def _rest(prepared: Prepared, outcome: Run) -> str:
     took = [record.seconds for record in outcome.records if record.unit.row in rows and record.seconds is not None]
     cost = duration(sum(took) / ran * left / max(1, outcome.jobs)) if took else "as long again each"
     others = several(left, "study", "studies")
+    budget = prepared.track.budget
     asked = "the same command with --studies all"
+    if any(plan.trials != budget.trials or plan.repetitions != budget.repetitions for plan in prepared.studies):
+        whole = several(budget.trials, "trial", "trials"), several(budget.repetitions, "repetition", "repetitions")
+        asked += f", and ranked are rows of {' and '.join(whole)}"
     return f"{ran} of {ran + left} studies, so not ranked yet; the other {others} would take about {cost}: {asked}"
 
 
