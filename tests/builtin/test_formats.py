@@ -27,7 +27,7 @@ def test_every_format_that_ships_is_registered():
     """The plugin registers what the folder of formats holds, each under its name, with the same function and source."""
     found = siambench_formats()
 
-    assert set(found) == {"csv", "json", "md", "table"}
+    assert set(found) == {"csv", "html", "json", "latex", "md", "table"}
     for name, shipped in shipped_formats().items():
         assert (shipped.render, shipped.source) == (found[name].render, found[name].source)
         assert shipped.name == name
@@ -37,7 +37,7 @@ def test_formats_stand_in_the_catalogue():
     """Formats are components like any other, of siambench's own plugin."""
     found = Catalogue.load({"SIAMBENCH_PLUGINS": ""}).components("formats")
 
-    assert [component.name for component in found] == ["csv", "json", "md", "table"]
+    assert [component.name for component in found] == ["csv", "html", "json", "latex", "md", "table"]
     assert {component.provenance.plugin for component in found} == {"siambench"}
 
 
