@@ -44,7 +44,7 @@ _VARIATION = "\ufe0f"
 _BETWEEN = re.compile(r"[\s_:-]+")
 
 
-def emoji_names(*, size: int, styles: str, text: str, options: TokenOptions) -> Dataset:
+def emoji_names(*, size: int, styles: str, text: str, flags: bool, options: TokenOptions) -> Dataset:
     """Emoji and what they are called: ``picture`` uint8 [3, size, size] and ``name``, tokens [T].
 
     A class is an emoji, and holds one item for each style. Its name is that of Unicode, in lower case, and behind it those words of its
@@ -55,6 +55,7 @@ def emoji_names(*, size: int, styles: str, text: str, options: TokenOptions) -> 
         size: edge of the pictures in pixels.
         styles: ``"google"``, ``"twitter"``, or ``"both"``.
         text: ``"name"``, or ``"keywords"``: these behind it, from the package emojilib.
+        flags: whether flags are in it.
         options: how names become tokens.
 
     Raises:
@@ -65,7 +66,7 @@ def emoji_names(*, size: int, styles: str, text: str, options: TokenOptions) -> 
         raise DataError(f"emoji-names: text must be name or keywords, got {text!r}")
     if styles not in (*STYLES, "both"):
         raise DataError(f"emoji-names: styles must be google, twitter or both, got {styles!r}")
-    drawn = drawn_by_both()
+    drawn = drawn_by_both(flags=flags)
     pictures = of_images(drawn.items, drawn.root, Shown("emoji-names", size))
     number = len(drawn.names)
     chosen = np.concatenate([np.arange(number) + place * number for place, style in enumerate(STYLES) if styles in (style, "both")])

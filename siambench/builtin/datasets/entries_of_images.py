@@ -89,11 +89,14 @@ def forty_people(size: int) -> Dataset:
     return faces(size=size)
 
 
-def two_styles(size: int) -> Dataset:
-    """Emoji as Google and as Twitter have drawn them, in colour, read at size × size: one style asks, the other is the gallery."""
+def two_styles(size: int, *, flags: bool) -> Dataset:
+    """Emoji as Google and as Twitter have drawn them, in colour, read at size × size: one style asks, the other is the gallery.
+
+    Without ``flags`` those of countries and all others are left out; which of the other subgroups test stays as it is.
+    """
     from siambench.builtin.datasets.emoji import emoji
 
-    return emoji(size=size)
+    return emoji(size=size, flags=flags)
 
 
 def _of_birds() -> tuple[Remote, ...]:
@@ -249,7 +252,7 @@ ENTRIES = {
     ),
     "emoji": DatasetEntry(
         two_styles,
-        defaults={"size": 64},
+        defaults={"size": 64, "flags": True},
         augment={"rotate": 10.0, "scale": [0.9, 1.1], "translate": 0.05, "padding": "border"},
         files=_of_emoji,
         source="npm packages emoji-datasource-google and emoji-datasource-twitter 16.0.0",

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from siambench.interfaces import Dataset
 
 
-def emoji_and_names(size: int, styles: str, text: str, tokens: str, vocabulary: int, length: int) -> Dataset:
+def emoji_and_names(size: int, styles: str, text: str, *, flags: bool, tokens: str, vocabulary: int, length: int) -> Dataset:
     """Emoji and what they are called, two sides of each: a picture in colour, read at size × size, and its name, as tokens.
 
     ``styles`` is ``google``, ``twitter``, or ``both``, who have drawn each once; ``text`` is ``name``, or ``keywords``, by which these
-    stand behind it, of the npm package emojilib 4.0.3.
+    stand behind it, of the npm package emojilib 4.0.3. Without ``flags`` those of countries and all others are left out.
     """
     from siambench.builtin.datasets.emoji_names import emoji_names
     from siambench.builtin.datasets.table import TokenOptions
 
-    return emoji_names(size=size, styles=styles, text=text, options=TokenOptions(tokens, vocabulary, length))
+    return emoji_names(size=size, styles=styles, text=text, flags=flags, options=TokenOptions(tokens, vocabulary, length))
 
 
 def own_sides(
@@ -48,7 +48,7 @@ def _of_emoji() -> tuple[Remote, ...]:
 ENTRIES = {
     "emoji-names": DatasetEntry(
         emoji_and_names,
-        defaults={"size": 32, "styles": "both", "text": "name", "tokens": "words", "vocabulary": 4096, "length": 32},
+        defaults={"size": 32, "styles": "both", "text": "name", "flags": True, "tokens": "words", "vocabulary": 4096, "length": 32},
         augment={"rotate": 10.0, "scale": [0.9, 1.1], "translate": 0.05, "padding": "border"},
         files=_of_emoji,
         source="npm packages emoji-datasource-google and emoji-datasource-twitter 16.0.0",

@@ -145,6 +145,27 @@ def test_emoji_that_are_drawn_as_another_are_left_out(build, packages):
     assert "1 emoji that one of both has drawn as another are left out" in dataset.notes
 
 
+def test_flags_may_be_left_out(build, check_contract, packages):
+    """Without flags the classes of that category are gone, that is said, and the other subgroups test as before."""
+    waved = ("flag", "phone", "sound", "time", "weather")
+    for style in ("google", "twitter"):
+        path = packages / f"emoji-datasource-{style}/emoji.json"
+        rows = json.loads(path.read_text())
+        path.write_text(json.dumps([{**row, "category": "Flags" if row["subcategory"] in waved else "Objects"} for row in rows]))
+
+    def tested(dataset):
+        return {dataset.class_attributes["subgroup"][label] for label in dataset.labels[dataset.parts["query"]]}
+
+    whole, without = build("emoji", size=12), build("emoji", size=12, flags=False)
+
+    check_contract(without)
+    assert len(set(whole.item_names) - set(without.item_names)) == 2 * 9
+    assert set(without.class_attributes["category"]) == {"Objects"}
+    assert "flags are left out: 9 emoji" in without.notes
+    assert any("of 5 subgroups 1 are the test" in note for note in without.notes)
+    assert (tested(whole), tested(without)) == ({"Flags/weather", "Objects/plant-flower"}, {"Objects/plant-flower"})
+
+
 def test_names_that_several_bear_are_told_apart(build, packages):
     """Emoji of one name are called by their image, too; one without a name by its short one."""
     names = build("emoji", size=12).class_names
