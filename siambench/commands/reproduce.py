@@ -95,8 +95,7 @@ def reproduce(
                 "units": [_document(one) for one in found],
             }
         )
-    for name, (before, now) in sorted({pair for one in found for pair in one.surroundings.items()}):
-        click.echo(f"{name}: {before} recorded, {now} here", err=True)
+    _say_what_differs(found)
     different = [one for one in found if one.state == "different"]
     if different:
         raise DifferenceError(_difference(row, different, same=not any(one.surroundings for one in different)))
@@ -109,6 +108,17 @@ def reproduce(
         else f"{row}: all {len(found)} results identical",
         err=True,
     )
+
+
+def _say_what_differs(found: list[Rerun]) -> None:
+    """Versions and machine where they are others than recorded, and what comes nearer."""
+    from siambench.execution.reproduction import nearer
+
+    for name, (before, now) in sorted({pair for one in found for pair in one.surroundings.items()}):
+        click.echo(f"{name}: {before} recorded, {now} here", err=True)
+    hints = {nearer(one.surroundings) for one in found} - {None}
+    for hint in hints:
+        click.echo(hint, err=True)
 
 
 def _chosen(row: str, records: list[Record], studies: tuple[int, ...], repetitions: tuple[int, ...]) -> list[Record]:

@@ -24,7 +24,7 @@ from siambench.errors import (
     UsageError,
     suggestion,
 )
-from siambench.execution.reproduction import Rerun, final_records, rerun, spread
+from siambench.execution.reproduction import Rerun, final_records, nearer, rerun, spread
 from siambench.models.card import MARK, OfRow, card
 from siambench.models.document import Again, Difference, ModelDocument
 from siambench.models.file import SUFFIX, read_document, read_model, write_model, write_whole
@@ -250,6 +250,8 @@ def _made_again(
 
 def _differences(again: Rerun, primary: str) -> list[str]:
     lines = [f"{name}: {before} recorded, {now} here" for name, (before, now) in sorted(again.surroundings.items())]
+    hint = nearer(again.surroundings)
+    lines += [hint] if hint is not None else []
     before, now = ("none" if value is None else f"{value:.6f}" for value in again.primary)
     how = "within what two repetitions differ by" if again.state == "within tolerance" else "by more than two repetitions usually differ"
     scores = (

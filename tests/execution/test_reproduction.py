@@ -11,7 +11,7 @@ import pytest
 from made import done, final
 from shared import TINY_TRACK, curve, exam_folder, record_of
 
-from siambench.execution.reproduction import ANOTHER_PROCESSOR, TOLERANCE, compared, spread
+from siambench.execution.reproduction import ANOTHER_PROCESSOR, TOLERANCE, compared, nearer, spread
 from siambench.identity import digest, to_json
 from siambench.interfaces import Failed
 from siambench.records.folder import Folder
@@ -224,6 +224,26 @@ def test_a_loss_in_a_file_must_be_said_where(siambench, tmp_path):
 def told(score, versions="1", cpu="one", repetition=0, **outcome):
     """A final record with this score, made with a version of torch on a processor."""
     return final("triplet", repetition, score, outcome=outcome, telemetry={"versions": {"torch": versions}, "cpu": cpu})
+
+
+@pytest.mark.parametrize(
+    ("recorded", "here", "told"),
+    [
+        ("A, AVX2", "B, AVX512", True),
+        ("A, AVX2", "A, AVX512", True),
+        ("A, AVX2", "B, AVX512, oneDNN up to AVX2", False),
+        ("A, AVX2", "B, AVX2", False),
+        ("A, AVX512", "B, AVX2", False),
+        ("A, AVX512", "B, AVX512", False),
+    ],
+)
+def test_what_comes_nearer_to_another_processor_is_said(recorded, here, told):
+    """Where a record was made without AVX-512 and training here uses it, the variable that holds oneDNN back is named; else nothing is."""
+    hint = nearer({"cpu": (recorded, here)})
+
+    assert told == (hint is not None)
+    assert hint is None or "ONEDNN_MAX_CPU_ISA=AVX2" in hint
+    assert nearer({"torch": ("2.9", "2.10")}) is None
 
 
 def failed(error, versions="1", ended="raised"):
