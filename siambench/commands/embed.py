@@ -75,7 +75,9 @@ def embed(
         print_json({"schema": 1, "file": str(out), "unit": document.unit, "arrays": arrays, "distance": document.distance, "seed": seed})
     if "embeddings" in found.arrays:
         dimensions = found.arrays["embeddings"].shape[1]
-        told = f"{found.items} items of {found.classes} classes, {dimensions} numbers each: {out}; {evaluate}"
+        # Without two classes, one of them with two items, there is nothing to score; there is to look at.
+        after = evaluate if 1 < found.classes < found.items else f"siambench plot map {quoted(str(out))} --out map.png"
+        told = f"{found.items} items of {found.classes} classes, {dimensions} numbers each: {out}; {after}"
     else:
         told = f"{len(found.arrays['answer'])} episodes of {found.items} items: {out}"
     click.echo(printable(told), err=True)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from siambench.components.catalogue import Catalogue
+from siambench.components.catalogue import Catalogue, check_options
 from siambench.data.arrays import named_arrays
 from siambench.data.names import as_path, as_text, dataset_name
 from siambench.errors import DataError, DataMissingError, UsageError, suggestion
 from siambench.models.document import ByDataSet, OfImages, OfTexts
 from siambench.models.file import write_whole
 from siambench.models.loaded import BATCH, LoadedModel
+from siambench.models.unlabelled import without_classes
 from siambench.tracks.parts import Items, Parts
 from siambench.tracks.split import cut
 
@@ -77,7 +78,11 @@ def embed_data(
     is_own = short == document.data.dataset
     chosen = dict(document.data.options) if is_own else _matching(component, model)
     asked = {**chosen, **(options or {})}
-    dataset = catalogue.dataset(name, asked)
+    bare = None
+    if component.name == "folder" and part == "all":
+        check_options(component, name, asked)
+        bare = without_classes(name.partition(":")[2], {**component.entry.defaults, **asked})
+    dataset = catalogue.dataset(name, asked) if bare is None else bare
     read, notes = _reader(model, dataset, component, name)
     if read is None:
         _check_fits(model, dataset, name)

@@ -90,6 +90,38 @@ def test_a_folder_of_ones_own_is_embedded_as_the_model_wants_it(siambench, kept,
     assert 4 == embed(siambench, kept, "folder:mine", "--part", "test").returncode
 
 
+def test_images_without_classes_are_embedded(siambench, kept, tmp_path):
+    """Images that lie in a folder as they are, each a class of its own, or all in one folder below it; a damaged one is named."""
+    (tmp_path / "new" / "ann").mkdir(parents=True)
+    for number in range(3):
+        Image.fromarray(np.full((9, 9), 70 * number, np.uint8)).save(tmp_path / "new" / "ann" / f"{number}.png")
+    (tmp_path / "new" / "ann" / "about.txt").write_text("of ann")
+    found = {}
+    for folder in ("new", "new/ann"):
+        done = embed(siambench, kept, f"folder:{folder}")
+        assert 0 == done.returncode, done.stderr
+        with np.load(tmp_path / "test.npz", allow_pickle=False) as held:
+            found[folder] = {name: held[name].tolist() for name in held.files}
+        assert "plot map test.npz" in done.stderr
+        assert "passed over: 1 " in done.stderr
+    assert "no folders of classes: each image is a class of its own" in done.stderr
+    assert ([0, 0, 0], ["ann"], ["ann/0.png", "ann/1.png", "ann/2.png"]) == tuple(
+        found["new"][name] for name in ("labels", "class_names", "names")
+    )
+    assert ([0, 1, 2], ["0.png", "1.png", "2.png"]) == tuple(found["new/ann"][name] for name in ("labels", "names"))
+    assert found["new"]["embeddings"] == found["new/ann"]["embeddings"]
+
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "new" / "top.png")
+    assert 0 == embed(siambench, kept, "folder:new").returncode
+    with np.load(tmp_path / "test.npz", allow_pickle=False) as held:
+        assert held["labels"].tolist() == [0, 1, 2, 3]
+    assert 4 == embed(siambench, kept, "folder:new", "--set", "dataset.options.level=1").returncode
+    (tmp_path / "new" / "top.png").write_bytes(b"no image")
+    done = embed(siambench, kept, "folder:new")
+    assert 4 == done.returncode
+    assert "new/top.png cannot be read as an image" in done.stderr
+
+
 def test_dark_ink_of_ones_own_is_turned_round_where_the_model_wants_it(siambench, kept, tmp_path):
     """A model whose data set turns ink round is given somebody's folder turned round, and it is said."""
     document = read_document(kept.model()).to_json()
