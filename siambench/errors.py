@@ -63,11 +63,14 @@ class UnknownNameError(UsageError):
         known: the names that exist.
         failed: plugins that did not load, and might have provided it.
         lists: the command that lists them all, where there may be more than a sentence can hold.
+        meant: what comes behind the name, ``", did you mean …?"``; None: the nearest of the names.
     """
 
-    def __init__(self, what: str, name: str, known: Iterable[str], failed: Sequence[str] = (), *, lists: str = "") -> None:
+    def __init__(
+        self, what: str, name: str, known: Iterable[str], failed: Sequence[str] = (), *, lists: str = "", meant: str | None = None
+    ) -> None:
         names = sorted(known)
-        text = f"unknown {what} {name!r}{suggestion(name, names)}; installed: {some(name, names, lists=lists)}"
+        text = f"unknown {what} {name!r}{suggestion(name, names) if meant is None else meant}; installed: {some(name, names, lists=lists)}"
         if failed:
             text += f"; plugins that failed to load: {', '.join(failed)} (`siambench plugins --errors` says why)"
         super().__init__(text)
@@ -198,8 +201,13 @@ def left_by(error: BaseException) -> str:
 
 def suggestion(name: str, names: Iterable[str]) -> str:
     """``", did you mean 'triplet'?"`` for the nearest of ``names``, or nothing where none is near."""
-    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f", did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, names)
+    return "" if near is None else f", did you mean {near!r}?"
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The nearest of ``names``, or None where none is near."""
+    return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)), None)
 
 
 MOST_NAMES = 12

@@ -25,6 +25,7 @@ from siambench.components.component import Component, PluginStatus, Provenance
 from siambench.components.expression import is_composed, parsed
 from siambench.components.families import check_dimensions, check_members, family_of
 from siambench.components.hookspecs import ENTRY_OF, KINDS, PREFIX
+from siambench.components.meant import meant
 from siambench.components.two_sided import is_two_sided, two_sided
 from siambench.data.forms import AUGMENT_OF_FORM, UNCLASSED_RULES
 from siambench.errors import (
@@ -154,7 +155,9 @@ class Catalogue:
             lookup = lookup if known else family_of(lookup)
         found = [c for c in self._components if (c.kind, c.name) == (kind, lookup)]
         if not found or (takes_path and not found[0].entry.takes_path):
-            raise UnknownNameError(singular(kind), name, self.names(kind), self.failed, lists=f"siambench list {kind}")
+            names = self.names(kind)
+            guess = meant(kind, name, names)
+            raise UnknownNameError(singular(kind), name, names, self.failed, lists=f"siambench list {kind}", meant=guess)
         if len(found) > 1:
             raise DuplicateNameError(f"{provided_twice(found)}; uninstall one or restrict loading with SIAMBENCH_PLUGINS")
         return found[0]
