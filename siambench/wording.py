@@ -9,6 +9,7 @@ import codecs
 import html
 import inspect
 import io
+import math
 import re
 import shlex
 import unicodedata
@@ -119,6 +120,14 @@ def printable(text: str) -> str:
 def several(number: int, one: str, many: str) -> str:
     """A number and what it counts: `1 study`, `5 studies`."""
     return f"{number} {one if number == 1 else many}"
+
+
+def exact(value: float) -> str:
+    """A distance or a share to decide by: with four decimals, and with four digits where it is so small that these would be fewer."""
+    size = abs(value)
+    if size == 0 or size >= 0.1 or not math.isfinite(value):
+        return f"{value:.4f}"
+    return f"{value:.3e}" if size < 1e-6 else f"{value:.{3 - math.floor(math.log10(size))}f}"
 
 
 def quoted(word: str) -> str:

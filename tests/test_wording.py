@@ -162,3 +162,20 @@ def test_what_a_docstring_says_of_its_arguments():
     told = {"first": "what comes first, at last.", "second": "both alike.", "third": "both alike.", "options": "the rest: of all."}
     assert told == wording.arguments_told(docstring)
     assert {} == wording.arguments_told("Nothing is asked for.")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (0.25, "0.2500"),
+        (1.23456, "1.2346"),
+        (0.05, "0.05000"),
+        (0.00031237, "0.0003124"),
+        (0.0, "0.0000"),
+        (-0.02, "-0.02000"),
+        (3e-8, "3.000e-08"),
+    ],
+)
+def test_a_number_to_decide_by_has_four_digits(value, told):
+    """Four decimals where these are four digits, more where the number is smaller, and 0 as it is."""
+    assert told == wording.exact(value)

@@ -9,7 +9,7 @@ import click
 
 from siambench.commands.terminal import print_json, stdout_for_documents
 from siambench.commands.waiting import Waiting
-from siambench.wording import printable, several
+from siambench.wording import exact, printable, several
 
 if TYPE_CHECKING:
     from siambench.models.comparison import Comparison
@@ -50,10 +50,10 @@ def compare(
 def _lines(found: Comparison) -> list[str]:
     point, number = found.point, several(found.references, "reference", "references")
     decision = "same" if found.same else "different"
-    lines = [f"{decision}: {found.nearest:.4f} to the nearest of {number} ({found.name}), {found.mean:.4f} to their mean"]
+    lines = [f"{decision}: {exact(found.nearest)} to the nearest of {number} ({found.name}), {exact(found.mean)} to their mean"]
     at = "your own" if point is None else f"{point.at} of the model's test part"
-    ends = "" if point is None or point.low is None or point.high is None else f", 95 % interval {point.low:.4f} … {point.high:.4f}"
-    lines.append(f"threshold {found.threshold:.4f}: {at}{ends}")
+    ends = "" if point is None or point.low is None or point.high is None else f", 95 % interval {exact(point.low)} … {exact(point.high)}"
+    lines.append(f"threshold {exact(found.threshold)}: {at}{ends}")
     if point is not None and found.accuracy is not None:
         accepted = f"{point.false_accepts:.1%} of impostors accepted, {point.false_rejects:.1%} of genuine items rejected"
         lines.append(f"to expect of unseen classes: {accepted}; {found.accuracy:.1%} of decisions right where half are genuine")

@@ -55,7 +55,9 @@ def model(
     with Waiting(f"handing over a model of {row}", silent=as_json), stdout_for_documents():
         handed = hand_over(asked, out, local_engine(1))
     say_damaged(handed.damaged)
-    for note in handed.notes:
+    from siambench.models.cautions import cautions
+
+    for note in (*handed.notes, *cautions(handed.document)):
         click.echo(printable(note), err=True)
     document, unit = handed.document, handed.record.unit
     if as_json:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from siambench.data.images import DEEPEST
+from siambench.models.cautions import cautions
 from siambench.models.document import AsTheyAre, ByDataSet, Given, ModelDocument, OfImages, OfTexts, OperatingPoint, Rights
-from siambench.wording import in_markdown
+from siambench.wording import exact, in_markdown
 
 MARK = "<!-- Written by `siambench model`, which replaces this file: do not edit it. -->"
 """The first line of a card, by which it is known."""
@@ -138,7 +140,7 @@ def _given(document: ModelDocument) -> str:
         cut = f"its shorter edge brought to {rule.resize} pixels and the middle {size} cut out" if rule.resize else f"squeezed to {size}"
         steps = [
             "turned as its EXIF orientation says, transparent paper shown white",
-            f"greys deeper than 8 bits as value · 255 / {rule.white}",
+            _depth(rule.white),
             "made grey" if rule.mode == "grey" else "made RGB",
             cut,
             *(["turned round, 255 - value: dark ink on light paper becomes bright on black"] if rule.inverted else []),
@@ -163,6 +165,13 @@ def _given(document: ModelDocument) -> str:
     return f"Items as they are: {_shape(given)}. {network}"
 
 
+def _depth(white: int) -> str:
+    """What becomes of values of more than 8 bits: a data set that has none says so of no file but such."""
+    if white == DEEPEST:
+        return f"values of 8 bits taken as they are (of a file of 16-bit greys, value · 255 / {white})"
+    return f"values of 8 bits taken as they are, greys deeper than that as value · 255 / {white}, for so deep are the data set's"
+
+
 def _network_takes(given: Given) -> str:
     shape = f"[B, {', '.join(map(str, given.shape))}]"
     if given.form == "images":
@@ -178,7 +187,7 @@ def _scores(document: ModelDocument, row: Mapping[str, OfRow]) -> str:
     lines = [about, "", "| metric | this model | over test classes | the row |", "|---|---|---|---|"]
     for name, value in document.scores.items():
         interval, whole = document.intervals.get(name), row.get(name)
-        ends = "" if interval is None else f"{interval.low:.4f} … {interval.high:.4f} ({interval.by})"
+        ends = "" if interval is None else f"{exact(interval.low)} … {exact(interval.high)} ({interval.by})"
         lines.append(f"| {_text(name)} | {_number(value)} | {ends} | {_of_row(whole)} |")
     return "\n".join(lines)
 
@@ -186,8 +195,10 @@ def _scores(document: ModelDocument, row: Mapping[str, OfRow]) -> str:
 def _of_row(score: OfRow | None) -> str:
     if score is None:
         return ""
-    width = "" if score.half_width is None else f" ± {score.half_width:.4f}"
-    return f"{score.mean:.4f}{width} ({score.n} {score.over if score.n > 1 else score.over.removesuffix('s').replace('studie', 'study')})"
+    width = "" if score.half_width is None else f" ± {exact(score.half_width)}"
+    return (
+        f"{exact(score.mean)}{width} ({score.n} {score.over if score.n > 1 else score.over.removesuffix('s').replace('studie', 'study')})"
+    )
 
 
 def _exactly(value: float | None) -> str:
@@ -195,7 +206,7 @@ def _exactly(value: float | None) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.4f}"
+    return "n/a" if value is None else exact(value)
 
 
 def thresholds(document: ModelDocument) -> str:
@@ -205,21 +216,32 @@ def thresholds(document: ModelDocument) -> str:
     first = document.operating_points[0]
     about = (
         f"Two items are taken for the same where their {document.distance} distance is at most the threshold; of several references the "
-        "nearest counts, and each number of them has thresholds of its own. Thresholds are from comparisons of the test part, with a 95 % "
-        f"interval over its {first.classes} classes (jackknife). The errors are those to expect of classes that were never seen: each fold "
-        "of classes at the threshold of the other folds. Data that look otherwise than the test part want thresholds of their own."
+        f"nearest counts, and each number of them has thresholds of its own. They are from comparisons of the {first.classes} classes of "
+        "the test part. Data that look otherwise than that want thresholds of their own."
     )
     heading = "| at | references | threshold | interval | false accepts | false rejects | impostors | genuine | |"
-    lines = [about, "", heading, "|---|---|---|---|---|---|---|---|---|", *map(_point, document.operating_points)]
-    missing = _missing(document.operating_points)
-    return "\n".join(lines) + (f"\n\n{missing}" if missing else "")
+    table = "\n".join([heading, "|---|---|---|---|---|---|---|---|---|", *map(_point, document.operating_points)])
+    warned = [f"**{_text(sentence)}.**" for sentence in cautions(document)]
+    return "\n\n".join(part for part in (*warned, about, table, _COLUMNS, _missing(document.operating_points)) if part)
+
+
+_COLUMNS = """\
+- *at*: what the threshold was chosen for. `eer`: as many impostors accepted as genuine items rejected; `far=0.01`: one impostor of a
+  hundred accepted on the test part, `far=0.001` one of a thousand.
+- *references*: how many items of a class the unknown one is compared with.
+- *threshold*: the distance up to which it is taken for the same; *interval*: 95 %, how far another choice of as many classes would move it
+  (jackknife over classes). Empty: too few classes to say.
+- *false accepts*: of 100 comparisons with another class, so many are taken for the same all the same; *false rejects*: of 100 with their
+  own class, so many are not. Both are those to expect of classes that were never seen: each fold of test classes at the threshold of the
+  other folds, so that false accepts may lie above the rate that the threshold was chosen for.
+- *impostors*, *genuine*: comparisons of different classes, and of one class, that the line is from."""
 
 
 def _point(one: OperatingPoint) -> str:
-    ends = "" if one.low is None or one.high is None else f"{one.low:.4f} … {one.high:.4f}"
+    ends = "" if one.low is None or one.high is None else f"{exact(one.low)} … {exact(one.high)}"
     accepts, rejects = ("n/a" if share is None else f"{share:.2%}" for share in (one.false_accepts, one.false_rejects))
     return (
-        f"| {one.at} | {one.references} | {one.threshold:.4f} | {ends} | {accepts} | {rejects} | {one.impostors:,} | {one.genuine:,} | "
+        f"| {one.at} | {one.references} | {exact(one.threshold)} | {ends} | {accepts} | {rejects} | {one.impostors:,} | {one.genuine:,} | "
         f"{_text(one.note)} |"
     )
 

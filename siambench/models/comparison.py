@@ -12,6 +12,7 @@ from siambench.data.images import is_image
 from siambench.data.names import as_text
 from siambench.errors import DataError, UsageError, suggestion
 from siambench.metrics.checks import unit_length
+from siambench.models.cautions import cautions
 from siambench.models.document import ByDataSet, ModelDocument, OfImages, OfTexts, OperatingPoint
 from siambench.models.operating import EER, point_for
 
@@ -86,7 +87,7 @@ def compare(model: LoadedModel, item: Any, references: Sequence[Any], *, thresho
         references=len(given),
         threshold=value,
         point=point,
-        notes=tuple(_notes(item, given, point)),
+        notes=(*_notes(item, given, point), *(cautions(document) if point is not None else ())),
     )
 
 
