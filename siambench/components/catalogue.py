@@ -31,6 +31,7 @@ from siambench.data.forms import AUGMENT_OF_FORM, UNCLASSED_RULES
 from siambench.errors import (
     ConfigError,
     DataError,
+    DataMissingError,
     DuplicateNameError,
     PluginError,
     SiambenchError,
@@ -196,6 +197,8 @@ class Catalogue:
         """
         # numpy comes with these, and a list of what is installed does without it.
         from siambench.data.checked import checked
+        from siambench.data.files import meant_by
+        from siambench.data.names import as_path
         from siambench.interfaces import Dataset
 
         component = self.get("datasets", name)
@@ -206,6 +209,11 @@ class Catalogue:
             raise ConfigError(f"data set {name!r} needs a path: {component.name}:PATH")
         try:
             dataset = call_factory(entry.build, {**entry.defaults, **options, **path})
+        except DataMissingError as error:
+            near = meant_by(as_path(path["path"])) if path else ""
+            if not near or near in str(error):
+                raise
+            raise type(error)(f"{error}{near}") from error
         except (SiambenchError, MemoryError, KeyboardInterrupt):
             raise
         except BaseException as error:

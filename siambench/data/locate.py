@@ -19,7 +19,7 @@ from pathlib import Path
 import filelock
 import platformdirs
 
-from siambench.data.files import share
+from siambench.data.files import meant_by, share
 from siambench.errors import DataMissingError
 
 _TIMEOUT_SECONDS = 30
@@ -95,7 +95,7 @@ def find(name: str, *, beside: Path | None) -> Path:
     places = [given, *([] if beside is None else [beside / given]), *([Path(chosen).expanduser() / given] if chosen else [])]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
-        raise DataMissingError(f"no such file: {name}; looked for {', '.join(str(place) for place in places)}")
+        raise DataMissingError(f"no such file: {name}{meant_by(given)}; looked for {', '.join(str(place) for place in places)}")
     return found.resolve()
 
 

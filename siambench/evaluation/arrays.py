@@ -15,7 +15,7 @@ from siambench import metrics as pure
 from siambench.components.catalogue import Catalogue
 from siambench.components.families import check_dimensions
 from siambench.data.arrays import Kind, named_arrays
-from siambench.data.files import read_regular
+from siambench.data.files import meant_by, read_regular
 from siambench.data.names import as_text
 from siambench.errors import ConfigError, DataError, DataMissingError, MetricError, suggestion
 from siambench.evaluation.scoring import Scores, deepest, score
@@ -203,7 +203,7 @@ def read_arrays(path: Path) -> Arrays:
     kind = kinds.get(path.suffix.lower())
     if kind is None:
         if not path.exists():
-            raise DataMissingError(f"no such file: {as_text(path)}")
+            raise DataMissingError(f"no such file: {as_text(path)}{meant_by(path)}")
         raise DataError(f"{as_text(path)} must end in .npz or .safetensors, got {path.suffix or 'no suffix'}")
     found, held = named_arrays(path, kind, ARRAYS)
     if not set(ARRAYS[:2]) <= set(found):

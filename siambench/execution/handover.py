@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from siambench.board import files
 from siambench.board.scores import Model, by_study, mean_of
 from siambench.components.two_sided import BETWEEN
-from siambench.data.files import read_regular
+from siambench.data.files import read_regular, write_whole
 from siambench.data.locate import cache_folder
 from siambench.data.names import as_text
 from siambench.errors import (
@@ -27,7 +27,7 @@ from siambench.errors import (
 from siambench.execution.reproduction import Rerun, final_records, nearer, rerun, spread
 from siambench.models.card import MARK, OfRow, card
 from siambench.models.document import Again, Difference, ModelDocument
-from siambench.models.file import SUFFIX, read_document, read_model, write_model, write_whole
+from siambench.models.file import SUFFIX, read_document, read_model, write_model
 from siambench.records.folder import Folder, model_path
 from siambench.records.record import Record
 from siambench.stats import t_interval

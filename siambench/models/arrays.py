@@ -12,10 +12,10 @@ import numpy as np
 
 from siambench.components.catalogue import Catalogue, check_options
 from siambench.data.arrays import named_arrays
+from siambench.data.files import write_whole
 from siambench.data.names import as_path, as_text, dataset_name
 from siambench.errors import DataError, DataMissingError, UsageError, suggestion
 from siambench.models.document import ByDataSet, OfImages, OfTexts
-from siambench.models.file import write_whole
 from siambench.models.loaded import BATCH, LoadedModel
 from siambench.models.unlabelled import without_classes
 from siambench.tracks.parts import Items, Parts

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from siambench.data.files import open_regular, share
+from siambench.data.files import open_regular, write_whole
 from siambench.data.names import as_text, reason
 from siambench.errors import DataError, RecordError
 from siambench.identity import canonical, from_json
@@ -68,25 +66,6 @@ def write_model(path: Path, document: ModelDocument, weights: Mapping[str, Tenso
     content = save({**tensors, PROBE: probe.detach().cpu().clone().contiguous()}, metadata={KEY: canonical(document.to_json())})
     write_whole(path, content)
     return hashlib.sha256(content).hexdigest()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that whoever reads it meanwhile finds the old one or the new one, and a killed writer leaves no half.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        share(Path(temporary))
-        Path(temporary).replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
 
 
 def read_document(path: Path) -> ModelDocument:

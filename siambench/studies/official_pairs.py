@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siambench.data.files import share
+from siambench.data.files import write_whole
 from siambench.data.locate import cache_folder, find
 from siambench.errors import ConfigError, DataError
 from siambench.spec import Drawn, Every, Listed, VerificationPairs
@@ -94,10 +93,7 @@ def _kept(content: bytes) -> Path:
         if path.is_file() and path.read_bytes() == content:
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as part:
-            part.write(content)
-        share(Path(part.name))
-        Path(part.name).replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise DataError(
             f"the official pairs cannot be kept in {path.parent}: {error.strerror or error}; name another folder in SIAMBENCH_CACHE"

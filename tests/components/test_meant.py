@@ -63,3 +63,20 @@ def test_it_is_said_on_the_command_line(own, capsys, arguments, said):
 
     assert ended.value.code == 4
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["folder", "csv", "npz", "safetensors", "sides", "ucr", "hf"])
+def test_a_missing_path_of_any_data_set_names_the_nearest(tmp_path, monkeypatch, capsys, kind):
+    """Whatever reads a file or folder of one's own says in one sentence, exit code 4, which path beside the missing one was meant."""
+    if kind == "hf":
+        pytest.importorskip("datasets", reason="Hugging Face's library is not installed")
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people").mkdir()
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["run", "--loss", "triplet", "--dataset", f"{kind}:poeple", "--plan"])
+
+    said = capsys.readouterr().err.strip()
+    assert ended.value.code == 4
+    assert "did you mean 'people'?" in said
+    assert len(said.splitlines()) == 1

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ from siambench.board.files import Found, leaderboard
 from siambench.board.material import material_of
 from siambench.board.pictures.kinds import KINDS, Kind, selected
 from siambench.board.table import Table
-from siambench.data.files import read_regular, share
+from siambench.data.files import read_regular, write_whole
 from siambench.errors import DataError, DataMissingError, UnknownNameError, UsageError, suggestion
 from siambench.figures import SUFFIXES, Picture, painted
 from siambench.figures.painted import MARK
@@ -158,18 +156,7 @@ def write(picture: Picture, out: Path, drawing: Drawing | None = None) -> None:
     if not NARROWEST <= drawing.width <= WIDEST:
         raise UsageError(f"the width of a figure lies in {NARROWEST} … {WIDEST} pixels, got {drawing.width}")
     content = painted(picture, out.suffix.lower(), width=drawing.width, theme=drawing.theme, captioned=drawing.captioned, dots=drawing.dots)
-    temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(dir=out.parent, prefix=".", suffix=".part")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        share(temporary)
-        if out.exists():
-            temporary.chmod(out.stat().st_mode & 0o777)
-        temporary.replace(out)
+        write_whole(out, content)
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
