@@ -45,7 +45,9 @@ def check(names: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
     counts = {state: sum(outcome.state == state for outcome in outcomes) for state in _STATES}
     if as_json:
         found = [
-            {"component": o.component, "contract": o.contract, "state": o.state, "reason": printable(o.reason) or None} for o in outcomes
+            {"component": o.component, "contract": o.contract, "state": o.state, "reason": printable(o.reason) or None}
+            | ({"place": printable(o.place)} if o.place else {})
+            for o in outcomes
         ]
         print_json({"schema": 1, "target": target, "outcomes": found, "counts": counts})
     else:
@@ -53,9 +55,17 @@ def check(names: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
     if not outcomes:
         click.echo(printable(f"{target} provides nothing"), err=True)
     click.echo(", ".join(f"{number} {state}" for state, number in counts.items()), err=True)
-    broken = [f"{outcome.component} {outcome.contract}" for outcome in outcomes if outcome.state == "failed"]
-    if broken:
-        raise ContractError(f"{target} breaks its contracts: {', '.join(broken)}")
+    if counts["failed"]:
+        raise _broken(target, [outcome for outcome in outcomes if outcome.state == "failed"])
+
+
+def _broken(target: str, failed: Sequence[Outcome]) -> ContractError:
+    traces = list(dict.fromkeys(outcome.trace for outcome in failed if outcome.trace))
+    hint = "; --traceback shows what was raised" if traces else ""
+    error = ContractError(f"{target} breaks its contracts: {', '.join(f'{one.component} {one.contract}' for one in failed)}{hint}")
+    for trace in traces:
+        error.add_note(f"\n{printable(trace)}")
+    return error
 
 
 @contextlib.contextmanager
@@ -80,8 +90,13 @@ def _show(outcomes: Sequence[Outcome]) -> None:
     width = max((len(outcome.contract) for outcome in outcomes), default=0)
     for component, found in groupby(outcomes, key=lambda outcome: outcome.component):
         click.echo(printable(component))
-        for outcome in found:
-            head = f"  {outcome.contract:<{width}}  {outcome.state:<7}  "
-            text = head + printable(outcome.reason)
+        for (_, reason), alike in groupby(
+            found, key=lambda outcome: (outcome.contract if outcome.state != "skipped" else "", outcome.reason)
+        ):
+            outcome, *others = alike
+            # What is skipped for one reason is one line.
+            called = f"{len(others) + 1} contracts" if others else outcome.contract
+            head = f"  {called:<{width}}  {outcome.state:<7}  "
+            text = head + printable(f"{outcome.place}: {reason}" if outcome.place else reason)
             lines = textwrap.wrap(text, _WIDTH, subsequent_indent=" " * len(head), drop_whitespace=True)
             click.echo("\n".join(lines))

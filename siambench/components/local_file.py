@@ -7,11 +7,13 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from siambench.components.component import Component, Provenance
+from siambench.data.files import meant_by
 from siambench.errors import PluginError, named, suggestion
 from siambench.plugin import NAMED_BY_FORWARD, LossEntry, call_factory
 from siambench.spaces import Choice, Float, Int, Value
@@ -31,7 +33,7 @@ def component_in_file(spec: str) -> Component:
     path_text, _, name = spec.rpartition(":")
     path = Path(path_text).expanduser().resolve()
     if not path.is_file():
-        raise PluginError(f"no such file: {path_text}")
+        raise PluginError(f"no such file: {path_text}{meant_by(Path(path_text).expanduser())}")
     content = hashlib.sha256(path.read_bytes()).hexdigest()
     module_spec = importlib.util.spec_from_file_location(f"siambench_local_{content[:16]}", path)
     if module_spec is None or module_spec.loader is None:
@@ -44,7 +46,7 @@ def component_in_file(spec: str) -> Component:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise PluginError(f"{path_text} cannot be imported: {named(error)}") from error
+        raise PluginError(f"{path_text} cannot be imported: {named(error)}{_line(error, path)}") from error
     cls = getattr(module, name, None)
     if cls is None:
         classes = [n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module.__name__]
@@ -52,8 +54,16 @@ def component_in_file(spec: str) -> Component:
     return Component("losses", f"{path.name}:{name}", _entry_of_class(cls, spec), Provenance(str(path.name), "local", "0"), str(path))
 
 
+def _line(error: BaseException, path: Path) -> str:
+    """The innermost line of the file that had a part in an error; empty where none had, as where the file is no Python."""
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == str(path)]
+    return f" (line {lines[-1]}; --traceback shows more)" if lines else ""
+
+
 def _built(build: Callable[..., Any], spec: str, defaults: Mapping[str, Value]) -> Any:
     import torch
+
+    path = Path(spec.rpartition(":")[0]).expanduser().resolve()
 
     try:
         with torch.random.fork_rng():
@@ -61,7 +71,7 @@ def _built(build: Callable[..., Any], spec: str, defaults: Mapping[str, Value]) 
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise PluginError(f"{spec} cannot be built with its defaults: {named(error)}") from error
+        raise PluginError(f"{spec} cannot be built with its defaults: {named(error)}{_line(error, path)}") from error
 
 
 def _entry_of_class(cls: Any, spec: str) -> LossEntry:

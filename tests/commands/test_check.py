@@ -108,12 +108,70 @@ def test_a_broken_contract_exits_6_and_the_document_is_whole(siambench, losses):
     )
 
 
+RAISING = """
+import torch
+
+
+class Raises(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        return self.term(embeddings)
+
+    def term(self, embeddings):
+        weights = torch.ones(3)
+        return embeddings @ weights
+
+
+class Begins(torch.nn.Module):
+    def __init__(self):
+        raise KeyError("margin")
+
+    def forward(self, embeddings, labels):
+        return embeddings.mean()
+"""
+
+
+def test_a_loss_that_raises_is_told_with_the_line_of_its_file(siambench, tmp_path):
+    """The innermost line of the user's file stands before what it raises; --traceback shows the way there."""
+    (tmp_path / "mine.py").write_text(RAISING, encoding="utf-8")
+    done = siambench("check", "./mine.py:Raises")
+    assert 6 == done.returncode
+    assert "failed   mine.py:11: " in done.stdout
+    assert "; --traceback shows what was raised" in done.stderr
+    assert "Traceback" not in done.stderr
+    shown = siambench("check", "./mine.py:Raises", "--traceback")
+    assert 6 == shown.returncode
+    assert 'mine.py", line 11' in shown.stderr
+    document = json.loads(siambench("check", "./mine.py:Raises", "--json").stdout)
+    assert "mine.py:11" in {outcome.get("place") for outcome in document["outcomes"] if outcome["state"] == "failed"}
+    assert not any("place" in outcome for outcome in document["outcomes"] if outcome["state"] != "failed")
+
+
+def test_a_loss_that_cannot_be_built_is_told_with_its_line(siambench, tmp_path):
+    """What a class raises when it is made, and a file when it is imported, is one sentence with the line, and exit code 4."""
+    (tmp_path / "mine.py").write_text(RAISING, encoding="utf-8")
+    (tmp_path / "other.py").write_text("import torch\n\nmargin = 1 / 0\n", encoding="utf-8")
+    made, imported = siambench("check", "./mine.py:Begins"), siambench("check", "./other.py:Begins")
+    assert (4, 4) == (made.returncode, imported.returncode)
+    assert "cannot be built with its defaults: KeyError: 'margin' (line 16; --traceback shows more)" in made.stderr
+    assert "cannot be imported: ZeroDivisionError: division by zero (line 3; --traceback shows more)" in imported.stderr
+
+
+def test_what_is_skipped_for_one_reason_is_one_line(siambench, tmp_path):
+    """Where a loss raises in all it is asked, the contracts that follow are one line with their number and the reason."""
+    (tmp_path / "mine.py").write_text(RAISING, encoding="utf-8")
+    done = siambench("check", "./mine.py:Raises")
+    skipped = [line for line in done.stdout.splitlines() if " skipped " in line]
+    number = int(re.search(r"(\d+) skipped$", done.stderr, flags=re.MULTILINE)[1])
+    assert len(skipped) <= 2 < number
+    assert any(f"{number - len(skipped) + 1} contracts" in line for line in skipped), done.stdout
+
+
 def test_what_a_component_raises_is_shown_within_the_table(siambench, losses):
     """A long error text with control codes is wrapped to 100 columns with the codes spelt out, and no traceback is shown."""
     done = siambench("check", "./losses.py:Paints")
 
     assert 6 == done.returncode
-    assert r"it raises ValueError: \x1b[2J\x9bred and much more" in done.stdout
+    assert r"it raises ValueError: \x1b[2J\x9bred and much more" in " ".join(done.stdout.split())
     assert [] == [code for code in ("\x1b", "\x9b", "Traceback") if code in done.stdout + done.stderr]
     assert 100 >= max(map(len, done.stdout.splitlines()))
 

@@ -32,7 +32,7 @@ from siambench.testing.contracts import (
     split_rules,
     tracks,
 )
-from siambench.testing.contracts.blame import sentence
+from siambench.testing.contracts.blame import origin, sentence
 from siambench.testing.contracts.calls import as_in_a_unit
 from siambench.testing.contracts.process import kept
 from siambench.testing.contracts.terms import Contract, Outcome
@@ -262,5 +262,7 @@ def _outcome(component: Component, contract: Contract, name: str) -> Outcome:
             warnings.simplefilter("ignore")
             reason = contract.examine(component)
     except (Exception, SystemExit, GeneratorExit, asyncio.CancelledError) as error:  # noqa: BLE001  what it raises is what we want to know
-        return Outcome(name, contract.name, "failed", sentence(error))
+        where = origin(error, component)
+        told = ("", "") if where is None else (where.place, where.trace)
+        return Outcome(name, contract.name, "failed", sentence(error), *told)
     return Outcome(name, contract.name, "passed") if reason is None else Outcome(name, contract.name, "skipped", reason)

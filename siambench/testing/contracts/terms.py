@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from siambench.components.component import Component
@@ -46,9 +46,13 @@ class Outcome:
         contract: the name of the contract.
         state: ``"passed"``, ``"failed"`` or ``"skipped"``.
         reason: one sentence; empty where it passed.
+        place: of what a component raises, the innermost line of its own code, ``mine.py:12``; empty where none had a part.
+        trace: its traceback from there on, for whoever asks with ``--traceback``.
     """
 
     component: str
     contract: str
     state: State
     reason: str = ""
+    place: str = ""
+    trace: str = field(default="", compare=False, repr=False)
