@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from siambench.board.own import own_texts
 from siambench.board.scores import DRAWS, grouping
 from siambench.board.table import BELOW_VALIDATION, Table, pairs_text
 from siambench.board.values import number
@@ -10,9 +11,12 @@ from siambench.wording import in_markdown_code
 
 RANK_CAPTION = (
     "Rank: the ranks that tests of all pairs of full rows over study means, with moderated variances and Holm correction (family-wise "
-    "error 5 %), leave open. "
-    "Group (in a terminal, between two rules): methods that are not significantly worse than the first of their group."
+    "error 5 %), leave open."
 )
+
+GROUP = "methods that are not significantly worse than the first of their group"
+
+NOT_OVER_CLASSES = "It is not about the choice of test classes."
 
 PROVEN = (
     "In {primary}, by the tests that the ranks come from. “all below” and “…” go by the order of the table. What is not told apart may "
@@ -72,10 +76,24 @@ FLAGS = {
     "follow on their validation scores",
     "space": "tuned in another space that its components bring, of this name",
     "init": "training started from a model of another exam, which may know more than this one's training classes",
-    "local": "a component from a file; the rank is provisional and the row is never shipped",
+    "local": "a component from a file; the row is never shipped",
     "on-bound": "the selected value lies within 1 % of a bound of its space",
     "revision": "made by older code for training or scoring",
 }
+
+
+RANKED_LOCAL = "a component from a file; the rank is provisional and the row is never shipped"
+
+
+def flag_text(flag: str, *, ranked: bool) -> str:
+    """What a flag without its details means, of a row that has a rank, or has none."""
+    return RANKED_LOCAL if flag == "local" and ranked else FLAGS[flag]
+
+
+def flag_texts(table: Table) -> dict[str, str]:
+    """The flags that occur and what they mean, sorted."""
+    marked = {flag: [line for line in table.lines if flag in map(stem, line.row.flags)] for flag in flags_of(table)}
+    return {flag: flag_text(flag, ranked=any(line.rank is not None for line in lines)) for flag, lines in marked.items()}
 
 
 def flags_of(table: Table) -> list[str]:
@@ -101,7 +119,14 @@ def captions(table: Table, *, classes: bool) -> list[str]:
         table: the table.
         classes: whether the interval over test classes is shown.
     """
-    found = [" ".join([_scores(table), _over_classes(table, classes=classes), *([RANK_CAPTION] if table.ranked else [])])]
+    about = _over_classes(table, classes=classes)
+    found = _scores(table)
+    if about == NOT_OVER_CLASSES and found:
+        found[-1] = f"{found[-1]} {about}"
+    else:
+        found.append(about)
+    found += [RANK_CAPTION] if table.ranked else []
+    found += own_texts(table)
     if table.closed_set:
         found.insert(0, "Closed-set: every row was tested on classes it was trained on; class-disjoint scores are another matter.")
     found += [
@@ -158,8 +183,8 @@ def proven(table: Table) -> str:
     return PROVEN.format(primary=table.track.metrics.primary, studies=studies, classes=classes)
 
 
-def _scores(table: Table) -> str:
-    """What mean and interval are over, as far as rows show it."""
+def _scores(table: Table) -> list[str]:
+    """What mean and interval are over, as far as rows show it; a paragraph each."""
     methods = [line.row for line in table.lines if line.row.method.baseline is None and line.row.scores]
     several, one = any(row.studies > 1 for row in methods), any(row.studies == 1 for row in methods)
     parts = []
@@ -170,8 +195,10 @@ def _scores(table: Table) -> str:
         )
     if one:
         who = "Of a row with one study: mean" if several else "Mean"
-        parts.append(f"{who} ± half-width of the 95 % t-interval over repetitions: of this tuning, and it says nothing of the next.")
-    return " ".join(parts)
+        text = f"{who} ± half-width of the 95 % t-interval over repetitions: of this tuning, and it says nothing of the next."
+        single = any(row.studies == 1 and row.repetitions == 1 for row in methods)
+        parts.append(f"{text} One final model has no ±: nothing tells how far another one would lie." if single else text)
+    return parts
 
 
 def _over_classes(table: Table, *, classes: bool) -> str:
@@ -191,7 +218,7 @@ def _over_classes(table: Table, *, classes: bool) -> str:
             "its mean over the final models, the gallery as it was: it is about the choice of test classes, one by one; where they come in "
             "groups (scripts, alphabets) it says nothing of the choice of groups, which moves scores more. It is not about tuning."
         )
-    return "It is not about the choice of test classes."
+    return NOT_OVER_CLASSES
 
 
 def _unseen(table: Table) -> str:
@@ -216,7 +243,12 @@ def _difference(table: Table) -> str:
             "A row that is not full is taken to spread over studies as the table does: simulated, such intervals cover 95 to 98 % on "
             "average over rows like the table's, and as few as 63 % for the noisiest of them."
         )
-    if any(one.over == "repetitions" for one in told):
+    if any(one.half_width is None for one in told):
+        parts.append(
+            "Without ± nothing tells how far off it may be: one of the two has one study, whose next tuning may score otherwise, and the "
+            "table's spread over studies stands in only for a row with the track's trials and repetitions, beside four full rows or more."
+        )
+    if any(one.over == "repetitions" and one.half_width is not None for one in told):
         parts.append("Between two rows of one study each it is over repetitions: of these two tunings, and it says nothing of the next.")
     return " ".join(parts)
 
@@ -280,7 +312,8 @@ def legend(table: Table) -> str:
     """What the columns, the baselines and the flags that occur mean."""
     known = (line.row.method.baseline for line in table.lines)
     baselines = dict.fromkeys(baseline for baseline in known if baseline is not None)
-    parts = ["`dim`: number of tuned parameters.", "`test opened`: distinct units of the method that saw the test part."]
+    parts = [f"`group`: {GROUP}."] if table.ranked else []
+    parts += ["`dim`: number of tuned parameters.", "`test opened`: distinct units of the method that saw the test part."]
     parts += [f"`{baseline}`: {BASELINE_TEXTS[baseline]}." for baseline in baselines]
-    parts += [f"`{flag}`: {FLAGS[flag]}." for flag in flags_of(table)]
+    parts += [f"`{flag}`: {text}." for flag, text in flag_texts(table).items()]
     return " ".join(parts)

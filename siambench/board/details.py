@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from siambench.board.captions import FLAGS, stem
+from collections.abc import Sequence
+
+from siambench.board.captions import flag_text, stem
 from siambench.board.rows import Row
 from siambench.board.table import Line, Table
 from siambench.board.tuning import Tuning
 from siambench.board.values import MISSING, number, parameter
 from siambench.board.verdicts import verdicts_text
 from siambench.interfaces import CommandView, DetailView, SectionView
-from siambench.spec import NO_MINER
+from siambench.spaces import Choice, Dimension, told
+from siambench.spec import INIT, NO_MINER
 from siambench.wording import quoted, several
 
 _RECORDED = 6
 """Decimals of the score of a unit: those that a record is compared by."""
+
+_ANEW = "again"
+"""The folder that a row of somebody's own is run into anew."""
 
 
 def details_of(table: Table) -> tuple[DetailView, ...]:
@@ -22,47 +28,98 @@ def details_of(table: Table) -> tuple[DetailView, ...]:
 
 
 def asked(table: Table, row: Row) -> str | None:
-    """The command that runs a row's units from the beginning; None where what it was asked for is not known.
+    """The command that runs a row's units from the beginning, at its own budget; None where what it was asked for is not known.
 
-    That is so of a baseline, which every run has beside its methods, of a list that feeds it, which is a file of somebody's, and of a
-    space that was narrowed by hand.
+    That is so of a baseline, which every run has beside its methods, and of a sampler that was chosen by hand.
     """
     method = row.method
-    if method.baseline is not None or method.listed is not None:
+    if method.baseline is not None:
         return None
-    words = ["--track", table.reference, "--loss", method.loss]
+    places = dict(row.finals[0].places) if row.finals else {}
+    words = ["--track", table.reference, "--loss", _here(method.loss) if ".py:" in method.loss else method.loss]
     words += ["--miner", method.miner] if method.miner != NO_MINER else []
-    words += ["--feed", str(method.feed)] if method.feed != "classes" else []
+    if method.listed is not None:
+        words += ["--feed", f"{method.listed.feed}={places.get(method.listed.place, 'FILE')}"]
+    else:
+        words += ["--feed", str(method.feed)] if method.feed != "classes" else []
     words += ["--backbone", method.backbone] if method.backbone is not None else []
+    words += ["--init", places.get(INIT, "FILE")] if method.init is not None else []
     space = next((unit.space for unit in row.finals if unit.space), "")
     words += ["--space", space] if space else []
+    searched = {name: tuning.space[name] for tuning in row.tunings for name in tuning.edited if name in tuning.space}
     edited = {name for tuning in row.tunings for name in tuning.edited}
-    # What was searched in a part of its space is no fixed value, and how it was narrowed no word of a table says.
-    if any(name not in row.params or name in tuning.space for tuning in row.tunings for name in edited):
+    if any(name not in searched and name not in row.params for name in edited):
         return None
     for name in sorted(edited):
-        words += ["--set", f"{name}={row.params[name]}"]
-    return " ".join(["siambench run", *map(quoted, words), "--studies all"])
+        words += ["--space", f"{name}={_range(searched[name])}"] if name in searched else ["--set", f"{name}={row.params[name]}"]
+    # The folder of the run that made it holds its records, and nothing would be run there.
+    out = [] if row.shipped else ["--out", _ANEW]
+    return " ".join(["siambench run", *map(quoted, words), *_budget(table, row), *out])
+
+
+def _budget(table: Table, row: Row) -> list[str]:
+    """What a row had where it is not what its track gives."""
+    budget, studies = table.track.budget, max((tuning.study for tuning in row.tunings), default=0) + 1
+    trials = next((tuning.counted for tuning in row.tunings if tuning.counted not in (0, tuning.budget)), None)
+    repetitions = row.repetitions if row.repetitions not in (0, budget.repetitions) else None
+    return [
+        f"--studies {'all' if studies == budget.studies else studies}",
+        *([f"--trials {trials}"] if trials is not None else []),
+        *([f"--repetitions {repetitions}"] if repetitions is not None else []),
+    ]
+
+
+def _range(dimension: Dimension) -> str:
+    """A part of a space as ``--space`` takes it: ``0.1..0.5``, ``a|b``."""
+    if isinstance(dimension, Choice):
+        return "|".join(map(told, dimension.options))
+    return f"{dimension.low!r}..{dimension.high!r}"
+
+
+def _here(name: str) -> str:
+    """A file by a path that a shell and `run` cannot take for a name."""
+    return name if name.startswith((".", "/", "~")) else f"./{name}"
 
 
 def _detail(table: Table, line: Line) -> DetailView:
     row = line.row
-    sections = (*_studies(table, row), *_scores(table, line), *_flags(row), *_components(table, row), *_units(table, row), *_notes(row))
+    sections = (*_studies(table, row), *_scores(table, line), *_flags(line), *_components(table, row), *_units(table, row), *_notes(row))
     return DetailView(tuple(_commands(table, row)), sections)
 
 
 def _commands(table: Table, row: Row) -> list[CommandView]:
-    track, name = quoted(table.reference), quoted(row.name)
-    more = "".join(f" --from {quoted(source)}" for source in table.sources) if not row.shipped else ""
+    track, own = quoted(table.reference), not row.shipped
+    # Of rows that share their name the key tells which is meant.
+    name = quoted(next((flag for flag in row.flags if flag.startswith("row:")), row.name))
+    sources = table.sources if own else ()
+    places = row.finals[0].places if row.finals else ()
+    more = "".join(f" --from {quoted(source)}" for source in sources)
+    where = "".join(f" --where {quoted(f'{place}={_here(called)}')}" for place, called in places)
+    files = [called for _, called in places]
+    packages = sorted({where for where in row.distributions.values() if where.partition(" ")[0] not in ("siambench", "local")})
     found = []
     if row.finals:
-        found.append(CommandView("Run its final units again and compare", f"siambench reproduce {track} {name}{more}"))
+        title = f"Run its final units again and compare{_taking([*sources, *files], packages)}"
+        found.append(CommandView(title, f"siambench reproduce {track} {name}{more}{where}"))
     anew = asked(table, row)
     if anew is not None:
-        found.append(CommandView("Tune and train it from the beginning", anew))
+        found.append(CommandView(f"Tune and train it from the beginning{_taking(files, packages)}", anew))
+        if own:
+            found.append(CommandView("See what that gave beside the others", f"siambench leaderboard {track} --from {_ANEW}"))
     if row.tunings:
         found.append(CommandView("See every trial", f"siambench show study {track} {name}{more}"))
     return found
+
+
+def _taking(files: Sequence[str], packages: Sequence[str]) -> str:
+    """What somebody else needs for a command, behind what it does."""
+    at_hand = f"; it takes {_listed(files)}" if files else ""
+    installed = f"{', and' if files else '; it takes'} {_listed(packages)} installed" if packages else ""
+    return f"{at_hand}{installed}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _studies(table: Table, row: Row) -> list[SectionView]:
@@ -108,8 +165,8 @@ def _scores(table: Table, line: Line) -> list[SectionView]:
     return [SectionView("In words", "", (), (), tuple(lines))] if lines else []
 
 
-def _flags(row: Row) -> list[SectionView]:
-    rows = tuple((flag, FLAGS[stem(flag)]) for flag in row.flags)
+def _flags(line: Line) -> list[SectionView]:
+    rows = tuple((flag, flag_text(stem(flag), ranked=line.rank is not None)) for flag in line.row.flags)
     return [SectionView("Flags", "", ("flag", "what it means"), rows)] if rows else []
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from siambench.interfaces import Done
+from siambench.records.needed import needed
 from siambench.records.record import Record
 
 
@@ -23,6 +24,7 @@ class FinalUnit:
         score: of the primary metric; None where it failed, or has none.
         error: why it failed; None where it did not.
         space: name of the space that it was tuned in; empty: that of its components.
+        places: what it needs that is no part of a record, by the name that ``reproduce --where`` knows it by, and what that was called.
     """
 
     id: str
@@ -34,6 +36,7 @@ class FinalUnit:
     score: float | None
     error: str | None
     space: str
+    places: tuple[tuple[str, str], ...] = ()
 
 
 def final_units(records: Iterable[Record], primary: str) -> tuple[FinalUnit, ...]:
@@ -54,6 +57,14 @@ def final_units(records: Iterable[Record], primary: str) -> tuple[FinalUnit, ...
             score=record.outcome.scores.get(primary) if isinstance(record.outcome, Done) else None,
             error=record.outcome.error,
             space=record.unit.space_name,
+            places=tuple((name, _called(name, record.files)) for name in needed(record.unit)),
         )
         for record in records
     )
+
+
+def _called(name: str, files: Mapping[str, str]) -> str:
+    """What a file or folder was called: a record says it of files, and a loss in a file, or a folder of items, says it in its name."""
+    if ".py:" in name:
+        return name.rpartition(":")[0]
+    return files.get(name) or (name.partition(":")[2] if ":" in name else "") or "FILE"

@@ -29,8 +29,13 @@ _LARGE_FIGURE = 150_000
 """Letters of two drawings above which a page has one: pages stay below two million."""
 
 
-def view(table: Table) -> TableView:
-    """A leaderboard as formats see it."""
+def view(table: Table, *, command: str = "") -> TableView:
+    """A leaderboard as formats see it.
+
+    Args:
+        table: the leaderboard.
+        command: that made it; empty: the one that writes the pages of a track.
+    """
     columns = tuple(
         ColumnView(
             name=column.name,
@@ -48,7 +53,7 @@ def view(table: Table) -> TableView:
         title=captions.title_of(table),
         track=table.track.name,
         version=table.track.version,
-        command=f"siambench leaderboard {quoted(table.reference)} --write",
+        command=command or f"siambench leaderboard {quoted(table.reference)} --write",
         notes=table.track.notes.strip(),
         rows=rows,
         columns=columns,

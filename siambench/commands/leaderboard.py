@@ -8,7 +8,7 @@ import click
 
 from siambench.commands.terminal import DEFAULT_FORMAT, formatted, say_damaged, show_table
 from siambench.commands.waiting import Waiting
-from siambench.wording import printable
+from siambench.wording import printable, quoted
 
 
 @click.command()
@@ -74,7 +74,9 @@ def _table(track: str, more: tuple[Path, ...], form: str, exam: str | None) -> N
     if form == DEFAULT_FORMAT:
         show_table(table)
     else:
-        click.echo(formatted(view(table), form), nl=False)
+        said = [*(word for folder in more for word in ("--from", str(folder))), *(["--exam", exam] if exam is not None else [])]
+        command = " ".join(["siambench leaderboard", *map(quoted, (track, *said, "--format", form))])
+        click.echo(formatted(view(table, command=command), form), nl=False)
 
 
 def _page(tracks: tuple[str, ...], more: tuple[Path, ...], *, write: bool) -> None:

@@ -131,8 +131,10 @@ def show_table(table: Table) -> None:
         return
     for caption in captions.captions(table, classes=False):
         click.echo(caption, err=True)
-    for flag in captions.flags_of(table):
-        click.echo(f"{flag}: {captions.FLAGS[flag]}", err=True)
+    if table.ranked:
+        click.echo(f"between two rules: {captions.GROUP}", err=True)
+    for flag, text in captions.flag_texts(table).items():
+        click.echo(f"{flag}: {text}", err=True)
     for other in table.others:
         click.echo(printable(other.told), err=True)
     for line in table.lines:

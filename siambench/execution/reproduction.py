@@ -14,11 +14,11 @@ from siambench.board.asked import rows_asked
 from siambench.board.rows import finals_of
 from siambench.board.tuning import tunings_of
 from siambench.errors import UnfinishedError, UsageError
-from siambench.execution.unit_files import contents_of
 from siambench.identity import canonical, to_json
 from siambench.interfaces import Lost
+from siambench.records.needed import needed
 from siambench.records.record import MACHINE, Record
-from siambench.spec import Context, Unit
+from siambench.spec import Context
 from siambench.tracks.rules import Track
 
 if TYPE_CHECKING:
@@ -147,19 +147,11 @@ def rerun(
 
 def _check_local(records: Sequence[Record], where: Mapping[str, str]) -> None:
     for record in records:
-        for name in _local_names(record.unit):
+        for name in needed(record.unit):
             if name not in where:
                 called = f" ({record.files[name]})" if name in record.files else ""
                 where_is = f"say where it is, --where {name}=PATH"
                 raise UsageError(f"the row was made with {name!r}{called}, which is not part of a record: {where_is}")
-
-
-def _local_names(unit: Unit) -> Iterator[str]:
-    if ":" in unit.data.dataset:
-        yield unit.data.dataset
-    if ".py:" in unit.method.loss:
-        yield unit.method.loss
-    yield from contents_of(unit)
 
 
 def spread(records: Sequence[Record]) -> dict[str, float]:

@@ -9,30 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from siambench.errors import LostError
-from siambench.spec import CONTENT, INIT, Context, Listed, Unit
+from siambench.records.needed import MODEL_OPTIONS, contents_of
+from siambench.spec import Context, Unit
 from siambench.tracks.lists import Rows, read_rows
 from siambench.tracks.parts import Items
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
 
-MODEL_OPTIONS = "model.options."
-"""Begins the name of a file that an option of the backbone names."""
 
-
-def contents_of(unit: Unit) -> dict[str, str]:
-    """The files that were needed to make a unit's result, by the names that the context has for them: the SHA-256 of each."""
-    wanted = {}
-    if isinstance(unit.scoring.pairs, Listed):
-        wanted["pairs"] = unit.scoring.pairs.digest
-    if unit.method.listed is not None:
-        wanted[unit.method.listed.place] = unit.method.listed.digest
-    if unit.method.init is not None:
-        wanted[INIT] = unit.method.init
-    for name, value in ({} if unit.model is None else unit.model.options).items():
-        if isinstance(value, str) and value.startswith(CONTENT):
-            wanted[f"{MODEL_OPTIONS}{name}"] = value.removeprefix(CONTENT)
-    return wanted
+__all__ = ["contents_of", "files_of", "list_of", "listed", "with_files"]
 
 
 def files_of(unit: Unit, context: Context) -> dict[str, Path]:

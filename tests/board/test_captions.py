@@ -14,6 +14,7 @@ from made import (
     SCORING,
     TRACK,
     final,
+    local,
     several,
     studies,
     study,
@@ -47,16 +48,41 @@ def test_a_row_of_one_study_is_captioned_as_of_this_tuning():
     one = captions.captions(table_of(study("triplet", [0.3, 0.31, 0.32])), classes=False)[0]
     assert "Mean ± half-width of the 95 % t-interval over repetitions: of this tuning, and it says nothing of the next." in one
     assert "over studies, independent" not in one
-    both = captions.captions(table_of([*study("triplet", [0.3, 0.31]), *studies("npair", [0.1, 0.12, 0.11])]), classes=False)[0]
+    both = " ".join(captions.captions(table_of([*study("triplet", [0.3, 0.31]), *studies("npair", [0.1, 0.12, 0.11])]), classes=False))
     assert "over studies, independent" in both
     assert "Of a row with one study: mean ± half-width of the 95 % t-interval over repetitions: of this tuning" in both
     assert "repetitions" not in captions.captions(table_of(several()), classes=False)[0]
 
 
+def test_a_row_of_one_final_model_is_said_to_have_no_interval():
+    """Where a score has no ± its caption says why, and it is silent where every score has one."""
+    told = [captions.captions(table_of(study("triplet", scores)), classes=False)[0] for scores in ([0.3], [0.3, 0.31, 0.32])]
+    assert [True, False] == ["One final model has no ±" in one for one in told]
+
+
+def test_a_difference_without_an_interval_is_explained():
+    """Where no half-width stands behind Δ the caption says why, and does not speak of repetitions that there are none of."""
+    single = table_of([*study("triplet", [0.3]), *untrained([0.04])])
+    told = " ".join(captions.captions(single, classes=False))
+    assert single.lines[-1].difference.half_width is None
+    assert "Without ± nothing tells how far off it may be" in told
+    assert "of these two tunings" not in told
+
+
+def test_a_local_row_is_said_to_have_a_provisional_rank_only_where_it_has_one():
+    """The flag's sentence speaks of a rank beside one that is ranked alone; its key in the legend says the same."""
+    for records, ranked in (([*several(), *local()], True), ([*several(), *local()[:-5]], False)):
+        table = table_of(records)
+        (line,) = (line for line in table.lines if "local" in line.row.flags)
+        assert ranked == (line.rank is not None)
+        assert ranked == ("provisional" in captions.flag_texts(table)["local"]) == ("provisional" in captions.legend(table))
+
+
 def test_ranks_are_explained_where_there_are_any():
     """Tests and groups are spoken of where two rows are full, and not above a table without ranks."""
-    told = [captions.captions(table, classes=False)[0] for table in (table_of(several()), table_of(studies("triplet", [0.3, 0.31, 0.32])))]
-    assert [True, False] == ["moderated variances and Holm correction" in one for one in told]
+    tables = table_of(several()), table_of(studies("triplet", [0.3, 0.31, 0.32]))
+    assert [True, False] == [captions.RANK_CAPTION in captions.captions(table, classes=False) for table in tables]
+    assert [True, False] == [f"`group`: {captions.GROUP}." in captions.legend(table) for table in tables]
 
 
 def test_a_difference_is_captioned_with_what_its_interval_promises():
@@ -76,7 +102,7 @@ def test_a_difference_is_captioned_with_what_its_interval_promises():
 def test_groups_of_classes_are_captioned_with_what_they_are():
     """Where classes come in groups the caption names the attribute, the number of groups, and says nothing of single classes."""
     records = with_classes("triplet", PER_MODEL, QUERIES, attributes={"script": tuple("aabbccdd")})
-    told = captions.captions(table_of(records, track=BY_SCRIPT), classes=True)[0]
+    told = captions.captions(table_of(records, track=BY_SCRIPT), classes=True)[1]
     assert "map@r, mean over each script: the 4 groups of test classes count equally" in told
     assert "bootstrap" not in told
 

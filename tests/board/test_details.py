@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shlex
 
 import pytest
@@ -11,7 +12,7 @@ from made import LOCAL, SHIPPED, TRACK, final, several, studies, table_of, tuned
 from siambench.board.captions import FLAGS
 from siambench.board.details import asked, details_of
 from siambench.board.view import view
-from siambench.spec import FeedList, Method
+from siambench.spec import FeedList, Method, Source
 
 
 def detail_of(table, name):
@@ -45,9 +46,59 @@ def test_each_row_has_its_details_in_the_order_of_the_table():
     ],
 )
 def test_the_command_of_a_row_asks_for_its_method(method, words):
-    """It names loss, miner, feed and backbone as `run` takes them, quoted for a shell, and asks for all studies."""
+    """It names loss, miner, feed and backbone as `run` takes them, quoted for a shell, the studies that it has, and an empty folder."""
     table, row = row_of(method)
-    assert f"siambench run --track made {words} --studies all" == asked(table, row)
+    assert f"siambench run --track made {words} --studies 2 --out again" == asked(table, row)
+
+
+def test_the_command_of_a_row_asks_for_its_budget():
+    """A full row is asked for by all studies; a smaller one by its own studies, trials and final models; a shipped one needs no folder."""
+    for records, shipped, words in (
+        (studies("x", [0.3, 0.31, 0.32]), True, "--studies all"),
+        (studies("x", [0.3, 0.31, 0.32]), False, "--studies all --out again"),
+        ([tuned("x", 0, f, [0.1, 0.2]) for f in range(2)] + [final("x", i, 0.3) for i in range(2)], False, "--studies 1 --trials 1 "),
+    ):
+        table = table_of(records, shipped=shipped)
+        assert f"siambench run --track made --loss x {words}" in asked(table, table.lines[0].row)
+    assert "--repetitions 2 --out again" in asked(table, table.lines[0].row)
+
+
+def test_a_local_row_is_reproduced_with_its_file_by_whoever_has_it():
+    """Both commands name the file by a path that works where it lies, and what they do says which folder and file they take."""
+    records = studies("mine.py:Loss", [0.3, 0.31], components={"loss": LOCAL})
+    table = dataclasses.replace(table_of(records), sources=("my runs",))
+    commands, _ = detail_of(table, "mine.py:Loss")
+    again = "siambench reproduce made mine.py:Loss --from 'my runs' --where mine.py:Loss=./mine.py"
+    assert again == commands["Run its final units again and compare; it takes my runs and mine.py"]
+    anew = "siambench run --track made --loss ./mine.py:Loss --studies 2 --out again"
+    assert anew == commands["Tune and train it from the beginning; it takes mine.py"]
+    assert "siambench leaderboard made --from again" == commands["See what that gave beside the others"]
+
+
+def test_a_row_of_a_plugin_says_what_has_to_be_installed():
+    """The distributions that its components come from stand with their versions behind what a command does."""
+    soft = Source("soft", "siambench-soft", "6" * 64)
+    commands, _ = detail_of(table_of(studies("soft", [0.3, 0.31], components={"loss": soft})), "soft")
+    (installed,) = (title for title in commands if title.startswith("Tune and train"))
+    assert re.fullmatch(r"Tune and train it from the beginning; it takes siambench-soft \S+ installed", installed)
+
+
+def test_of_rows_of_one_name_the_key_says_which_is_meant():
+    """Where another row has the name, the commands take the digits of the row's key, which mean it alone."""
+    records = [*studies("x", [0.3, 0.31]), *studies("x", [0.4, 0.41], row="0123456789abcdef", edited=("loss.margin",))]
+    commands = details_of(table_of(records))[0].commands
+    assert "siambench reproduce made row:01234567" == commands[0].command
+
+
+def test_narrowed_spaces_and_lists_are_asked_for():
+    """A part of a space stands as a range or a choice, and a list of somebody's and a model to start from as files."""
+    table, row = row_of(Method("triplet"), edited=("loss.margin",))
+    assert "--space loss.margin=0.0..1.0 " in asked(table, row)
+    choice = {"loss.kind": {"type": "choice", "options": ["a", "b"]}}
+    table, row = row_of(Method("triplet"), edited=("loss.kind",), space=choice, params={"loss.kind": "a"})
+    assert "'--space' 'loss.kind=a|b'".replace("'--space'", "--space") in asked(table, row)
+    table, row = row_of(Method("triplet", feed=FeedList("triplets", "ab" * 32), init="cd" * 32))
+    assert "--feed triplets=FILE --init FILE" in asked(table, row)
 
 
 def test_a_row_with_fixed_parameters_or_another_space_is_asked_for_so():
@@ -59,10 +110,8 @@ def test_a_row_with_fixed_parameters_or_another_space_is_asked_for_so():
 
 
 def test_what_nobody_can_ask_for_has_no_such_command():
-    """Of a baseline, a list that is somebody's file, and a narrowed space no command makes it anew; what ran can be repeated."""
-    table, row = row_of(Method("triplet"), edited=("loss.margin",))
-    assert asked(table, row) is None
-    table, row = row_of(Method("triplet", feed=FeedList("triplets", "ab" * 32)))
+    """Of a baseline, and of a sampler chosen by hand, no command makes it anew; what ran can be repeated."""
+    table, row = row_of(Method("triplet"), edited=("sampler",))
     assert asked(table, row) is None
     commands, _ = detail_of(table_of([final("raw", 0, 0.1)]), "raw")
     assert ["siambench reproduce made raw"] == list(commands.values())

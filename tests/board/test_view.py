@@ -72,7 +72,7 @@ def test_the_interval_over_classes_is_everywhere():
 
 def test_the_captions_follow_the_columns():
     """The interval over classes is explained where it is shown, and only there."""
-    assert "over classes" in view(table_of(with_classes("triplet", PER_MODEL, QUERIES))).captions[0]
+    assert "over classes" in view(table_of(with_classes("triplet", PER_MODEL, QUERIES))).captions[1]
     assert "over classes" not in " ".join(view(table_of(studies("triplet", [0.3, 0.31]))).captions)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from siambench.wording import in_a_line, in_latex
@@ -23,6 +25,12 @@ _LEFT_OUT = ("group", "sd_over_studies", "studies", "trials", "repetitions", "di
 _TITLE_WIDTH = 16
 """Letters of a title in a line."""
 
+_IN_A_FILE = re.compile(r"(?:[^\s:]*/)?[^\s/:]+\.py:(?=\w)")
+"""What stands before the name of a loss in a file of its own: a paper has the loss, and a letter says that it is local."""
+
+_SIGN = re.compile(r"(?<![\w.\-])([-+])(?=\d)")
+"""The sign of a number, which mathematics sets longer than a hyphen."""
+
 _HEAD = r"""% {title}
 % Made by: {command}
 % It needs \usepackage{{booktabs}} and, to fit the line where it is wider, \usepackage{{graphicx}}. A whole document:
@@ -32,6 +40,7 @@ _HEAD = r"""% {title}
 
 def render(table: TableView) -> str:
     """The environment ``table``, behind comments that say what it needs."""
+    table = _printed(table)
     columns = [column for column in table.shown_to("people") if column.name not in _LEFT_OUT]
     marks = _marks(table)
     comments = _HEAD.format(title=_comment(table.title), command=_comment(table.command))
@@ -66,7 +75,7 @@ def _rows(table: TableView, columns: Sequence[ColumnView], marks: dict[str, str]
             yield r"\addlinespace"
         cells = []
         for column in columns:
-            text = in_latex(column.texts[place])
+            text = in_latex(column.texts[place]) if column.is_text else _number(column.texts[place])
             if column.name == "method":
                 own = flags[place] if place < len(flags) else ()
                 letters = ",".join(marks[flag] for flag in (own if isinstance(own, list | tuple) else ()) if flag in marks)
@@ -75,6 +84,31 @@ def _rows(table: TableView, columns: Sequence[ColumnView], marks: dict[str, str]
                 text = rf"\textbf{{{text}}}"
             cells.append(text)
         yield " & ".join(cells) + r" \\"
+
+
+def _printed(table: TableView) -> TableView:
+    """The table with losses in files by their own names, as long as these are no other row's."""
+    short = {row.name: _IN_A_FILE.sub("", row.name) for row in table.rows}
+    taken = Counter(short.values())
+    short = {name: one for name, one in short.items() if name != one and taken[one] == 1}
+    if not short:
+        return table
+
+    def shown(text: str) -> str:
+        for name in sorted(short, key=len, reverse=True):
+            text = text.replace(name, short[name])
+        return text
+
+    columns = tuple(
+        replace(column, title=shown(column.title), texts=tuple(map(shown, column.texts)) if column.name == "method" else column.texts)
+        for column in table.columns
+    )
+    rows = tuple(replace(row, name=short.get(row.name, row.name)) for row in table.rows)
+    return replace(table, columns=columns, rows=rows, captions=tuple(map(shown, table.captions)))
+
+
+def _number(text: str) -> str:
+    return _SIGN.sub(r"$\1$", in_latex(text))
 
 
 def _marks(table: TableView) -> dict[str, str]:
@@ -110,6 +144,7 @@ def _notes(table: TableView, marks: dict[str, str]) -> list[str]:
     """Below the table, in small letters: what the letters mean, and what else a reader must know."""
     flags = [rf"\textsuperscript{{{letter}}}~{in_latex(flag)}" for flag, letter in marks.items()]
     told = ["; ".join(flags) + "."] if flags else []
+    told += ["Space parts groups of rows: those that are not significantly worse than the first of theirs."] if _grouped(table) else []
     told += [_prose(text) for text in (*table.captions[1:], _legend(table)) if text]
     if not told:
         return []
@@ -119,6 +154,10 @@ def _notes(table: TableView, marks: dict[str, str]) -> list[str]:
         *(f"{line}\\par" for line in told),
         r"\end{minipage}",
     ]
+
+
+def _grouped(table: TableView) -> bool:
+    return any(row.group is not None for row in table.rows)
 
 
 def _legend(table: TableView) -> str:

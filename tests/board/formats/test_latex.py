@@ -107,6 +107,45 @@ def test_a_flag_is_a_letter_that_is_explained_below():
     assert "number of tuned parameters" not in text
 
 
+def test_the_first_comment_names_the_command_that_made_it():
+    """Whoever finds the file reads what made it, with the folders that it was made from."""
+    made = "siambench leaderboard made --from 'my runs' --format latex"
+    assert f"% Made by: {made}" == latex.render(view(table_of(several()), command=made)).splitlines()[1]
+
+
+def test_signs_of_numbers_are_of_mathematics():
+    """A negative number has a minus, a positive difference a plus, and a range of ranks its dash."""
+    text = latex.render(view(table_of([*several(), *studies("short", [0.3])])))
+    cells = [cell for cells in rows_of(text)[1:] for cell in cells]
+    assert [cell for cell in cells if cell.startswith("$-$0.")]
+    assert not [cell for cell in cells if re.match(r"[-+]", cell)]
+    assert any(re.fullmatch(r"\d--\d", cell) for cell in cells)
+
+
+def test_the_caption_is_short_and_speaks_of_no_terminal():
+    """Ranks, groups and the rest are told below the table; the caption has over what, and what is bold."""
+    text = latex.render(view(table_of(several())))
+    caption = next(line for line in text.splitlines() if line.startswith(r"\caption"))
+    assert "Rank:" not in caption
+    assert "Rank: the ranks" in text
+    assert "terminal" not in text
+    assert "Space parts groups of rows" in text
+    assert "Space parts groups" not in latex.render(view(table_of(studies("triplet", [0.3]))))
+
+
+def test_a_loss_in_a_file_bears_its_own_name():
+    """The path before its class is left out of rows and sentences, unless two rows would bear one name then."""
+    own = [*studies("./my/tight.py:Tight", [0.3], row="a" * 16), *studies("tight.py:Other", [0.31], row="b" * 16)]
+    text = latex.render(view(table_of([*several(), *own])))
+    assert r"\texttt{Tight}" in text
+    assert r"\texttt{Other}" in text
+    assert ".py" not in text
+    two = [*studies("a.py:Tight", [0.3], row="a" * 16), *studies("b.py:Tight", [0.31], row="b" * 16)]
+    both = latex.render(view(table_of([*several(), *two])))
+    assert r"\texttt{a.py:Tight}" in both
+    assert r"\texttt{b.py:Tight}" in both
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_name_is_a_command(text):
     """What comes out for any name is of plain ASCII, and each backslash in it is one that siambench wrote."""
