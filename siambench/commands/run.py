@@ -275,6 +275,15 @@ def _say_data(prepared: Prepared, *, err: bool) -> None:
         click.echo(printable(f"list {kept}"), err=err)
 
 
+def _say_found(prepared: Prepared, out: Path) -> None:
+    """What need not run again, before the first unit that does ends: its line counts on from there."""
+    from siambench.execution.coordinator import cached_units
+
+    found = cached_units(prepared, out, with_shipped=True)
+    if found:
+        click.echo(f"{found} of {prepared.planned} units were found, and are not run again", err=True)
+
+
 def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
     from rich.console import Console
 
@@ -286,6 +295,7 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
     console = Console(stderr=True)
     say_refused(prepared)
     _say_data(prepared, err=True)
+    _say_found(prepared, out)
     running = Folder.of(out, prepared.track, prepared.exam).running
     with _logged(out / "siambench.log"), stdout_for_documents(), Progress(console, prepared, running) as progress:
         outcome = coordinator.run(prepared, out=out, engine=engine, notify=progress.notify)

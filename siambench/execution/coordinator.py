@@ -311,16 +311,25 @@ class _Coordinator:
                 log.warning("observer %s was dropped: %s", name, told["error"])
 
 
-def cached_units(prepared: Prepared, out: Path) -> int:
-    """How many of the units that are known before anything runs have a record; what follows from results is not known yet."""
+def cached_units(prepared: Prepared, out: Path, *, with_shipped: bool = False) -> int:
+    """How many of the units that are known before anything runs have a record; what follows from results is not known yet.
+
+    Args:
+        prepared: what would run.
+        out: the output folder.
+        with_shipped: whether records of baselines that came with siambench, which a run takes over, count too.
+    """
     from siambench.studies.search import Study
 
     folder, found = Folder.of(out, prepared.track, prepared.exam), 0
+    shipped = files.shipped_folder(prepared.track) if with_shipped else None
     studies = {plan.key: Study(plan) for plan in prepared.studies}
     waiting = deque([*prepared.baselines, *(unit for study in studies.values() for unit in study.start())])
     while waiting:
         unit = waiting.popleft()
         record = folder.cached(unit)
+        if record is None and shipped is not None and unit.method.baseline is not None:
+            record = shipped.cached(unit)
         if record is not None:
             found += 1
             if (unit.row, unit.study) in studies:

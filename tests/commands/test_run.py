@@ -8,6 +8,9 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from shared import TINY_TRACK, exam_folder
+
+from siambench.records.record import read
 
 TINY = (
     *("--loss", "triplet", "--backbone", "mlp", "--trials", "1", "--repetitions", "1", "--jobs", "1", "--set", "dataset.options.size=8"),
@@ -179,3 +182,21 @@ def test_how_often_training_is_measured_is_told_before_anything_runs(siambench, 
     assert (4, "") == (done.returncode, done.stdout)
     assert f"the environment variable SIAMBENCH_MEASURES must be off or a whole number from 1, got {got}\n" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_what_was_found_is_said_before_what_runs(siambench, tmp_path):
+    """A run that goes on says at once how many units were found, and counts on from there; a fresh one says nothing of it."""
+    text = TINY_TRACK.replace("trials = 6", "trials = 1").replace("repetitions = 3", "repetitions = 1")
+    (tmp_path / "track.toml").write_text(text, encoding="utf-8")
+    arguments = ("run", "--track", tmp_path / "track.toml", "--loss", "triplet", "--out", tmp_path / "out", "--jobs", "1")
+    first = siambench(*arguments)
+    assert 0 == first.returncode, first.stderr
+    assert "were found" not in first.stderr
+    records = [path for path in exam_folder(tmp_path / "out").glob("records/*.json") if read(path).unit.method.name == "triplet"]
+    (final,) = (path for path in records if read(path).unit.kind == "final")
+    final.unlink()
+    again = siambench(*arguments)
+    lines = again.stderr.splitlines()
+    total = len(list(exam_folder(tmp_path / "out").glob("records/*.json")))
+    place = lines.index(f"{total - 1} of {total} units were found, and are not run again")
+    assert lines[place + 1].startswith(f"· {total}/{total} triplet repetition 0 done")
