@@ -46,6 +46,9 @@ _PAPER = {
     },
 }
 
+_BEHIND = ("sd_over_studies", "studies", "trials", "repetitions", "dimension", "test_opened", "from")
+"""Columns that stand behind a row and not in it, so that the table fits on a screen 1,200 pixels wide."""
+
 _NUMBER = re.compile(r"[-+−]?\d[\d.,e–±%\s+-]*|—")
 
 
@@ -57,7 +60,9 @@ def track_page(table: TableView, *, mark: str = "", up: str = "") -> str:
         mark: a comment in its second line.
         up: where the page of all tracks lies, as a link; empty: nowhere.
     """
-    columns = table.shown_to("people")
+    shown = table.shown_to("people")
+    behind = [column for column in shown if column.name in _BEHIND] if table.details else []
+    columns = [column for column in shown if column not in behind]
     told = [section for section in table.sections if section.rows or section.lines]
     sections = [(f"section-{number}", section) for number, section in enumerate(told, 1)]
     parts = [
@@ -74,7 +79,7 @@ def track_page(table: TableView, *, mark: str = "", up: str = "") -> str:
         "track.html",
         table=table,
         columns=[{"title": column.title, "text": column.is_text, "first": _first(column, directions)} for column in columns],
-        rows=[_row(table, columns, place) for place in range(len(table.rows))],
+        rows=[_row(table, columns, behind, place) for place in range(len(table.rows))],
         sections=sections,
         parts=parts,
         counted=_counted(table),
@@ -208,7 +213,7 @@ def _counted(table: TableView) -> str:
     return f"{several(len(methods), 'method', 'methods')}, {ranked} of them ranked{beside}."
 
 
-def _row(table: TableView, columns: Sequence[ColumnView], place: int) -> dict[str, Any]:
+def _row(table: TableView, columns: Sequence[ColumnView], behind: Sequence[ColumnView], place: int) -> dict[str, Any]:
     row = table.rows[place]
     new = place > 0 and (table.rows[place - 1].group, table.rows[place - 1].baseline) != (row.group, row.baseline)
     classes = [name for name, holds in (("new-group", new), ("baseline", row.baseline), ("fresh", row.fresh)) if holds]
@@ -229,6 +234,7 @@ def _row(table: TableView, columns: Sequence[ColumnView], place: int) -> dict[st
         "classes": " ".join(classes),
         "note": "baseline" if row.baseline else "",
         "cells": cells,
+        "facts": [(column.title, column.texts[place]) for column in behind if column.texts[place]],
         "detail": detail,
         "also": _also(row.name, () if detail is None else detail.sections),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from browser import AXE, CHROMIUM, Browser
@@ -134,6 +135,15 @@ def test_nothing_is_said_to_the_console_and_no_page_is_wider_than_a_telephone(br
     assert [] == browser.run("performance.getEntriesByType('resource').map(one => one.name)")
     assert [] == browser.trouble[before:]
     assert browser.run("document.querySelector('img') === null")
+
+
+@pytest.mark.parametrize("track", ["glyphs", "signatures-paper"])
+def test_a_whole_table_fits_on_a_small_screen(browser, track):
+    """The table of a board that ships is no wider than 1,200 pixels leave it; what stands behind a row is found there."""
+    browser.open(Path(__file__).parents[2] / "leaderboards" / track / "index.html", width=1200)
+    assert browser.run("(wide => wide.scrollWidth <= wide.clientWidth)(document.querySelector('.wide'))")
+    facts = browser.run("document.querySelector('#row-1-more .facts').textContent")
+    assert all(title in facts for title in ("studies 5", "trials", "repetitions", "dim", "test opened", "sd over studies"))
 
 
 def test_what_is_printed_has_the_table_and_no_buttons(browser, page):
