@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -217,7 +218,8 @@ def plot(
         images: of a file of embeddings, the folder in which their ``names`` are image files; None: its array ``images``, if it has one.
 
     Returns:
-        The path of the file, which holds what must be known of the figure as its description.
+        The path of the file, which holds what must be known of the figure as its description. Letters that no font here has are boxes in
+        it, of which a `UserWarning` tells.
 
     Raises:
         UnknownNameError: if there is no such figure, track or row.
@@ -237,7 +239,9 @@ def plot(
         picture = map_of_file(kind, Path(track), method=method, distance=distance, images=where)
     else:
         picture, _ = picture_of(Asked(kind=kind, target=str(track), rows=_names(rows), more=folders, exam=exam))
-    write(picture, path, Drawing(width=width, theme=theme))
+    missing = write(picture, path, Drawing(width=width, theme=theme))
+    if missing:
+        warnings.warn(missing, stacklevel=2)
     return path
 
 

@@ -80,7 +80,9 @@ def plot(
         else:
             picture, found = picture_of(Asked(kind=kind, target=target, rows=rows, more=more, exam=exam))
             damaged = found.damaged
-        write(picture, out, Drawing(width=width, theme=colours, captioned=captioned, dots=dots))
+        missing = write(picture, out, Drawing(width=width, theme=colours, captioned=captioned, dots=dots))
     say_damaged(damaged)
     click.echo(printable(picture.caption), err=True)
+    if missing:
+        click.echo(printable(missing), err=True)
     click.echo(printable(f"wrote {out}"), err=True)

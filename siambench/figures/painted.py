@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from siambench.errors import UsageError
 from siambench.figures.drawing import Box, Clip, Drawing, Drawn, Image, Ink, Label, Marker, Path
+from siambench.figures.fonts import fonts_of, quiet, what_is_missing
 from siambench.figures.layout import WIDE, laid_out
 from siambench.figures.letters import clean
 from siambench.figures.palette import DARK, LIGHT
@@ -29,7 +30,6 @@ MARK = "siambench plot"
 """What painted files say that they were made by, by which they are known again."""
 
 _SETTINGS: Mapping[str, Any] = {
-    "font.family": "DejaVu Sans",
     "pdf.fonttype": 42,  # whole TrueType fonts, as publishers ask for; type 3 is refused by some
     "svg.fonttype": "path",  # outlines look alike wherever the file is opened
     "svg.hashsalt": "siambench",
@@ -68,19 +68,25 @@ def painted(
     import matplotlib as mpl
 
     drawing = laid_out(picture, width, titled=True, captioned=captioned)
+    fonts = fonts_of(drawing)
     # What the owner of a machine has set is left out: a figure looks alike everywhere.
     # But for the backend: to ask for it is to choose one, and to load what draws windows.
     known: Mapping[Any, Any] = mpl.rcParamsDefault
-    settings: Any = {**{name: known[name] for name in known if "backend" not in name}, **_SETTINGS}
-    with mpl.rc_context(settings), warnings.catch_warnings():
-        # A letter that no font here has is painted as a box.
+    settings: Any = {**{name: known[name] for name in known if "backend" not in name}, **_SETTINGS, "font.family": list(fonts.families)}
+    with mpl.rc_context(settings), warnings.catch_warnings(), quiet():
+        # A letter that no font here has is painted as a box, of which `unpainted` tells.
         warnings.filterwarnings("ignore", message=".*[Gg]lyph")
         # What a setting of the machine's owner says of a backend means nothing here: none is chosen.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
-        figure = _figure(drawing, LIGHT if theme == "light" else DARK)
+        figure = _figure(drawing, LIGHT if theme == "light" else DARK, fonts.outlined if suffix == ".pdf" else frozenset())
         file = io.BytesIO()
         figure.savefig(file, format=suffix[1:], dpi=dots, metadata=_about(picture, suffix))
     return file.getvalue()
+
+
+def unpainted(picture: Picture, *, width: float = WIDE, captioned: bool = False) -> str:
+    """One sentence about letters of a picture that no font here has, and that `painted` makes boxes of; empty if there are none."""
+    return what_is_missing(fonts_of(laid_out(picture, width, titled=True, captioned=captioned)))
 
 
 def _about(picture: Picture, suffix: str) -> dict[str, str | None]:
@@ -92,7 +98,7 @@ def _about(picture: Picture, suffix: str) -> dict[str, str | None]:
     return {"Title": title, "Subject": caption, "Creator": MARK, "Producer": None, "CreationDate": None, "ModDate": None}
 
 
-def _figure(drawing: Drawing, colours: Mapping[str, str]) -> Figure:
+def _figure(drawing: Drawing, colours: Mapping[str, str], outlined: frozenset[str]) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(drawing.width / 96, drawing.height / 96), facecolor=colours["paper"])
@@ -100,7 +106,7 @@ def _figure(drawing: Drawing, colours: Mapping[str, str]) -> Figure:
     axes.set_xlim(0, drawing.width)
     axes.set_ylim(drawing.height, 0)
     axes.axis("off")
-    brush = _Brush(axes, colours)
+    brush = _Brush(axes, colours, outlined)
     for shape in drawing.shapes:
         if isinstance(shape, Clip):
             for inner in shape.shapes:
@@ -111,10 +117,10 @@ def _figure(drawing: Drawing, colours: Mapping[str, str]) -> Figure:
 
 
 class _Brush:
-    """Paints shapes onto axes whose units are pixels, each above those before it."""
+    """Paints shapes onto axes whose units are pixels, each above those before it; texts with some letters as outlines."""
 
-    def __init__(self, axes: Any, colours: Mapping[str, str]) -> None:
-        self._axes, self._colours, self._order = axes, colours, 1
+    def __init__(self, axes: Any, colours: Mapping[str, str], outlined: frozenset[str]) -> None:
+        self._axes, self._colours, self._outlined, self._order = axes, colours, outlined, 1
 
     def paint(self, shape: Drawn, *, within: Clip | None = None) -> None:
         from matplotlib.patches import Circle, Polygon, Rectangle
@@ -194,7 +200,7 @@ class _Brush:
         )
 
     def _text(self, shape: Label) -> None:
-        from matplotlib.patheffects import Stroke
+        from matplotlib.patheffects import Normal, Stroke
 
         look = {
             "fontsize": _points(shape.size),
@@ -211,7 +217,8 @@ class _Brush:
             # By itself, below the letters: what bears an effect is drawn as outlines, which nobody can search for or copy.
             around = Stroke(linewidth=_points(3), foreground=self._colours["paper"])
             self._axes.text(shape.x, shape.y, shape.text, path_effects=[around], **look)
-        self._axes.text(shape.x, shape.y, shape.text, color=self._colours[shape.colour], **look)
+        effects = [Normal()] if self._outlined.intersection(shape.text) else None
+        self._axes.text(shape.x, shape.y, shape.text, color=self._colours[shape.colour], path_effects=effects, **look)
 
 
 def _points(pixels: float) -> float:

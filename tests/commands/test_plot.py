@@ -129,6 +129,27 @@ def test_python_draws_the_same_file(siambench, made, tmp_path):
     assert path.read_bytes() == (tmp_path / "b.pdf").read_bytes()
 
 
+def test_a_letter_without_a_font_is_named(siambench, folder, tmp_path, monkeypatch):
+    """Of a row whose name no font here has, one sentence on stderr says so, in Python a warning; matplotlib says nothing."""
+    from matplotlib import font_manager
+
+    import siambench as package
+
+    own = [entry for entry in font_manager.fontManager.ttflist if entry.name == "DejaVu Sans"]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", own)
+    monkeypatch.setattr(font_manager, "findSystemFonts", list)
+    made = folder("made", studies("漢字", [0.9, 0.91, 0.92]))
+    done = siambench("plot", "scores", str(made), "--out", str(tmp_path / "a.png"), "--dots", "60")
+    assert done.returncode == 0, done.stderr
+    caption, missing, wrote = done.stderr.splitlines()
+    assert caption.startswith("Mean map@r")
+    assert missing.startswith("no font here has 漢 (U+6F22), 字 (U+5B57), painted as boxes: install one that does")
+    assert wrote.startswith("wrote")
+    with pytest.warns(UserWarning, match=r"^no font here has 漢 \(U\+6F22\)") as told:
+        package.plot("scores", made, out=tmp_path / "b.png")
+    assert [Path(one.filename).name for one in told] == [Path(__file__).name]
+
+
 def test_drawing_needs_no_torch(made, tmp_path):
     """A process that draws a figure imports neither torch nor pyplot, and chooses no window."""
     code = (

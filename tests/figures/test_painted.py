@@ -82,7 +82,7 @@ def test_dollars_are_dollars():
 
 
 def test_letters_without_a_font_are_boxes():
-    """A name of a script that the font lacks is painted as boxes, without a warning on the way."""
+    """A name of a script that no font has is painted as boxes, without a warning on the way."""
     assert painted(rows("漢字 ไทย"), ".png", dots=50)
     assert painted(rows("漢字 ไทย"), ".pdf")
 

@@ -15,7 +15,7 @@ from siambench.board.table import Table
 from siambench.data.files import read_regular, write_whole
 from siambench.errors import DataError, DataMissingError, UnknownNameError, UsageError, suggestion
 from siambench.figures import SUFFIXES, Picture, painted
-from siambench.figures.painted import MARK
+from siambench.figures.painted import MARK, unpainted
 from siambench.records.record import load, row_key
 
 LARGEST = 256 << 20
@@ -145,8 +145,11 @@ def _is_own(path: Path, suffix: str) -> bool:
     return content.startswith(_HEADS[suffix]) and MARK.encode() in content
 
 
-def write(picture: Picture, out: Path, drawing: Drawing | None = None) -> None:
+def write(picture: Picture, out: Path, drawing: Drawing | None = None) -> str:
     """Paint a figure into a file: all of it, or nothing.
+
+    Returns:
+        One sentence about letters that no font here has, and that are boxes in the file; empty if there are none.
 
     Raises:
         UsageError: as `check_out`; or if the width is out of reach, or the file cannot be written.
@@ -160,3 +163,4 @@ def write(picture: Picture, out: Path, drawing: Drawing | None = None) -> None:
         write_whole(out, content)
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror or error}") from error
+    return unpainted(picture, width=drawing.width, captioned=drawing.captioned)
