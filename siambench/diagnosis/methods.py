@@ -97,7 +97,8 @@ def of_flags(catalogue: Catalogue, request: Request, *, epochs: int | None) -> A
     more: dict[str, Value] = {} if epochs is None else {"training.epochs": epochs}
     prepared = prepare(dataclasses.replace(request, changes={**request.changes, **more}), catalogue)
     plan = prepared.studies[0]
-    return Asked(plan.tune_unit(0, 0, plan.defaults), dict(prepared.local))
+    unit = plan.tune_unit(0, 0, plan.defaults)
+    return Asked(unit, dict(prepared.local_of(unit)))
 
 
 def of_row(track: str, row: str, directories: Sequence[Path], *, epochs: int | None) -> Asked:
@@ -123,7 +124,6 @@ def of_row(track: str, row: str, directories: Sequence[Path], *, epochs: int | N
         raise UsageError(f"the row {row} was made with {local[0]!r}, which is not part of a record: diagnose it by its flags, --loss …")
     rules = found.track.training
     training = dataclasses.replace(unit.training, steps_per_epoch=rules.steps_per_epoch, epochs=epochs or unit.training.epochs)
-    scoring = dataclasses.replace(unit.scoring, metrics=(unit.scoring.primary,))
     tuned = dataclasses.replace(
         unit,
         kind="tune",
@@ -132,7 +132,7 @@ def of_row(track: str, row: str, directories: Sequence[Path], *, epochs: int | N
         repetition=0,
         stop_epoch=None,
         training=training,
-        scoring=scoring,
+        scoring=dataclasses.replace(unit.scoring, metrics=(unit.scoring.primary,)),
         seeds=seeds_of(unit, "tune", 0, 0),
     )
     return Asked(tuned, {})

@@ -273,7 +273,7 @@ class _Coordinator:
             records=str(self._folder.records.resolve()),
             openings=str(self._folder.openings.resolve()),
             running=str(self._folder.running.resolve()),
-            local=self._prepared.local,
+            local=self._prepared.local_of(unit),
             exam=self._prepared.exam,
             search=settings(rules.training.search, races=rules.training.racing and rules.split.folds > 1),
             observers=self._prepared.observers,

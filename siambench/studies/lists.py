@@ -67,12 +67,18 @@ def lists_of(rules: Iterable[MethodRules], *, beside: Path | None) -> dict[str, 
     for rule in rules:
         feed, path = feed_asked(rule.feed)
         if path is not None and feed in LIST_FEEDS:
-            place = _found(path, beside)
+            place = own_file(path, beside=beside)
             found[rule.feed] = FeedList(feed, hashlib.sha256(read_regular(place, most=LARGEST)).hexdigest()), place
     return found
 
 
-def _found(path: str, beside: Path | None) -> Path:
+def own_file(path: str, *, beside: Path | None) -> Path:
+    """A file that a method names: as its path is given, beside the comparison, or below `SIAMBENCH_DATA`.
+
+    Raises:
+        DataMissingError: if it is nowhere.
+        DataError: if a place where it might be cannot be looked at.
+    """
     try:
         given = as_path(path)
         # What is there but is no file is told by whoever opens it.

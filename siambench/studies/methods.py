@@ -24,12 +24,17 @@ class Refused:
     reason: str
 
 
-def methods_of(rules: Iterable[MethodRules], lists: Mapping[str, FeedList] = MappingProxyType({})) -> list[Method]:
+def methods_of(
+    rules: Iterable[MethodRules],
+    lists: Mapping[str, FeedList] = MappingProxyType({}),
+    starts: Mapping[str, str] = MappingProxyType({}),
+) -> list[Method]:
     """Every combination that a comparison names, in its order, each once.
 
     Args:
         rules: of the comparison.
         lists: that methods are fed from, by what they are asked for as.
+        starts: the SHA-256 of the models that training starts from, likewise.
     """
     found: dict[Method, None] = {}
     for rule in rules:
@@ -37,7 +42,8 @@ def methods_of(rules: Iterable[MethodRules], lists: Mapping[str, FeedList] = Map
         miners = [rule.miner] if isinstance(rule.miner, str) else rule.miner
         for loss in losses:
             for miner in miners:
-                found[Method(loss, miner, lists.get(rule.feed) or feed_asked(rule.feed)[0], rule.backbone)] = None
+                feed = lists.get(rule.feed) or feed_asked(rule.feed)[0]
+                found[Method(loss, miner, feed, rule.backbone, None if rule.init is None else starts[rule.init])] = None
     return list(found)
 
 

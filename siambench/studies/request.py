@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -20,7 +20,7 @@ from siambench.errors import CombinationError, ConfigError, EmptyPlanError, Usag
 from siambench.machine import libraries
 from siambench.plugin import BackboneEntry, LossEntry, MinerEntry, SamplerEntry
 from siambench.spaces import Params, Value
-from siambench.spec import FEEDS, NO_MINER, Exam, Method, Source, Unit, feed_asked
+from siambench.spec import FEEDS, INIT, NO_MINER, Exam, Method, Source, Unit, feed_asked
 from siambench.studies import plan as planning
 from siambench.studies.baselines import absent_of, baselines_of
 from siambench.studies.checks import (
@@ -41,7 +41,7 @@ from siambench.studies.narrowed import SpaceAsked, check_ranges, space_of
 from siambench.studies.networks import check_networks
 from siambench.studies.official_pairs import pairs_of_track
 from siambench.studies.parts_of_rules import exam_rules, rule_parts
-from siambench.studies.started import Start, check_start, starting
+from siambench.studies.started import Start, check_start, starting, starts_of
 from siambench.tracks.adhoc import adhoc_track
 from siambench.tracks.exam import exam_of, groups_digest, with_content
 from siambench.tracks.files import comparison_folder, edit_track, load_comparison, load_track
@@ -112,13 +112,14 @@ class Prepared:
         studies: of all methods, those of one number beside each other, so that a table stands after the first round.
         baselines: what nothing is trained for.
         refused: combinations that make no sense.
-        local: paths behind what stands for files and folders.
+        local: paths behind what stands for files and folders, but for models that training starts from.
         direction: of the primary metric.
         observers: that are told of what happens.
         data: what the data set holds.
         distributions: that the observers come from.
         lists: that methods are fed from, and what each part of the split keeps of them.
         keep_models: whether final units keep their models.
+        starts: paths of models that training starts from, by their SHA-256; each method has one at most.
     """
 
     track: Track
@@ -133,6 +134,11 @@ class Prepared:
     distributions: tuple[str, ...] = ()
     lists: tuple[ListKept, ...] = ()
     keep_models: bool = False
+    starts: Mapping[str, str] = field(default_factory=dict)
+
+    def local_of(self, unit: Unit) -> Mapping[str, str]:
+        """Paths behind what stands for files and folders, as a unit knows them."""
+        return self.local if unit.method.init is None else {**self.local, INIT: self.starts[unit.method.init]}
 
     @property
     def planned(self) -> int:
@@ -184,12 +190,14 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
     metrics = {name: catalogue.get("metrics", name) for name in track.metrics.report}
     observers = check_observers(request.observers, catalogue)
     shared = {"dataset": dataset_component.source, "primary": metrics[track.metrics.primary].source}
-    shared |= {f"{planning.REPORTED}{name}": component.source for name, component in metrics.items()}
     parts = rule_parts(track, dataset_component, catalogue)
-    shared |= parts.sources
+    shared |= {**{f"{planning.REPORTED}{name}": component.source for name, component in metrics.items()}, **parts.sources}
     short, local = dataset_name(track.dataset.name)
     lists = lists_of(comparison.methods, beside=comparison_folder(request.comparison))
-    named, start = starting(methods_of(comparison.methods, {asked: feed for asked, (feed, _) in lists.items()}), request.init)
+    starts = starts_of(comparison.methods, beside=comparison_folder(request.comparison), flag=request.init is not None)
+    named = methods_of(
+        comparison.methods, {asked: feed for asked, (feed, _) in lists.items()}, {asked: start.digest for asked, start in starts.items()}
+    )
     check_model_options(changes, named, track)
     given = _Given(space=space, sampler=sampler, fixed=fixed)
     chosen, refused = _methods(named, track, catalogue, local, given)
@@ -197,11 +205,11 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
         raise EmptyPlanError("nothing to run: " + "; ".join(f"{r.method.name}: {r.reason}" for r in refused))
 
     dataset = catalogue.dataset(track.dataset.name, track.dataset.options)
-    _check_items(chosen, track, dataset, fixed, start)
+    _check_items(chosen, track, dataset, fixed, starts.values())
     split = cut(dataset, track.split.spec, catalogue.split_rule(track.split.rule))
     kept = kept_of(lists, dataset, split)
     pairs, pairs_path = pairs_of_track(track, dataset, split, named=request.track or comparison.track, is_own=request.dataset is not None)
-    local |= pairs_path | {feed.place: str(path) for feed, path in lists.values()} | ({} if start is None else start.place)
+    local |= pairs_path | {feed.place: str(path) for feed, path in lists.values()}
     augment = parts.augmenting(track, dataset_component, dataset)
     track = track.model_copy(update={"dataset": track.dataset.model_copy(update={"name": short})})
     for name, component in metrics.items():
@@ -264,13 +272,14 @@ def prepare(request: Request, catalogue: Catalogue) -> Prepared:
         data=summary(dataset),
         distributions=watching,
         lists=kept,
+        starts={start.digest: str(start.path) for start in starts.values()},
     )
 
 
-def _check_items(chosen: Sequence[_Chosen], track: Track, dataset: Dataset, fixed: Params, start: Start | None) -> None:
+def _check_items(chosen: Sequence[_Chosen], track: Track, dataset: Dataset, fixed: Params, starts: Iterable[Start]) -> None:
     """See that the items of a data set suit a track's rules and each method, and what training starts from."""
-    if start is not None:
-        check_start(start, [(one.method, one.backbone, one.options) for one in chosen], track, dataset)
+    for start in starts:
+        check_start(start, [(one.method, one.backbone, one.options) for one in chosen if one.method.init == start.digest], track, dataset)
     if track.training.rotate_classes:
         check_turned(dataset)
     for one in chosen:
@@ -328,7 +337,7 @@ def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Tra
         if flags or request.track or request.dataset or request.backbone:
             raise UsageError("a comparison file says which track and methods to run: give either the file or --track, --loss, --miner, …")
         comparison = load_comparison(request.comparison)
-        return comparison, load_track(comparison.track)
+        return starting(comparison, request.init), load_track(comparison.track)
     if not request.losses:
         raise UsageError("name a loss with --loss, or a comparison file; `siambench list losses` lists all that there are")
     if request.track and request.dataset:
@@ -348,7 +357,7 @@ def _comparison(request: Request, catalogue: Catalogue) -> tuple[Comparison, Tra
         feed_asked(feed)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=feed, backbone=backbone)
+    rules = MethodRules(loss=list(request.losses), miner=list(request.miners) or "none", feed=feed, backbone=backbone, init=request.init)
     return Comparison(track=track.name, methods=[rules]), track
 
 

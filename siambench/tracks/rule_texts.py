@@ -128,6 +128,10 @@ COMPARISON: Final = {
         "`classes`, `pairs`, `triplets` or `views`; `pairs=FILE` or `triplets=FILE`, your own list, looked for beside the comparison too"
     ),
     "methods.backbone": "a backbone; unset: the track's",
+    "methods.init": (
+        "as `--init` on the command line: the file of a model of another data set's exam that training starts from, looked for beside the "
+        "comparison too"
+    ),
     "studies": 'independent tunings of each method: a number, or `"all"`, the track\'s; unset: 1',
     "trials": "another budget than the track's: trials of each study",
     "repetitions": "another budget than the track's: final models of each study (`seeds`, the older word, is read for one more version)",

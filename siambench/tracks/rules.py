@@ -284,12 +284,13 @@ class Track(Frozen):
 
 
 class MethodRules(Frozen):
-    """One method, or with lists a grid of them. ``feed`` is one of `FEEDS`, or ``pairs=FILE`` or ``triplets=FILE``."""
+    """One method, or with lists a grid of them. ``feed`` is one of `FEEDS`, or ``pairs=FILE`` or ``triplets=FILE``; ``init`` is a FILE."""
 
     loss: str | list[str]
     miner: str | list[str] = "none"
     feed: str = "classes"
     backbone: str | None = None
+    init: str | None = None
 
     @field_validator("feed")
     @classmethod

@@ -11,9 +11,11 @@ from safetensors.torch import load_file, save_file
 from shared import TINY_TRACK, exam_folder
 
 import siambench as library
+from siambench.components.catalogue import Catalogue
 from siambench.models.file import KEY, read_document
 from siambench.records.record import read
 from siambench.spec import Method, Unit
+from siambench.studies.request import Request, prepare
 
 OTHER = (
     TINY_TRACK.replace('name = "tiny"', 'name = "other"').replace("trials = 6", "trials = 1").replace("repetitions = 3", "repetitions = 1")
@@ -106,6 +108,64 @@ def test_what_cannot_be_started_from_is_said_in_a_sentence(siambench, kept, fore
     ):
         done = siambench("run", "--track", track, "--loss", "triplet", "--init", init, "--plan")
         assert 4 == done.returncode, (init, done.stderr)
+        assert said in done.stderr
+        assert 1 == len(done.stderr.strip().splitlines())
+
+
+def test_a_comparison_says_what_each_method_starts_from(siambench, foreign, tmp_path):
+    """Methods of one file start from nothing, from a model, and from another: each row from its own, found beside the file."""
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "other.toml").write_text(OTHER)
+    one, another = (tmp_path / "study" / f"{name}.safetensors" for name in ("one", "another"))
+    one.write_bytes(foreign.read_bytes())
+    document = json.dumps(read_document(foreign).to_json())
+    save_file({name: weights * 1.5 for name, weights in load_file(foreign).items()}, another, metadata={KEY: document})
+    (tmp_path / "study" / "starts.toml").write_text(
+        'track = "study/other.toml"\nset = { "optimiser.lr" = 0.0001 }\n[[methods]]\nloss = "triplet"\n'
+        '[[methods]]\nloss = "triplet"\ninit = "one.safetensors"\n[[methods]]\nloss = "triplet"\ninit = "another.safetensors"\n'
+    )
+    done = siambench("run", "study/starts.toml", "--keep-models", "--jobs", 1, "--out", "out")
+    assert 0 == done.returncode, done.stderr
+    models = {read_document(path).row: load_file(path) for path in exam_of(tmp_path / "out").glob("models/*")}
+    digests = {path: hashlib.sha256(path.read_bytes()).hexdigest()[:8] for path in (one, another)}
+    assert set(models) >= {"triplet", *(f"triplet@init={digest}" for digest in digests.values())}
+    for path, digest in digests.items():
+        found, start = models[f"triplet@init={digest}"], load_file(path)
+        assert float((found["network.head.weight"] - start["network.head.weight"]).abs().max()) < 2e-3
+    row = f"triplet@init={digests[another]}"
+    where = ("--where", f"init={another}")
+    again = siambench("reproduce", "other", row, "--from", "out", "--jobs", 1, *where)
+    assert 0 == again.returncode, again.stderr
+
+
+def test_a_start_in_a_comparison_is_one_of_a_flag(siambench, foreign, tmp_path, monkeypatch):
+    """`--init` and the key `init` plan the same units; both at once, and a file that is none, are one sentence that names the key."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.toml").write_text(OTHER)
+    heading = 'track = "other.toml"\n[[methods]]\nloss = "triplet"\n'
+    (tmp_path / "plain.toml").write_text(heading)
+    (tmp_path / "starts.toml").write_text(f"{heading}init = {str(foreign)!r}\n")
+    (tmp_path / "gone.toml").write_text(f'{heading}init = "gone.safetensors"\n')
+    (tmp_path / "number.toml").write_text(f"{heading}init = 5\n")
+    (tmp_path / "wide.toml").write_text(OTHER.replace("width = 16", "width = 17"))
+    (tmp_path / "unfit.toml").write_text(f"{heading}init = {str(foreign)!r}\n".replace("other.toml", "wide.toml"))
+
+    def units(**asked):
+        plans = prepare(Request(**asked), Catalogue.load()).studies
+        return [plan.tune_unit(0, 0, plan.defaults).id for plan in plans]
+
+    by_key = units(comparison="starts.toml")
+    assert by_key == units(track="other.toml", losses=("triplet",), init=str(foreign))
+    assert by_key == units(comparison="plain.toml", init=str(foreign))
+    assert by_key != units(comparison="plain.toml")
+    for file, extra, said in (
+        ("starts.toml", ("--init", foreign), "leave --init or the key out"),
+        ("gone.toml", (), "no such file: gone.safetensors"),
+        ("number.toml", (), "init"),
+        ("unfit.toml", (), "methods.init start.safetensors is a mlp with"),
+    ):
+        done = siambench("run", file, *extra, "--plan")
+        assert 4 == done.returncode, (file, done.stderr)
         assert said in done.stderr
         assert 1 == len(done.stderr.strip().splitlines())
 
