@@ -35,7 +35,7 @@ def scores(table: Table) -> Picture:
     y = Axis(names=tuple(called), notes=ranks if any(ranks) else (), notes_title="rank" if any(ranks) else "")
     return Picture(
         name="scores",
-        title=f"{table.track.name}: {primary} with 95 % intervals",
+        title=f"{table.track.name}: {primary}{' with 95 % intervals' if _with_intervals(lines, primary) else ''}",
         caption=_caption(lines, primary, ranked=any(ranks)),
         x=metric_axis(table),
         y=y,
@@ -57,17 +57,30 @@ def _rank(line: Line) -> str:
     return str(low) if low == high else f"{low}–{high}"
 
 
+def _with_intervals(lines: list[Line], primary: str) -> list[Line]:
+    return [line for line in lines if line.row.scores[primary].ci95 is not None]
+
+
 def _caption(lines: list[Line], primary: str, *, ranked: bool) -> str:
-    trained = [line.row.scores[primary] for line in lines if line.row.method.baseline is None]
-    over = {score.over for score in trained if score.ci95 is not None}
+    """What must be known of those rows, and of what is drawn of them: intervals, lines and ranks that are not there are not spoken of."""
+    drawn, baselines = _with_intervals(lines, primary), [line for line in lines if line.row.method.baseline is not None]
+    over = {line.row.scores[primary].over for line in drawn if line.row.method.baseline is None}
+    untrained = {line.row.scores[primary].over for line in drawn if line.row.method.baseline is not None}
     parts = [f"Mean {primary} of each row on test classes"]
     if "studies" in over:
         parts.append("with its 95 % t-interval over studies, independent tunings whose own means are the small points below it")
     if over == {"repetitions"}:
         parts.append("with its 95 % t-interval over the final models of one tuning, which says nothing of the next")
-    text = [f"{', '.join(parts)}.", "Dashed: what is reached without training."]
+    if not over and untrained:
+        of = "studies, whose own means are the small points below it" if "studies" in untrained else "the networks that were drawn"
+        parts.append(f"of an untrained network with its 95 % t-interval over {of}")
+    text = [f"{', '.join(parts)}."]
+    if baselines:
+        text.append(f"Dashed: what is reached without training{', which is all there is' if len(baselines) == len(lines) else ''}.")
     text += ["Beside it the ranks that tests of all pairs leave open."] if ranked else []
-    return " ".join([*text, "Two intervals that overlap are no test: what is proven, the ranks tell."])
+    if len(drawn) > 1:
+        text.append(f"Two intervals that overlap are no test{': what is proven, the ranks tell' if ranked else ''}.")
+    return " ".join(text)
 
 
 def proven(table: Table) -> Picture:

@@ -40,6 +40,30 @@ def test_baselines_are_lines_across_and_hollow_points():
     assert [False] * 4 + [True] * 2 == [mark.hollow for mark in of(picture, Points) if mark.size > 3]
 
 
+def test_baselines_alone_are_told_of_without_what_is_not_there():
+    """A picture speaks of intervals, ranks and dashed lines only where they are drawn; of baselines alone, too."""
+    alone = scores(table_of([final("raw", 0, 0.05)]))
+    assert alone.title == f"{TRACK.name}: map@r"
+    assert alone.caption == "Mean map@r of each row on test classes. Dashed: what is reached without training, which is all there is."
+    drawn = [final("untrained", number, 0.03 + 0.01 * number) for number in range(3)]
+    for untrained_too, over in (
+        ([final("raw", 0, 0.05), *drawn], "the networks that were drawn"),
+        (BASELINES, "studies, whose own means are the small points below it"),
+    ):
+        both = scores(table_of(untrained_too))
+        assert both.title == f"{TRACK.name}: map@r with 95 % intervals"
+        assert both.caption == (
+            f"Mean map@r of each row on test classes, of an untrained network with its 95 % t-interval over {over}. "
+            "Dashed: what is reached without training, which is all there is."
+        )
+    without = scores(table_of(several())).caption
+    assert "Dashed" not in without
+    assert without.endswith("Two intervals that overlap are no test: what is proven, the ranks tell.")
+    unranked = scores(table_of([*studies("triplet", [0.5, 0.51]), *studies("supcon", [0.5, 0.52]), *BASELINES]))
+    assert not any(unranked.y.notes)
+    assert unranked.caption.endswith("Dashed: what is reached without training. Two intervals that overlap are no test.")
+
+
 def test_the_means_of_studies_stand_below_their_row():
     """Each study's own mean is a small point; of one study there is none, and the caption says what its interval is over."""
     picture = scores(table_of(several()))
