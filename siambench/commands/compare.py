@@ -33,10 +33,11 @@ def compare(
     A REFERENCE is an image, or a folder of images; of a model of texts all are texts. The distance to the nearest reference decides.
     Exits 0 whatever the decision.
     """
-    from siambench.models.comparison import compare as compared
-    from siambench.models.loaded import load_model
+    with Waiting(f"comparing {item}", silent=as_json, elsewhere=True), stdout_for_documents():
+        # torch alone takes seconds, more of them on a machine that is busy or cold.
+        from siambench.models.comparison import compare as compared
+        from siambench.models.loaded import load_model
 
-    with Waiting(f"comparing {item}", silent=as_json), stdout_for_documents():
         found = compared(load_model(file), item, references, threshold=threshold)
     if as_json:
         print_json(_document(found))

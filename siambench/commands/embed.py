@@ -48,8 +48,6 @@ def embed(
 
     FILE.npz holds embeddings, labels and names as siambench evaluate reads them, and class_names; of episodes support, query and answer.
     """
-    from siambench.models.arrays import check_npz, embed_data, write_arrays
-    from siambench.models.loaded import load_model
     from siambench.tracks.files import parse_set
 
     options = {}
@@ -57,8 +55,12 @@ def embed(
         if not key.startswith(_OPTIONS):
             raise UsageError(f"--set takes options of the data set, {_OPTIONS}KEY=VALUE, got {key!r}")
         options[key.removeprefix(_OPTIONS)] = value
-    check_npz(out)
-    with Waiting(f"embedding {data}", silent=as_json), stdout_for_documents():
+    with Waiting(f"embedding {data}", silent=as_json, elsewhere=True), stdout_for_documents():
+        # torch alone takes seconds, more of them on a machine that is busy or cold.
+        from siambench.models.arrays import check_npz, embed_data, write_arrays
+        from siambench.models.loaded import load_model
+
+        check_npz(out)
         model = load_model(file, device=device)
         found = embed_data(model, data, part=part, options=options, batch_size=batch_size)
         if found.is_opened:

@@ -1,11 +1,13 @@
 """What people see of anything else that takes longer than two seconds: one line on stderr, on a terminal alone, gone when it is over.
 
 It has the look of the tree of `run`. Whoever reads a pipe, a file or a document (``--json``) sees nothing of it, and what ends sooner shows
-nothing: `rich` is imported when the line is first drawn.
+nothing: `rich` is imported when the line is first drawn. Two commands that scripts run, `embed` and `compare`, write one line where stderr
+is a pipe or a file, once they have taken ten seconds.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import threading
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 AFTER = 2.0
 """Seconds after which the line appears."""
 
+AFTER_ELSEWHERE = 10.0
+"""Seconds after which a command that says so writes one line where stderr is no terminal."""
+
 _LEAST = 2
 
 
@@ -31,9 +36,10 @@ class Waiting:
         text: what is done, such as ``scoring mine.npz``.
         total: of how many steps, where that is known: each is told by `step`.
         silent: whether nothing is shown whatever stderr is, as where a document is asked for.
+        elsewhere: whether one line is written where stderr is no terminal. Not where processes are forked meanwhile, for it takes a thread.
     """
 
-    def __init__(self, text: str, *, total: int | None = None, silent: bool = False) -> None:
+    def __init__(self, text: str, *, total: int | None = None, silent: bool = False, elsewhere: bool = False) -> None:
         self._text = printable(text)
         self._total = total
         self._done = 0
@@ -41,12 +47,13 @@ class Waiting:
         self._live: Live | None = None
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
-        self._over = silent or not _is_terminal()
+        self._plain = elsewhere and not _is_terminal()
+        self._over = silent or not (self._plain or _is_terminal())
 
     def __enter__(self) -> Self:
         self._start = time.monotonic()
         if not self._over:
-            self._timer = threading.Timer(AFTER, self._show)
+            self._timer = threading.Timer(AFTER_ELSEWHERE if self._plain else AFTER, self._write if self._plain else self._show)
             self._timer.daemon = True
             self._timer.start()
         return self
@@ -70,6 +77,14 @@ class Waiting:
         if self._total is not None and _LEAST <= self._done < self._total:
             parts.append(f"about {duration(took / self._done * (self._total - self._done))} left")
         return ", ".join(parts)
+
+    def _write(self) -> None:
+        with self._lock:
+            if not self._over:
+                # There may be no stream, or it was closed meanwhile: what is waited for goes on.
+                with contextlib.suppress(AttributeError, OSError, ValueError):
+                    sys.stderr.write(f"{self.line()} so far\n")
+                    sys.stderr.flush()
 
     def _show(self) -> None:
         from rich.console import Console

@@ -21,7 +21,6 @@ from siambench.errors import MetricError
 from siambench.metrics import impostors_needed
 from siambench.metrics.checks import finite_float64, unit_length
 from siambench.models.document import OperatingPoint
-from siambench.stats import jackknife
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -194,6 +193,8 @@ def _points(compared: _Compared, references: int, distance: str, generator: np.r
         left_out = [_place(counts.total - counts.touching[:, group], far) for group in range(groups)]
         threshold = float(counts.edges[place])
         known = [counts.edges[one] for one in left_out if one is not None]
+        from siambench.stats import jackknife  # and scipy with it, which whoever only reads thresholds does without
+
         width = jackknife(threshold, known).half_width if len(known) == groups > 2 else None
         errors = _expected(in_folds, far)
         found.append(

@@ -99,6 +99,50 @@ def test_without_a_terminal_or_for_a_document_nothing_is_shown(on_terminal, monk
         assert stream in (None, closed) or "" == stream.getvalue()
 
 
+def test_a_pipe_sees_one_line_of_those_that_say_so(monkeypatch):
+    """Where stderr is no terminal `elsewhere` writes one line after a while; none where it ends sooner, is silent, or lost its stream."""
+    pipe = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", pipe)
+    monkeypatch.setattr(waiting, "AFTER_ELSEWHERE", 0.0)
+    with Waiting("embedding \x1b[31m.npz", elsewhere=True):
+        assert until(pipe.getvalue)
+        time.sleep(0.1)
+    assert re.fullmatch(r"embedding \\x1b\[31m\.npz, \S+ s so far\n", pipe.getvalue())
+    with Waiting("embedding", elsewhere=True, silent=True) as silent:
+        assert silent._timer is None
+    monkeypatch.setattr(sys, "stderr", None)
+    with Waiting("embedding", elsewhere=True) as lost:
+        lost._timer.join(5)
+    monkeypatch.setattr(sys, "stderr", pipe)
+    monkeypatch.setattr(waiting, "AFTER_ELSEWHERE", 30.0)
+    with Waiting("embedding", elsewhere=True) as soon:
+        pass
+    soon._timer.join(5)
+    assert not soon._timer.is_alive()
+    assert 1 == pipe.getvalue().count("\n")
+
+
+@pytest.mark.parametrize("command", [["embed", "MODEL", "folder:F", "--out", "e.npz"], ["compare", "MODEL", "a.png", "b.png"]])
+def test_imports_of_models_are_waited_for(command, tmp_path):
+    """While `embed` and `compare` import torch they are waited for already; and neither imports scipy, pandas, scikit-learn or Optuna."""
+    code = (
+        "import sys; from siambench.commands import waiting; waiting.AFTER_ELSEWHERE = 0.0\n"
+        "from siambench import cli\n"
+        "class Seen:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch': print('torch', flush=True, file=sys.stderr); sys.meta_path.remove(self); __import__('time').sleep(1)\n"
+        "sys.meta_path.insert(0, Seen())\n"
+        "try:\n    cli.main(sys.argv[1:])\n"
+        "except SystemExit as end:\n"
+        "    print(end.code, [name for name in ('scipy', 'pandas', 'sklearn', 'optuna') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *command], cwd=tmp_path, capture_output=True, text=True, check=True)
+    lines = done.stderr.splitlines()
+    assert any(re.fullmatch(r"(embedding|comparing) \S+, \S+ s so far", line) for line in lines), lines
+    assert "no such file: MODEL" in lines[-1]
+    assert "4 []" == done.stdout.strip()
+
+
 def test_an_error_wipes_the_line_too(on_terminal):
     """What is raised comes through, behind a line that is gone."""
     terminal = on_terminal()
