@@ -155,8 +155,11 @@ def reading(table: Table) -> tuple[str, ...]:
         if table.ranked
         else f"No row has a rank: that takes two rows or more with {budget.studies} studies, {budget.trials} trials each."
     )
+    methods = [line.row for line in table.lines if line.row.method.baseline is None]
+    alike = all(row.is_full for row in methods)
+    budgets = "steps and budget of tuning" if alike else "and steps; rows without a rank had another budget of tuning than the track's"
     return (
-        "Each row is a method: a loss and what goes with it. All sat the same exam, with the same data, steps and budget of tuning.",
+        f"Each row is a method: a loss and what goes with it. All sat the same exam, with the same data{',' if alike else ''} {budgets}.",
         f"Rows are ordered by {primary}{where}, {way}. {READING_SPREAD}",
         ranked,
         f"{below} baselines, for which nothing is trained: a method that is not above them has learnt nothing that helps here.",

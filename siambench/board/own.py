@@ -20,6 +20,13 @@ def own_texts(table: Table) -> list[str]:
     return [_ranked(table, line) if line.rank is not None else _unranked(table, line) for line in methods if not line.row.shipped]
 
 
+def _called(table: Table, line: Line) -> str:
+    """The row's name as code, and what tells it from another row of that name."""
+    name, row = in_markdown_code(line.row.name), line.row
+    shared = sum(other.row.name == row.name for other in table.lines) > 1
+    return f"{name} ({in_markdown_code(f'row:{row.key[:8]}')})" if shared else name
+
+
 def _ranked(table: Table, line: Line) -> str:
     place = table.lines.index(line)
     above = [table.lines[other].row.name for other in line.beats]
@@ -27,7 +34,7 @@ def _ranked(table: Table, line: Line) -> str:
     last = len(table.ranked) - 1
     studies = min(one.row.studies for one in table.ranked)
     tests = f"by tests of all pairs over {studies} studies, Holm-corrected over {several(last * (last + 1) // 2, 'pair', 'pairs')}"
-    text = f"{in_markdown_code(line.row.name)}: proven better than {_named(above, last)} and worse than {_named(below, last)}, {tests}."
+    text = f"{_called(table, line)}: proven better than {_named(above, last)} and worse than {_named(below, last)}, {tests}."
     open_ones = last - len(above) - len(below)
     if open_ones:
         text += f" From {several(open_ones, 'other', 'others')} it is not told apart{_least(table)}."
@@ -36,7 +43,7 @@ def _ranked(table: Table, line: Line) -> str:
 
 def _unranked(table: Table, line: Line) -> str:
     row, budget = line.row, table.track.budget
-    name = in_markdown_code(row.name)
+    name = _called(table, line)
     if row.is_full:
         return (
             f"{name}: nothing is proven of it, for no other row here has the track's whole budget, and there is nothing to test it against."

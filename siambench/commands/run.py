@@ -24,8 +24,8 @@ from siambench.commands.terminal import (
 )
 from siambench.commands.waiting import Waiting
 from siambench.errors import InterruptedRunError, UnfinishedError
-from siambench.spec import MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, feed_asked
-from siambench.wording import duration, printable, several
+from siambench.spec import MOST_REPETITIONS, MOST_STUDIES, MOST_TRIALS, NO_MINER, feed_asked
+from siambench.wording import duration, printable, quoted, several
 
 if TYPE_CHECKING:
     from siambench.execution.coordinator import Run
@@ -317,6 +317,9 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
         click.echo(printable(rest), err=True)
     units = outcome.units
     click.echo(f"{units['done']} done · {units['cached']} cached · {units['failed']} failed · {units['lost']} lost", err=True)
+    told = _failed(outcome, out)
+    if told:
+        click.echo(printable(told), err=True)
     if outcome.interrupted:
         raise InterruptedRunError("interrupted; finished units are kept, the same command goes on from here")
     if units["lost"] or outcome.unfinished:
@@ -324,6 +327,20 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
             f"{units['lost']} units were lost, so {', '.join(outcome.unfinished) or 'a baseline'} is not finished; "
             f"the same command tries again (reasons above and in {out / 'siambench.log'})"
         )
+
+
+def _failed(outcome: Run, out: Path) -> str:
+    """Where the first method of which something failed is looked into; nothing where none failed."""
+    first = next((one.unit for one in outcome.records if one.outcome.error is not None and one.unit.method.baseline is None), None)
+    if first is None or outcome.table is None:
+        return ""
+    method, found = first.method, ["siambench", "diagnose", "--loss"]
+    found += [method.loss if ".py:" not in method.loss or method.loss.startswith((".", "/", "~")) else f"./{method.loss}"]
+    found += ["--miner", method.miner] if method.miner != NO_MINER else []
+    found += ["--feed", str(method.feed)] if method.feed in ("pairs", "triplets") and method.listed is None else []
+    shown = ["siambench", "show", "study", outcome.table.reference, method.name, "--from", str(out)]
+    study, diagnosis = (" ".join(map(quoted, words)) for words in (shown, found))
+    return f"what failed, and how: {study}; why: {diagnosis}"
 
 
 def _rest(prepared: Prepared, outcome: Run) -> str:

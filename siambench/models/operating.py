@@ -1,13 +1,15 @@
 """Thresholds of a distance: where the errors are equal, where so few impostors are accepted, and what errors to expect there.
 
-A final model is trained on all classes of trainval, so that the test part is all that it has not seen. Its thresholds are taken from
-there; the errors to expect are not those at them, which are too low, but those of each fold of test classes at the threshold of the other
-folds. Where an item is compared with several references, the nearest decides, and more impostors are near to one of them: each number of
-references has thresholds of its own.
+A final model is trained on all classes of trainval, so that the test part is all that it has not seen. Its thresholds are taken from there;
+the errors to expect are not those at them, which are too low, but those of comparisons within each fold of test classes, and between each
+two folds, at the threshold of what no class of these has a part in. Every comparison is tried so: within folds alone a class would meet
+only the few others of its own, two people in folds of two. Where an item is compared with several references, the nearest decides, and more
+impostors are near to one of them: each number of references has thresholds of its own.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,12 +51,14 @@ class _Counts:
     Args:
         touching: genuine and impostors that a group is on either side of, int64 [2, G, bins].
         inside: those that have it on both, int64 [2, G, bins].
+        between: those that have one group on the left and one on the right, int64 [2, G, G, bins]; None where it was not asked for.
         total: all, int64 [2, bins].
         edges: between the bins, as distances in falling order, float64 [bins + 1].
     """
 
     touching: NDArray[np.int64]
     inside: NDArray[np.int64]
+    between: NDArray[np.int64] | None
     total: NDArray[np.int64]
     edges: NDArray[np.float64]
 
@@ -176,7 +180,7 @@ def _enrolled(items: Items, references: int, generator: np.random.Generator) -> 
 
 def _points(compared: _Compared, references: int, distance: str, generator: np.random.Generator) -> list[OperatingPoint]:
     labels = np.unique(np.concatenate([compared.left_labels, compared.right_labels]))
-    groups, folds = min(len(labels), _MOST_GROUPS), min(len(labels) // 2, FOLDS)
+    groups, folds = min(len(labels), _MOST_GROUPS), min(len(labels), FOLDS)
     group_of = dict(zip(labels.tolist(), (generator.permutation(len(labels)) % groups).tolist(), strict=True))
     counts = _counted(compared, group_of, groups, distance)
     in_folds = _counted(compared, {label: group % folds for label, group in group_of.items()}, folds, distance, edges=counts.edges)
@@ -225,11 +229,13 @@ def _note(far: float | None, impostors: int) -> str:
 def _counted(
     compared: _Compared, group_of: dict[Any, int], groups: int, distance: str, *, edges: NDArray[np.float64] | None = None
 ) -> _Counts:
+    """Count comparisons; by edges that are given those between two groups too."""
     left, right = finite_float64(compared.left), finite_float64(compared.right)
     if distance == "cosine":
         left, right = unit_length(left), unit_length(right)
     left_groups = np.array([group_of[label] for label in compared.left_labels.tolist()])
     right_groups = np.array([group_of[label] for label in compared.right_labels.tolist()])
+    between = None if edges is None else np.zeros((2, groups, groups, _BINS), dtype=np.int64)
     if edges is None:
         edges = _edges(compared, left, right, distance)
     # Rising similarities, as bins are counted.
@@ -254,10 +260,12 @@ def _counted(
             table = np.bincount(keys[counted], minlength=groups * _BINS * 2).reshape(groups, _BINS, 2).transpose(2, 0, 1)
             total += table.sum(axis=1)
             inside[:, group] += table[:, group]
+            if between is not None:
+                between[:, group] += table
             touching += table
             # What has the group on the left: with it on both sides it is counted once.
             touching[:, group] += table.sum(axis=1) - table[:, group]
-    return _Counts(touching, inside, total, edges)
+    return _Counts(touching, inside, between, total, edges)
 
 
 def _edges(compared: _Compared, left: Tensor, right: Tensor, distance: str) -> NDArray[np.float64]:
@@ -313,18 +321,25 @@ def _place(counts: NDArray[np.int64], far: float | None) -> int | None:
 
 
 def _expected(counts: _Counts, far: float | None) -> tuple[float | None, float | None]:
-    """False accepts and false rejects over the folds, each at the threshold of the others."""
+    """False accepts and false rejects within each fold and between each two, at the threshold of what neither has a part in."""
     wrong = np.zeros(2, dtype=np.int64)
     asked = np.zeros(2, dtype=np.int64)
-    for fold in range(counts.inside.shape[1]):
-        place = _place(counts.total - counts.touching[:, fold], far)
+    for one, other in itertools.combinations_with_replacement(range(counts.inside.shape[1]), 2):
+        own = counts.inside[:, one] if one == other else _between(counts, one, other)
+        others = counts.touching[:, one] if one == other else counts.touching[:, one] + counts.touching[:, other] - own
+        place = _place(counts.total - others, far)
         if place is None:
             continue
-        own = counts.inside[:, fold]
         wrong += np.array([own[0, :place].sum(), own[1, place:].sum()])
         asked += own.sum(axis=1)
     rejects, accepts = (None if not n else float(w / n) for w, n in zip(wrong, asked, strict=True))
     return accepts, rejects
+
+
+def _between(counts: _Counts, one: int, other: int) -> NDArray[np.int64]:
+    if counts.between is None:
+        raise MetricError("comparisons between folds were not counted")
+    return counts.between[:, one, other] + counts.between[:, other, one]
 
 
 def point_for(points: Sequence[OperatingPoint], at: str, references: int) -> OperatingPoint | None:

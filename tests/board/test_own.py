@@ -58,6 +58,16 @@ def test_a_row_with_a_smaller_budget_is_in_no_test():
         assert f"`{name}`" in text
 
 
+def test_rows_of_one_name_are_told_apart():
+    """Behind a name that two rows bear stands the key that the table flags each with."""
+    wide = studies("mine", [0.30, 0.31, 0.29])
+    table = beside([*wide, *studies("mine", [0.4, 0.41], row="narrowed", space_name="other")])
+    texts = own_texts(table)
+    keys = {flag for line in table.lines for flag in line.row.flags if flag.startswith("row:")}
+    assert 2 == len(texts) == len(keys)
+    assert keys == {text.partition("(`")[2].partition("`)")[0] for text in texts}
+
+
 def test_lower_is_better_turns_above_and_below_round():
     """Of an error a row with a smaller one lies above."""
     many = [*several(), *studies("angular", [0.40, 0.41, 0.39])]

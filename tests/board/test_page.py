@@ -105,6 +105,8 @@ def test_five_lines_say_how_to_read_it():
     assert "No row has a rank: that takes two rows or more with 3 studies, 2 trials each." == one[2]
     assert "on classes that nobody trained on" in ranked[1]
     assert "on classes that nobody trained on" not in closed[1]
+    assert ranked[0].endswith("with the same data, steps and budget of tuning.")
+    assert one[0].endswith("with the same data and steps; rows without a rank had another budget of tuning than the track's.")
 
 
 def test_an_empty_board_says_what_to_run():

@@ -81,6 +81,8 @@ def test_failed_units_are_results_and_the_run_exits_0(grid):
     assert grid.returncode == 0, grid.stderr
     assert sorted(rows) == sorted(["raw", "untrained", "losses.py:Spread", *(f"losses.py:{name}" for name in FAILURES)])
     assert "7 failed · 0 lost" in grid.stderr
+    (told,) = (line for line in grid.stderr.splitlines() if line.startswith("what failed, and how: siambench show study "))
+    assert any(told.endswith(f" --from grid; why: siambench diagnose --loss ./losses.py:{name}") for name in FAILURES)
     assert {rows[f"losses.py:{name}"]["scores"].get("map@r", {"mean": None})["mean"] for name in FAILURES} == {None}
 
 

@@ -71,6 +71,9 @@ def _caption(lines: list[Line], primary: str, *, ranked: bool) -> str:
         parts.append("with its 95 % t-interval over studies, independent tunings whose own means are the small points below it")
     if over == {"repetitions"}:
         parts.append("with its 95 % t-interval over the final models of one tuning, which says nothing of the next")
+    alone = [line.row for line in lines if line.row.method.baseline is None and line.row.scores[primary].over == "repetitions"]
+    if "studies" in over and alone:
+        parts.append(f"of {', '.join(names(alone))}, tuned once, over final models of that tuning alone")
     if not over and untrained:
         of = "studies, whose own means are the small points below it" if "studies" in untrained else "the networks that were drawn"
         parts.append(f"of an untrained network with its 95 % t-interval over {of}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from siambench.board.pictures.common import methods, metric_axis, names, number, scored
 from siambench.board.rows import Row
 from siambench.board.table import Table
@@ -35,7 +37,9 @@ def cost(table: Table) -> Picture:
         title=f"{table.track.name}: {primary} against the cost of tuning",
         caption=(
             f"Mean {primary} on test classes with its 95 % interval, against the wall time of the units of one study's tuning, one after "
-            "the other. Filled, and joined by the dashed line: methods that none beats in both. " + _machines([row for row, _ in rows])
+            "the other. Filled, and joined by the dashed line: methods that none beats in both. "
+            + _budgets([row for row, _ in rows])
+            + _machines([row for row, _ in rows])
         ),
         x=Axis(title="seconds of tuning, one study", scale="log" if spread > 4 else "linear"),
         y=metric_axis(table, "test classes"),
@@ -83,6 +87,13 @@ def _curve(row: Row, tuning: Tuning) -> tuple[tuple[float, float], ...]:
         if trial.best is not None:
             found.append((spent, trial.best))
     return tuple(found) if len(found) > 1 else ()
+
+
+def _budgets(rows: list[Row]) -> str:
+    """Where trials are not as many in each row, which had others than most: less tuning costs less."""
+    usual = Counter(row.trials for row in rows).most_common(1)[0][0]
+    others = [f"{name} {row.trials}" for name, row in zip(names(rows), rows, strict=True) if row.trials != usual]
+    return f"Trials were {usual}, of {', '.join(others)}: what was tuned less cost less. " if others else ""
 
 
 def _machines(rows: list[Row]) -> str:

@@ -76,6 +76,14 @@ def test_the_means_of_studies_stand_below_their_row():
     assert one.y.notes == ()
 
 
+def test_an_interval_that_is_over_something_else_is_said():
+    """Beside rows of several studies one of a single study is named, with what its interval is over."""
+    picture = scores(table_of([*several(), *study("mine", [0.6, 0.7])]))
+    assert "over studies, independent tunings" in picture.caption
+    assert "of mine, tuned once, over final models of that tuning alone" in picture.caption
+    assert "tuned once" not in scores(table_of(several())).caption
+
+
 def test_your_rows_are_told_from_shipped_ones():
     """Where a table holds both, a legend tells them apart; where it holds one of them there is none."""
     shipped = rows_of(TRACK, several(), shipped=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from made import several, table_of, timed, trials
+from made import several, studies, table_of, timed, trials, tuned
 
 from siambench.board.pictures.spent import cost, seconds
 from siambench.errors import NothingToDrawError
@@ -29,6 +29,14 @@ def test_the_front_holds_whom_none_beats_in_both(direction):
         assert all(a[0] <= b[0] and sign * a[1] < sign * b[1] for a, b in itertools.pairwise(line.at))
     row = table.lines[0].row
     assert at[row.name] == (row.costs.tuning.seconds / 3, row.scores["map@r"].mean)
+
+
+def test_what_was_tuned_less_is_named():
+    """A row with other trials than most stands in the caption with their number; where all had as many nothing is said."""
+    more = [tuned("mine", trial, fold, [0.1, 0.2], study=number) for trial in (2, 3) for fold in (0, 1) for number in range(3)]
+    picture = cost(table_of(timed([*several(), *studies("mine", [0.4, 0.41, 0.42]), *more])))
+    assert "Trials were 2, of mine 4: what was tuned less cost less." in picture.caption
+    assert "what was tuned less" not in cost(table_of(timed(several()))).caption
 
 
 def test_curves_rise_where_a_better_trial_ended():
