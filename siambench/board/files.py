@@ -234,11 +234,21 @@ def tunings(name: str, row: str, more: Sequence[Path] = (), *, exam: str | None 
     return max(known, key=lambda one: sum(len(study.trials) for study in one)), len(known), found
 
 
-def estimate(track: Track, *, tune: int, final: int) -> float | None:
-    """Seconds of work in so many units, from the telemetry of the track's shipped records; None without any."""
-    home = home_of(track.name)
-    if home is None:
-        return None
+def estimate(track: Track, *, tune: int, final: int, own: Path | None = None) -> float | None:
+    """Seconds of work in so many units, from the telemetry of records; None without any.
+
+    Args:
+        track: the rules.
+        tune: units that tune.
+        final: final units.
+        own: the exam's folder of somebody's own run, which tells where it holds units of both kinds; else the track's shipped records do.
+    """
+    homes = (own if own is not None and own.is_dir() else None, home_of(track.name))
+    told = (_estimated(home, tune=tune, final=final) for home in homes if home is not None)
+    return next((seconds for seconds in told if seconds is not None), None)
+
+
+def _estimated(home: Path, *, tune: int, final: int) -> float | None:
     seconds: dict[str, list[float]] = {"tune": [], "final": []}
     for record in Folder(home).read().records:
         if record.unit.method.baseline is None and record.seconds is not None:

@@ -204,7 +204,7 @@ def _show_plan(prepared: Prepared, out: Path, jobs: int | None, *, as_json: bool
     cached = coordinator.cached_units(prepared, out)
     workers = jobs or automatic_jobs()
     tune, final = sum(plan.tune_units for plan in prepared.studies), sum(plan.repetitions for plan in prepared.studies)
-    seconds = estimate(prepared.track, tune=tune, final=final)
+    seconds = estimate(prepared.track, tune=tune, final=final, own=folder)
     share = 1 - cached / prepared.planned
     wall = None if seconds is None else seconds * share / workers
     rows, kept = _rows(prepared), features_kept(prepared)
@@ -357,7 +357,7 @@ def _rest(prepared: Prepared, outcome: Run) -> str:
     asked = "the same command with --studies all"
     if any(plan.trials != budget.trials or plan.repetitions != budget.repetitions for plan in prepared.studies):
         whole = several(budget.trials, "trial", "trials"), several(budget.repetitions, "repetition", "repetitions")
-        asked += f", and ranked are rows of {' and '.join(whole)}"
+        asked += f" and without --trials and --repetitions: ranked are rows of {' and '.join(whole)}, whose tuning takes longer"
     return f"{ran} of {ran + left} studies, so not ranked yet; the other {others} would take about {cost}: {asked}"
 
 

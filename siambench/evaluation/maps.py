@@ -75,8 +75,8 @@ def brought(path: Path, folder: Path | None = None) -> Brought:
     """The embeddings of a file, as ``evaluate`` reads them, queries and gallery together, and their images.
 
     Args:
-        path: ``.npz`` or ``.safetensors`` with ``embeddings`` and ``labels``; it may hold ``names``, ``gallery``, ``gallery_labels``, and
-            ``images``, uint8 [N, H, W], [N, C, H, W] or [N, H, W, C].
+        path: ``.npz`` or ``.safetensors`` with ``embeddings`` and ``labels``; it may hold ``names``, ``gallery``, ``gallery_labels``,
+            ``class_names`` that the labels number, and ``images``, uint8 [N, H, W], [N, C, H, W] or [N, H, W, C].
         folder: where the items' names are those of image files, in the place of ``images``; None: there is no such folder.
 
     Raises:
@@ -84,12 +84,24 @@ def brought(path: Path, folder: Path | None = None) -> Brought:
         DataError: if it cannot be read, or its arrays do not fit each other.
     """
     arrays = read_arrays(path)
-    points, labels = _joined(arrays, path)
+    points, numbers = _joined(arrays, path)
+    labels = _called(numbers, path)
     names = _texts(arrays.names, len(points), "names", path) if arrays.names is not None else [str(place) for place in range(len(points))]
     image = _of_array(path, len(points)) if folder is None else _of_folder(folder, names, has_names=arrays.names is not None, path=path)
     order = _sample(labels, names)
     chosen = None if image is None else _reading(image, order)
     return Brought(points[torch.tensor(order)], [labels[place] for place in order], [names[place] for place in order], chosen, len(points))
+
+
+def _called(labels: list[str], path: Path) -> list[str]:
+    """Labels by the names of their classes, where the file holds ``class_names`` that they number."""
+    if path.suffix.lower() != ".npz":
+        return labels
+    names = named_arrays(path, "npz", ("class_names",))[0].get("class_names")
+    if names is None or names.ndim != 1 or names.dtype.kind not in "US":
+        return labels
+    known = [str(name) for name in names.astype(str)]
+    return [known[int(one)] for one in labels] if all(one.isdecimal() and int(one) < len(known) for one in labels) else labels
 
 
 def _reading(image: ReadImage, order: Sequence[int]) -> ReadImage:

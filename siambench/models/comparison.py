@@ -103,7 +103,9 @@ def _files(references: Sequence[Any], document: ModelDocument) -> list[Any]:
             continue
         inside = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith(".") and is_image(each))
         if not inside:
-            raise DataError(f"the folder {as_text(path)} holds no image to compare with")
+            below = sorted(each for each in path.iterdir() if each.is_dir() and not each.name.startswith("."))
+            hint = f"; references are of one class, such as {as_text(below[0])}" if below else ""
+            raise DataError(f"the folder {as_text(path)} holds no image to compare with{hint}")
         found += inside
     return found
 

@@ -110,7 +110,7 @@ def test_of_several_rows_of_a_name_the_longest_tuning_is_told(folder, tmp_path):
 
 
 def test_an_estimate_needs_shipped_records(monkeypatch, tmp_path):
-    """Seconds are medians over the shipped tune and final units of methods; without any, or on another track, there is no estimate."""
+    """Seconds are medians over the tune and final units of methods, one's own before the shipped; without any there is no estimate."""
     assert files.estimate(TRACK, tune=1, final=1) is None
     records = timed(trials([0, 1]) + [final("triplet", i, 0.3, trial=0) for i in range(3)])
     leave(tmp_path / "shipped", [*records, *timed([final("raw", 0, 0.1)])])
@@ -118,6 +118,9 @@ def test_an_estimate_needs_shipped_records(monkeypatch, tmp_path):
     seconds = {kind: sorted(r.seconds for r in records if r.unit.kind == kind) for kind in ("tune", "final")}
     expected = 4 * (seconds["tune"][1] + seconds["tune"][2]) / 2 + 3 * seconds["final"][1]
     assert expected == pytest.approx(files.estimate(load_track("glyphs"), tune=4, final=3), abs=1e-9)
+    own = leave(tmp_path / "own", [dataclasses.replace(one, telemetry={**one.telemetry, "total_seconds": 7.0}) for one in records])
+    assert 49.0 == files.estimate(load_track("glyphs"), tune=4, final=3, own=own)
+    assert expected == pytest.approx(files.estimate(load_track("glyphs"), tune=4, final=3, own=tmp_path / "gone"), abs=1e-9)
     monkeypatch.setattr(files, "home_of", lambda _: tmp_path / "empty")
     assert files.estimate(load_track("glyphs"), tune=4, final=3) is None
 

@@ -18,5 +18,7 @@ def test_a_smaller_budget_is_said_not_to_be_ranked(trials, repetitions, more):
     outcome = SimpleNamespace(interrupted=False, unfinished=(), records=(record,), jobs=1)
     said = _rest(prepared, outcome)
     assert said.startswith("1 of 5 studies, so not ranked yet; the other 4 studies would take about ")
-    end = ", and ranked are rows of 6 trials and 2 repetitions" if more else ""
+    end = (
+        " and without --trials and --repetitions: ranked are rows of 6 trials and 2 repetitions, whose tuning takes longer" if more else ""
+    )
     assert said.endswith(f": the same command with --studies all{end}")

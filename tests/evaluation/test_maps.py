@@ -83,6 +83,15 @@ def test_each_label_has_a_colour_and_each_item_a_tip(saved):
     assert found.caption.startswith("36 items of 3 labels, by the cosine.")
 
 
+def test_labels_are_called_as_their_classes(saved):
+    """Numbers are named by ``class_names``, as `siambench embed` writes them; without, or where they number no class, they stay."""
+    numbers = np.unique(LABELS, return_inverse=True)[1]
+    names = np.array(["ann", "bob", "cid"])
+    assert {"ann", "bob", "cid"} == set(brought(saved(labels=numbers, class_names=names)).labels)
+    for more in ({}, {"class_names": names[:2]}, {"class_names": np.arange(3)}):
+        assert {"0", "1", "2"} == set(brought(saved(labels=numbers, **more)).labels)
+
+
 def test_of_many_labels_the_largest_have_colours(saved, tmp_path):
     """Of twenty labels eleven are coloured, those with most items, and the others are grey; the caption says how many."""
     labels = np.repeat([f"l{place:02d}" for place in range(20)], np.arange(20, 0, -1))

@@ -85,6 +85,7 @@ def test_a_folder_stands_for_the_images_in_it(siambench, kept, files):
         (("gone.png", "REFERENCE"), "no such file: gone.png"),
         (("ITEM", "text.png"), "text.png cannot be read as an image"),
         (("ITEM", "empty"), "the folder empty holds no image"),
+        (("ITEM", "people"), "the folder people holds no image to compare with; references are of one class, such as people/ann"),
         (("ITEM",), "Missing argument 'REFERENCE...'"),
         (("ITEM", "REFERENCE", "--threshold", "far=1e-4"), "no threshold at 'far=1e-4'"),
         (("ITEM", "REFERENCE", "--threshold", "err"), "did you mean 'eer'"),
@@ -96,6 +97,7 @@ def test_what_cannot_be_compared_is_said_in_a_sentence(siambench, kept, files, t
     """An image that is none, a folder without any, no reference, a threshold that the model does not hold: exit 4, one sentence."""
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "people" / "ann").mkdir(parents=True)
     names = {"ITEM": str(files[5][0]), "REFERENCE": str(files[6][0])}
     done = siambench("compare", kept.model(), *(names.get(one, one) for one in arguments))
     assert 4 == done.returncode, done.stdout
