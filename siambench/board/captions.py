@@ -77,7 +77,7 @@ FLAGS = {
     "space": "tuned in another space that its components bring, of this name",
     "init": "training started from a model of another exam, which may know more than this one's training classes",
     "local": "a component from a file; the row is never shipped",
-    "on-bound": "the selected value lies within 1 % of a bound of its space",
+    "on-bound": "the selected value lies within 1 % of a bound of its space (`show study` names those within 2 %)",
     "revision": "made by older code for training or scoring",
 }
 

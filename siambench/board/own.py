@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from siambench.board.rows import Row
 from siambench.board.table import Line, Table
-from siambench.board.values import number
+from siambench.board.values import MISSING, number
+from siambench.spaces import dimension_text
 from siambench.wording import in_markdown_code, several
 
 
@@ -17,7 +19,18 @@ def own_texts(table: Table) -> list[str]:
     methods = [line for line in table.lines if line.row.method.baseline is None and table.track.metrics.primary in line.row.scores]
     if len(methods) < 2:
         return []
-    return [_ranked(table, line) if line.rank is not None else _unranked(table, line) for line in methods if not line.row.shipped]
+    own = [line for line in methods if not line.row.shipped]
+    return [(_ranked(table, line) if line.rank is not None else _unranked(table, line)) + _edited(line.row) for line in own]
+
+
+def _edited(row: Row) -> str:
+    """What was fixed or narrowed by hand, and to what; nothing where nothing was."""
+    spaces = {name: tuning.space.get(name) for tuning in row.tunings for name in tuning.edited}
+    told = [
+        f"{in_markdown_code(name)} {f'= {row.params.get(name, MISSING)}' if space is None else f'tuned in {dimension_text(space)}'}"
+        for name, space in sorted(spaces.items())
+    ]
+    return f" By hand: {', '.join(told)}." if told else ""
 
 
 def _called(table: Table, line: Line) -> str:

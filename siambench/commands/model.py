@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 @click.argument("track")
 @click.argument("row")
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Where to: FILE.safetensors, .onnx or .pt2; and FILE.md."
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where to: FILE.safetensors, .onnx or .pt2; a card beside it.",
 )
 @click.option("--study", type=click.IntRange(min=0), help="Of which of its studies.  [default: the first]")
 @click.option("--repetition", type=click.IntRange(min=0), help="Which final model of that.  [default: the first]")

@@ -93,7 +93,7 @@ def hand_over(asked: Asked, out: Path, engine: Callable[[], Engine]) -> Handed:
 
     Args:
         asked: which.
-        out: the file to write; beside it, with the suffix ``.md``, its card.
+        out: the file to write; beside it its card.
         engine: makes the engine, if it has to be trained.
 
     Raises:
@@ -134,8 +134,8 @@ def _named(track: str) -> str:
 
 
 def card_path(out: Path) -> Path:
-    """Where the card of a model lies: beside its file, with the suffix ``.md``."""
-    return out.with_suffix(".md")
+    """Where the card of a model lies: beside its file, ``m.md`` of ``m.safetensors``, and ``m.onnx.md`` of another form of it."""
+    return out.with_suffix(".md") if out.suffix == ".safetensors" else out.with_name(f"{out.name}.md")
 
 
 def _check_out(out: Path, page: Path) -> None:

@@ -58,6 +58,13 @@ def test_a_row_with_a_smaller_budget_is_in_no_test():
         assert f"`{name}`" in text
 
 
+def test_what_was_set_by_hand_is_told():
+    """Of a row with an edited space the paragraph says which parameter, and in what part or at what value; of others nothing."""
+    (text,) = own_texts(beside(studies("mine", [0.30, 0.31, 0.29], edited=("loss.margin", "loss.gone"))))
+    assert " By hand: `loss.gone` = —, `loss.margin` tuned in " in text
+    assert "By hand" not in own_texts(beside(studies("mine", [0.30, 0.31, 0.29])))[0]
+
+
 def test_rows_of_one_name_are_told_apart():
     """Behind a name that two rows bear stands the key that the table flags each with."""
     wide = studies("mine", [0.30, 0.31, 0.29])

@@ -32,10 +32,10 @@ def test_onnx_gives_the_embeddings_of_the_module(siambench, kept, items, tmp_pat
         assert np.allclose(model.embed(items[:number]).numpy(), found, atol=1e-5)
     held = {entry.key: entry.value for entry in onnx.load(tmp_path / "m.onnx").metadata_props}
     assert kept.finals["triplet", 0].id == json.loads(held["siambench"])["unit"]
-    assert "onnxruntime.InferenceSession('m.onnx')" in (tmp_path / "m.md").read_text()
+    assert "onnxruntime.InferenceSession('m.onnx')" in (tmp_path / "m.onnx.md").read_text()
     # A file of its own, with its card beside it, is written again; without that it is left alone.
     assert 0 == siambench("model", kept.track, "triplet", "--from", kept.out, "--out", "m.onnx").returncode
-    (tmp_path / "m.md").unlink()
+    (tmp_path / "m.onnx.md").unlink()
     assert 4 == siambench("model", kept.track, "triplet", "--from", kept.out, "--out", "m.onnx").returncode
 
 
@@ -49,7 +49,7 @@ def test_torch_export_gives_the_embeddings_of_the_module(siambench, kept, items,
     with torch.no_grad():
         assert torch.allclose(model.embed(items), program.module()(items), atol=1e-6)
     assert kept.finals["untrained", 0].id == json.loads(held["siambench.json"])["unit"]
-    assert "torch.export.load('m.pt2')" in (tmp_path / "m.md").read_text()
+    assert "torch.export.load('m.pt2')" in (tmp_path / "m.pt2.md").read_text()
 
 
 def test_a_network_that_cannot_be_exported_is_told_in_a_sentence(kept):
