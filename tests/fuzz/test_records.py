@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +15,12 @@ from made import TRACK, studies, with_classes
 
 from siambench.errors import RecordError, UsageError
 from siambench.identity import canonical, to_json
+from siambench.machine import peak_memory_mb
 from siambench.records.record import Record, write
 
 BYTES, VALUES, FOLDERS = 3_000, 1_500, 60
-LARGEST = 2 << 30
-"""Bytes of memory that all of it may take at most."""
+LARGEST = 2048
+"""MiB of memory that all of it may take at most."""
 
 PIECES = (
     *("null", "true", "-1", "1e400", "NaN", '"\\ud800"', "[]", "{}", "9" * 400, '"', "}", "[[[[", "\x00", "ü"),
@@ -80,7 +80,7 @@ def same(before: Record, text: bytes | str) -> bool:
 
 
 def damaged_bytes() -> dict[str, Any]:
-    """Texts that were bent and taken for what they were, of `BYTES` tried, and the most bytes of memory that this process ever held."""
+    """Texts that were bent and taken for what they were, of `BYTES` tried, and the most MiB of memory that this process ever held."""
     chance, known = random.Random(20261125), records()
     texts = [(canonical(one.to_json()) + "\n").encode() for one in known]
     wrong = []
@@ -89,7 +89,7 @@ def damaged_bytes() -> dict[str, Any]:
         text = bent(texts[number], chance)
         if not same(known[number], text):
             wrong.append(repr(text))
-    return {"wrong": wrong, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    return {"wrong": wrong, "memory": peak_memory_mb()}
 
 
 @pytest.mark.slow
