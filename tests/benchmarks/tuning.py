@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import itertools
 import math
 import statistics
 import sys
@@ -28,7 +29,7 @@ from siambench.interfaces import Engine, Lost
 from siambench.records.folder import Folder
 from siambench.records.record import Record
 from siambench.spec import Context, Unit
-from siambench.stats import clopper_pearson, expected_best, t_interval
+from siambench.stats import clopper_pearson, compare_studies, expected_best, rank_intervals, t_interval
 from siambench.studies.plan import StudyPlan
 from siambench.studies.request import Prepared, Request, prepare
 from siambench.studies.search import Study, settings
@@ -252,36 +253,53 @@ def best_so_far(full: dict[str, list[dict[int, float]]], plan: StudyPlan) -> Non
 def length(arguments: argparse.Namespace) -> None:
     """The selected settings of all recorded studies trained longer: on validation folds, or with --test as final models.
 
-    With ``--again N`` weights and batches are drawn from the streams of the N-th study after their own: what moves then is chance alone.
+    With ``--again N`` each is trained a second time, weights and batches drawn from the streams of the N-th study after its own: what
+    moves between the two is chance alone, and no order of lengths can be told better than theirs.
     """
     prepared, found = studies_of(arguments)
     plans: dict[tuple[str, int], StudyPlan] = {plan.key: plan for plan in prepared.studies}
-    means: dict[int, dict[str, list[float]]] = {times: defaultdict(list) for times in arguments.times}
-    for times in arguments.times:
+    columns = [(times, later) for times in arguments.times for later in (0, arguments.again)[: 2 if arguments.again else 1]]
+    samples: dict[str, dict[str, list[float]]] = {}
+    for times, later in columns:
         epochs = prepared.track.training.epochs * times
         changed = asked(arguments.track, sorted({plan.method.name for plan in plans.values()}), **{"training.epochs": epochs})
         longer = {(plan.method.name, plan.study): plan for plan in changed.studies}
         units = []
         for key, records in found.items():
             plan, selected = plans[key], tunings_of(records, budget=plans[key].trials)[0].selected
-            other = longer.get((plan.method.name, plan.study + arguments.again))
+            other = longer.get((plan.method.name, plan.study + later))
             if selected is None or other is None or plan.study >= arguments.studies:
                 continue
             if arguments.test:
                 units.append(other.final_unit(selected.number, epochs, selected.params, 0))
             else:
                 units += [other.tune_unit(selected.number, fold, selected.params) for fold in range(other.folds)]
+        values: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
         with running(arguments.out / f"x{times}", changed, arguments.jobs) as runner:
             for unit, record in runner.records(units):
-                primary = unit.scoring.primary
                 scores = record.outcome.scores if unit.kind == "final" else (record.outcome.curve[-1].validation or {})
-                means[times][unit.method.name].append(scores.get(primary) or math.nan)
-    methods = sorted(means[arguments.times[-1]], key=lambda name: -statistics.fmean(means[arguments.times[-1]][name]))
-    rows = [(name, *(f"{statistics.fmean(means[times][name]):.4f}" for times in arguments.times)) for name in methods]
-    table(("method", *(f"{times} ×" for times in arguments.times)), rows)
-    for one, other in zip(arguments.times, arguments.times[1:], strict=False):
-        left, right = ([statistics.fmean(means[times][name]) for name in methods] for times in (one, other))
-        say(f"\nKendall's tau between {one} × and {other} ×: {kendalltau(left, right).statistic:.3f}")
+                values[unit.method.name][unit.study].append(scores.get(unit.scoring.primary) or math.nan)
+        samples[f"{times} ×, again" if later else f"{times} ×"] = {
+            name: [statistics.fmean(of_study) for _, of_study in sorted(studies.items())] for name, studies in values.items()
+        }
+    last, better = list(samples.values())[-1], prepared.studies[0].maximise
+    methods = sorted(last, key=lambda name: statistics.fmean(last[name]), reverse=better)
+    shown = {head: scored([of_methods[name] for name in methods], better=better) for head, of_methods in samples.items()}
+    table(("method", *shown), [(name, *row) for name, *row in zip(methods, *shown.values(), strict=True)])
+    for (one, before), (other, after) in itertools.combinations(samples.items(), 2):
+        left, right = ([statistics.fmean(each[name]) for name in methods] for each in (before, after))
+        say(f"\nKendall's tau between {one} and {other}: {kendalltau(left, right).statistic:.3f}")
+
+
+def scored(samples: list[list[float]], *, better: bool) -> list[str]:
+    """Of each method the mean, and where there are studies enough its interval over them and its rank interval, as tables have them."""
+    if len(samples) < 2 or min(map(len, samples)) < 2:
+        return [f"{statistics.fmean(values):.4f}" for values in samples]
+    ranks = rank_intervals(compare_studies(samples), higher_is_better=better)
+    return [
+        f"{statistics.fmean(values):.4f} ± {t_interval(values).half_width:.4f} (rank {rank.low} to {rank.high})"
+        for values, rank in zip(samples, ranks, strict=True)
+    ]
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
