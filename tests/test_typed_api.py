@@ -46,6 +46,7 @@ def mypy(tmp_path_factory):
     return done.returncode, said, text.splitlines()
 
 
+@pytest.mark.slow
 def test_a_strangers_code_is_well_typed(mypy):
     """A file that uses records, units, outcomes, plans, tunings, tables, observers and formats has no error under mypy --strict."""
     _, said, _ = mypy
@@ -72,6 +73,7 @@ MISTAKES = {
 """Code with one mistake, and what is said of it."""
 
 
+@pytest.mark.slow
 def test_a_mistake_in_it_is_reported(mypy):
     """Each of some deliberate mistakes is an error of its own line, so that the types are not those of anything."""
     code, said, lines = mypy

@@ -205,6 +205,7 @@ def test_what_cannot_be_examined_exits_4(siambench, losses, tmp_path, target, wo
     assert all(word in done.stderr for word in words), done.stderr
 
 
+@pytest.mark.slow
 def test_each_kind_of_a_plugin_is_examined(siambench, tmp_path):
     """A plugin of backbones alone has its import and its backbones examined, and one of nothing is told so; both are found by name."""
     place = plugin_folder(tmp_path, "trunks", "", BACKBONE, hook="backbones")
@@ -237,6 +238,7 @@ def test_a_component_is_found_by_its_name(siambench, arguments, components):
     assert " ".join(arguments) == document["target"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["siambench-soft", "Siambench_Soft"])
 def test_a_plugin_is_found_by_its_distribution(siambench, tmp_path, name):
     """A plugin that is called otherwise than its package is examined by the name of either, however that is spelt."""

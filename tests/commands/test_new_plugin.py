@@ -132,6 +132,7 @@ def outcomes(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_written_keeps_its_contracts(outcomes, kind):
     """The tests of a package pass: every contract of its kind and of plugins, and one or more of its own; none is skipped."""

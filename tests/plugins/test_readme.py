@@ -71,6 +71,7 @@ def test_the_worked_examples_are_what_new_plugin_writes():
     assert {path: found[path] for path in WRITTEN} == WRITTEN
 
 
+@pytest.mark.slow
 def test_the_packages_own_tests_pass(package):
     """The tests that the page shows pass against the package that the page shows."""
     source, site = package

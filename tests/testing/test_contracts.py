@@ -64,6 +64,7 @@ def failures(component):
     return {name: reason for name, (state, reason) in states(component).items() if state == "failed"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("contract", "reason", "component"), BAD_LOSSES)
 def test_a_bad_loss_breaks_exactly_its_contract(contract, reason, component):
     """A loss that is sound but for one thing fails the one contract about it, with a sentence that says what was found."""
@@ -73,6 +74,7 @@ def test_a_bad_loss_breaks_exactly_its_contract(contract, reason, component):
     assert reason in found[contract]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("contract", "reason", "component"), BAD_MINERS)
 def test_a_bad_miner_breaks_exactly_its_contract(contract, reason, component):
     """A miner that is sound but for one thing fails the one contract about it, with a sentence that says what was found."""

@@ -21,6 +21,7 @@ def failures(component):
     return {outcome.contract: outcome.reason for outcome in check_component(component) if outcome.state == "failed"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("contract", "reason", "component"),
     [pytest.param(*bad, id=f"{kind}-{bad[0]}-{place}") for kind in BAD for place, bad in enumerate(BAD[kind])],
@@ -72,6 +73,7 @@ def test_what_only_a_user_has_is_a_reason_to_skip(component, reason):
     assert all(reason in outcome.reason for outcome in outcomes)
 
 
+@pytest.mark.slow
 def test_cases_are_the_outcomes_of_a_check_one_by_one():
     """Each contract of each component of a name is a case with an id of its own, and examined alone it has the outcome of a check."""
     catalogue = Catalogue.load({"SIAMBENCH_PLUGINS": ""})

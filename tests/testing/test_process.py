@@ -31,6 +31,7 @@ def process_outcome(component):
     return next(outcome for outcome in check_component(component) if outcome.contract == PROCESS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GLOBAL_CALLS)
 def test_a_global_call_in_a_loss_breaks_the_contract_and_is_put_back(name):
     """A loss that changes something global in its second step fails `leaves-the-process-alone` alone, which says what and when."""
@@ -48,6 +49,7 @@ def test_a_global_call_in_a_loss_breaks_the_contract_and_is_put_back(name):
     assert [] == left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", ["build", "backward"])
 @pytest.mark.parametrize("name", ["default dtype", "optimiser's step", "environment", "timer"])
 def test_it_is_found_wherever_it_is_called(name, at):
