@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 100
 _STATES = ("passed", "failed", "skipped")
+_OF_NUMBERS = re.compile(r"\b(nan|inf|not finite|no gradient)\b")
+"""What is said of a loss that gives no number, or no gradient: what `diagnose` finds reasons of."""
 
 
 @click.command()
@@ -56,12 +60,17 @@ def check(names: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
         click.echo(printable(f"{target} provides nothing"), err=True)
     click.echo(", ".join(f"{number} {state}" for state, number in counts.items()), err=True)
     if counts["failed"]:
-        raise _broken(target, [outcome for outcome in outcomes if outcome.state == "failed"])
+        raise _broken(target, name, [outcome for outcome in outcomes if outcome.state == "failed"])
 
 
-def _broken(target: str, failed: Sequence[Outcome]) -> ContractError:
+def _broken(target: str, name: str, failed: Sequence[Outcome]) -> ContractError:
     traces = list(dict.fromkeys(outcome.trace for outcome in failed if outcome.trace))
     hint = "; --traceback shows what was raised" if traces else ""
+    ill = next((one for one in failed if one.component.startswith("losses:") and _OF_NUMBERS.search(one.reason)), None)
+    if ill is not None:
+        # A file is given by its path, an installed loss by its name.
+        loss = name if ".py:" in name else ill.component.removeprefix("losses:")
+        hint += f"; siambench diagnose --loss {shlex.quote(loss)} looks for the reason"
     error = ContractError(f"{target} breaks its contracts: {', '.join(f'{one.component} {one.contract}' for one in failed)}{hint}")
     for trace in traces:
         error.add_note(f"\n{printable(trace)}")

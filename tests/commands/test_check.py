@@ -69,6 +69,16 @@ def test_what_ships_passes(siambench):
     assert owning == {name for name in of_training if "passed" == found[name].get("own-parameters")}
 
 
+def test_a_loss_that_is_not_finite_is_told_of_what_finds_the_reason(siambench, tmp_path):
+    """Where a loss gives no number, the sentence ends with the command that looks for why; other broken contracts have no such end."""
+    forward = "def forward(self, embeddings, labels):\n        return (embeddings / (embeddings.sum() - embeddings.sum())).mean()"
+    (tmp_path / "my losses.py").write_text(f"import torch\n\n\nclass Divides(torch.nn.Module):\n    {forward}\n")
+    done = siambench("check", "./my losses.py:Divides")
+
+    assert 6 == done.returncode
+    assert done.stderr.endswith(" scalar; siambench diagnose --loss './my losses.py:Divides' looks for the reason\n"), done.stderr
+
+
 def test_each_contract_is_shown(siambench):
     """`check NAME` shows each contract of a component within 100 columns, counts on stderr, and exits 0."""
     done = siambench("check", "losses", "triplet")
