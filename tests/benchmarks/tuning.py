@@ -29,7 +29,7 @@ from siambench.interfaces import Engine, Lost
 from siambench.records.folder import Folder
 from siambench.records.record import Record
 from siambench.spec import Context, Unit
-from siambench.stats import clopper_pearson, compare_studies, expected_best, rank_intervals, t_interval
+from siambench.stats import RankInterval, clopper_pearson, compare_studies, expected_best, rank_intervals, t_interval
 from siambench.studies.plan import StudyPlan
 from siambench.studies.request import Prepared, Request, prepare
 from siambench.studies.search import Study, settings
@@ -297,9 +297,14 @@ def scored(samples: list[list[float]], *, better: bool) -> list[str]:
         return [f"{statistics.fmean(values):.4f}" for values in samples]
     ranks = rank_intervals(compare_studies(samples), higher_is_better=better)
     return [
-        f"{statistics.fmean(values):.4f} ± {t_interval(values).half_width:.4f} (rank {rank.low} to {rank.high})"
+        f"{statistics.fmean(values):.4f} ± {t_interval(values).half_width:.4f} ({ranked(rank)})"
         for values, rank in zip(samples, ranks, strict=True)
     ]
+
+
+def ranked(rank: RankInterval) -> str:
+    """A rank interval in words."""
+    return f"rank {rank.low}" if rank.low == rank.high else f"rank {rank.low} to {rank.high}"
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
