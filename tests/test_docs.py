@@ -131,9 +131,15 @@ def test_the_readme_is_a_front_page():
     assert len(README.splitlines()) <= 150
     assert re.search(r"^!\[[^]]{20,}\]\(docs/assets/\w+\.png\)$", README, re.MULTILINE)
     commands = re.findall(r"^```sh\n(.*?)```$", README, re.DOTALL | re.MULTILINE)
-    assert commands[:2] == [
+    assert commands == [
         "python -m venv .venv && .venv/bin/pip install . && .venv/bin/siambench run --loss triplet --miner hard\n",
         "python -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest\n",
+        (
+            "siambench run --dataset folder:photos --set dataset.options.group=parent --loss triplet\n"
+            "siambench run --dataset csv:photos.csv --set dataset.options.size=32 --loss triplet\n"
+            "siambench run --dataset csv:questions.csv --loss supcon\n"
+            "siambench run --dataset npz:features.npz --loss contrastive\n"
+        ),
     ]
     assert commands[0] in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
 

@@ -36,7 +36,7 @@ def asked(table: Table, row: Row) -> str | None:
     if method.baseline is not None:
         return None
     places = dict(row.finals[0].places) if row.finals else {}
-    words = ["--track", table.reference, "--loss", here(method.loss) if ".py:" in method.loss else method.loss]
+    words = ["--track", table.reference, "--loss", loss_word(method.loss)]
     words += ["--miner", method.miner] if method.miner != NO_MINER else []
     if method.listed is not None:
         words += ["--feed", f"{method.listed.feed}={places.get(method.listed.place, 'FILE')}"]
@@ -76,7 +76,12 @@ def _range(dimension: Dimension) -> str:
     return f"{dimension.low!r}..{dimension.high!r}"
 
 
-def here(name: str) -> str:
+def loss_word(loss: str) -> str:
+    """A loss as `--loss` takes it: an installed one by its name, one of a file by a path."""
+    return _here(loss) if ".py:" in loss else loss
+
+
+def _here(name: str) -> str:
     """A file by a path that a shell and `run` cannot take for a name."""
     return name if name.startswith((".", "/", "~")) else f"./{name}"
 
@@ -94,7 +99,7 @@ def _commands(table: Table, row: Row) -> list[CommandView]:
     sources = table.sources if own else ()
     places = row.finals[0].places if row.finals else ()
     more = "".join(f" --from {quoted(source)}" for source in sources)
-    where = "".join(f" --where {quoted(f'{place}={here(called)}')}" for place, called in places)
+    where = "".join(f" --where {quoted(f'{place}={_here(called)}')}" for place, called in places)
     files = [called for _, called in places]
     packages = sorted({where for where in row.distributions.values() if where.partition(" ")[0] not in ("siambench", "local")})
     found = []

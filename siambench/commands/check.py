@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -16,7 +15,7 @@ import click
 from siambench.commands.terminal import print_json, stdout_for_documents
 from siambench.commands.waiting import Steps
 from siambench.errors import ContractError, UsageError
-from siambench.wording import printable
+from siambench.wording import printable, quoted
 
 if TYPE_CHECKING:
     from siambench.testing.contracts import Outcome
@@ -70,7 +69,7 @@ def _broken(target: str, name: str, failed: Sequence[Outcome]) -> ContractError:
     if ill is not None:
         # A file is given by its path, an installed loss by its name.
         loss = name if ".py:" in name else ill.component.removeprefix("losses:")
-        hint += f"; siambench diagnose --loss {shlex.quote(loss)} looks for the reason"
+        hint += f"; siambench diagnose --loss {quoted(loss)} looks for the reason"
     error = ContractError(f"{target} breaks its contracts: {', '.join(f'{one.component} {one.contract}' for one in failed)}{hint}")
     for trace in traces:
         error.add_note(f"\n{printable(trace)}")

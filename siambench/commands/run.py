@@ -331,13 +331,13 @@ def _run(prepared: Prepared, out: Path, engine: Any, *, as_json: bool) -> None:
 
 def _failed(outcome: Run, out: Path) -> str:
     """Where the first method of which something failed is looked into; nothing where none failed."""
-    from siambench.board.details import here
+    from siambench.board.details import loss_word
 
     first = next((one.unit for one in outcome.records if one.outcome.error is not None and one.unit.method.baseline is None), None)
     if first is None or outcome.table is None:
         return ""
     method, found = first.method, ["siambench", "diagnose", "--loss"]
-    found += [here(method.loss) if ".py:" in method.loss else method.loss]
+    found += [loss_word(method.loss)]
     found += ["--miner", method.miner] if method.miner != NO_MINER else []
     found += ["--feed", str(method.feed)] if method.feed in ("pairs", "triplets") and method.listed is None else []
     shown = ["siambench", "show", "study", outcome.table.reference, method.name, "--from", str(out)]

@@ -258,7 +258,7 @@ def length(arguments: argparse.Namespace) -> None:
     """
     prepared, found = studies_of(arguments)
     plans: dict[tuple[str, int], StudyPlan] = {plan.key: plan for plan in prepared.studies}
-    columns = [(times, later) for times in arguments.times for later in (0, arguments.again)[: 2 if arguments.again else 1]]
+    columns = [(times, later) for times in arguments.times for later in dict.fromkeys((0, arguments.again))]
     samples: dict[str, dict[str, list[float]]] = {}
     for times, later in columns:
         epochs = prepared.track.training.epochs * times
