@@ -47,3 +47,20 @@ def test_the_comparison_is_planned(capsys):
     planned = capsys.readouterr().out
 
     assert all(loss in planned for loss in ("contrastive", "supcon", "multi-similarity", "proxy-anchor", "triplet+semihard"))
+
+
+def test_its_pages_are_what_its_records_give(capsys):
+    """The pages of the track that the package brings are those that its records give, byte for byte."""
+    called("leaderboard", "series", "--check")
+
+    assert "335 records" in capsys.readouterr().err
+
+
+def test_it_is_an_exam(capsys):
+    """The interval of each of the five rows lies above raw series and above the spectrum that nothing is trained over."""
+    called("leaderboard", "series", "--format", "json")
+    rows = {row["method"]: row["scores"]["map@r"] for row in json.loads(capsys.readouterr().out)["rows"]}
+    ends = {name: score["mean"] - (score["ci95"] or 0) for name, score in rows.items()}
+
+    assert len(rows) == 7
+    assert all(ends[name] > max(rows["raw"]["mean"], rows["untrained"]["mean"]) for name in set(rows) - {"raw", "untrained"})
