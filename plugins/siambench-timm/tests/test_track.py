@@ -66,3 +66,19 @@ def test_without_its_data_it_says_what_to_get(capsys):
     told = capsys.readouterr().err
     assert "emoji-datasource-google-16.0.0.tgz is missing" in told
     assert "Traceback" not in told
+
+
+def test_its_pages_are_what_its_records_give(capsys):
+    """The pages of the track that the package brings are those that its records give, byte for byte."""
+    assert called("leaderboard", "emoji", "--check") == 0
+    assert "287 records" in capsys.readouterr().err
+
+
+def test_it_is_an_exam(capsys):
+    """The interval of each of the five rows lies above raw pixels, the network with drawn weights and the features themselves."""
+    assert called("leaderboard", "emoji", "--format", "json") == 0
+    scores = {row["method"]: row["scores"]["recall@1"] for row in json.loads(capsys.readouterr().out)["rows"]}
+    baselines = [scores.pop(name)["mean"] for name in ("raw", "untrained", "pretrained")]
+
+    assert len(scores) == 5
+    assert all(score["mean"] - score["ci95"] > max(baselines) for score in scores.values())
