@@ -101,7 +101,9 @@ def batch_unfit(facts: Facts) -> Told:
     classes = [row.classes for row in rows if row.classes is not None]
     if classes and max(classes) <= 1.0:
         return {"what": "each batch holds items of one class, so that there is no negative pair"}
-    if facts.batch_size and facts.feed == "classes" and classes and min(classes) >= facts.batch_size:
+    # Of two encoders, `A|B`, the sides of one item are each other's positive.
+    alone = facts.feed == "classes" and "|" not in facts.backbone
+    if facts.batch_size and alone and classes and min(classes) >= facts.batch_size:
         return {"what": f"each batch holds {several(facts.batch_size, 'item', 'items')} of as many classes: there is no positive pair"}
     repeated = [row.repeated for row in rows if row.repeated is not None]
     if repeated and min(repeated) > REPEATED.value:

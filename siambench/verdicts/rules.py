@@ -84,8 +84,8 @@ VERDICTS: tuple[Rule, ...] = (
         name="batch-unfit",
         severity="likely",
         condition=(
-            "of a loss that forms tuples: every batch is of one class, or has no two items of one class, or is made of copies for the "
-            "larger part"
+            "of a loss that forms tuples: every batch is of one class, or, with one encoder, has no two items of one class, or is made of "
+            "copies for the larger part"
         ),
         evidence="{what}",
         remedy="use a sampler that puts several different items of several classes into each batch",

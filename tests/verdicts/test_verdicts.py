@@ -160,6 +160,9 @@ def test_batches_that_form_no_tuple_are_unfit():
     assert verdict(each(healthy(), classes=1.0)[:3] + healthy()[3:]) == OK
     # Labels of views and of pairs are another thing than classes by four.
     assert verdict(each(healthy(), classes=128.0), feed="views") == OK
+    # Of two encoders an item's sides are each other's positive.
+    assert verdict(each(healthy(), classes=128.0), backbone="conv4|gated-bag") == OK
+    assert verdict(each(healthy(), classes=1.0), backbone="conv4|gated-bag") == "batch-unfit"
 
 
 def test_positives_further_apart_than_negatives_and_more_so_than_before_are_a_mix_up():
