@@ -336,8 +336,7 @@ def _failed(outcome: Run, out: Path) -> str:
     first = next((one.unit for one in outcome.records if one.outcome.error is not None and one.unit.method.baseline is None), None)
     if first is None or outcome.table is None:
         return ""
-    method, found = first.method, ["siambench", "diagnose", "--loss"]
-    found += [loss_word(method.loss)]
+    method, found = first.method, ["siambench", "diagnose", "--loss", loss_word(first.method.loss)]
     found += ["--miner", method.miner] if method.miner != NO_MINER else []
     found += ["--feed", str(method.feed)] if method.feed in ("pairs", "triplets") and method.listed is None else []
     shown = ["siambench", "show", "study", outcome.table.reference, method.name, "--from", str(out)]

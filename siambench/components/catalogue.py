@@ -26,7 +26,7 @@ from siambench.components.expression import is_composed, parsed
 from siambench.components.families import check_dimensions, check_members, family_of
 from siambench.components.hookspecs import ENTRY_OF, KINDS, PREFIX
 from siambench.components.meant import meant
-from siambench.components.two_sided import is_two_sided, two_sided
+from siambench.components.two_sided import two_sided
 from siambench.data.forms import AUGMENT_OF_FORM, UNCLASSED_RULES
 from siambench.errors import (
     ConfigError,
@@ -43,7 +43,7 @@ from siambench.errors import (
 from siambench.machine import own_version, remember_surroundings
 from siambench.plugin import FileEntry, MetricEntry, call_factory, valid_name
 from siambench.spaces import Value, fits, kind_of
-from siambench.spec import NO_MINER, RESERVED, forward_of
+from siambench.spec import NO_MINER, RESERVED, forward_of, is_two_sided
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset

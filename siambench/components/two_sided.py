@@ -14,10 +14,7 @@ from siambench.identity import digest
 from siambench.machine import own_version
 from siambench.plugin import BackboneEntry
 from siambench.spaces import Params, Value
-from siambench.spec import SIDES, Source
-
-BETWEEN: Final = "|"
-"""Between the names of the two."""
+from siambench.spec import BETWEEN, SIDES, Source
 
 OF_SIDE: Final = ("first", "second")
 """Before the names of their options, and a dot: ``first.width``."""
@@ -78,11 +75,6 @@ class TwoSided(Component):
     def roles(self) -> dict[str, Component]:
         """Its parts by their roles in a unit."""
         return {f"{OF_BACKBONE}{side}": part for side, part in zip(OF_SIDE, self.parts, strict=True)}
-
-
-def is_two_sided(name: str) -> bool:
-    """Whether the name of a backbone names two."""
-    return BETWEEN in name
 
 
 def two_sided(name: str, get: Callable[[str], Component]) -> TwoSided:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from siambench.board import files
 from siambench.board.scores import Model, by_study, mean_of
-from siambench.components.two_sided import BETWEEN
 from siambench.data.files import read_regular, write_whole
 from siambench.data.locate import cache_folder
 from siambench.data.names import as_text
@@ -30,6 +29,7 @@ from siambench.models.document import Again, Difference, ModelDocument
 from siambench.models.file import SUFFIX, read_document, read_model, write_model
 from siambench.records.folder import Folder, model_path
 from siambench.records.record import Record
+from siambench.spec import BETWEEN
 from siambench.stats import t_interval
 from siambench.tracks.files import load_track
 

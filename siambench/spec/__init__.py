@@ -36,7 +36,13 @@ from siambench.spec._recipe import (
     Recipe as Recipe,
     _without_idle,
 )
-from siambench.spec._sides import REVERSED as REVERSED, SIDES as SIDES, forward_of as forward_of
+from siambench.spec._sides import (
+    BETWEEN as BETWEEN,
+    REVERSED as REVERSED,
+    SIDES as SIDES,
+    forward_of as forward_of,
+    is_two_sided as is_two_sided,
+)
 # isort: on
 
 TRAINING_REVISION = 2

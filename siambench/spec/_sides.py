@@ -7,8 +7,16 @@ from typing import Final
 SIDES: Final = "sides"
 """The form of items that have two, such as an image and its name."""
 
+BETWEEN: Final = "|"
+"""Between the names of the two backbones of such items."""
+
 REVERSED: Final = "reversed:"
 """Before the name of a metric: the gallery asks, and the queries are what it is compared with."""
+
+
+def is_two_sided(name: str) -> bool:
+    """Whether the name of a backbone names two."""
+    return BETWEEN in name
 
 
 def forward_of(metric: str) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from siambench.components.two_sided import BETWEEN, TwoBackbones
+from siambench.components.two_sided import TwoBackbones
 from siambench.errors import CombinationError, ConfigError, DataError, PluginError, UsageError, named, suggestion
 from siambench.plugin import BackboneEntry, LossEntry, SamplerEntry
 from siambench.spaces import Value, kind_of
-from siambench.spec import NO_MINER, REVERSED, FeedList, Method, Unit
+from siambench.spec import BETWEEN, NO_MINER, REVERSED, FeedList, Method, Unit
 from siambench.studies.methods import SAMPLER
 from siambench.tracks.lists import read_rows
 from siambench.tracks.parts import Parts

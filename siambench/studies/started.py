@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from siambench.components.two_sided import BETWEEN
 from siambench.data.names import as_text, dataset_name
 from siambench.errors import ConfigError, LeakageError, UsageError
 from siambench.models.document import ModelDocument
 from siambench.models.file import read_document
-from siambench.spec import Method
+from siambench.spec import BETWEEN, Method
 from siambench.studies.lists import own_file
 
 if TYPE_CHECKING:

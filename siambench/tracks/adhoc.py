@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from siambench.components.two_sided import BETWEEN, OF_SIDE
+from siambench.components.two_sided import OF_SIDE
 from siambench.data.names import as_path, as_text
 from siambench.interfaces import Dataset, Side
-from siambench.spec import REVERSED
+from siambench.spec import BETWEEN, REVERSED
 from siambench.tracks.files import load_track
 from siambench.tracks.rules import DEFAULT_METRICS, DatasetRules, MetricRules, ModelRules, SplitRules, Track
 

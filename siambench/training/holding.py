@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from siambench.components.stages import in_stage, stages_of
-from siambench.components.two_sided import BETWEEN
+from siambench.spec import BETWEEN
 from siambench.training.sides import TwoEncoders
 
 if TYPE_CHECKING:

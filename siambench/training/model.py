@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from siambench.components.two_sided import BETWEEN, TwoBackbones
+from siambench.components.two_sided import TwoBackbones
 from siambench.errors import PluginError
 from siambench.identity import seed_of
 from siambench.plugin import PROJECTOR, BackboneEntry, call_factory, projector_text, projector_widths
+from siambench.spec import BETWEEN
 from siambench.training.sides import OfEachSide, TwoEncoders, seed_of_side, side_entries
 from siambench.training.state import seed_globals
 

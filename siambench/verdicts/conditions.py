@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from siambench.spec import is_two_sided
 from siambench.verdicts.facts import Facts, clearly_gained, is_alike
 from siambench.verdicts.thresholds import (
     BELOW_CHANCE,
@@ -102,7 +103,7 @@ def batch_unfit(facts: Facts) -> Told:
     if classes and max(classes) <= 1.0:
         return {"what": "each batch holds items of one class, so that there is no negative pair"}
     # Of two encoders, `A|B`, the sides of one item are each other's positive.
-    alone = facts.feed == "classes" and "|" not in facts.backbone
+    alone = facts.feed == "classes" and not is_two_sided(facts.backbone)
     if facts.batch_size and alone and classes and min(classes) >= facts.batch_size:
         return {"what": f"each batch holds {several(facts.batch_size, 'item', 'items')} of as many classes: there is no positive pair"}
     repeated = [row.repeated for row in rows if row.repeated is not None]

@@ -19,7 +19,7 @@ from siambench.components.catalogue import Catalogue
 from siambench.errors import DataMissingError
 from siambench.evaluation.embedding import RawInput
 from siambench.evaluation.scoring import evaluate_items
-from siambench.spec import Method, ModelSpec
+from siambench.spec import Method, ModelSpec, is_two_sided
 from siambench.testing import synthetic_study
 from siambench.tracks.files import load_track, track_names
 from siambench.tracks.parts import Parts
@@ -73,7 +73,7 @@ def test_the_exam_is_one(name):
     rows = {line.row.name: line.row for line in table.lines}
     sign = 1 if table.direction == "max" else -1
     best = table.lines[0].row.scores[primary]
-    baselines = {"untrained"} if "|" in table.track.model.backbone else {"raw", "untrained"}
+    baselines = {"untrained"} if is_two_sided(table.track.model.backbone) else {"raw", "untrained"}
     assert baselines == {"raw", "untrained"} & set(rows)
     for baseline in baselines:
         assert sign * (best.mean - rows[baseline].scores[primary].mean) > 3 * (best.ci95 or 0)

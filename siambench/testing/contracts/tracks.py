@@ -7,8 +7,8 @@ from pathlib import Path
 from siambench.board import files, pages
 from siambench.components.catalogue import Catalogue, check_options
 from siambench.components.component import Component
-from siambench.components.two_sided import is_two_sided
 from siambench.errors import DataMissingError, PluginError
+from siambench.spec import is_two_sided
 from siambench.studies.request import Request, prepare
 from siambench.testing.contracts.terms import Contract
 from siambench.tracks.files import home_of, load_named
