@@ -36,11 +36,16 @@ from siambench.spec._recipe import (
     Recipe as Recipe,
     _without_idle,
 )
+from siambench.spec._scores import (
+    CONCATENATED as CONCATENATED,
+    OWN_SIMILARITY as OWN_SIMILARITY,
+    REVERSED as REVERSED,
+    forward_of as forward_of,
+    metric_of as metric_of,
+)
 from siambench.spec._sides import (
     BETWEEN as BETWEEN,
-    REVERSED as REVERSED,
     SIDES as SIDES,
-    forward_of as forward_of,
     is_two_sided as is_two_sided,
 )
 # isort: on
@@ -71,18 +76,8 @@ MOST_REPETITIONS: Final = 10_000
 MOST_STUDIES: Final = 1_000
 """Of one method; what is larger is a slip, not a plan."""
 
-CONCATENATED: Final = "concatenated:"
-OWN_SIMILARITY: Final = "own:"
-"""Before the name of a metric: its score for the concatenated embeddings of the fold-models; by a loss's own similarity."""
-
 APPROXIMATE: Final = "approximate"
 """The note of an outcome that names those of its metrics which are estimates, separated by a comma and a space."""
-
-
-def metric_of(score: str) -> str:
-    """The metric of a score, whose name may say what it is of: ``own:recall@1`` is of ``recall@1``."""
-    return score.removeprefix(CONCATENATED).removeprefix(OWN_SIMILARITY)
-
 
 CONTENT: Final = "sha256:"
 """Before the digest of a file's content, where an option names a file: its path is a fact of the machine."""

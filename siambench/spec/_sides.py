@@ -1,4 +1,4 @@
-"""Words for items that have two sides, and for the way back between what asks and what is asked."""
+"""Words for items that have two sides, and for the two backbones that embed them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,7 @@ SIDES: Final = "sides"
 BETWEEN: Final = "|"
 """Between the names of the two backbones of such items."""
 
-REVERSED: Final = "reversed:"
-"""Before the name of a metric: the gallery asks, and the queries are what it is compared with."""
-
 
 def is_two_sided(name: str) -> bool:
     """Whether the name of a backbone names two."""
     return BETWEEN in name
-
-
-def forward_of(metric: str) -> str:
-    """The metric itself of one that may be of the way back: ``reversed:recall@1`` is ``recall@1`` with the sides exchanged."""
-    return metric.removeprefix(REVERSED)
