@@ -1,9 +1,14 @@
-"""The promises of the statistics, kept in simulated exams of which the truth is known."""
+"""The promises of the statistics, kept in simulated exams of which the truth is known.
+
+Whole tables are tested at once by the inner function that `compare_all` rests on; a test shows that they give what it gives.
+"""
 
 import numpy as np
 import pytest
+from simulated import found_by_holm
 
 from siambench.stats import class_bootstrap, compare_all, minimum_detectable_difference, rank_intervals, t_interval
+from siambench.stats.comparison import _paired_t
 
 pytestmark = pytest.mark.slow
 
@@ -15,6 +20,42 @@ TABLES = 10_000
 
 def spreads(methods, kind):
     return {"equal": np.full(methods, 0.01), "unequal": np.geomspace(0.002, 0.05, methods)}[kind]
+
+
+def shown(tables):
+    """Differences of the pairs of tables [T, methods, seeds], and which are significant together: both [T, pairs]."""
+    first, second = np.triu_indices(tables.shape[1], k=1)
+    left, right = (tables[:, side].reshape(-1, tables.shape[2]) for side in (first, second))
+    difference, p_value, _ = _paired_t(left, right, np.zeros(len(left), dtype=bool))
+    return difference.reshape(-1, first.size), found_by_holm(p_value.reshape(-1, first.size))
+
+
+def ranks_left_open(tables):
+    """The ends of the rank intervals of tables [T, methods, seeds]: both [T, methods]."""
+    first, second = np.triu_indices(tables.shape[1], k=1)
+    difference, found = shown(tables)
+    signs = np.zeros((len(tables), tables.shape[1], tables.shape[1]))
+    signs[:, first, second] = np.sign(difference) * found
+    signs -= signs.transpose(0, 2, 1)
+    return 1 + (signs < 0).sum(axis=2), tables.shape[1] - (signs > 0).sum(axis=2)
+
+
+@pytest.mark.parametrize("seeds", [2, 5])
+@pytest.mark.parametrize("kind", ["equal", "unequal", "counted"])
+@pytest.mark.parametrize("methods", [2, 4, 20])
+def test_whole_tables_are_tested_as_single_ones(methods, kind, seeds):
+    """Which pairs of a table are told apart, and the ranks that leaves open, are what `compare_all` and `rank_intervals` say of it."""
+    generator = np.random.default_rng([methods, seeds])
+    tables = 0.5 + 0.02 * (np.arange(methods) % 3)[:, None] + 0.01 * generator.normal(size=(60, methods, seeds))
+    if kind == "counted":
+        tables = np.round(tables * 50) / 50
+    elif kind == "unequal":
+        tables += generator.normal(size=tables.shape) * spreads(methods, kind)[:, None]
+    single = [compare_all(table) for table in tables]
+
+    upper = np.triu_indices(methods, k=1)
+    np.testing.assert_array_equal([tests.signs()[upper] != 0 for tests in single], shown(tables)[1])
+    np.testing.assert_array_equal([rank_intervals(tests) for tests in single], np.stack(ranks_left_open(tables), axis=-1))
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10])
@@ -36,12 +77,10 @@ def test_t_intervals_cover_the_mean(seeds):
 def test_family_wise_error_under_the_null(methods, kind, seeds):
     """Of 10,000 tables of equally good methods, at most 5.5 % show any difference, whatever their spreads."""
     generator = np.random.default_rng([methods, seeds, kind == "equal"])
-    wrong = 0
-    for _ in range(TABLES):
-        table = 0.5 + generator.normal(0, 0.01, size=seeds) + generator.normal(size=(methods, seeds)) * spreads(methods, kind)[:, None]
-        wrong += bool(compare_all(table).signs().any())
+    of_seeds = generator.normal(0, 0.01, size=(TABLES, 1, seeds))
+    _, found = shown(0.5 + of_seeds + generator.normal(size=(TABLES, methods, seeds)) * spreads(methods, kind)[:, None])
 
-    assert wrong / TABLES <= 0.055
+    assert found.any(axis=1).mean() <= 0.055
 
 
 @pytest.mark.parametrize("seeds", [5, 10])
@@ -56,16 +95,11 @@ def test_rank_intervals_contain_the_true_ranks(methods, kind, seeds):
     truth = 0.5 + 0.04 * (np.arange(methods) // 2)
     best, worst = (truth[:, None] < truth).sum(axis=1) + 1, (truth[:, None] <= truth).sum(axis=1)
 
-    right, all_right = np.zeros(methods), 0
-    for _ in range(TABLES):
-        table = truth[:, None] + generator.normal(size=(methods, seeds)) * spreads(methods, kind)[:, None]
-        low, high = np.array(rank_intervals(compare_all(table))).T
-        contained = (low <= best) & (worst <= high)
-        right += contained
-        all_right += bool(contained.all())
+    low, high = ranks_left_open(truth[:, None] + generator.normal(size=(TABLES, methods, seeds)) * spreads(methods, kind)[:, None])
+    contained = (low <= best) & (worst <= high)
 
-    assert (right / TABLES >= 0.95).all()
-    assert all_right / TABLES >= 0.945
+    assert (contained.mean(axis=0) >= 0.95).all()
+    assert contained.all(axis=1).mean() >= 0.945
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10])
@@ -73,11 +107,9 @@ def test_rank_intervals_contain_the_true_ranks(methods, kind, seeds):
 def test_scores_counted_in_queries_keep_the_family_wise_error(queries, rate, seeds):
     """Scores that are shares of few queries are often tied or differ by the same step; the error stays below 5.5 %."""
     generator = np.random.default_rng([seeds, queries])
-    wrong = 0
-    for _ in range(TABLES):
-        wrong += bool(compare_all(generator.binomial(queries, rate, size=(8, seeds)) / queries).signs().any())
+    _, found = shown(generator.binomial(queries, rate, size=(TABLES, 8, seeds)) / queries)
 
-    assert wrong / TABLES <= 0.055
+    assert found.any(axis=1).mean() <= 0.055
 
 
 def test_detectable_difference_is_detected():

@@ -6,6 +6,7 @@ Whole tables are drawn and tested at once by the inner functions that `compare_s
 import numpy as np
 import pytest
 from scipy.special import ndtri, stdtr
+from simulated import found_by_holm
 
 from siambench.stats import class_bootstrap, compare_studies, detectable_differences, group_interval, holm, jackknife
 from siambench.stats.studies import _moderate, _new_row_freedom, _standardised, _test
@@ -90,14 +91,6 @@ def tables_with_a_difference(scores):
     candidates[candidates] = 2 * stdtr(pairs.freedom[candidates], -statistic[candidates]) <= level
     still = (pairs.error == 0) & (pairs.difference != 0) & (2 * 0.5 ** scores.shape[-1] <= level)
     return (candidates | still).any(axis=1).mean()
-
-
-def found_by_holm(p_value):
-    """Which of the pairs of each table are significant together, [tables, pairs]."""
-    ordered = np.sort(p_value, axis=1)
-    passed = np.cumprod(ordered <= 0.05 / np.arange(p_value.shape[1], 0, -1), axis=1).sum(axis=1)
-    last = np.where(passed > 0, ordered[np.arange(len(ordered)), np.maximum(passed - 1, 0)], -1.0)
-    return p_value <= last[:, None]
 
 
 @pytest.mark.parametrize("shape", SHAPES)

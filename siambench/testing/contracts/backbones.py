@@ -40,7 +40,9 @@ _SHAPES: dict[Form, tuple[tuple[int, int], ...]] = {
 """Channels and edge, of arrays and tokens the length: a backbone need not take them all."""
 
 
-_FOUND: dict[tuple[int, Form], tuple[Component, int, int]] = {}
+_Suits = tuple[Component, int, int]
+
+_FOUND: dict[tuple[int, Form], _Suits] = {}
 """Which shape suits a component, of each form, so that large ones are not built in vain for every contract."""
 
 
@@ -103,8 +105,9 @@ def features(component: Component) -> None:
     """For each form of items that it takes it is a module that gives finite fp32 features [B, F], in training and in evaluation."""
     for ready in _taken(component):
         with told_where(f"of {ready.dataset.form} {list(ready.dataset.shape)}"):
+            model = _built(component, ready)
             for training in (True, False):
-                model = _built(component, ready).train(training)
+                model.train(training)
                 with torch.no_grad():
                     _check(_called(model, ready))
 
@@ -203,11 +206,12 @@ def stages_hold_its_parameters(component: Component) -> None:
 def seeds_decide(component: Component) -> None:
     """The same seed gives the same weights and features, and another seed others, where there are weights to draw."""
     for ready in _taken(component):
-        states = [_built(component, ready, seed).trunk.state_dict() for seed in (SEED, SEED, OTHER)]
+        trunks = [_built(component, ready, seed).trunk for seed in (SEED, SEED, OTHER)]
+        states = [trunk.state_dict() for trunk in trunks]
         same = [all(torch.equal(states[0][name], other[name]) for name in states[0]) for other in states[1:]]
         if not same[0]:
             raise PluginError("the same seed gave other weights: draw them from torch's global generator")
-        trained = any(parameter.requires_grad and parameter.ndim > 1 for parameter in _built(component, ready).trunk.parameters())
+        trained = any(parameter.requires_grad and parameter.ndim > 1 for parameter in trunks[0].parameters())
         if same[1] and trained:
             raise PluginError("another seed gave the same weights: draw them from torch's global generator")
 
@@ -215,8 +219,9 @@ def seeds_decide(component: Component) -> None:
 def inputs_are_kept(component: Component) -> None:
     """The items are the same after the call, in training and in evaluation."""
     for ready in _taken(component):
+        model = _built(component, ready)
         for training in (True, False):
-            model = _built(component, ready).train(training)
+            model.train(training)
             items = ready.items.clone(memory_format=torch.preserve_format).contiguous(memory_format=model.memory_format)
             with torch.no_grad():
                 model.trunk(items)
@@ -239,8 +244,11 @@ def leaves_the_process_alone(component: Component) -> None:
 
             answered: list[str] = []
 
-            def run(seed: int, ready: _Ready = ready, answered: list[str] = answered) -> Iterator[str]:
+            def run(
+                seed: int, ready: _Ready = ready, answered: list[str] = answered, suits: _Suits = (component, channels, size)
+            ) -> Iterator[str]:
                 training = _Training(component, ready, seed)
+                _FOUND.setdefault((id(component), ready.dataset.form), suits)
                 yield "once it is built"
                 for step in range(_JUDGED_STEPS):
                     training.step(step)

@@ -13,7 +13,7 @@ import operator
 import os
 import sys
 import types
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -63,24 +63,38 @@ class _Space:
     def __init__(self, name: str, owner: types.ModuleType | type) -> None:
         self.name, self.owner = name, owner
         self.names: Mapping[str, Any] = vars(owner)
-        self.known, self.values = tuple(self.names), tuple(self.names.values())
+        self.now = self.names.values()
+        self.known, self.values = tuple(self.names), tuple(self.now)
 
     @property
     def same(self) -> bool:
-        """Whether every name stands for what it stood for; nearly always so, which is found at the speed of C."""
-        return len(self.names) == len(self.values) and all(map(operator.is_, self.names.values(), self.values))
+        """Whether every name stands for what it stood for."""
+        return _same((self.now,), (*self.values, _NOTHING))
 
 
-class _Module(_Space):
-    """A module, and the classes that it defines."""
+class _Module:
+    """A module and the classes that it defines, as they were when they were looked at."""
 
     def __init__(self, name: str, owner: types.ModuleType) -> None:
-        super().__init__(name, owner)
+        space = _Space(name, owner)
         own: dict[int, _Space] = {}
-        for key, value in zip(self.known, self.values, strict=True):
+        for key, value in zip(space.known, space.values, strict=True):
             if isinstance(value, type) and value.__module__ == name and id(value) not in own:
                 own[id(value)] = _Space(f"{name}.{key}", value)
-        self.classes = list(own.values())
+        self.owner = owner
+        self.spaces = (space, *own.values())
+        self._now = tuple(one.now for one in self.spaces)
+        self._values = (*itertools.chain.from_iterable(one.values for one in self.spaces), _NOTHING)
+
+    @property
+    def same(self) -> bool:
+        """Whether every name in it and in its classes stands for what it stood for; nearly always so, which is found at the speed of C."""
+        return _same(self._now, self._values)
+
+
+def _same(now: Iterable[Iterable[object]], before: tuple[object, ...]) -> bool:
+    # What ends both tells a longer one from a shorter one.
+    return all(map(operator.is_, itertools.chain(itertools.chain.from_iterable(now), (_NOTHING,)), before))
 
 
 @dataclass
@@ -93,13 +107,13 @@ class Snapshot:
 
     left_out: Collection[str] = ()
     _before: dict[str, Any] = field(default_factory=dict)
-    _functions: tuple[_Space, ...] = ()
+    _modules: tuple[_Module, ...] = ()
 
     @classmethod
     def taken(cls, left_out: Collection[str] = ()) -> Snapshot:
         """The process as it is now."""
         before = {aspect.name: aspect.read() for aspect in aspects() if aspect.name not in left_out}
-        return cls(left_out, before, tuple(_spaces()))
+        return cls(left_out, before, tuple(_modules()))
 
     def changes(self) -> list[str]:
         """What is not as it was, each as half a sentence: ``the default dtype is torch.float64, it was torch.float32``."""
@@ -127,9 +141,8 @@ class Snapshot:
 
     def _replaced(self) -> list[tuple[_Space, str, Any]]:
         found = []
-        for space in self._functions:
-            if space.same:
-                continue
+        changed_modules = [module for module in self._modules if not module.same]
+        for space in (space for module in changed_modules for space in module.spaces if not space.same):
             now, before = space.names, dict(zip(space.known, space.values, strict=True))
             changed = [name for name in before if now.get(name, _NOTHING) is not before[name] and _is_function(before[name])]
             if isinstance(space.owner, type):
@@ -247,8 +260,8 @@ _looked: dict[str, _Module] = {}
 """Modules as they were when they were last looked at: thousands of classes, of which hardly any is another the next time."""
 
 
-def _spaces() -> Iterator[_Space]:
-    """Modules whose functions every unit uses, and the classes that they define, as they are now."""
+def _modules() -> Iterator[_Module]:
+    """Modules whose functions every unit uses, as they are now."""
     for name, module in list(sys.modules.items()):
         first = name.split(".", 1)[0]
         if first not in _WATCHED or not isinstance(module, types.ModuleType) or ".".join(name.split(".")[:2]) in _UNWATCHED:
@@ -256,9 +269,7 @@ def _spaces() -> Iterator[_Space]:
         found = _looked.get(name)
         if found is None or found.owner is not module or not found.same:
             found = _looked[name] = _Module(name, module)
-        found.classes = [one if one.same else _Space(one.name, one.owner) for one in found.classes]
         yield found
-        yield from found.classes
 
 
 def _is_function(value: object) -> bool:

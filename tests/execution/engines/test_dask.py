@@ -294,16 +294,16 @@ def test_ctrl_c_drains_a_cluster(undisturbed, tmp_path):
 
 
 @pytest.mark.slow
-def test_four_methods_on_a_cluster_give_the_tables_of_one_worker(tmp_path):
+def test_four_methods_on_a_cluster_give_the_tables_of_one_worker(tiny_track, tmp_path):
     """On a cluster of two processes of which one is killed: page and table are those of `--jobs 1`, byte for byte."""
     methods = ["--loss", "contrastive", "--loss", "supcon", "--loss", "multi-similarity", "--loss", "triplet"]
-    base = [sys.executable, "-m", "siambench"]
-    run = [*base, "run", *methods, "--trials", "1", "--repetitions", "2", "--json"]
+    base, track = [sys.executable, "-m", "siambench"], str(tiny_track / "track.toml")
+    run = [*base, "run", "--track", track, *methods, "--trials", "2", "--repetitions", "2", "--json"]
     calm = subprocess.run([*run, "--jobs", "1", "--out", "calm"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
     assert 0 == calm.returncode, calm.stderr
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     stormy = subprocess.Popen([*run, "--engine", "dask", "--address", "local", "--jobs", "2", "--out", "stormy"], cwd=tmp_path, **pipes)
-    wait_for_records(tmp_path / "stormy" / exam_folder(tmp_path / "calm", "glyphs").name / "records", 6, stormy)
+    wait_for_records(tmp_path / "stormy" / exam_folder(tmp_path / "calm").name / "records", 6, stormy)
     workers = [child for child in psutil.Process(stormy.pid).children() if "spawn_main" in " ".join(child.cmdline())]
     assert 2 == len(workers)
     workers[0].kill()
@@ -312,7 +312,7 @@ def test_four_methods_on_a_cluster_give_the_tables_of_one_worker(tmp_path):
     assert json.loads(calm.stdout)["units"] == json.loads(out)["units"]
     for form in ("csv", "md"):
         table = partial(subprocess.run, cwd=tmp_path, capture_output=True, check=True)
-        shown = [table([*base, "leaderboard", "glyphs", "--from", name, "--format", form]).stdout for name in ("calm", "stormy")]
+        shown = [table([*base, "leaderboard", track, "--from", name, "--format", form]).stdout for name in ("calm", "stormy")]
         assert b"contrastive" in shown[0]
         # A page says by which command it was made: there, and nowhere else, the two folders have names of their own.
         assert shown[0].replace(b"--from calm", b"--from stormy") == shown[1]
