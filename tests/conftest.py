@@ -23,8 +23,8 @@ from siambench.machine import unfit_torch
 
 
 def pytest_xdist_auto_num_workers(config):
-    """How many workers ``-n auto`` starts: one per core, four at most, since tests start processes of their own."""
-    return min(4, os.cpu_count() or 1)
+    """How many workers ``-n auto`` starts: one more than cores, for tests wait too; at most four, for they start processes themselves."""
+    return min(4, (os.cpu_count() or 1) + 1)
 
 
 @pytest.fixture(autouse=True, scope="session")
