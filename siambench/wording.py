@@ -13,7 +13,10 @@ import math
 import re
 import shlex
 import unicodedata
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ERRORS = "siambench"
 """The name of what stands in for letters that an encoding lacks."""
@@ -120,6 +123,11 @@ def printable(text: str) -> str:
 def several(number: int, one: str, many: str) -> str:
     """A number and what it counts: `1 study`, `5 studies`."""
     return f"{number} {one if number == 1 else many}"
+
+
+def enumerated(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: `a`, `a and b`, `a, b and c`; of none nothing."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
 def exact(value: float) -> str:

@@ -38,6 +38,11 @@ def test_one_is_counted_in_the_singular():
     assert ["0 studies", "1 study", "2 studies"] == [wording.several(number, "study", "studies") for number in range(3)]
 
 
+def test_words_are_listed_as_a_sentence_does():
+    """The last of several follows an "and", and nothing is said of none."""
+    assert ["", "a", "a and b", "a, b and c"] == [wording.enumerated("abc"[:number]) for number in range(4)]
+
+
 @pytest.mark.parametrize("text", ODD)
 def test_a_terminal_obeys_nothing(text):
     """No control character, mark of direction or lone half of a letter comes out, and plain text is as it was."""

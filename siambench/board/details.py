@@ -13,7 +13,7 @@ from siambench.board.verdicts import verdicts_text
 from siambench.interfaces import CommandView, DetailView, SectionView
 from siambench.spaces import Choice, Dimension, told
 from siambench.spec import INIT, NO_MINER
-from siambench.wording import quoted, several
+from siambench.wording import enumerated, quoted, several
 
 _RECORDED = 6
 """Decimals of the score of a unit: those that a record is compared by."""
@@ -118,13 +118,9 @@ def _commands(table: Table, row: Row) -> list[CommandView]:
 
 def _taking(files: Sequence[str], packages: Sequence[str]) -> str:
     """What somebody else needs for a command, behind what it does."""
-    at_hand = f"; it takes {_listed(files)}" if files else ""
-    installed = f"{', and' if files else '; it takes'} {_listed(packages)} installed" if packages else ""
+    at_hand = f"; it takes {enumerated(files)}" if files else ""
+    installed = f"{', and' if files else '; it takes'} {enumerated(packages)} installed" if packages else ""
     return f"{at_hand}{installed}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _studies(table: Table, row: Row) -> list[SectionView]:

@@ -8,7 +8,7 @@ from siambench.board.rows import Row
 from siambench.board.table import Line, Table
 from siambench.board.values import MISSING, number
 from siambench.spaces import dimension_text
-from siambench.wording import in_markdown_code, several
+from siambench.wording import enumerated, in_markdown_code, several
 
 
 def own_texts(table: Table) -> list[str]:
@@ -112,5 +112,4 @@ def _named(names: Sequence[str], most: int) -> str:
 
 
 def _joined(names: Sequence[str]) -> str:
-    coded = [in_markdown_code(name) for name in names]
-    return coded[0] if len(coded) == 1 else f"{', '.join(coded[:-1])} and {coded[-1]}" if coded else ""
+    return enumerated([in_markdown_code(name) for name in names])
