@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import verdict_counts
@@ -9,6 +10,8 @@ from shared import exam_folder
 
 from siambench.interfaces import Diagnosis, Finding
 from siambench.records.folder import Folder
+
+ROOT = Path(__file__).parents[1]
 
 
 def record(method, verdict, *findings):
@@ -35,6 +38,22 @@ def test_verdicts_and_findings_are_counted_by_method():
         "| arcface | 2 | 1 | 1 |  | – |",
         "| all | 5 | 3 | 1 | 1 | plateau 2 |",
     ]
+
+
+def test_two_encoders_are_called_something_only_where_they_learnt_nothing():
+    """Of the units of `emoji-names` all are `ok` but those that validate below every one that is: what is told of two encoders is true."""
+    judged = [one for one in Folder(ROOT / "leaderboards" / "emoji-names").read().records if one.diagnosis is not None]
+    best = [
+        (max(scores), one.diagnosis.verdict)
+        for one in judged
+        if (scores := [e.validation["recall@10"] for e in one.outcome.curve if e.validation])
+    ]
+    fine = [score for score, verdict in best if verdict == "ok"]
+
+    assert len(judged) > 150
+    assert len(fine) > 100
+    assert {"ok"} == {one.diagnosis.verdict for one in judged if not any(e.validation for e in one.outcome.curve)}
+    assert all(score < min(fine) for score, verdict in best if verdict != "ok")
 
 
 def test_where_all_is_well_there_is_no_column_of_verdicts():
