@@ -19,7 +19,7 @@ if not any("benchmarks" in word for word in sys.argv):
 
 from shared import TINY_TRACK, exam_folder, records_of
 
-from siambench.machine import unfit_torch
+from siambench.machine import remember_surroundings, unfit_torch
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -36,6 +36,8 @@ def _own_surroundings(tmp_path_factory):
     (cache / "told-of-torch").write_text(unfit_torch() or "")
     os.environ.setdefault("SIAMBENCH_PLUGINS", "")
     os.environ["COLUMNS"] = "200"
+    # What is imported to collect tests may have asked for plugins, and kept what the surroundings were then: workers are given these.
+    remember_surroundings()
     yield
     os.environ.clear()
     os.environ.update(before)
