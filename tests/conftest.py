@@ -17,9 +17,9 @@ import pytest
 if not any("benchmarks" in word for word in sys.argv):
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
 
-from shared import TINY_TRACK, exam_folder, records_of
+from shared import TINY_TRACK, exam_folder, records_of, told_of_torch
 
-from siambench.machine import remember_surroundings, unfit_torch
+from siambench.machine import remember_surroundings
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -32,8 +32,7 @@ def _own_surroundings(tmp_path_factory):
     before = dict(os.environ)
     cache = tmp_path_factory.mktemp("cache")
     os.environ["SIAMBENCH_CACHE"] = str(cache)
-    # What a first command says of this machine's torch, so that tests see what any other says.
-    (cache / "told-of-torch").write_text(unfit_torch() or "")
+    told_of_torch(cache)
     os.environ.setdefault("SIAMBENCH_PLUGINS", "")
     os.environ["COLUMNS"] = "200"
     # What is imported to collect tests may have asked for plugins, and kept what the surroundings were then: workers are given these.

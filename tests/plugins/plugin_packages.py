@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from forked import forked
+from shared import told_of_torch
 
 TINY = ("--trials", "1", "--repetitions", "1", "--jobs", "1", "--set", "training.epochs=1", "--set", "training.steps_per_epoch=2")
 """The smallest budget that tunes, trains and scores."""
@@ -53,6 +54,7 @@ class CommandLine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        told_of_torch(folder / "cache")
 
     def environment(self, plugins: tuple[Path, ...], allowed: str | None = None) -> dict[str, str]:
         """The surroundings of a process that finds those plugins and nothing of the user's."""
