@@ -16,6 +16,7 @@ from siambench.spec import LIST_FEEDS, FeedList, feed_asked
 from siambench.tracks.lists import LARGEST, Rows, fault_of, read_rows
 from siambench.tracks.rules import MethodRules
 from siambench.tracks.split import Split
+from siambench.wording import enumerated
 
 if TYPE_CHECKING:
     from siambench.interfaces import Dataset
@@ -42,7 +43,7 @@ class ListKept:
     test: int
 
     def __str__(self) -> str:
-        folds = " and ".join([", ".join(map(str, self.folds[:-1])), str(self.folds[-1])]) if len(self.folds) > 1 else str(self.folds[0])
+        folds = enumerated([str(fold) for fold in self.folds])
         test = f"; {self.test} name an item of the test part and are left out" if self.test else ""
         return f"{self.feed} ({self.file}): {self.rows} rows, of which final models train on {self.final} and the folds on {folds}{test}"
 
